@@ -1,0 +1,46 @@
+/* geo/area.h - the canonical form of every fence: a multipolygon on the lattice. */
+#ifndef GEO_AREA_H
+#define GEO_AREA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "geo/err.h"
+#include "geo/point.h"
+
+#define GEO_AREA_VERTICES_MAX 100000
+#define GEO_AREA_RINGS_MAX 10000
+
+/* A multipolygon, closed set, inside by the even-odd rule over all its rings: shells and holes need
+ * no mark, and the parts of a valid multipolygon do not overlap. Rings are open (the last vertex
+ * joins the first), have at least 3 vertices and no two equal neighbours. Immutable once made;
+ * whoever holds it owns ring_ends and vertices (one allocation, see geo_area_new). */
+typedef struct geo_area {
+    uint32_t ring_count;
+    uint32_t vertex_count;
+    const uint32_t *ring_ends; /* ring r is vertices [ring_ends[r - 1], ring_ends[r]) */
+    const geo_point *vertices;
+    geo_box box;
+} geo_area;
+
+typedef enum geo_side {
+    GEO_OUTSIDE,
+    GEO_BOUNDARY,
+    GEO_INSIDE,
+} geo_side;
+
+/* Copy rings into a new area; *out is freed with geo_area_free. Structure is checked (limits, ring
+ * sizes, ranges), shape is not (see geo/validate.h).
+ * GEO_TOO_BIG: above the limits. GEO_INVALID: a ring with fewer than 3 different vertices. */
+GEO_MUST_USE geo_err geo_area_new(const geo_point *vertices, const uint32_t *ring_ends,
+                                  uint32_t ring_count, geo_area **out);
+void geo_area_free(geo_area *area);
+
+/* Where a point lies, by exact integer arithmetic: the scalar truth that the index must equal. A
+ * point on the antimeridian is looked for at both +180 and -180. */
+geo_side geo_area_locate(const geo_area *area, geo_point point);
+
+/* Inside or on the boundary: the boundary belongs to the fence. */
+bool geo_area_contains(const geo_area *area, geo_point point);
+
+#endif
