@@ -1,0 +1,240 @@
+/* base/json.c - the JSON writer. */
+#include "base/json.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+
+/* A comma where one is due, before a key or an array's value. */
+static void begin_item(hr_json *json)
+{
+    if (json->after_key) {
+        json->after_key = false;
+        return;
+    }
+    uint32_t bit = 1u << json->depth;
+    if ((json->has_members & bit) != 0) {
+        hr_buf_put_u8(json->buf, ',');
+    }
+    json->has_members |= bit;
+}
+
+static void open_level(hr_json *json, char mark)
+{
+    begin_item(json);
+    hr_buf_put_u8(json->buf, (uint8_t)mark);
+    json->depth++;
+    assert(json->depth < HR_JSON_DEPTH_MAX);
+    json->has_members &= ~(1u << json->depth);
+}
+
+static void close_level(hr_json *json, char mark)
+{
+    assert(json->depth > 0 && !json->after_key);
+    json->depth--;
+    hr_buf_put_u8(json->buf, (uint8_t)mark);
+}
+
+void hr_json_open_object(hr_json *json)
+{
+    open_level(json, '{');
+}
+
+void hr_json_close_object(hr_json *json)
+{
+    close_level(json, '}');
+}
+
+void hr_json_open_array(hr_json *json)
+{
+    open_level(json, '[');
+}
+
+void hr_json_close_array(hr_json *json)
+{
+    close_level(json, ']');
+}
+
+/* Length of the valid UTF-8 sequence at the start of text; 0 if there is none. */
+static size_t utf8_length(const uint8_t *text, size_t size)
+{
+    uint8_t first = text[0];
+    size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (first > 0xf4 || length == 0 || length > size) {
+        return 0;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    bool is_overlong = (first == 0xe0 && text[1] < 0xa0) || (first == 0xf0 && text[1] < 0x90);
+    bool is_surrogate = first == 0xed && text[1] >= 0xa0;
+    bool is_beyond = first == 0xf4 && text[1] >= 0x90;
+    return is_overlong || is_surrogate || is_beyond ? 0 : length;
+}
+
+static void put_escaped(hr_buf *buf, uint8_t c)
+{
+    switch (c) {
+    case '"':
+        hr_buf_put_text(buf, "\\\"");
+        return;
+    case '\\':
+        hr_buf_put_text(buf, "\\\\");
+        return;
+    case '\n':
+        hr_buf_put_text(buf, "\\n");
+        return;
+    case '\r':
+        hr_buf_put_text(buf, "\\r");
+        return;
+    case '\t':
+        hr_buf_put_text(buf, "\\t");
+        return;
+    default:
+        hr_buf_printf(buf, "\\u%04x", c);
+    }
+}
+
+static void put_string(hr_buf *buf, const uint8_t *text, size_t size)
+{
+    hr_buf_put_u8(buf, '"');
+    size_t plain = 0; /* start of the run not yet written */
+    for (size_t i = 0; i < size;) {
+        uint8_t c = text[i];
+        size_t length = utf8_length(text + i, size - i);
+        if (length > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+            i += length;
+            continue;
+        }
+        hr_buf_put(buf, text + plain, i - plain);
+        if (length == 0) {
+            hr_buf_put_text(buf, "\xef\xbf\xbd");
+        } else {
+            put_escaped(buf, c);
+        }
+        plain = ++i;
+    }
+    hr_buf_put(buf, text + plain, size - plain);
+    hr_buf_put_u8(buf, '"');
+}
+
+void hr_json_key(hr_json *json, const char *key)
+{
+    assert(!json->after_key);
+    begin_item(json);
+    put_string(json->buf, (const uint8_t *)key, strlen(key));
+    hr_buf_put_u8(json->buf, ':');
+    json->after_key = true;
+}
+
+void hr_json_text_sized(hr_json *json, const char *text, size_t size)
+{
+    begin_item(json);
+    put_string(json->buf, (const uint8_t *)text, size);
+}
+
+void hr_json_text(hr_json *json, const char *text)
+{
+    hr_json_text_sized(json, text, strlen(text));
+}
+
+void hr_json_i64(hr_json *json, int64_t value)
+{
+    hr_json_decimal(json, value, 0);
+}
+
+void hr_json_u64(hr_json *json, uint64_t value)
+{
+    begin_item(json);
+    hr_buf_printf(json->buf, "%llu", (unsigned long long)value);
+}
+
+void hr_json_bool(hr_json *json, bool value)
+{
+    begin_item(json);
+    hr_buf_put_text(json->buf, value ? "true" : "false");
+}
+
+void hr_json_null(hr_json *json)
+{
+    begin_item(json);
+    hr_buf_put_text(json->buf, "null");
+}
+
+void hr_json_double(hr_json *json, double value)
+{
+    if (!isfinite(value)) {
+        hr_json_null(json);
+        return;
+    }
+    begin_item(json);
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    hr_buf_put_text(json->buf, text);
+}
+
+void hr_json_decimal(hr_json *json, int64_t value, unsigned scale)
+{
+    char text[HR_DECIMAL_TEXT_SIZE];
+    begin_item(json);
+    hr_buf_put(json->buf, text, hr_decimal_format(value, scale, text));
+}
+
+void hr_json_time(hr_json *json, int64_t time_ms)
+{
+    char text[HR_TIME_TEXT_SIZE];
+    hr_time_format(time_ms, text);
+    hr_json_text(json, text);
+}
+
+void hr_json_raw(hr_json *json, const char *text, size_t size)
+{
+    begin_item(json);
+    hr_buf_put(json->buf, text, size);
+}
+
+void hr_json_key_text(hr_json *json, const char *key, const char *text)
+{
+    hr_json_key(json, key);
+    hr_json_text(json, text);
+}
+
+void hr_json_key_i64(hr_json *json, const char *key, int64_t value)
+{
+    hr_json_key(json, key);
+    hr_json_i64(json, value);
+}
+
+void hr_json_key_u64(hr_json *json, const char *key, uint64_t value)
+{
+    hr_json_key(json, key);
+    hr_json_u64(json, value);
+}
+
+void hr_json_key_bool(hr_json *json, const char *key, bool value)
+{
+    hr_json_key(json, key);
+    hr_json_bool(json, value);
+}
+
+void hr_json_key_double(hr_json *json, const char *key, double value)
+{
+    hr_json_key(json, key);
+    hr_json_double(json, value);
+}
+
+void hr_json_key_time(hr_json *json, const char *key, int64_t time_ms)
+{
+    hr_json_key(json, key);
+    hr_json_time(json, time_ms);
+}

@@ -1,0 +1,42 @@
+/* tests/fault/fault.h - makes the n-th allocation or I/O call of a test program fail.
+ *
+ * The replaced libc functions exist only in programs whose hr_test() names them under WRAP; the
+ * service is built from the same objects and knows nothing of this. */
+#ifndef FAULT_FAULT_H
+#define FAULT_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum fault_kind {
+    FAULT_ALLOC, /* malloc calloc realloc */
+    FAULT_WRITE, /* write pwrite */
+    FAULT_READ,  /* read pread */
+    FAULT_SYNC,  /* fsync fdatasync */
+    FAULT_OPEN,  /* open openat */
+    FAULT_SPACE, /* fallocate posix_fallocate ftruncate */
+    FAULT_NAME,  /* rename unlink */
+    FAULT_KINDS,
+} fault_kind;
+
+typedef enum fault_mode {
+    FAULT_ONCE,    /* the n-th call only */
+    FAULT_FOREVER, /* the n-th call and all after it */
+} fault_mode;
+
+/* Make the n-th call from now (1 = the next) of that kind fail with errno_value. */
+void fault_arm(fault_kind kind, uint64_t nth, fault_mode mode, int errno_value);
+
+/* The n-th write stores only half of its bytes and says so. */
+void fault_arm_short_write(uint64_t nth);
+
+/* No fault any more, counters at zero. */
+void fault_clear(void);
+
+/* Calls of that kind since fault_clear() or fault_arm(). */
+uint64_t fault_calls(fault_kind kind);
+
+/* True once an armed fault has struck. */
+bool fault_struck(void);
+
+#endif
