@@ -7,6 +7,7 @@
 #define EVENT_VERSION 1
 #define FLAG_LATE 0x01u
 #define FLAG_CROSSING 0x02u
+#define FLAG_PLACE 0x04u
 
 #define EVENT_NAME(value, name) name,
 static const char *const kind_names[] = {HR_EVENT_KIND_LIST(EVENT_NAME)};
@@ -43,7 +44,7 @@ hr_err hr_event_kind_parse(const char *name, size_t size, hr_event_kind *kind)
 static void put_text(hr_buf *out, const char *text)
 {
     size_t size = strlen(text);
-    hr_buf_put_u8(out, (uint8_t)size);
+    hr_buf_put_u16(out, (uint16_t)size);
     hr_buf_put(out, text, size);
 }
 
@@ -77,7 +78,7 @@ void hr_event_store(hr_buf *out, const hr_event *event)
 
 static void take_text(hr_cursor *cursor, char *text, size_t size_max)
 {
-    size_t size = hr_cursor_u8(cursor);
+    size_t size = hr_cursor_u16(cursor);
     const uint8_t *bytes = hr_cursor_take(cursor, size);
     if (bytes == NULL || size > size_max) {
         cursor->short_read = true;
@@ -106,6 +107,7 @@ hr_err hr_event_load(const uint8_t *bytes, size_t size, hr_event *event)
     loaded.severity = (hr_severity)severity;
     loaded.late = (flags & FLAG_LATE) != 0;
     loaded.has_crossing = (flags & FLAG_CROSSING) != 0;
+    loaded.has_place = (flags & FLAG_PLACE) != 0;
     loaded.source_partition = hr_cursor_u16(&cursor);
     loaded.source_offset = (int64_t)hr_cursor_u64(&cursor);
     loaded.source_index = hr_cursor_u32(&cursor);

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
-#define HR_FENCE_NAME_MAX 128 /* bytes; longer names are refused by the catalogue */
+#define HR_FENCE_NAME_MAX 256 /* bytes; longer names are refused by the catalogue */
 
 /* Values are stored: never renumber. name as the outside sees it. */
 #define HR_EVENT_KIND_LIST(X)                                                                      \
@@ -56,6 +56,7 @@ typedef struct hr_event {
     hr_event_cause cause;
     hr_severity severity;
     bool late;
+    bool has_place; /* false for the stale of a device that never had a deciding fix */
     bool has_crossing;
     int64_t time_ms;
     int32_t lon_e7;

@@ -13,6 +13,7 @@ static hr_event sample(void)
                       .cause = HR_CAUSE_FIX,
                       .severity = HR_SEVERITY_ALARM,
                       .late = true,
+                      .has_place = true,
                       .has_crossing = true,
                       .time_ms = 1795161600123,
                       .lon_e7 = 163725000,
