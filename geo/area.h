@@ -30,14 +30,18 @@ typedef enum geo_side {
 } geo_side;
 
 /* Copy rings into a new area; *out is freed with geo_area_free. Structure is checked (limits, ring
- * sizes, ranges), shape is not (see geo/validate.h).
- * GEO_TOO_BIG: above the limits. GEO_INVALID: a ring with fewer than 3 different vertices. */
+ * sizes, ranges), shape is not (see geo/validate.h). A vertex that repeats its neighbour is left
+ * out, so a ring may also be given closed. The point at a longitude of -180 and the one at +180
+ * stay as they are given.
+ * GEO_TOO_BIG: above the limits. GEO_INVALID: a ring with fewer than 3 different vertices.
+ * GEO_RANGE: a vertex outside the world. GEO_NO_MEMORY. */
 GEO_MUST_USE geo_err geo_area_new(const geo_point *vertices, const uint32_t *ring_ends,
                                   uint32_t ring_count, geo_area **out);
 void geo_area_free(geo_area *area);
 
 /* Where a point lies, by exact integer arithmetic: the scalar truth that the index must equal. A
- * point on the antimeridian is looked for at both +180 and -180. */
+ * point on the antimeridian is looked for at both +180 and -180; where the area lies on both sides
+ * of it there is no boundary between them. */
 geo_side geo_area_locate(const geo_area *area, geo_point point);
 
 /* Inside or on the boundary: the boundary belongs to the fence. */

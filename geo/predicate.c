@@ -1,0 +1,67 @@
+/* geo/predicate.c - exact predicates on segments. */
+#include "geo/predicate.h"
+
+static int32_t min32(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+static int32_t max32(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool in_box_of(geo_point a, geo_point b, geo_point point)
+{
+    return point.lon_e7 >= min32(a.lon_e7, b.lon_e7) && point.lon_e7 <= max32(a.lon_e7, b.lon_e7) &&
+           point.lat_e7 >= min32(a.lat_e7, b.lat_e7) && point.lat_e7 <= max32(a.lat_e7, b.lat_e7);
+}
+
+static bool same(geo_point a, geo_point b)
+{
+    return a.lon_e7 == b.lon_e7 && a.lat_e7 == b.lat_e7;
+}
+
+bool geo_on_segment(geo_point a, geo_point b, geo_point point)
+{
+    return in_box_of(a, b, point) && geo_orientation(a, b, point) == 0;
+}
+
+/* Segments on one line: their common piece is where their boxes overlap, and on a line the box of a
+ * piece tells its ends. */
+static geo_meeting collinear_meet(geo_point a, geo_point b, geo_point c, geo_point d)
+{
+    int32_t west = max32(min32(a.lon_e7, b.lon_e7), min32(c.lon_e7, d.lon_e7));
+    int32_t east = min32(max32(a.lon_e7, b.lon_e7), max32(c.lon_e7, d.lon_e7));
+    int32_t south = max32(min32(a.lat_e7, b.lat_e7), min32(c.lat_e7, d.lat_e7));
+    int32_t north = min32(max32(a.lat_e7, b.lat_e7), max32(c.lat_e7, d.lat_e7));
+    if (west > east || south > north) {
+        return GEO_APART;
+    }
+    return west == east && south == north ? GEO_TOUCH : GEO_OVERLAP;
+}
+
+geo_meeting geo_segments_meet(geo_point a, geo_point b, geo_point c, geo_point d)
+{
+    if (same(a, b)) {
+        return geo_on_segment(c, d, a) ? GEO_TOUCH : GEO_APART;
+    }
+    if (same(c, d)) {
+        return geo_on_segment(a, b, c) ? GEO_TOUCH : GEO_APART;
+    }
+    int c_side = geo_orientation(a, b, c);
+    int d_side = geo_orientation(a, b, d);
+    if (c_side == 0 && d_side == 0) {
+        return collinear_meet(a, b, c, d);
+    }
+    int a_side = geo_orientation(c, d, a);
+    int b_side = geo_orientation(c, d, b);
+    if (c_side * d_side < 0 && a_side * b_side < 0) {
+        return GEO_CROSS;
+    }
+    if ((c_side == 0 && in_box_of(a, b, c)) || (d_side == 0 && in_box_of(a, b, d)) ||
+        (a_side == 0 && in_box_of(c, d, a)) || (b_side == 0 && in_box_of(c, d, b))) {
+        return GEO_TOUCH;
+    }
+    return GEO_APART;
+}
