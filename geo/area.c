@@ -4,11 +4,7 @@
 #include <stdlib.h>
 
 #include "geo/predicate.h"
-
-static bool same(geo_point a, geo_point b)
-{
-    return a.lon_e7 == b.lon_e7 && a.lat_e7 == b.lat_e7;
-}
+#include "ring.h"
 
 static bool in_world(geo_point point)
 {
@@ -48,24 +44,14 @@ static uint32_t copy_ring(const geo_point *from, uint32_t count, geo_point *to)
 {
     uint32_t kept = 0;
     for (uint32_t v = 0; v < count; v++) {
-        if (kept == 0 || !same(to[kept - 1], from[v])) {
+        if (kept == 0 || !geo_point_equal(to[kept - 1], from[v])) {
             to[kept++] = from[v];
         }
     }
-    while (kept > 1 && same(to[kept - 1], to[0])) {
+    while (kept > 1 && geo_point_equal(to[kept - 1], to[0])) {
         kept--;
     }
     return kept;
-}
-
-static bool has_three_different(const geo_point *ring, uint32_t count)
-{
-    for (uint32_t v = 2; v < count; v++) {
-        if (!same(ring[v], ring[0]) && !same(ring[v], ring[1])) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static geo_box box_of(const geo_point *vertices, uint32_t count)
@@ -100,7 +86,7 @@ geo_err geo_area_new(const geo_point *vertices, const uint32_t *ring_ends, uint3
     uint32_t begin = 0;
     for (uint32_t r = 0; r < ring_count; r++) {
         uint32_t kept = copy_ring(vertices + begin, ring_ends[r] - begin, copied + count);
-        if (!has_three_different(copied + count, kept)) {
+        if (!geo_ring_has_three(copied + count, kept)) {
             free(area);
             return GEO_INVALID;
         }

@@ -1,6 +1,8 @@
 /* geo/predicate.c - exact predicates on segments. */
 #include "geo/predicate.h"
 
+#include "ring.h"
+
 static int32_t min32(int32_t a, int32_t b)
 {
     return a < b ? a : b;
@@ -15,11 +17,6 @@ static bool in_box_of(geo_point a, geo_point b, geo_point point)
 {
     return point.lon_e7 >= min32(a.lon_e7, b.lon_e7) && point.lon_e7 <= max32(a.lon_e7, b.lon_e7) &&
            point.lat_e7 >= min32(a.lat_e7, b.lat_e7) && point.lat_e7 <= max32(a.lat_e7, b.lat_e7);
-}
-
-static bool same(geo_point a, geo_point b)
-{
-    return a.lon_e7 == b.lon_e7 && a.lat_e7 == b.lat_e7;
 }
 
 bool geo_on_segment(geo_point a, geo_point b, geo_point point)
@@ -43,10 +40,10 @@ static geo_meeting collinear_meet(geo_point a, geo_point b, geo_point c, geo_poi
 
 geo_meeting geo_segments_meet(geo_point a, geo_point b, geo_point c, geo_point d)
 {
-    if (same(a, b)) {
+    if (geo_point_equal(a, b)) {
         return geo_on_segment(c, d, a) ? GEO_TOUCH : GEO_APART;
     }
-    if (same(c, d)) {
+    if (geo_point_equal(c, d)) {
         return geo_on_segment(a, b, c) ? GEO_TOUCH : GEO_APART;
     }
     int c_side = geo_orientation(a, b, c);
