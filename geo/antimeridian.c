@@ -9,15 +9,10 @@
 #include <stdlib.h>
 
 #include "ring.h"
+#include "unroll.h"
 
 #define SEAM INT64_C(1800000000)
-#define TURN INT64_C(3600000000)
-
-/* A vertex of an unrolled ring. */
-typedef struct unrolled {
-    int64_t lon_e7;
-    int64_t lat_e7;
-} unrolled;
+#define TURN GEO_TURN_E7
 
 typedef struct chain {
     uint32_t begin;
@@ -35,7 +30,7 @@ typedef struct seam_end {
 typedef struct cutter {
     const uint32_t *ring_ends;
     uint32_t ring_count;
-    unrolled *vertices;
+    geo_unrolled *vertices;
     /* The chains of one side. */
     geo_point *points;
     uint32_t point_count;
@@ -60,74 +55,12 @@ int32_t geo_lon_wrap_e7(int64_t lon_e7)
     return (int32_t)(turned - SEAM);
 }
 
-static int64_t short_way(int64_t from_lon_e7, int64_t to_lon_e7)
-{
-    int64_t lon = to_lon_e7 - from_lon_e7;
-    return lon > SEAM ? lon - TURN : lon < -SEAM ? lon + TURN : lon;
-}
-
-static geo_err check_vertices(const geo_point *vertices, const uint32_t *ring_ends,
-                              uint32_t ring_count, geo_why *why)
-{
-    uint32_t begin = 0;
-    for (uint32_t r = 0; r < ring_count; r++) {
-        if (ring_ends[r] > GEO_AREA_VERTICES_MAX || ring_count > GEO_AREA_RINGS_MAX) {
-            return geo_why_set(why, GEO_TOO_BIG, "more than %d vertices or %d rings",
-                               GEO_AREA_VERTICES_MAX, GEO_AREA_RINGS_MAX);
-        }
-        if (ring_ends[r] < begin || !geo_ring_has_three(vertices + begin, ring_ends[r] - begin)) {
-            return geo_why_set(why, GEO_INVALID, "ring %u has fewer than 3 different vertices", r);
-        }
-        for (uint32_t v = begin; v < ring_ends[r]; v++) {
-            geo_point at = vertices[v];
-            if (at.lon_e7 < -SEAM || at.lon_e7 > SEAM || at.lat_e7 < -GEO_LAT_E7_MAX ||
-                at.lat_e7 > GEO_LAT_E7_MAX) {
-                return geo_why_set(why, GEO_RANGE,
-                                   "ring %u has a vertex outside the world at %.7f,%.7f", r,
-                                   at.lon_e7 / 1e7, at.lat_e7 / 1e7);
-            }
-            if (at.lat_e7 == GEO_LAT_E7_MAX || at.lat_e7 == -GEO_LAT_E7_MAX) {
-                return geo_why_set(why, GEO_POLE, "ring %u touches a pole", r);
-            }
-        }
-        begin = ring_ends[r];
-    }
-    return GEO_OK;
-}
-
-/* Unroll a ring to start in -180..180; tells its western and eastern end. */
-static geo_err unroll_ring(const geo_point *ring, uint32_t count, uint32_t number, geo_why *why,
-                           unrolled *to)
-{
-    int64_t lon = ring[0].lon_e7;
-    int64_t west = lon;
-    int64_t east = lon;
-    for (uint32_t v = 0; v < count; v++) {
-        lon += v == 0 ? 0 : short_way(ring[v - 1].lon_e7, ring[v].lon_e7);
-        west = lon < west ? lon : west;
-        east = lon > east ? lon : east;
-        to[v] = (unrolled){lon, ring[v].lat_e7};
-    }
-    if (lon + short_way(ring[count - 1].lon_e7, ring[0].lon_e7) != ring[0].lon_e7) {
-        return geo_why_set(why, GEO_POLE, "ring %u goes round a pole", number);
-    }
-    if (east - west > TURN) {
-        return geo_why_set(why, GEO_INVALID, "ring %u is wider than the world", number);
-    }
-    int64_t shift = west < -SEAM ? TURN : west >= SEAM ? -TURN : 0;
-    for (uint32_t v = 0; v < count; v++) {
-        /* A ring without any width, drawn from -180 to +180, is the whole way round. */
-        to[v].lon_e7 = east == west ? ring[v].lon_e7 : to[v].lon_e7 + shift;
-    }
-    return GEO_OK;
-}
-
-static bool is_on_side(unrolled vertex, bool beyond)
+static bool is_on_side(geo_unrolled vertex, bool beyond)
 {
     return (vertex.lon_e7 > SEAM) == beyond;
 }
 
-static geo_point on_map(unrolled vertex, bool beyond)
+static geo_point on_map(geo_unrolled vertex, bool beyond)
 {
     return (geo_point){
         .lon_e7 = (int32_t)(vertex.lon_e7 - (beyond ? TURN : 0)),
@@ -136,7 +69,7 @@ static geo_point on_map(unrolled vertex, bool beyond)
 }
 
 /* Where an edge crosses the seam, rounded half away from zero: the same for both directions. */
-static geo_point seam_point(unrolled a, unrolled b, bool beyond)
+static geo_point seam_point(geo_unrolled a, geo_unrolled b, bool beyond)
 {
     geo_wide den = b.lon_e7 - a.lon_e7;
     geo_wide num = a.lat_e7 * den + (geo_wide)(b.lat_e7 - a.lat_e7) * (SEAM - a.lon_e7);
@@ -152,7 +85,7 @@ static geo_point seam_point(unrolled a, unrolled b, bool beyond)
 }
 
 /* Collect the chains of one ring on one side; a ring that lies on it wholly goes straight out. */
-static void add_chains(cutter *c, const unrolled *ring, uint32_t count, bool beyond)
+static void add_chains(cutter *c, const geo_unrolled *ring, uint32_t count, bool beyond)
 {
     uint32_t start = 0;
     while (start < count && (!is_on_side(ring[start], beyond) ||
@@ -169,9 +102,9 @@ static void add_chains(cutter *c, const unrolled *ring, uint32_t count, bool bey
         return;
     }
     for (uint32_t v = 0; v < count; v++) {
-        unrolled before = ring[(start + v + count - 1) % count];
-        unrolled at = ring[(start + v) % count];
-        unrolled after = ring[(start + v + 1) % count];
+        geo_unrolled before = ring[(start + v + count - 1) % count];
+        geo_unrolled at = ring[(start + v) % count];
+        geo_unrolled after = ring[(start + v + 1) % count];
         if (!is_on_side(at, beyond)) {
             continue;
         }
@@ -285,7 +218,7 @@ static uint32_t count_cuts(const cutter *c)
     uint32_t begin = 0;
     for (uint32_t r = 0; r < c->ring_count; r++) {
         uint32_t end = c->ring_ends[r];
-        unrolled before = c->vertices[end - 1];
+        geo_unrolled before = c->vertices[end - 1];
         for (uint32_t v = begin; v < end; v++) {
             cuts += is_on_side(before, true) != is_on_side(c->vertices[v], true);
             before = c->vertices[v];
@@ -317,22 +250,10 @@ static geo_err cut(cutter *c, geo_area **out)
 geo_err geo_area_new_cut(const geo_point *vertices, const uint32_t *ring_ends, uint32_t ring_count,
                          geo_why *why, geo_area **out)
 {
-    geo_err err = check_vertices(vertices, ring_ends, ring_count, why);
-    if (err != GEO_OK) {
-        return err;
-    }
     cutter c = {.ring_ends = ring_ends, .ring_count = ring_count};
-    c.vertices = malloc((ring_count > 0 ? ring_ends[ring_count - 1] : 1) * sizeof *c.vertices);
-    if (c.vertices == NULL) {
-        return geo_why_set(why, GEO_NO_MEMORY, "out of memory");
-    }
-    uint32_t begin = 0;
-    for (uint32_t r = 0; r < ring_count && err == GEO_OK; r++) {
-        err = unroll_ring(vertices + begin, ring_ends[r] - begin, r, why, c.vertices + begin);
-        begin = ring_ends[r];
-    }
+    geo_err err = geo_unroll_new(vertices, ring_ends, ring_count, why, &c.vertices);
     if (err == GEO_OK) {
-        err = ring_count > 0 ? cut(&c, out) : GEO_INVALID;
+        err = cut(&c, out);
         if (err != GEO_OK) {
             geo_why_set(why, err, "%s", geo_err_text(err));
         }

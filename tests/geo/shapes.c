@@ -10,10 +10,8 @@
 #define SHAPE_VERTICES_MAX 2000
 #define SHAPE_RINGS_MAX 100
 
-geo_err shape_try(const char *text, geo_area **out)
+uint32_t shape_parse(const char *text, geo_point *vertices, uint32_t *ends)
 {
-    geo_point vertices[SHAPE_VERTICES_MAX];
-    uint32_t ends[SHAPE_RINGS_MAX];
     uint32_t count = 0;
     uint32_t rings = 0;
     for (;;) {
@@ -26,10 +24,18 @@ geo_err shape_try(const char *text, geo_area **out)
             ends[rings++] = count;
         }
         if (*text == '\0') {
-            return geo_area_new(vertices, ends, rings, out);
+            return rings;
         }
         text++;
     }
+}
+
+geo_err shape_try(const char *text, geo_area **out)
+{
+    geo_point vertices[SHAPE_VERTICES_MAX];
+    uint32_t ends[SHAPE_RINGS_MAX];
+    uint32_t rings = shape_parse(text, vertices, ends);
+    return geo_area_new(vertices, ends, rings, out);
 }
 
 geo_area *shape(const char *text)

@@ -8,6 +8,8 @@
  * Fails the test when it is not one. Free with geo_area_free. */
 geo_area *shape(const char *text);
 geo_err shape_try(const char *text, geo_area **out);
+/* The rings of such a text; returns how many. The caller has room for them. */
+uint32_t shape_parse(const char *text, geo_point *vertices, uint32_t *ends);
 
 /* A seed from the environment variable HR_SEED, else a fixed one; printed. */
 uint64_t shape_seed(const char *test);
