@@ -13,8 +13,8 @@
 #define GEO_TIME_MS_MAX ((INT64_C(1) << 47) - 2)
 #define GEO_TIME_MS_MIN (-GEO_TIME_MS_MAX)
 
-#define GEO_STATE_ENTRIES_MAX 65535
-#define GEO_STATE_BYTES_MAX (96 + GEO_STATE_ENTRIES_MAX * 42)
+/* Areas in or pending; a fence more is GEO_NO_MEMORY, because it means a broken rule set. */
+#define GEO_STATE_ENTRIES_MAX 65536
 
 /* Opaque. The bytes themselves hold a device inside up to 4 fences; what needs more (more fences,
  * or changes still waiting to be confirmed) lives in one heap block that the state owns. May be
