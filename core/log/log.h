@@ -21,6 +21,8 @@
 #define LOG_GROUPS_MAX 256              /* HR_TOO_BIG above */
 #define LOG_PRODUCERS_MAX 65536         /* the one longest silent is forgotten */
 
+#define LOG_PARTITIONS_MAX 1024         /* of all topics together; HR_TOO_BIG above */
+
 /* One log. Threads: every function may be called from any thread unless it says otherwise. */
 typedef struct log_store log_store;
 
@@ -35,7 +37,7 @@ typedef struct log_topic {
 typedef struct log_options {
     const char *folder;      /* made if absent; locked against a second process */
     const log_topic *topics; /* fixed when the folder is made; later opens must agree */
-    uint32_t topic_count;
+    uint32_t topic_count;    /* 0: as the folder has them */
     const hr_clock *clock;
     hr_metrics *metrics;       /* may be NULL */
     uint64_t file_bytes;       /* roll to a new file at this size; 0: 64 MiB */
@@ -43,7 +45,9 @@ typedef struct log_options {
     uint64_t headroom_bytes;   /* kept aside for a full disk; 0: 1 MiB */
     int64_t retain_ms;         /* whole files older than this may go; 0: no limit */
     uint64_t retain_bytes;     /* oldest files go above this; 0: no limit */
-    int32_t commit_min_gap_ms; /* -1: found by measuring the disk */
+    uint64_t hard_bytes;       /* appends answer HR_NO_SPACE above this; 0: no limit */
+    uint64_t lazy_types;       /* bit t: frames of such types alone cause no commit */
+    int32_t commit_min_gap_ms; /* -1: found by measuring the disk when the folder is made */
     bool read_only;            /* for the command line, also beside a running service */
 } log_options;
 
@@ -108,11 +112,12 @@ typedef enum log_visibility {
 log_position log_wait(log_store *log, log_visibility visibility, log_position seen,
                       int32_t timeout_ms);
 
-/* Return every log_wait() at once, for shutting down. */
+/* Return every log_wait() at once, for shutting down. A thread that is not waiting just now returns
+ * from its next log_wait() at once, so none sleeps through it. */
 void log_wake(log_store *log);
 
-/* Called on the commit thread after each new durable end and after a failure; must not block. Set
- * before the first append; at most LOG_LISTENERS_MAX. */
+/* Called on the commit thread after each new durable end and after each change of health; must not
+ * block. Set before the first append; at most LOG_LISTENERS_MAX. */
 #define LOG_LISTENERS_MAX 8
 typedef void log_listener(log_position durable, void *context);
 HR_MUST_USE hr_err log_listen(log_store *log, log_listener *listener, void *context);
@@ -121,72 +126,11 @@ HR_MUST_USE hr_err log_listen(log_store *log, log_listener *listener, void *cont
  * nothing more, exit non-zero and recover from disk. */
 hr_err log_health(log_store *log, hr_why *why);
 
-/* ---- reading ---- */
-
-typedef struct log_reader log_reader;
-
-/* A batch as it was appended; bytes are valid until the reader's next call. */
-typedef struct log_view {
-    uint8_t type;
-    uint32_t count;
-    uint32_t record_bytes; /* 0: lengths are inline, see log_record_next */
-    int64_t first_offset;
-    int64_t append_ms;
-    uint64_t producer_id;
-    log_position end; /* of its frame */
-    const uint8_t *bytes;
-    size_t size;
-} log_view;
-
-/* Follow a partition from an offset. Threads: one reader, one thread. */
-HR_MUST_USE hr_err log_reader_open(log_store *log, uint8_t topic, uint16_t partition,
-                                   int64_t offset, log_visibility visibility, log_reader **out);
-void log_reader_close(log_reader *reader);
-
-/* The next batch, whole; its first records may lie before the offset asked for.
- * HR_TIMEOUT: none yet (never blocks; use log_wait). HR_GONE: retention has taken that offset; the
- * reader now stands at log_start(). HR_CORRUPT: records are lost there; the reader stands behind
- * the damage and why names the offsets. */
-HR_MUST_USE hr_err log_reader_next(log_reader *reader, log_view *view, hr_why *why);
-
-/* The offset that the next batch begins at or before. */
-int64_t log_reader_offset(const log_reader *reader);
-void log_reader_seek(log_reader *reader, int64_t offset);
-
-/* Walk the records of a view: start with *at = 0. False after the last one. */
-bool log_record_next(const log_view *view, size_t *at, const uint8_t **bytes, size_t *size);
-
 /* First kept offset, and the one that the next record will get. */
 int64_t log_start(log_store *log, uint8_t topic, uint16_t partition);
 int64_t log_end(log_store *log, uint8_t topic, uint16_t partition, log_visibility visibility);
 
-/* The first offset whose frame was appended at or after append_ms; the end if there is none. */
-int64_t log_offset_at(log_store *log, uint8_t topic, uint16_t partition, int64_t append_ms);
-
 uint32_t log_topic_count(log_store *log);
 const log_topic *log_topic_get(log_store *log, uint8_t topic);
-
-/* ---- groups and retention ---- */
-
-/* Remember how far a group of consumers has come. Kept across restarts; may be a little old after
- * a crash, so consumers see records again rather than never. group: as a fence id. */
-HR_MUST_USE hr_err log_group_commit(log_store *log, const char *group, uint8_t topic,
-                                    uint16_t partition, int64_t offset);
-
-/* -1 if the group has none there. */
-int64_t log_group_offset(log_store *log, const char *group, uint8_t topic, uint16_t partition);
-
-/* Every group's offsets, for the administrator. */
-typedef void log_group_visitor(const char *group, uint8_t topic, uint16_t partition, int64_t offset,
-                               void *context);
-void log_group_each(log_store *log, log_group_visitor *visit, void *context);
-
-/* Retention never takes offset or later from that partition while the floor named so stands
- * (checkpoints, historian). INT64_MAX takes the floor away. */
-HR_MUST_USE hr_err log_floor_set(log_store *log, const char *name, uint8_t topic,
-                                 uint16_t partition, int64_t offset);
-
-/* Let go of whole files beyond the limits; called by the service now and then. */
-HR_MUST_USE hr_err log_retain(log_store *log, hr_why *why);
 
 #endif

@@ -1,0 +1,28 @@
+/* core/log/group.h - consumer groups and their offsets, floors and retention. */
+#ifndef LOG_GROUP_H
+#define LOG_GROUP_H
+
+#include "log/log.h"
+
+/* Remember how far a group of consumers has come. Kept across restarts; may be a little old after
+ * a crash, so consumers see records again rather than never. group: as a fence id. */
+HR_MUST_USE hr_err log_group_commit(log_store *log, const char *group, uint8_t topic,
+                                    uint16_t partition, int64_t offset);
+
+/* -1 if the group has none there. */
+int64_t log_group_offset(log_store *log, const char *group, uint8_t topic, uint16_t partition);
+
+/* Every group's offsets, for the administrator. */
+typedef void log_group_visitor(const char *group, uint8_t topic, uint16_t partition, int64_t offset,
+                               void *context);
+void log_group_each(log_store *log, log_group_visitor *visit, void *context);
+
+/* Retention never takes offset or later from that partition while the floor named so stands
+ * (checkpoints, historian). INT64_MAX takes the floor away. */
+HR_MUST_USE hr_err log_floor_set(log_store *log, const char *name, uint8_t topic,
+                                 uint16_t partition, int64_t offset);
+
+/* Let go of whole files beyond the limits; called by the service now and then. */
+HR_MUST_USE hr_err log_retain(log_store *log, hr_why *why);
+
+#endif
