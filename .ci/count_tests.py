@@ -16,7 +16,7 @@ CMOCKA_BAD = re.compile(r"^\[  (?:FAILED|ERROR) ? \] (?!.*test\(s\))(.+)$", re.M
 CMOCKA_SKIPPED = re.compile(r"^\[  SKIPPED \] (?!.*test\(s\))(.+)$", re.MULTILINE)
 UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(?: \((.*)\))?", re.MULTILINE)
 NODE = re.compile(r"^(?:# |\N{INFORMATION SOURCE} )(pass|fail|skipped) (\d+)$", re.MULTILINE)
-TELLING = re.compile(r"FAILED|ERROR|FAIL:|error:|Error|Sanitizer|seed|\.(?:c|py):\d+")
+TELLING = re.compile(r"^not ok|FAILED|ERROR|FAIL:|error:|Error|Sanitizer|seed|\.(?:c|py):\d+")
 
 OUTPUT_LINES_SHOWN = 25
 
