@@ -39,13 +39,23 @@ duration() {
     fi
 }
 
+# What root has built, a user cannot build again; the compiler's words for that are hard to read.
+own_build_folder() {
+    local folder
+    mkdir -p "$logs" 2>/dev/null
+    for folder in "$root" "$root"/build "$root"/build/*/; do
+        [ -w "$folder" ] || die "cannot write into $folder" \
+            "It belongs to $(stat -c %U "$folder" 2>/dev/null || echo 'another user')." \
+            "Run this as that user, or as root: chown -R $(id -un) '$root'"
+    done
+}
+
 # try "What happens" LOGNAME COMMAND...: one line of progress; the output goes to build/logs.
 try() {
     local what=$1 log=$logs/$2.log started=$SECONDS
     shift 2
-    mkdir -p "$logs" 2>/dev/null || die "cannot write into $root/build" \
-        "It belongs to another user (did root run this first?)." \
-        "Try: sudo chown -R \"\$(id -un)\" '$root/build'"
+    rm -f "$log"
+    own_build_folder
     printf '%s ... ' "$what"
     if "$@" >"$log" 2>&1 </dev/null; then
         printf 'done (%s)\n' "$(duration $((SECONDS - started)))"
@@ -166,7 +176,7 @@ need_dashboard() {
     must "Fetching the dashboard's packages (npm)" npm \
         "Is the network there? Then run this again." \
         npm --prefix "$root/dashboard" ci --no-audit --no-fund
-    cp "$lock" "$stamp"
+    mkdir -p "${stamp%/*}" && cp "$lock" "$stamp"
 }
 
 # --- building -----------------------------------------------------------------------------------
