@@ -69,9 +69,11 @@ try() {
 explain() {
     local log=$logs/$1.log
     shift
-    say "  The last lines of ${log#"$root"/}:"
-    tail -n 25 "$log" | sed 's/^/  | /'
-    printf '  %s\n' "$@"
+    say "  From the end of ${log#"$root"/}:"
+    # CMake goes on talking after its error; what stands before it helps nobody.
+    { sed -n '/^CMake Error/,$p' "$log" | grep . || tail -n 25 "$log"; } | head -n 25 |
+        sed 's/^/  | /'
+    [ $# -eq 0 ] || printf '  %s\n' "$@"
 }
 
 # must "What happens" LOGNAME "What to do" COMMAND...: a step without which nothing goes on.
@@ -200,16 +202,20 @@ build() {
     local preset=$1
     shift
     if ! configure "$preset"; then
-        explain "configure-$preset" "Usually a library is missing: the last error names it."
+        explain "configure-$preset" "The first error above says what is missing or wrong."
         return 1
     fi
     if ! try "Building ($preset)" "build-$preset" \
         cmake --build "$root/build/$preset" ${1:+--target} "$@"; then
-        # The compiler's first complaint says more than the end of a parallel build's output.
-        grep -m 5 -E '(error|Error|undefined reference|No space left)' \
-            "$logs/build-$preset.log" | sed 's/^/  > /'
-        explain "build-$preset" "Mend the first error above, then run this again." \
-            "If nothing was changed here: rm -rf build/$preset and run this again."
+        # The compiler's first complaints say more than the end of a parallel build's output.
+        if grep -m 6 -E ': (fatal )?error: |undefined reference|No space left' \
+            "$logs/build-$preset.log" | sed 's/^/  | /' | grep .; then
+            say "  All of it: build/logs/build-$preset.log"
+        else
+            explain "build-$preset"
+        fi
+        say "  Mend the first error above, then run this again."
+        say "  If nothing was changed here: rm -rf build/$preset and run this again."
         return 1
     fi
 }
