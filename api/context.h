@@ -1,0 +1,49 @@
+/* api/context.h - what the handlers may use. Any pointer may be NULL: unit tests give what they
+ * need, and a handler whose part is absent answers 503. */
+#ifndef API_CONTEXT_H
+#define API_CONTEXT_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/metrics.h"
+
+struct accounts;
+struct api_assets;
+struct api_tiles;
+struct log_store;
+
+/* Reasons why a part is not well, for /v1/health: calls add() once for each. Threads: any. */
+typedef void api_health_add(void *context, const char *reason);
+typedef void api_health_source(void *part, api_health_add *add, void *context);
+
+#define API_HEALTH_SOURCES_MAX 16
+
+/* Filled in before the server starts and constant after, but for ready. Threads: any. */
+typedef struct api_context {
+    const hr_clock *clock;
+    hr_metrics *metrics;
+    const char *version;
+    const char *folder_id; /* the epoch of WebSocket clients */
+    const char *origins;   /* comma lists, see config.h */
+    const char *hosts;
+    struct accounts *accounts;
+    struct log_store *log;
+    struct api_assets *assets;
+    struct api_tiles *tiles;
+    int64_t started_ms;
+    _Atomic int ready; /* 1: everything serves */
+    uint32_t health_count;
+    struct {
+        api_health_source *source;
+        void *part;
+    } health[API_HEALTH_SOURCES_MAX];
+} api_context;
+
+/* HR_TOO_BIG above API_HEALTH_SOURCES_MAX. Before the server starts only. */
+HR_MUST_USE hr_err api_context_add_health(api_context *context, api_health_source *source,
+                                          void *part);
+
+#endif

@@ -1,0 +1,24 @@
+/* api/dispatch.h - from a request to its answer: host, route, caller, origin, role, allowance. */
+#ifndef API_DISPATCH_H
+#define API_DISPATCH_H
+
+#include "route.h"
+
+/* Everything that can be decided from the head, before a body is read. NULL: the answer is filled
+ * in and no handler shall run. Threads: any; never blocks. */
+const api_route *api_admit(api_context *context, api_request *request, api_answer *answer);
+
+/* The checks of a body's head. content_length -1: none was given. is_chunked: a transfer encoding
+ * was. False: the answer is filled in. */
+bool api_admit_body(const api_route *route, const api_request *request, int64_t content_length,
+                    bool is_chunked, api_answer *answer);
+
+/* Run the handler, then what is common to all answers (304, gzip, counting, log line). Threads:
+ * that of the route's lane. */
+void api_perform(api_context *context, const api_route *route, const api_request *request,
+                 api_answer *answer);
+
+/* Whether a page of that origin may act for its user here: it is ours or configured. */
+bool api_origin_is_allowed(const api_context *context, const char *origin, const char *host);
+
+#endif

@@ -1,0 +1,106 @@
+/* api/hedgerowd.c - the service's program: configuration, start, wait for a signal, stop. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "base/logline.h"
+#include "config.h"
+#include "server.h"
+#include "service.h"
+
+#ifndef HR_VERSION
+#define HR_VERSION "0"
+#endif
+
+#define EXIT_USAGE 2  /* a flag or setting is wrong */
+#define EXIT_LOCKED 3 /* another hedgerowd has the data folder */
+#define EXIT_PORT 4   /* the port is taken */
+#define EXIT_FAILED 1 /* everything else */
+
+#define SPARE_FILES 512 /* beside the connections: log files, databases, the broker */
+
+extern char **environ;
+
+static int exit_code_of(hr_err err)
+{
+    switch (err) {
+    case HR_OK:
+        return 0;
+    case HR_INVALID:
+        return EXIT_USAGE;
+    case HR_LOCKED:
+        return EXIT_LOCKED;
+    case HR_EXISTS:
+        return EXIT_PORT;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+static int fail(hr_err err, const hr_why *why)
+{
+    fprintf(stderr, "hedgerowd: %s\n", why->text[0] != 0 ? why->text : hr_err_text(err));
+    return exit_code_of(err);
+}
+
+/* Each connection is a file to the kernel; the usual limit of 1,024 is below ours. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    rlim_t wanted = API_CONNECTIONS_MAX + SPARE_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* Blocked in every thread, so that only the wait below sees them. */
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv)
+{
+    api_config config;
+    hr_why why = {.text = ""};
+    hr_err err = api_config_load(&config, argc, argv, environ, &why);
+    if (err != HR_OK) {
+        return fail(err, &why);
+    }
+    if (config.help) {
+        api_config_print_help();
+        return 0;
+    }
+    if (config.version) {
+        printf("hedgerowd %s\n", HR_VERSION);
+        return 0;
+    }
+    hr_level level;
+    if (hr_level_parse(config.log_level, &level) != HR_OK) {
+        fprintf(stderr, "hedgerowd: log-level must be debug, info, warn or error\n");
+        return EXIT_USAGE;
+    }
+    hr_logline_set_level(level);
+    raise_file_limit();
+    sigset_t signals;
+    block_signals(&signals);
+    api_service *service = NULL;
+    err = api_service_start(&config, &service, &why);
+    if (err != HR_OK) {
+        return fail(err, &why);
+    }
+    hr_logline(HR_LEVEL_INFO, "service.ready", "http=%s:%u data=%s", config.http.host,
+               api_service_port(service), config.data);
+    int signal_number = 0;
+    sigwait(&signals, &signal_number);
+    hr_logline(HR_LEVEL_INFO, "service.stopping", "signal=%d", signal_number);
+    api_service_stop(service);
+    hr_logline(HR_LEVEL_INFO, "service.stopped", "data=%s", config.data);
+    return 0;
+}

@@ -1,0 +1,443 @@
+/* api/http.c - HTTP/1.1 on libwebsockets: collects a request, has it answered, writes the answer.
+ *
+ * Everything here runs on the service thread, except exchange_run(), which a pool thread calls and
+ * which touches only the exchange's request and answer. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/logline.h"
+#include "dispatch.h"
+#include "http_head.h"
+#include "server_parts.h"
+
+#define WRITE_BYTES_MAX 65536        /* given to lws at one time, so that it buffers little */
+#define DISCARD_BYTES_MAX (1u << 20) /* of a refused body that is read to keep the connection */
+
+typedef enum exchange_state {
+    EXCHANGE_IDLE,
+    EXCHANGE_READING,    /* waits for the body */
+    EXCHANGE_DISCARDING, /* answered already in `answer`; waits for the body to pass by */
+    EXCHANGE_RUNNING,    /* with the pool */
+    EXCHANGE_WRITING,
+} exchange_state;
+
+/* One request and its answer; reused for the next on the same connection. */
+typedef struct http_exchange {
+    server_job job;
+    api_server *server;
+    struct lws *wsi; /* NULL once the connection is gone */
+    const api_route *route;
+    exchange_state state;
+    int64_t body_expected;
+    hr_buf body;
+    hr_buf out; /* LWS_PRE bytes, then the answer */
+    size_t out_at;
+    bool is_head;
+    char peer[48];
+    api_request request;
+    api_answer answer;
+} http_exchange;
+
+/* What lws keeps for us with each connection. */
+typedef struct http_session {
+    http_exchange *exchange;
+} http_session;
+
+size_t http_session_bytes(void)
+{
+    return sizeof(http_session);
+}
+
+static void exchange_free(http_exchange *exchange)
+{
+    hr_buf_fini(&exchange->body);
+    hr_buf_fini(&exchange->out);
+    api_answer_fini(&exchange->answer);
+    free(exchange);
+}
+
+static http_exchange *exchange_of(http_session *session, struct lws *wsi)
+{
+    if (session->exchange == NULL) {
+        http_exchange *exchange = calloc(1, sizeof *exchange);
+        if (exchange == NULL) {
+            return NULL;
+        }
+        exchange->server = lws_context_user(lws_get_context(wsi));
+        exchange->wsi = wsi;
+        hr_buf_init(&exchange->body, SIZE_MAX / 2);
+        hr_buf_init(&exchange->out, API_ANSWER_BYTES_MAX + 65536);
+        api_answer_init(&exchange->answer);
+        lws_get_peer_simple(wsi, exchange->peer, sizeof exchange->peer);
+        session->exchange = exchange;
+    }
+    return session->exchange;
+}
+
+/* The connection is gone. With the pool, the exchange is freed when it comes back. */
+static void session_close(http_session *session)
+{
+    http_exchange *exchange = session != NULL ? session->exchange : NULL;
+    if (exchange == NULL) {
+        return;
+    }
+    session->exchange = NULL;
+    if (exchange->state == EXCHANGE_RUNNING) {
+        exchange->wsi = NULL;
+    } else {
+        exchange_free(exchange);
+    }
+}
+
+/* Write on; -1 ends the connection. */
+static int exchange_write(http_exchange *exchange)
+{
+    struct lws *wsi = exchange->wsi;
+    while (exchange->out_at < exchange->out.size) {
+        size_t left = exchange->out.size - exchange->out_at;
+        size_t size = left < WRITE_BYTES_MAX ? left : WRITE_BYTES_MAX;
+        /* The head is ours, so every piece is plain bytes to lws. */
+        if (lws_write(wsi, exchange->out.data + exchange->out_at, size, LWS_WRITE_HTTP_HEADERS) <
+            0) {
+            return -1;
+        }
+        exchange->out_at += size;
+        if (exchange->out_at < exchange->out.size && lws_send_pipe_choked(wsi)) {
+            lws_callback_on_writable(wsi);
+            return 0;
+        }
+    }
+    exchange->state = EXCHANGE_IDLE;
+    bool close = exchange->answer.close;
+    api_answer_reset(&exchange->answer);
+    if (exchange->out.capacity > 4 * WRITE_BYTES_MAX) {
+        hr_buf_fini(&exchange->out);
+        hr_buf_init(&exchange->out, API_ANSWER_BYTES_MAX + 65536);
+    }
+    return close || lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+static int exchange_respond(http_exchange *exchange)
+{
+    if (exchange->state == EXCHANGE_READING && exchange->body.capacity > WRITE_BYTES_MAX) {
+        hr_buf_fini(&exchange->body);
+        hr_buf_init(&exchange->body, SIZE_MAX / 2);
+    }
+    hr_buf_clear(&exchange->out);
+    (void)hr_buf_extend(&exchange->out, LWS_PRE);
+    http_head_write(&exchange->out, &exchange->answer, exchange->request.id, exchange->is_head);
+    if (hr_buf_err(&exchange->out) != HR_OK) {
+        return -1;
+    }
+    exchange->out_at = LWS_PRE;
+    exchange->state = EXCHANGE_WRITING;
+    return exchange_write(exchange);
+}
+
+/* On a pool thread. */
+static void exchange_run(api_job *job)
+{
+    http_exchange *exchange = (http_exchange *)(void *)job;
+    api_perform(exchange->server->context, exchange->route, &exchange->request, &exchange->answer);
+}
+
+/* Back from the pool. */
+static void exchange_finish(server_job *job)
+{
+    http_exchange *exchange = (http_exchange *)(void *)job;
+    if (exchange->wsi == NULL) {
+        exchange_free(exchange);
+        return;
+    }
+    exchange->state = EXCHANGE_WRITING;
+    exchange->out_at = 0;
+    hr_buf_clear(&exchange->out);
+    lws_callback_on_writable(exchange->wsi);
+}
+
+static int exchange_dispatch(http_exchange *exchange)
+{
+    exchange->request.body = (const char *)exchange->body.data;
+    exchange->request.body_size = exchange->body.size;
+    if (exchange->route->lane == API_INLINE) {
+        api_perform(exchange->server->context, exchange->route, &exchange->request,
+                    &exchange->answer);
+        return exchange_respond(exchange);
+    }
+    exchange->job.job.run = exchange_run;
+    exchange->job.finish = exchange_finish;
+    exchange->state = EXCHANGE_RUNNING;
+    hr_err err = api_pool_submit(exchange->server->pool, exchange->route->lane, &exchange->job.job);
+    if (err == HR_OK) {
+        /* The handler decides how long it takes, not the network's time limit. */
+        lws_set_timeout(exchange->wsi, NO_PENDING_TIMEOUT, 0);
+        return 0;
+    }
+    exchange->state = EXCHANGE_READING;
+    api_answer_error(&exchange->answer, 503, "server.busy", NULL,
+                     "too much is being asked at once; try again");
+    exchange->answer.retry_after_s = 1;
+    return exchange_respond(exchange);
+}
+
+/* lws has split and decoded the target already. */
+static hr_err read_target(struct lws *wsi, api_request *request, const char *path, size_t size)
+{
+    hr_err err = api_request_set_path(request, path, size);
+    for (int i = 0; err == HR_OK; i++) {
+        char text[API_TARGET_BYTES_MAX];
+        int length = lws_hdr_copy_fragment(wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (length == -2) {
+            return HR_TOO_BIG; /* it does not fit */
+        }
+        if (length < 0) {
+            break;
+        }
+        if (length > 0) {
+            err = api_request_add_param(request, text, (size_t)length);
+        }
+    }
+    return err;
+}
+
+static bool read_method(struct lws *wsi, api_method *method)
+{
+    char *path = NULL;
+    int length = 0;
+    switch (lws_http_get_uri_and_method(wsi, &path, &length)) {
+    case LWSHUMETH_GET:
+        *method = API_GET;
+        return true;
+    case LWSHUMETH_POST:
+        *method = API_POST;
+        return true;
+    case LWSHUMETH_OPTIONS:
+        *method = API_OPTIONS;
+        return true;
+    case LWSHUMETH_PUT:
+        *method = API_PUT;
+        return true;
+    case LWSHUMETH_PATCH:
+        *method = API_PATCH;
+        return true;
+    case LWSHUMETH_DELETE:
+        *method = API_DELETE;
+        return true;
+    case LWSHUMETH_HEAD:
+        *method = API_HEAD;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void read_headers(struct lws *wsi, api_request *request)
+{
+    char text[API_HEADER_TEXT_MAX];
+    server_read_head(wsi, request);
+    server_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, request->content_type,
+                  sizeof request->content_type);
+    server_header(wsi, WSI_TOKEN_HTTP_IF_MATCH, request->if_match, sizeof request->if_match);
+    server_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, request->if_none_match,
+                  sizeof request->if_none_match);
+    server_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, text, sizeof text);
+    request->accepts_gzip = strstr(text, "gzip") != NULL;
+    if (request->method == API_POST) {
+        static const char name[] = "idempotency-key:";
+        if (lws_hdr_custom_copy(wsi, request->idempotency_key, (int)sizeof request->idempotency_key,
+                                name, (int)sizeof name - 1) < 0) {
+            request->idempotency_key[0] = 0;
+        }
+    }
+}
+
+/* -1: none; -2: not a number. */
+static int64_t content_length_of(struct lws *wsi)
+{
+    char text[32];
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0) {
+        return -1;
+    }
+    server_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text, sizeof text);
+    int64_t length = 0;
+    for (const char *c = text; *c != 0; c++) {
+        if (*c < '0' || *c > '9' || length > INT64_MAX / 100) {
+            return -2;
+        }
+        length = length * 10 + (*c - '0');
+    }
+    return text[0] != 0 ? length : -2;
+}
+
+/* The answer stands; what is left of the body must pass by first, or the connection must end. */
+static int exchange_refuse(http_exchange *exchange)
+{
+    if (exchange->body_expected > DISCARD_BYTES_MAX) {
+        exchange->answer.close = true;
+    }
+    if (exchange->body_expected > 0 && !exchange->answer.close) {
+        exchange->state = EXCHANGE_DISCARDING;
+        return 0;
+    }
+    return exchange_respond(exchange);
+}
+
+/* Clients that wait for it (curl, above 1 kB) would lose a second. */
+static int answer_expectation(http_exchange *exchange)
+{
+    char text[32];
+    server_header(exchange->wsi, WSI_TOKEN_HTTP_EXPECT, text, sizeof text);
+    if (strcasecmp(text, "100-continue") != 0) {
+        return 0;
+    }
+    uint8_t line[LWS_PRE + 32];
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    memcpy(line + LWS_PRE, go_on, sizeof go_on - 1);
+    return lws_write(exchange->wsi, line + LWS_PRE, sizeof go_on - 1, LWS_WRITE_HTTP_HEADERS) < 0
+               ? -1
+               : 0;
+}
+
+/* The head is complete. */
+static int on_head(http_exchange *exchange, const char *path, size_t path_size)
+{
+    struct lws *wsi = exchange->wsi;
+    api_request *request = &exchange->request;
+    api_request_reset(request);
+    api_answer_reset(&exchange->answer);
+    hr_buf_clear(&exchange->body);
+    server_next_request_id(exchange->server, request->id, sizeof request->id);
+    memcpy(request->peer, exchange->peer, sizeof request->peer);
+    if (!read_method(wsi, &request->method)) {
+        return -1;
+    }
+    exchange->is_head = request->method == API_HEAD;
+    exchange->state = EXCHANGE_READING;
+    int64_t length = content_length_of(wsi);
+    exchange->body_expected = length > 0 ? length : 0;
+    read_headers(wsi, request);
+    hr_err err = read_target(wsi, request, path, path_size);
+    if (err != HR_OK || length == -2) {
+        api_answer_error(&exchange->answer, err == HR_TOO_BIG ? 414 : 400, "request.invalid", NULL,
+                         err == HR_TOO_BIG ? "the address is too long or has too many parameters"
+                                           : "the address or a header is not well formed");
+        exchange->answer.close = true;
+        return exchange_respond(exchange);
+    }
+    exchange->route = api_admit(exchange->server->context, request, &exchange->answer);
+    bool is_chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
+    if (exchange->route == NULL ||
+        !api_admit_body(exchange->route, request, length, is_chunked, &exchange->answer)) {
+        return exchange_refuse(exchange);
+    }
+    if (exchange->body_expected == 0) {
+        return exchange_dispatch(exchange);
+    }
+    return answer_expectation(exchange);
+}
+
+static int on_body(http_exchange *exchange, const void *bytes, size_t size)
+{
+    if (exchange->state != EXCHANGE_READING) {
+        return 0;
+    }
+    hr_buf_put(&exchange->body, bytes, size);
+    /* lws counts too; this holds even if it should not. */
+    bool is_beyond = exchange->body.size > (uint64_t)exchange->body_expected;
+    return hr_buf_err(&exchange->body) == HR_OK && !is_beyond ? 0 : -1;
+}
+
+static int on_body_end(http_exchange *exchange)
+{
+    if (exchange->state == EXCHANGE_DISCARDING) {
+        return exchange_respond(exchange);
+    }
+    if (exchange->state != EXCHANGE_READING) {
+        return 0;
+    }
+    return exchange_dispatch(exchange);
+}
+
+static int on_writable(http_exchange *exchange)
+{
+    if (exchange->state != EXCHANGE_WRITING) {
+        return 0;
+    }
+    return exchange->out.size == 0 ? exchange_respond(exchange) : exchange_write(exchange);
+}
+
+/* Only WebSocket upgrades may pass: h2c would begin HTTP/2 (open holes), and for anything else lws
+ * 4.1 goes on with memory it has freed (CVE-2025-11677). `in` may be that memory: read the header.
+ */
+static int confirm_upgrade(struct lws *wsi)
+{
+    char text[32];
+    server_header(wsi, WSI_TOKEN_UPGRADE, text, sizeof text);
+    return strcasecmp(text, "websocket") == 0 ? 0 : -1;
+}
+
+static bool may_connect(api_server *server)
+{
+    if (server->connection_count < API_CONNECTIONS_MAX) {
+        return true;
+    }
+    if (server->refused_connections != NULL) {
+        hr_counter_add(server->refused_connections, 1);
+    }
+    return false;
+}
+
+/* The listening socket is destroyed too, and was never counted. */
+static void count_connection(api_server *server, int change)
+{
+    if (change > 0 || server->connection_count > 0) {
+        server->connection_count += (unsigned)change;
+    }
+    if (server->connections != NULL) {
+        hr_gauge_set(server->connections, server->connection_count);
+    }
+}
+
+int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t size)
+{
+    http_session *session = user;
+    http_exchange *exchange = NULL;
+    switch (reason) {
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
+        return may_connect(lws_context_user(lws_get_context(wsi))) ? 0 : -1;
+    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+        count_connection(lws_context_user(lws_get_context(wsi)), 1);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        count_connection(lws_context_user(lws_get_context(wsi)), -1);
+        return 0;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return confirm_upgrade(wsi);
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return -1; /* an upgrade that names no subprotocol of ours lands here */
+    case LWS_CALLBACK_HTTP:
+        exchange = exchange_of(session, wsi);
+        if (exchange == NULL || exchange->state == EXCHANGE_RUNNING) {
+            return -1;
+        }
+        return on_head(exchange, in, size);
+    case LWS_CALLBACK_HTTP_BODY:
+        return session->exchange != NULL ? on_body(session->exchange, in, size) : -1;
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return session->exchange != NULL ? on_body_end(session->exchange) : -1;
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return session != NULL && session->exchange != NULL ? on_writable(session->exchange) : 0;
+    case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+    case LWS_CALLBACK_CLOSED_HTTP:
+        session_close(session);
+        return 0;
+    case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
+        server_finish_jobs(lws_context_user(lws_get_context(wsi)));
+        return 0;
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,91 @@
+/* api/route.c - finds a request's row by comparing path segments. */
+#include "route.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Where the n-th capture began and how long it is; copied only once the whole path has matched. */
+typedef struct capture {
+    const char *at;
+    size_t size;
+} capture;
+
+static bool match_segments(const char *pattern, const char *path, capture *captures, int *count)
+{
+    *count = 0;
+    while (*pattern != 0) {
+        if (*pattern != '{') {
+            if (*pattern++ != *path++) {
+                return false;
+            }
+            continue;
+        }
+        bool takes_rest = pattern[1] == '*';
+        size_t size = takes_rest ? strlen(path) : strcspn(path, "/");
+        if ((size == 0 && !takes_rest) || *count >= API_CAPTURES_MAX) {
+            return false;
+        }
+        captures[(*count)++] = (capture){.at = path, .size = size};
+        path += size;
+        pattern = strchr(pattern, '}') + 1;
+    }
+    return *path == 0;
+}
+
+/* Captures go to the end of the arena's used part; when that is full the path was absurdly long. */
+static bool keep_captures(api_request *request, const capture *captures, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (captures[i].size + 1 > sizeof request->arena - request->arena_size) {
+            return false;
+        }
+        char *copy = request->arena + request->arena_size;
+        memcpy(copy, captures[i].at, captures[i].size);
+        copy[captures[i].size] = 0;
+        request->arena_size += captures[i].size + 1;
+        request->captures[i] = copy;
+    }
+    return true;
+}
+
+const api_route *api_route_find(api_request *request, uint32_t *allowed)
+{
+    size_t count = 0;
+    const api_route *routes = api_routes(&count);
+    api_method method = request->method == API_HEAD ? API_GET : request->method;
+    *allowed = 0;
+    for (size_t i = 0; i < count; i++) {
+        capture captures[API_CAPTURES_MAX];
+        int capture_count = 0;
+        if (!match_segments(routes[i].path, request->path, captures, &capture_count)) {
+            continue;
+        }
+        /* The catch-all for files must not make an unknown API path look known. */
+        bool is_rest = capture_count > 0 && strstr(routes[i].path, "{*}") != NULL;
+        if (is_rest && (*allowed != 0 || strncmp(request->path, "/v1/", 4) == 0)) {
+            continue;
+        }
+        *allowed |= 1u << routes[i].method;
+        if (routes[i].method == method) {
+            return keep_captures(request, captures, capture_count) ? &routes[i] : NULL;
+        }
+    }
+    return NULL;
+}
+
+void api_allow_text(uint32_t allowed, char *text, size_t size)
+{
+    if ((allowed & (1u << API_GET)) != 0) {
+        allowed |= 1u << API_HEAD;
+    }
+    allowed |= 1u << API_OPTIONS;
+    size_t at = 0;
+    text[0] = 0;
+    for (int method = API_GET; method <= API_OPTIONS && at < size; method++) {
+        if ((allowed & (1u << method)) != 0) {
+            int put = snprintf(text + at, size - at, "%s%s", at > 0 ? ", " : "",
+                               api_method_text((api_method)method));
+            at += put > 0 ? (size_t)put : 0;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/* api/route.h - the one table of routes: everything about a route stands in its row. */
+#ifndef API_ROUTE_H
+#define API_ROUTE_H
+
+#include "context.h"
+#include "request.h"
+
+/* Where a handler runs. Inline ones hold up every other connection, so they only look at memory;
+ * each lane is a queue with threads of its own (pool.h). */
+typedef enum api_lane {
+    API_INLINE,
+    API_LANE_WORK,     /* disk, commits, long scans */
+    API_LANE_PASSWORD, /* one thread, so that one password is hashed at a time */
+    API_LANE_SQL,
+    API_LANES,
+} api_lane;
+
+/* Which allowance a request draws on (rate.h). */
+typedef enum api_rate {
+    API_RATE_FREE,
+    API_RATE_READ,
+    API_RATE_WRITE,
+    API_RATE_LOGIN,
+    API_RATE_SQL,
+    API_RATES,
+} api_rate;
+
+typedef void api_handler(api_context *context, const api_request *request, api_answer *answer);
+
+typedef struct api_route {
+    api_method method;
+    const char *path; /* "/v1/fences/{id}"; a last "{*}" takes the rest */
+    api_role role;    /* the least that may call it */
+    uint32_t body_bytes_max;
+    api_rate rate;
+    api_lane lane;
+    api_handler *handle;
+    const char *summary;
+    const char *request_schema; /* a name in schema.c, or NULL */
+    const char *answer_schema;
+} api_route;
+
+/* The table. Static. */
+const api_route *api_routes(size_t *count);
+
+/* The row for a method and path (HEAD finds GET's), with the captures filled in; NULL when there is
+ * none: then *allowed has a bit (1 << method) for each method that the path does know. */
+const api_route *api_route_find(api_request *request, uint32_t *allowed);
+
+/* "GET, HEAD, POST" from such bits. */
+void api_allow_text(uint32_t allowed, char *text, size_t size);
+
+#endif

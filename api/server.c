@@ -1,0 +1,291 @@
+/* api/server.c - starts libwebsockets, runs its service thread, and brings work back to it. */
+#include "server_parts.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/logline.h"
+
+#define HEADER_BYTES_MAX 12288 /* of one request's head; lws refuses more */
+#define HEADER_POOL_MAX 512    /* requests whose head is held at one time; others wait */
+#define NETWORK_TIMEOUT_S 20   /* for a head or a piece of a body to arrive */
+#define KEEPALIVE_TIMEOUT_S 75
+#define HEADER_IDLE_TIMEOUT_S 10 /* a connection that never sends its head */
+
+static void log_from_lws(int level, const char *line)
+{
+    hr_logline(level == LLL_ERR ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "http.library", "text=\"%.*s\"",
+               (int)strcspn(line, "\n"), line);
+}
+
+/* A finished job of the pool: queued, and one wake-up for however many there are. */
+static void job_done(api_job *job, void *context)
+{
+    api_server *server = context;
+    server_job *done = (server_job *)(void *)job;
+    done->job.next = NULL;
+    pthread_mutex_lock(&server->done_lock);
+    if (server->done_last != NULL) {
+        server->done_last->job.next = &done->job;
+    } else {
+        server->done_first = done;
+    }
+    server->done_last = done;
+    pthread_mutex_unlock(&server->done_lock);
+    server_wake(server);
+}
+
+void server_wake(api_server *server)
+{
+    if (!atomic_exchange(&server->wake_pending, true)) {
+        lws_cancel_service(server->lws);
+    }
+}
+
+void server_finish_jobs(api_server *server)
+{
+    atomic_store(&server->wake_pending, false);
+    pthread_mutex_lock(&server->done_lock);
+    server_job *job = server->done_first;
+    server->done_first = NULL;
+    server->done_last = NULL;
+    pthread_mutex_unlock(&server->done_lock);
+    while (job != NULL) {
+        server_job *next = (server_job *)(void *)job->job.next;
+        job->finish(job);
+        job = next;
+    }
+}
+
+void server_next_request_id(api_server *server, char *text, size_t size)
+{
+    snprintf(text, size, "%08x-%llx", (unsigned)server->request_prefix,
+             (unsigned long long)++server->request_count);
+}
+
+void server_header(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size)
+{
+    text[0] = 0;
+    int length = lws_hdr_total_length(wsi, token);
+    if (length <= 0 || (size_t)length >= size) {
+        return;
+    }
+    if (lws_hdr_copy(wsi, text, (int)size, token) < 0) {
+        text[0] = 0;
+    }
+}
+
+/* Our cookie's value out of "a=b; hedgerow=..; c=d". */
+static void read_cookie(const char *cookies, char *session, size_t size)
+{
+    static const char name[] = "hedgerow=";
+    session[0] = 0;
+    for (const char *at = cookies; *at != 0;) {
+        at += strspn(at, "; ");
+        size_t length = strcspn(at, ";");
+        if (length > sizeof name - 1 && length - (sizeof name - 1) < size &&
+            strncmp(at, name, sizeof name - 1) == 0) {
+            memcpy(session, at + sizeof name - 1, length - (sizeof name - 1));
+            session[length - (sizeof name - 1)] = 0;
+            return;
+        }
+        at += length;
+    }
+}
+
+void server_read_head(struct lws *wsi, api_request *request)
+{
+    char text[1024];
+    server_header(wsi, WSI_TOKEN_HOST, request->host, sizeof request->host);
+    server_header(wsi, WSI_TOKEN_ORIGIN, request->origin, sizeof request->origin);
+    server_header(wsi, WSI_TOKEN_HTTP_COOKIE, text, sizeof text);
+    read_cookie(text, request->session, sizeof request->session);
+    server_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, text, sizeof text);
+    if (strncasecmp(text, "Bearer ", 7) == 0 && strlen(text + 7) < sizeof request->bearer) {
+        memcpy(request->bearer, text + 7, strlen(text + 7) + 1);
+    }
+}
+
+static const struct lws_protocols *server_protocols(void)
+{
+    static struct lws_protocols protocols[] = {
+        {"http", http_callback, 0, 0, 0, NULL, 0},
+        {NULL, NULL, 0, 0, 0, NULL, 0},
+    };
+    protocols[0].per_session_data_size = http_session_bytes();
+    return protocols;
+}
+
+static void *service_main(void *argument)
+{
+    api_server *server = argument;
+    while (!atomic_load(&server->stopping)) {
+        if (lws_service(server->lws, 0) < 0) {
+            break;
+        }
+    }
+    return NULL;
+}
+
+static socklen_t socket_address(const api_address *address, struct sockaddr_storage *storage)
+{
+    const char *host = strcmp(address->host, "localhost") == 0 ? "127.0.0.1" : address->host;
+    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)storage;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)storage;
+    memset(storage, 0, sizeof *storage);
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(address->port);
+        return sizeof *v4;
+    }
+    if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(address->port);
+        return sizeof *v6;
+    }
+    return 0;
+}
+
+/* lws tells of a failed bind only in a log line, so the port is tried here first. */
+static hr_err probe_port(const api_address *address, hr_why *why)
+{
+    struct sockaddr_storage storage;
+    socklen_t size = socket_address(address, &storage);
+    if (size == 0) {
+        return hr_why_set(why, HR_INVALID, "%s is not an address of this machine", address->host);
+    }
+    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return hr_why_errno(why, errno, "cannot make a socket");
+    }
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    hr_err err = HR_OK;
+    if (bind(fd, (struct sockaddr *)(void *)&storage, size) != 0 || listen(fd, 1) != 0) {
+        err =
+            errno == EADDRINUSE
+                ? hr_why_set(why, HR_EXISTS,
+                             "port %u on %s is in use by another program; stop it or choose "
+                             "another port with --http %s:PORT",
+                             address->port, address->host, address->host)
+                : hr_why_errno(why, errno, "cannot listen on %s:%u", address->host, address->port);
+    }
+    close(fd);
+    return err;
+}
+
+static hr_err create_context(api_server *server, const api_server_options *options, hr_why *why)
+{
+    static const struct lws_protocol_vhost_options *const no_options = NULL;
+    struct lws_context_creation_info info = {0};
+    info.iface = strcmp(options->http.host, "localhost") == 0 ? "127.0.0.1" : options->http.host;
+    info.port = options->http.port;
+    info.protocols = server_protocols();
+    info.pvo = no_options;
+    info.user = server;
+    info.gid = (gid_t)-1;
+    info.uid = (uid_t)-1;
+    info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
+                   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+                   LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
+    info.max_http_header_data2 = HEADER_BYTES_MAX;
+    info.max_http_header_pool2 = HEADER_POOL_MAX;
+    info.fd_limit_per_thread = API_CONNECTIONS_MAX + 64;
+    info.timeout_secs = NETWORK_TIMEOUT_S;
+    info.keepalive_timeout = KEEPALIVE_TIMEOUT_S;
+    info.timeout_secs_ah_idle = HEADER_IDLE_TIMEOUT_S;
+    info.pt_serv_buf_size = 16384;
+    if (options->tls_cert != NULL && options->tls_cert[0] != 0) {
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+        info.ssl_cert_filepath = options->tls_cert;
+        info.ssl_private_key_filepath = options->tls_key;
+        info.alpn = "http/1.1"; /* its HTTP/2 has open holes */
+    }
+    server->lws = lws_create_context(&info);
+    if (server->lws == NULL) {
+        return hr_why_set(why, HR_IO, "cannot serve on %s:%u (see the log above)",
+                          options->http.host, options->http.port);
+    }
+    server->vhost = lws_get_vhost_by_name(server->lws, "default");
+    int port = server->vhost != NULL ? lws_get_vhost_listen_port(server->vhost) : 0;
+    server->port = port > 0 ? (uint16_t)port : options->http.port;
+    return HR_OK;
+}
+
+static void register_metrics(api_server *server)
+{
+    hr_metrics *metrics = server->context->metrics;
+    if (metrics != NULL) {
+        server->connections = hr_metrics_gauge(metrics, "hedgerow_http_connections", "",
+                                               "Open HTTP and WebSocket connections.");
+        server->refused_connections =
+            hr_metrics_counter(metrics, "hedgerow_http_refused_connections_total", "",
+                               "Connections closed at once because there were too many.");
+    }
+}
+
+hr_err api_server_start(const api_server_options *options, api_server **out, hr_why *why)
+{
+    hr_err err = probe_port(&options->http, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    api_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        return HR_NO_MEMORY;
+    }
+    server->context = options->context;
+    server->request_prefix = (uint64_t)hr_clock_mono_ns(hr_clock_real());
+    server->request_prefix = hr_hash64(&server->request_prefix, sizeof server->request_prefix);
+    pthread_mutex_init(&server->done_lock, NULL);
+    hr_buf_init(&server->scratch, API_ANSWER_BYTES_MAX + 65536);
+    register_metrics(server);
+    lws_set_log_level(LLL_ERR | LLL_WARN, log_from_lws);
+    err = create_context(server, options, why);
+    if (err == HR_OK) {
+        err = api_pool_new(job_done, server, &server->pool);
+    }
+    if (err == HR_OK && pthread_create(&server->thread, NULL, service_main, server) != 0) {
+        err = hr_why_set(why, HR_NO_MEMORY, "cannot start the service thread");
+    }
+    if (err != HR_OK) {
+        api_server_stop(server);
+        return err;
+    }
+    server->has_thread = true;
+    *out = server;
+    return HR_OK;
+}
+
+void api_server_stop(api_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    atomic_store(&server->stopping, true);
+    if (server->has_thread) {
+        lws_cancel_service(server->lws);
+        pthread_join(server->thread, NULL);
+    }
+    api_pool_free(server->pool);
+    if (server->lws != NULL) {
+        lws_context_destroy(server->lws);
+    }
+    /* No connection is left: what finishes now only frees itself. */
+    server_finish_jobs(server);
+    hr_buf_fini(&server->scratch);
+    pthread_mutex_destroy(&server->done_lock);
+    free(server);
+}
+
+uint16_t api_server_port(const api_server *server)
+{
+    return server->port;
+}

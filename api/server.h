@@ -1,0 +1,30 @@
+/* api/server.h - the one libwebsockets context and the thread that serves it. */
+#ifndef API_SERVER_H
+#define API_SERVER_H
+
+#include "config.h"
+#include "context.h"
+
+#define API_CONNECTIONS_MAX 2048 /* further ones are closed at once, counted */
+
+/* Opaque. Threads: start and stop by one; api_server_wake from any. */
+typedef struct api_server api_server;
+
+typedef struct api_server_options {
+    api_address http;
+    const char *tls_cert; /* "" or NULL: plain HTTP */
+    const char *tls_key;
+    api_context *context; /* outlives the server */
+} api_server_options;
+
+/* Listen and serve. HR_EXISTS: another program has the port (why says so). */
+HR_MUST_USE hr_err api_server_start(const api_server_options *options, api_server **out,
+                                    hr_why *why);
+
+/* Ends every connection and joins the thread. NULL is fine. */
+void api_server_stop(api_server *server);
+
+/* The port in use, also when 0 was asked for. */
+uint16_t api_server_port(const api_server *server);
+
+#endif

@@ -1,0 +1,13 @@
+"""tests/api/e2e.py - hedgerowd as the outside sees it: started, asked, attacked, stopped.
+
+usage: e2e.py HEDGEROWD [TEST...]. Uses Python's own library only, on free ports of 127.0.0.1.
+"""
+import sys
+
+import e2e_http
+import e2e_service
+from harness import run_all
+
+if __name__ == "__main__":
+    modules = [e2e_service, e2e_http]
+    sys.exit(run_all(sys.argv[1], modules, sys.argv[2:]))

@@ -1,0 +1,112 @@
+"""tests/api/e2e_http.py - HTTP as it should be, and as an attacker would have it."""
+import http.client
+import socket
+
+from harness import Service, expect, test
+
+GET = b"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n"
+
+
+def status_of(answer):
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.") else 0
+
+
+@test
+def keep_alive_pipelining_head_and_options():
+    with Service() as service:
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+        for _ in range(50):
+            expect(service.ask("GET", "/v1/health", connection=connection)[0], 200)
+        status, headers, body = service.ask("HEAD", "/v1/health", connection=connection)
+        expect((status, body), (200, b""))
+        expect(int(headers["content-length"]) > 20, True)
+        status, headers, _ = service.ask("OPTIONS", "/v1/health", connection=connection)
+        expect((status, headers["allow"]), (204, "GET, HEAD, OPTIONS"))
+        expect("access-control-allow-origin" in headers, False)
+        answer = service.raw(GET % b"" * 20 + GET % b"Connection: close\r\n")
+        expect(answer.count(b"HTTP/1.1 200 OK"), 21)
+
+
+@test
+def errors_have_the_status_they_should():
+    with Service() as service:
+        expect(service.ask("GET", "/v1/nothing")[0], 404)
+        expect(service.ask("POST", "/v1/health", body={})[0], 405)
+        status, _, body = service.ask("GET", "/v1/nothing")
+        expect(sorted(body["error"]), ["code", "message"])
+        expect(service.ask("GET", "/v1/health?" + "&".join("a%d=1" % i for i in range(40)))[0], 414)
+        expect(status_of(service.raw(b"GET /v1/%zz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 2)) in
+               (0, 400, 403, 404), True)
+
+
+@test
+def only_names_of_ours_are_served():
+    with Service() as service:
+        expect(service.ask("GET", "/v1/health", headers={"Host": "evil.example"})[0], 421)
+        expect(service.ask("GET", "/v1/health", headers={"Host": "localhost:1"})[0], 200)
+
+
+@test
+def http2_is_never_spoken():
+    with Service() as service:
+        upgrade = (b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+                   b"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n")
+        answer = service.raw(GET % upgrade, 2)
+        expect(b"101" in answer[:20], False, "h2c upgrade")
+        answer = service.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 2)
+        expect(answer[:3] in (b"", b"HTT"), True, "h2 by prior knowledge")
+        expect(service.ask("GET", "/v1/health")[0], 200)
+
+
+@test
+def foreign_upgrades_do_no_harm():
+    """What CVE-2025-11677 needs: an upgrade that lws does not know, again and again."""
+    with Service() as service:
+        for name in (b"foo", b"TLS/1.2", b"h2c", b"websockets", b"x" * 3000, b""):
+            for _ in range(20):
+                request = GET % (b"Connection: Upgrade\r\nUpgrade: " + name + b"\r\n")
+                with socket.create_connection(("127.0.0.1", service.port), timeout=5) as link:
+                    link.sendall(request + request)
+                    link.shutdown(socket.SHUT_WR)
+                    while True:
+                        try:
+                            part = link.recv(65536)
+                        except ConnectionResetError:
+                            break
+                        if not part:
+                            break
+                        expect(b" 101 " in part[:20], False)
+        expect(service.ask("GET", "/v1/health")[0], 200)
+
+
+@test
+def a_websocket_without_our_subprotocol_is_refused():
+    with Service() as service:
+        for protocol in (b"", b"Sec-WebSocket-Protocol: chat\r\n",
+                         b"Sec-WebSocket-Protocol: http\r\n"):
+            request = GET.replace(b"/v1/health", b"/v1/live") % (
+                b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + protocol)
+            expect(b" 101 " in service.raw(request, 2)[:20], False, protocol)
+        expect(service.ask("GET", "/v1/health")[0], 200)
+
+
+@test
+def malformed_heads_are_survived():
+    with Service() as service:
+        for head in (b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+                     b"GET " + b"/" * 20000 + b" HTTP/1.1\r\n\r\n",
+                     b"GET /v1/health HTTP/1.1\r\n" + b"A: " + b"b" * 30000 + b"\r\n\r\n",
+                     b"GET /v1/health HTTP/1.1\r\n" + b"A: b\r\n" * 3000 + b"\r\n",
+                     b"GET /v1/health HTTP/1.1\r\nContent-Length: -5\r\nHost: 127.0.0.1\r\n\r\n",
+                     b"POST /v1/health HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n"
+                     b"Host: 127.0.0.1\r\n\r\n",
+                     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100,
+                     b"GET /v1/../../../etc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                     b"GET /..%2f..%2fetc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                     b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"):
+            answer = service.raw(head, 0.5)
+            expect(status_of(answer) in (0, 400, 403, 404, 405, 413, 414, 421, 431, 200), True,
+                   (head[:40], answer[:60]))
+            expect(b"root:" in answer, False)
+        expect(service.ask("GET", "/v1/health")[0], 200)

@@ -1,0 +1,153 @@
+"""tests/api/harness.py - starts hedgerowd on free ports in a folder of its own, and asks it things."""
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+PROGRAM = None
+
+
+class Service:
+    """One running hedgerowd. Use with `with`."""
+
+    def __init__(self, *flags, data=None, environment=None):
+        self.folder = None if data else tempfile.mkdtemp(prefix="hr-e2e-")
+        self.data = data or os.path.join(self.folder, "data")
+        self.flags = flags
+        self.environment = environment
+        self.log = tempfile.NamedTemporaryFile(prefix="hr-e2e-log-", mode="r", delete=False)
+        self.process = None
+        self.port = 0
+
+    def start(self):
+        command = [PROGRAM, "--data", self.data, "--http", "127.0.0.1:0", "--mqtt",
+                   "127.0.0.1:%d" % free_port(), *self.flags]
+        with open(self.log.name, "w") as log:
+            self.process = subprocess.Popen(command, stderr=log, stdout=log,
+                                            env=self.environment)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            port = self.logged("service.ready", "http=")
+            if port:
+                self.port = int(port.rsplit(":", 1)[1])
+                return self
+            if self.process.poll() is not None:
+                raise AssertionError("hedgerowd ended: " + self.read_log())
+            select_briefly()
+        raise AssertionError("hedgerowd is not ready: " + self.read_log())
+
+    def read_log(self):
+        with open(self.log.name) as log:
+            return log.read()
+
+    def logged(self, event, key):
+        """The value of key in the first line of that event."""
+        for line in self.read_log().splitlines():
+            if " %s " % event in line:
+                for word in line.split():
+                    if word.startswith(key):
+                        return word[len(key):]
+        return None
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(timeout=20)
+        return self.process.returncode if self.process else None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        try:
+            if self.process and self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+        finally:
+            os.unlink(self.log.name)
+            if self.folder:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def ask(self, method, path, body=None, headers=None, connection=None):
+        """(status, headers, body as JSON if it is JSON)."""
+        own = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+            headers.setdefault("Content-Type", "application/json")
+        own.request(method, path, body=body, headers=headers)
+        answer = own.getresponse()
+        data = answer.read()
+        if not connection:
+            own.close()
+        kind = answer.getheader("Content-Type") or ""
+        plain = answer.getheader("Content-Encoding") is None
+        if "json" in kind and data and plain:
+            data = json.loads(data)
+        return answer.status, dict((k.lower(), v) for k, v in answer.getheaders()), data
+
+    def raw(self, data, timeout=5):
+        """Send bytes, read until the other side ends or nothing comes any more."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as link:
+            link.sendall(data)
+            got = b""
+            try:
+                while True:
+                    part = link.recv(65536)
+                    if not part:
+                        break
+                    got += part
+            except (socket.timeout, ConnectionResetError):
+                pass
+            return got
+
+
+def select_briefly():
+    """Give the other process a moment; what is waited for is checked by the caller's loop."""
+    import select
+    select.select([], [], [], 0.02)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def expect(actual, wanted, what=""):
+    if actual != wanted:
+        raise AssertionError("%s: got %r, wanted %r" % (what, actual, wanted))
+
+
+def run_all(program, modules, names):
+    global PROGRAM
+    PROGRAM = program
+    failed = count = 0
+    for module in modules:
+        for name, test in list(vars(module).items()):
+            if not getattr(test, "is_test", False) or (names and name not in names):
+                continue
+            count += 1
+            started = time.monotonic()
+            try:
+                test()
+                print("ok      %s (%.2f s)" % (name, time.monotonic() - started))
+            except Exception:
+                failed += 1
+                print("FAILED  %s" % name)
+                traceback.print_exc(file=sys.stdout)
+            sys.stdout.flush()
+    print("%d end-to-end tests, %d failed" % (count, failed))
+    return 1 if failed or count == 0 else 0
+
+
+def test(function):
+    function.is_test = True
+    return function
