@@ -1,0 +1,364 @@
+/* ingest/broker.c - keeps the managed broker running: configuration, start, take-over, restart. */
+#include "ingest/broker.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/logline.h"
+#include "ingest/broker_files.h"
+#include "ingest/broker_process.h"
+
+#define START_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS 5000
+#define RESTART_PAUSE_MIN_MS 100
+#define RESTART_PAUSE_MAX_MS 10000
+#define LONG_RUN_NS (30 * INT64_C(1000000000)) /* after which a failure is a new one */
+
+struct broker {
+    broker_path folder;
+    broker_path config;
+    char password[BROKER_PASSWORD_SIZE];
+    const hr_clock *clock;
+    hr_counter *restarts;
+    int wake_fd;
+    pthread_t watcher;
+    broker_process process; /* the watcher's; before and after its life the caller's */
+    pthread_mutex_t lock;
+    bool stopping;         /* protected by lock */
+    pid_t pid;             /* protected by lock; 0 while down */
+    int64_t down_since_ms; /* protected by lock */
+    hr_why trouble;        /* protected by lock: why it is down */
+};
+
+/* Names of the first lines are what broker_address() looks for. */
+static void put_config(hr_buf *out, const char *folder, const char *address, uint16_t port)
+{
+    hr_buf_put_text(out, "# Made by hedgerowd at every start; changes here are lost.\n");
+    hr_buf_printf(out, "listener %u %s\n", port, address);
+    hr_buf_put_text(out, "allow_anonymous false\n");
+    hr_buf_printf(out, "password_file %s/passwords\n", folder);
+    hr_buf_printf(out, "acl_file %s/acl\n", folder);
+    hr_buf_printf(out, "pid_file %s/%s\n", folder, BROKER_PID_NAME);
+    /* Sessions and retained states outlive a planned stop; safety never rests on this file. */
+    hr_buf_printf(out, "persistence true\npersistence_location %s/\n", folder);
+    hr_buf_put_text(out, "persistent_client_expiration 14d\n");
+    hr_buf_printf(out, "max_packet_size %u\n", BROKER_PACKET_BYTES_MAX);
+    hr_buf_put_text(out, "max_queued_messages 0\n");
+    hr_buf_printf(out, "max_queued_bytes %u\n", BROKER_QUEUED_BYTES_MAX);
+    hr_buf_printf(out, "max_inflight_messages %d\n", BROKER_INFLIGHT_MAX);
+    hr_buf_printf(out, "max_connections %d\n", BROKER_CONNECTIONS_MAX);
+    hr_buf_put_text(out, "set_tcp_nodelay true\n");
+    hr_buf_put_text(out, "log_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n");
+    hr_buf_put_text(out, "log_type information\n");
+    if (geteuid() == 0) {
+        /* It would give up root for a user that cannot read this folder. */
+        hr_buf_put_text(out, "user root\n");
+    }
+}
+
+static bool file_is(const char *folder, const char *name, const hr_buf *text)
+{
+    hr_buf old;
+    hr_buf_init(&old, BROKER_FILE_BYTES_MAX);
+    bool same = broker_file_read(folder, name, &old, NULL) == HR_OK && old.size == text->size &&
+                memcmp(old.data, text->data, old.size) == 0;
+    hr_buf_fini(&old);
+    return same;
+}
+
+/* Take over or end what a crash left running. */
+static hr_err meet_orphan(broker *b, bool is_same_config, hr_why *why)
+{
+    pid_t pid = broker_running_pid(b->folder.text);
+    if (pid == 0) {
+        return HR_OK;
+    }
+    hr_err err = broker_process_adopt(&b->process, pid, why);
+    if (err == HR_NOT_FOUND) {
+        return HR_OK;
+    }
+    if (err == HR_OK && is_same_config) {
+        hr_logline(HR_LEVEL_INFO, "broker.adopted", "pid=%ld", (long)pid);
+    } else if (err == HR_OK) {
+        hr_logline(HR_LEVEL_INFO, "broker.ends_orphan", "pid=%ld", (long)pid);
+        broker_process_end(&b->process, END_TIMEOUT_MS);
+    }
+    return err;
+}
+
+static hr_err write_files(broker *b, const broker_options *options, hr_why *why)
+{
+    const char *address = options->address != NULL ? options->address : "127.0.0.1";
+    hr_buf text;
+    hr_buf_init(&text, BROKER_FILE_BYTES_MAX);
+    put_config(&text, b->folder.text, address, options->port);
+    hr_err err = hr_buf_err(&text);
+    if (err == HR_OK) {
+        err = meet_orphan(b, file_is(b->folder.text, BROKER_CONFIG_NAME, &text), why);
+    }
+    if (err == HR_OK) {
+        err = broker_file_write(b->folder.text, BROKER_CONFIG_NAME, &text, why);
+    }
+    hr_buf_fini(&text);
+    if (err == HR_OK) {
+        err = broker_users_write_service(b->folder.text, b->password, why);
+    }
+    return err;
+}
+
+/* Start a process and wait until it says that it runs. */
+static hr_err launch(broker *b, hr_why *why)
+{
+    broker_process *p = &b->process;
+    hr_err err = broker_process_spawn(p, b->config.text, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    int64_t deadline_ns = hr_clock_mono_ns(hr_clock_real()) + START_TIMEOUT_MS * INT64_C(1000000);
+    while (!p->says_running) {
+        int64_t left_ms = (deadline_ns - hr_clock_mono_ns(hr_clock_real())) / 1000000;
+        struct pollfd fds[2] = {{.fd = p->fd, .events = POLLIN},
+                                {.fd = p->output_fd, .events = POLLIN}};
+        if (left_ms <= 0) {
+            broker_process_end(p, END_TIMEOUT_MS);
+            return hr_why_set(why, HR_TIMEOUT, "mosquitto did not start within %d s",
+                              START_TIMEOUT_MS / 1000);
+        }
+        poll(fds, 2, (int)left_ms);
+        broker_process_read(p);
+        if (broker_process_reap(p)) {
+            return hr_why_set(why, HR_IO, "mosquitto does not start: %s", p->last_line);
+        }
+    }
+    hr_logline(HR_LEVEL_INFO, "broker.started", "pid=%ld", (long)p->pid);
+    return HR_OK;
+}
+
+static void note_up(broker *b)
+{
+    pthread_mutex_lock(&b->lock);
+    b->pid = b->process.pid;
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void note_down(broker *b, const hr_why *trouble)
+{
+    pthread_mutex_lock(&b->lock);
+    if (b->pid != 0) {
+        b->down_since_ms = hr_clock_now_ms(b->clock);
+    }
+    b->pid = 0;
+    b->trouble = *trouble;
+    pthread_mutex_unlock(&b->lock);
+}
+
+static bool is_stopping(broker *b)
+{
+    pthread_mutex_lock(&b->lock);
+    bool stopping = b->stopping;
+    pthread_mutex_unlock(&b->lock);
+    return stopping;
+}
+
+/* Wait until the process ends or the broker is to stop. */
+static void follow(broker *b)
+{
+    while (!is_stopping(b)) {
+        struct pollfd fds[3] = {{.fd = b->wake_fd, .events = POLLIN},
+                                {.fd = b->process.fd, .events = POLLIN},
+                                {.fd = b->process.output_fd, .events = POLLIN}};
+        poll(fds, 3, -1);
+        broker_process_read(&b->process);
+        if (broker_process_reap(&b->process)) {
+            return;
+        }
+    }
+}
+
+static void pause_before_restart(broker *b, int pause_ms)
+{
+    struct pollfd wake = {.fd = b->wake_fd, .events = POLLIN};
+    poll(&wake, 1, pause_ms);
+}
+
+static void *watch(void *context)
+{
+    broker *b = context;
+    int pause_ms = RESTART_PAUSE_MIN_MS;
+    while (!is_stopping(b)) {
+        int64_t began_ns = hr_clock_mono_ns(hr_clock_real());
+        follow(b);
+        if (is_stopping(b)) {
+            break;
+        }
+        hr_why trouble;
+        if (hr_clock_mono_ns(hr_clock_real()) - began_ns > LONG_RUN_NS) {
+            pause_ms = RESTART_PAUSE_MIN_MS;
+        }
+        hr_why_set(&trouble, HR_IO, "mosquitto ended: %s", b->process.last_line);
+        note_down(b, &trouble);
+        hr_logline(HR_LEVEL_WARN, "broker.ended", "restart_in_ms=%d said=\"%s\"", pause_ms,
+                   b->process.last_line);
+        pause_before_restart(b, pause_ms);
+        pause_ms = pause_ms * 2 < RESTART_PAUSE_MAX_MS ? pause_ms * 2 : RESTART_PAUSE_MAX_MS;
+        hr_counter_add(b->restarts, 1);
+        if (is_stopping(b)) {
+            break;
+        }
+        if (launch(b, &trouble) == HR_OK) {
+            note_up(b);
+        } else {
+            note_down(b, &trouble);
+        }
+    }
+    return NULL;
+}
+
+static hr_err make(const broker_options *options, broker **out, hr_why *why)
+{
+    static hr_counter unshown;
+    broker *b = calloc(1, sizeof *b);
+    if (b == NULL) {
+        return hr_why_set(why, HR_NO_MEMORY, "no memory for the broker");
+    }
+    broker_process_init(&b->process);
+    b->clock = options->clock;
+    b->restarts = options->metrics == NULL
+                      ? &unshown
+                      : hr_metrics_counter(options->metrics, "hedgerow_broker_restarts_total", "",
+                                           "Times that the managed broker was started again.");
+    b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (b->wake_fd < 0) {
+        free(b);
+        return hr_why_errno(why, errno, "no eventfd");
+    }
+    pthread_mutex_init(&b->lock, NULL);
+    *out = b;
+    return HR_OK;
+}
+
+static void release(broker *b)
+{
+    close(b->wake_fd);
+    pthread_mutex_destroy(&b->lock);
+    free(b);
+}
+
+static hr_err start_made(broker *b, const broker_options *options, hr_why *why)
+{
+    if (mkdir(options->folder, 0700) != 0 && errno != EEXIST) {
+        return hr_why_errno(why, errno, "cannot make %s", options->folder);
+    }
+    hr_err err = broker_folder_real(options->folder, &b->folder, why);
+    if (err == HR_OK) {
+        err = broker_path_of(b->folder.text, BROKER_CONFIG_NAME, &b->config, why);
+    }
+    if (err == HR_OK) {
+        err = broker_password_make(b->password, why);
+    }
+    if (err == HR_OK) {
+        err = write_files(b, options, why);
+    }
+    if (err == HR_OK && b->process.pid == 0) {
+        err = launch(b, why);
+    }
+    if (err != HR_OK) {
+        return err;
+    }
+    b->pid = b->process.pid;
+    int failed = pthread_create(&b->watcher, NULL, watch, b);
+    if (failed != 0) {
+        broker_process_end(&b->process, END_TIMEOUT_MS);
+        return hr_why_errno(why, failed, "no thread for the broker");
+    }
+    return HR_OK;
+}
+
+hr_err broker_start(const broker_options *options, broker **out, hr_why *why)
+{
+    broker *b = NULL;
+    hr_err err = make(options, &b, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    err = start_made(b, options, why);
+    if (err != HR_OK) {
+        release(b);
+        return err;
+    }
+    *out = b;
+    return HR_OK;
+}
+
+void broker_stop(broker *b)
+{
+    if (b == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&b->lock);
+    b->stopping = true;
+    pthread_mutex_unlock(&b->lock);
+    eventfd_write(b->wake_fd, 1);
+    pthread_join(b->watcher, NULL);
+    broker_process_end(&b->process, END_TIMEOUT_MS);
+    release(b);
+}
+
+const char *broker_password(const broker *b)
+{
+    return b->password;
+}
+
+hr_err broker_health(broker *b, hr_why *why)
+{
+    pthread_mutex_lock(&b->lock);
+    hr_err err = HR_OK;
+    if (b->pid == 0) {
+        int64_t down_ms = hr_clock_now_ms(b->clock) - b->down_since_ms;
+        err = hr_why_set(why, HR_IO, "the broker is down since %" PRId64 " s: %.300s",
+                         down_ms / 1000, b->trouble.text);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return err;
+}
+
+pid_t broker_pid(broker *b)
+{
+    pthread_mutex_lock(&b->lock);
+    pid_t pid = b->pid;
+    pthread_mutex_unlock(&b->lock);
+    return pid;
+}
+
+hr_err broker_address(const char *folder, char *address, size_t capacity, uint16_t *port,
+                      hr_why *why)
+{
+    hr_buf text;
+    hr_buf_init(&text, BROKER_FILE_BYTES_MAX);
+    hr_err err = broker_file_read(folder, BROKER_CONFIG_NAME, &text, why);
+    if (err == HR_OK) {
+        hr_buf_put_u8(&text, 0);
+        const char *line = strstr((const char *)text.data, "\nlistener ");
+        unsigned number;
+        char found[64];
+        if (line == NULL || sscanf(line, "\nlistener %u %63s", &number, found) != 2 ||
+            number > UINT16_MAX || strlen(found) >= capacity) {
+            err = hr_why_set(why, HR_CORRUPT, "%s/%s has no listener", folder, BROKER_CONFIG_NAME);
+        } else {
+            memcpy(address, found, strlen(found) + 1);
+            *port = (uint16_t)number;
+        }
+    }
+    hr_buf_fini(&text);
+    return err;
+}

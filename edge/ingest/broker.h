@@ -1,0 +1,84 @@
+/* ingest/broker.h - the managed broker: our own mosquitto, its users, its life.
+ *
+ * Everything it needs lies in one folder (DATA/broker): the configuration, the passwords and rules
+ * made from the list of users, the pid file. The command line changes users beside a running
+ * service: files are replaced whole and the broker is told to read them again. */
+#ifndef INGEST_BROKER_H
+#define INGEST_BROKER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/metrics.h"
+
+#define BROKER_PACKET_BYTES_MAX ((4u << 20) + 4096) /* the broker cuts who sends more */
+#define BROKER_QUEUED_BYTES_MAX (64u << 20)         /* per client; newest dropped, see $SYS */
+#define BROKER_INFLIGHT_MAX 100                     /* QoS 1 messages unanswered by a client */
+#define BROKER_CONNECTIONS_MAX 2000                 /* further clients are refused */
+#define BROKER_USERS_MAX 4096                       /* HR_TOO_BIG above */
+#define BROKER_PASSWORD_SIZE 33                     /* 32 characters and a terminator */
+
+/* The service's own user; nobody may add it. */
+#define BROKER_SERVICE_USER "hedgerow"
+
+typedef enum broker_role {
+    BROKER_SERVICE, /* everything under hedgerow/v1 and owntracks; one, made by broker_start */
+    BROKER_GATEWAY, /* writes fixes, fix, status and owntracks of its own; reads its ack */
+    BROKER_READER,  /* reads hedgerow/v1/event/# */
+} broker_role;
+
+const char *broker_role_name(broker_role role);
+
+/* ---- users: from any process, also while no broker runs ---- */
+
+/* Add a user and make its password, told only here.
+ * HR_EXISTS: there is one of that name. HR_INVALID: not a user id. */
+HR_MUST_USE hr_err broker_user_add(const char *folder, const char *name, broker_role role,
+                                   char password[BROKER_PASSWORD_SIZE], hr_why *why);
+
+/* The user's session ends at once. HR_NOT_FOUND: no such user. */
+HR_MUST_USE hr_err broker_user_remove(const char *folder, const char *name, hr_why *why);
+
+/* In the order in which they were added, without the service's own. */
+typedef void broker_user_visitor(const char *name, broker_role role, void *context);
+HR_MUST_USE hr_err broker_user_each(const char *folder, broker_user_visitor *visit, void *context,
+                                    hr_why *why);
+
+/* Where the broker of this folder listens, as last started. HR_NOT_FOUND: never was. */
+HR_MUST_USE hr_err broker_address(const char *folder, char *address, size_t capacity,
+                                  uint16_t *port, hr_why *why);
+
+/* ---- its life: the service only ---- */
+
+/* A broker that is kept running. Threads: any. */
+typedef struct broker broker;
+
+typedef struct broker_options {
+    const char *folder;  /* made if absent, for its owner only */
+    const char *address; /* NULL: 127.0.0.1 */
+    uint16_t port;
+    const hr_clock *clock;
+    hr_metrics *metrics; /* may be NULL */
+} broker_options;
+
+/* Write its files and start it, or take over the one that a crash left running if it has the same
+ * configuration (another one of this folder is ended). Returns when it accepts connections.
+ * HR_NOT_FOUND: mosquitto is not installed. HR_IO: it does not start; why has its last words. */
+HR_MUST_USE hr_err broker_start(const broker_options *options, broker **out, hr_why *why);
+
+/* End the process and stop watching it. NULL is fine. */
+void broker_stop(broker *b);
+
+/* The service's own login, made anew by each start; valid until broker_stop. */
+const char *broker_password(const broker *b);
+
+/* HR_OK while it runs; else why says since when and what it said. */
+hr_err broker_health(broker *b, hr_why *why);
+
+/* 0 while it does not run. */
+pid_t broker_pid(broker *b);
+
+#endif

@@ -1,0 +1,50 @@
+/* ingest/broker_files.h - the managed broker's folder: its files, replaced whole. */
+#ifndef INGEST_BROKER_FILES_H
+#define INGEST_BROKER_FILES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "ingest/broker.h"
+
+#define BROKER_PATH_MAX 1024
+#define BROKER_FILE_BYTES_MAX (1u << 20)
+
+#define BROKER_CONFIG_NAME "mosquitto.conf"
+#define BROKER_PID_NAME "mosquitto.pid"
+
+typedef struct broker_path {
+    char text[BROKER_PATH_MAX];
+} broker_path;
+
+/* HR_TOO_BIG: longer than BROKER_PATH_MAX. */
+HR_MUST_USE hr_err broker_path_of(const char *folder, const char *name, broker_path *path,
+                                  hr_why *why);
+
+/* The folder's absolute path, by which the broker and every command line know its files. */
+HR_MUST_USE hr_err broker_folder_real(const char *folder, broker_path *real, hr_why *why);
+
+/* Append a file's bytes to out. HR_NOT_FOUND: there is none. */
+HR_MUST_USE hr_err broker_file_read(const char *folder, const char *name, hr_buf *out, hr_why *why);
+
+/* Replace a file so that a reader, or a power cut, meets the old bytes or the new. */
+HR_MUST_USE hr_err broker_file_write(const char *folder, const char *name, const hr_buf *bytes,
+                                     hr_why *why);
+
+/* Hold the folder's lock, against a command line at the same moment. *fd is for close(). */
+HR_MUST_USE hr_err broker_folder_lock(const char *folder, int *fd, hr_why *why);
+
+/* The process that the pid file names, if it lives and was started with this folder's
+ * configuration; else 0. */
+pid_t broker_running_pid(const char *folder);
+
+/* Give the service's user this password; passwords and rules are made anew from all users. */
+HR_MUST_USE hr_err broker_users_write_service(const char *folder, const char *password,
+                                              hr_why *why);
+
+/* A random password. HR_IO: the kernel has no randomness to give. */
+HR_MUST_USE hr_err broker_password_make(char password[BROKER_PASSWORD_SIZE], hr_why *why);
+
+#endif

@@ -1,0 +1,213 @@
+/* ingest/broker_process.c - spawns mosquitto, follows its output, sees it end. */
+#include "ingest/broker_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/logline.h"
+
+#define ASK_AGAIN_MS 250
+
+extern char **environ;
+
+void broker_process_init(broker_process *p)
+{
+    *p = (broker_process){.fd = -1, .output_fd = -1};
+}
+
+static void release(broker_process *p)
+{
+    if (p->fd >= 0) {
+        close(p->fd);
+    }
+    if (p->output_fd >= 0) {
+        close(p->output_fd);
+    }
+    p->pid = 0;
+    p->fd = -1;
+    p->output_fd = -1;
+    p->line_size = 0;
+    p->says_running = false;
+}
+
+/* Debian keeps it where an ordinary user's PATH does not look. */
+static int spawn_found(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *actions,
+                       const posix_spawnattr_t *attributes)
+{
+    static const char *const places[] = {"/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto"};
+    int failed = posix_spawnp(pid, "mosquitto", actions, attributes, argv, environ);
+    for (size_t i = 0; failed == ENOENT && i < sizeof places / sizeof places[0]; i++) {
+        failed = posix_spawn(pid, places[i], actions, attributes, argv, environ);
+    }
+    return failed;
+}
+
+static int spawn_with_output(pid_t *pid, char *const argv[], int output_fd)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, defaults;
+    sigemptyset(&none);
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    sigaddset(&defaults, SIGHUP);
+    sigaddset(&defaults, SIGTERM);
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed != 0) {
+        return failed;
+    }
+    failed = posix_spawnattr_init(&attributes);
+    if (failed == 0) {
+        failed |= posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+        failed |= posix_spawn_file_actions_adddup2(&actions, output_fd, 1);
+        failed |= posix_spawn_file_actions_adddup2(&actions, output_fd, 2);
+        failed |= posix_spawnattr_setsigmask(&attributes, &none);
+        failed |= posix_spawnattr_setsigdefault(&attributes, &defaults);
+        failed |= posix_spawnattr_setflags(
+            &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+        failed = failed != 0 ? ENOMEM : spawn_found(pid, argv, &actions, &attributes);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+hr_err broker_process_spawn(broker_process *p, const char *config, hr_why *why)
+{
+    char name[] = "mosquitto", option[] = "-c", path[4096];
+    if (strlen(config) >= sizeof path) {
+        return hr_why_set(why, HR_TOO_BIG, "the path %.60s... is too long", config);
+    }
+    memcpy(path, config, strlen(config) + 1);
+    char *argv[] = {name, option, path, NULL};
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+        return hr_why_errno(why, errno, "no pipe for the broker's output");
+    }
+    pid_t pid;
+    int failed = spawn_with_output(&pid, argv, ends[1]);
+    close(ends[1]);
+    if (failed != 0) {
+        close(ends[0]);
+        return failed == ENOENT ? hr_why_set(why, HR_NOT_FOUND, "mosquitto is not installed")
+                                : hr_why_errno(why, failed, "cannot start mosquitto");
+    }
+    broker_process_init(p);
+    p->pid = pid;
+    p->is_child = true;
+    p->output_fd = ends[0];
+    p->fd = pidfd_open(pid, 0);
+    if (p->fd < 0) {
+        hr_err err = hr_why_errno(why, errno, "cannot watch the broker");
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        release(p);
+        return err;
+    }
+    return HR_OK;
+}
+
+hr_err broker_process_adopt(broker_process *p, pid_t pid, hr_why *why)
+{
+    int fd = pidfd_open(pid, 0);
+    if (fd < 0) {
+        return errno == ESRCH ? HR_NOT_FOUND
+                              : hr_why_errno(why, errno, "cannot watch process %ld", (long)pid);
+    }
+    broker_process_init(p);
+    p->pid = pid;
+    p->fd = fd;
+    return HR_OK;
+}
+
+/* Mosquitto's lines begin with the time in seconds, which ours have already. */
+static const char *without_time(const char *line)
+{
+    size_t digits = strspn(line, "0123456789");
+    return digits > 0 && strncmp(line + digits, ": ", 2) == 0 ? line + digits + 2 : line;
+}
+
+static void take_line(broker_process *p)
+{
+    p->line[p->line_size] = '\0';
+    const char *text = without_time(p->line);
+    bool is_trouble = strstr(text, "Error") != NULL || strstr(text, "not authorised") != NULL;
+    hr_logline(is_trouble ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "broker.says", "text=\"%s\"", text);
+    if (strncmp(text, "mosquitto version", 17) == 0 && strstr(text, " running") != NULL) {
+        p->says_running = true;
+    }
+    memcpy(p->last_line, text, strlen(text) + 1);
+    p->line_size = 0;
+}
+
+void broker_process_read(broker_process *p)
+{
+    char chunk[512];
+    while (p->output_fd >= 0) {
+        ssize_t got = read(p->output_fd, chunk, sizeof chunk);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (got <= 0) {
+            close(p->output_fd);
+            p->output_fd = -1;
+            return;
+        }
+        for (ssize_t i = 0; i < got; i++) {
+            if (chunk[i] == '\n') {
+                take_line(p);
+            } else if (p->line_size < sizeof p->line - 1) {
+                p->line[p->line_size++] = chunk[i];
+            }
+        }
+    }
+}
+
+bool broker_process_reap(broker_process *p)
+{
+    struct pollfd ended = {.fd = p->fd, .events = POLLIN};
+    if (p->pid == 0) {
+        return true;
+    }
+    if (poll(&ended, 1, 0) <= 0) {
+        return false;
+    }
+    broker_process_read(p);
+    if (p->is_child) {
+        waitpid(p->pid, NULL, 0);
+    }
+    release(p);
+    return true;
+}
+
+static void wait_for_end(broker_process *p, int timeout_ms)
+{
+    struct pollfd ended = {.fd = p->fd, .events = POLLIN};
+    while (poll(&ended, 1, timeout_ms) < 0 && errno == EINTR) {
+    }
+}
+
+void broker_process_end(broker_process *p, int timeout_ms)
+{
+    /* Asked more than once: mosquitto forgets a signal that comes while it is starting. */
+    for (int waited_ms = 0; p->pid != 0 && waited_ms < timeout_ms; waited_ms += ASK_AGAIN_MS) {
+        kill(p->pid, SIGTERM);
+        wait_for_end(p, ASK_AGAIN_MS);
+        broker_process_reap(p);
+    }
+    if (p->pid != 0) {
+        kill(p->pid, SIGKILL);
+        wait_for_end(p, -1);
+        broker_process_reap(p);
+    }
+}

@@ -1,0 +1,379 @@
+/* tests/ingest/test_broker.c - the managed broker with the real mosquitto: users and their rights,
+ * and its life through crashes of either side. */
+#include "ingest/broker.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ingest/support.h"
+#include "test.h"
+
+typedef struct place {
+    char folder[128];
+    char root[64];
+    uint16_t port;
+    broker *b;
+} place;
+
+static void start(place *p)
+{
+    hr_why why = {{0}};
+    broker_options options = {.folder = p->folder, .port = p->port, .clock = hr_clock_real()};
+    if (broker_start(&options, &p->b, &why) != HR_OK) {
+        fail_msg("%s", why.text);
+    }
+}
+
+static int make_place(void **state)
+{
+    place *p = calloc(1, sizeof *p);
+    assert_non_null(p);
+    snprintf(p->root, sizeof p->root, "%s", support_folder());
+    snprintf(p->folder, sizeof p->folder, "%s/broker", p->root);
+    p->port = support_port();
+    start(p);
+    *state = p;
+    return 0;
+}
+
+static int drop_place(void **state)
+{
+    place *p = *state;
+    broker_stop(p->b);
+    support_folder_remove(p->root);
+    free(p);
+    return 0;
+}
+
+static void add_user(place *p, const char *name, broker_role role,
+                     char password[BROKER_PASSWORD_SIZE])
+{
+    hr_why why = {{0}};
+    if (broker_user_add(p->folder, name, role, password, &why) != HR_OK) {
+        fail_msg("%s", why.text);
+    }
+}
+
+/* A subscriber's exit code: 0 = it got a message within two seconds, 27 = none came. */
+static int subscribe(place *p, const char *user, const char *password, const char *topic)
+{
+    char port_text[8];
+    snprintf(port_text, sizeof port_text, "%u", p->port);
+    const char *const argv[] = {"mosquitto_sub", "-p", port_text, "-u", user, "-P", password, "-t",
+                                topic,           "-C", "1",       "-W", "2",  NULL};
+    return support_run(argv);
+}
+
+typedef struct login {
+    place *p;
+    const char *user;
+    const char *password;
+    const char *topic;
+} login;
+
+static bool can_publish(void *context)
+{
+    const login *l = context;
+    return support_publish(l->p->port, l->user, l->password, l->topic, "x") == 0;
+}
+
+static bool cannot_publish(void *context)
+{
+    return !can_publish(context);
+}
+
+static void a_gateway_may_write_its_own_topics_and_no_others(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE], other[BROKER_PASSWORD_SIZE];
+    add_user(p, "barn", BROKER_GATEWAY, password);
+    add_user(p, "mill", BROKER_GATEWAY, other);
+    login barn = {p, "barn", password, "hedgerow/v1/fixes/barn"};
+    assert_true(support_until(can_publish, &barn));
+    assert_int_equal(support_publish(p->port, "barn", password, "hedgerow/v1/fix/barn", "x"), 0);
+    assert_int_equal(support_publish(p->port, "barn", password, "owntracks/barn/phone", "x"), 0);
+    /* mosquitto_pub tells a refusal only in words; what arrives is what counts. */
+    char port_text[8], seen[256];
+    snprintf(port_text, sizeof port_text, "%u", p->port);
+    snprintf(seen, sizeof seen, "%s/seen", p->root);
+    const char *const argv[] = {"mosquitto_sub",
+                                "-p",
+                                port_text,
+                                "-u",
+                                BROKER_SERVICE_USER,
+                                "-P",
+                                broker_password(p->b),
+                                "-t",
+                                "hedgerow/v1/#",
+                                "-t",
+                                "owntracks/#",
+                                "-F",
+                                "%t",
+                                "-C",
+                                "2",
+                                "-W",
+                                "5",
+                                NULL};
+    pid_t pid = support_spawn(argv, seen);
+    /* The subscriber is there once a message of ours reaches it: the state of a gateway is kept. */
+    const char *const keep[] = {
+        "mosquitto_pub",           "-p", port_text, "-u", "barn", "-P", password, "-t",
+        "hedgerow/v1/status/barn", "-m", "up",      "-r", NULL};
+    assert_int_equal(support_run(keep), 0);
+    support_publish(p->port, "barn", password, "hedgerow/v1/fixes/mill", "x");
+    support_publish(p->port, "barn", password, "hedgerow/v1/ack/barn", "x");
+    support_publish(p->port, "barn", password, "hedgerow/v1/event/north/exit", "x");
+    support_publish(p->port, "barn", password, "owntracks/mill/phone", "x");
+    support_publish(p->port, "barn", password, "hedgerow/v1/status/barn", "last");
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    char text[256] = {0};
+    FILE *file = fopen(seen, "r");
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
+    fclose(file);
+    assert_null(strstr(text, "mill"));
+    assert_null(strstr(text, "ack"));
+    assert_null(strstr(text, "event"));
+    assert_non_null(strstr(text, "hedgerow/v1/status/barn"));
+}
+
+static void a_reader_may_read_events_only(void **state)
+{
+    place *p = *state;
+    char reader[BROKER_PASSWORD_SIZE];
+    add_user(p, "screen", BROKER_READER, reader);
+    char port_text[8];
+    snprintf(port_text, sizeof port_text, "%u", p->port);
+    const char *const event[] = {"mosquitto_pub",
+                                 "-p",
+                                 port_text,
+                                 "-u",
+                                 BROKER_SERVICE_USER,
+                                 "-P",
+                                 broker_password(p->b),
+                                 "-t",
+                                 "hedgerow/v1/event/north/exit",
+                                 "-m",
+                                 "x",
+                                 "-r",
+                                 NULL};
+    const char *const fix[] = {"mosquitto_pub",
+                               "-p",
+                               port_text,
+                               "-u",
+                               BROKER_SERVICE_USER,
+                               "-P",
+                               broker_password(p->b),
+                               "-t",
+                               "hedgerow/v1/fix/barn",
+                               "-m",
+                               "x",
+                               "-r",
+                               NULL};
+    assert_int_equal(support_run(event), 0);
+    assert_int_equal(support_run(fix), 0);
+    assert_int_equal(subscribe(p, "screen", reader, "hedgerow/v1/event/#"), 0);
+    assert_int_not_equal(subscribe(p, "screen", reader, "hedgerow/v1/fix/+"), 0);
+}
+
+static void a_wrong_password_and_nobody_are_refused(void **state)
+{
+    place *p = *state;
+    assert_int_not_equal(support_publish(p->port, BROKER_SERVICE_USER, "wrong", "x", "y"), 0);
+    assert_int_not_equal(support_publish(p->port, "nobody", "", "x", "y"), 0);
+}
+
+static void a_revoked_gateway_is_cut_off(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE];
+    add_user(p, "barn", BROKER_GATEWAY, password);
+    login barn = {p, "barn", password, "hedgerow/v1/fixes/barn"};
+    assert_true(support_until(can_publish, &barn));
+    assert_int_equal(broker_user_remove(p->folder, "barn", NULL), HR_OK);
+    assert_true(support_until(cannot_publish, &barn));
+    assert_int_equal(broker_user_remove(p->folder, "barn", NULL), HR_NOT_FOUND);
+}
+
+static void names_that_would_break_a_topic_are_refused(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE];
+    static const char *const bad[] = {"", "+", "a/b", "#", "a b", "a\nuser root", ".a"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(broker_user_add(p->folder, bad[i], BROKER_GATEWAY, password, NULL),
+                         HR_INVALID);
+    }
+    add_user(p, "barn", BROKER_GATEWAY, password);
+    assert_int_equal(broker_user_add(p->folder, "barn", BROKER_READER, password, NULL), HR_EXISTS);
+    assert_int_equal(
+        broker_user_add(p->folder, BROKER_SERVICE_USER, BROKER_GATEWAY, password, NULL), HR_EXISTS);
+    assert_int_equal(broker_user_remove(p->folder, BROKER_SERVICE_USER, NULL), HR_NOT_FOUND);
+}
+
+static void collect(const char *name, broker_role role, void *context)
+{
+    char *text = context;
+    size_t size = strlen(text);
+    snprintf(text + size, 256 - size, "%s=%s ", name, broker_role_name(role));
+}
+
+static void users_are_listed_in_their_order(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE], text[256] = {0};
+    add_user(p, "zeta", BROKER_GATEWAY, password);
+    add_user(p, "alfa", BROKER_READER, password);
+    assert_int_equal(broker_user_each(p->folder, collect, text, NULL), HR_OK);
+    assert_string_equal(text, "zeta=gateway alfa=reader ");
+}
+
+static void no_file_is_open_to_others(void **state)
+{
+    place *p = *state;
+    static const char *const names[] = {"", "/users", "/passwords", "/acl", "/mosquitto.conf"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[256];
+        struct stat st;
+        snprintf(path, sizeof path, "%s%s", p->folder, names[i]);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 077, 0);
+    }
+    char address[64];
+    uint16_t port;
+    assert_int_equal(broker_address(p->folder, address, sizeof address, &port, NULL), HR_OK);
+    assert_string_equal(address, "127.0.0.1");
+    assert_int_equal(port, p->port);
+}
+
+typedef struct changed {
+    broker *b;
+    pid_t from;
+} changed;
+
+static bool has_another_pid(void *context)
+{
+    const changed *c = context;
+    pid_t pid = broker_pid(c->b);
+    return pid != 0 && pid != c->from;
+}
+
+static void a_broker_that_dies_is_started_again(void **state)
+{
+    place *p = *state;
+    changed c = {p->b, broker_pid(p->b)};
+    assert_int_equal(broker_health(p->b, NULL), HR_OK);
+    assert_int_equal(kill(c.from, SIGKILL), 0);
+    assert_true(support_until(has_another_pid, &c));
+    login service = {p, BROKER_SERVICE_USER, broker_password(p->b), "hedgerow/v1/x"};
+    assert_true(support_until(can_publish, &service));
+}
+
+/* Start a broker in a process that is then killed, as a crash of the service would. */
+static pid_t leave_an_orphan(place *p)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        place copy = *p;
+        start(&copy);
+        pid_t pid = broker_pid(copy.b);
+        if (write(ends[1], &pid, sizeof pid) != sizeof pid) {
+            _exit(1);
+        }
+        for (;;) {
+            pause();
+        }
+    }
+    pid_t pid;
+    assert_int_equal(read(ends[0], &pid, sizeof pid), sizeof pid);
+    close(ends[0]);
+    close(ends[1]);
+    support_kill(child);
+    assert_int_equal(kill(pid, 0), 0);
+    return pid;
+}
+
+static void an_orphan_with_the_same_configuration_is_adopted(void **state)
+{
+    place *p = *state;
+    broker_stop(p->b);
+    pid_t orphan = leave_an_orphan(p);
+    start(p);
+    assert_int_equal(broker_pid(p->b), orphan);
+    login service = {p, BROKER_SERVICE_USER, broker_password(p->b), "hedgerow/v1/x"};
+    assert_true(support_until(can_publish, &service));
+    changed c = {p->b, orphan};
+    assert_int_equal(kill(orphan, SIGKILL), 0);
+    assert_true(support_until(has_another_pid, &c));
+}
+
+/* True when nobody listens there any more. */
+static bool port_is_free(const place *p)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(p->port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    bool refused = connect(fd, (struct sockaddr *)&address, sizeof address) != 0;
+    close(fd);
+    return refused;
+}
+
+static void an_orphan_with_another_configuration_is_ended(void **state)
+{
+    place *p = *state;
+    broker_stop(p->b);
+    pid_t orphan = leave_an_orphan(p);
+    place old = *p;
+    p->port = support_port();
+    start(p);
+    assert_int_not_equal(broker_pid(p->b), orphan);
+    assert_true(port_is_free(&old));
+    login service = {p, BROKER_SERVICE_USER, broker_password(p->b), "hedgerow/v1/x"};
+    assert_true(support_until(can_publish, &service));
+}
+
+static void a_taken_port_is_told_in_words(void **state)
+{
+    place *p = *state;
+    char folder[256];
+    hr_why why = {{0}};
+    snprintf(folder, sizeof folder, "%s/second", p->root);
+    broker_options options = {.folder = folder, .port = p->port, .clock = hr_clock_real()};
+    broker *second = NULL;
+    assert_int_equal(broker_start(&options, &second, &why), HR_IO);
+    assert_null(second);
+    assert_non_null(strstr(why.text, "in use"));
+}
+
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, drop_place)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PLACE(a_gateway_may_write_its_own_topics_and_no_others),
+        WITH_PLACE(a_reader_may_read_events_only),
+        WITH_PLACE(a_wrong_password_and_nobody_are_refused),
+        WITH_PLACE(a_revoked_gateway_is_cut_off),
+        WITH_PLACE(names_that_would_break_a_topic_are_refused),
+        WITH_PLACE(users_are_listed_in_their_order),
+        WITH_PLACE(no_file_is_open_to_others),
+        WITH_PLACE(a_broker_that_dies_is_started_again),
+        WITH_PLACE(an_orphan_with_the_same_configuration_is_adopted),
+        WITH_PLACE(an_orphan_with_another_configuration_is_ended),
+        WITH_PLACE(a_taken_port_is_told_in_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
