@@ -9,7 +9,7 @@ logs=$root/build/logs
 PACKAGES_TO_BUILD="build-essential cmake ninja-build pkg-config clang clang-format llvm
     libclang-rt-14-dev libpaho-mqtt-dev mosquitto mosquitto-clients libsqlite3-dev sqlite3
     libsqlite3-mod-spatialite libwebsockets-dev libcmocka-dev libcjson-dev libxxhash-dev
-    libsodium-dev libcurl4-openssl-dev libssl-dev libgps-dev libgeos-dev libqrencode-dev
+    libsodium-dev libcurl4-openssl-dev libssl-dev zlib1g-dev libgps-dev libgeos-dev libqrencode-dev
     python3 curl openssl tzdata ca-certificates procps"
 PACKAGES_TO_CHECK="git chromium valgrind strace libfiu-dev fiu-utils faketime"
 PACKAGES_TO_BENCH="linux-perf gnuplot-nox"

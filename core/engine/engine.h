@@ -36,21 +36,22 @@ HR_MUST_USE hr_err engine_start(const engine_options *options, engine **out, hr_
 /* Finish the batches at hand, write a checkpoint, stop. NULL is fine. The log is still open. */
 void engine_stop(engine *engine);
 
-/* True once the workers have read everything that was in the log at the start. */
+/* True once the workers have read everything that was in the log at the start. Fixes may be
+ * appended only then. */
 bool engine_is_ready(const engine *engine);
+
+/* Wait for that. HR_TIMEOUT; or what engine_health() says. */
+HR_MUST_USE hr_err engine_wait_ready(engine *engine, int32_t timeout_ms, hr_why *why);
 
 /* HR_OK, or why events no longer come: the service must stop and recover. */
 hr_err engine_health(engine *engine, hr_why *why);
 
-/* True while a tick could have something to tell: ingest then appends them. */
-bool engine_wants_ticks(engine *engine);
+/* True when a tick at now_ms could have something to tell: ingest then appends one. */
+bool engine_wants_tick(engine *engine, int64_t now_ms);
 
 /* The next offset that a partition's worker will read, and by which rules it judges. */
 int64_t engine_offset(engine *engine, uint32_t partition);
 uint64_t engine_rules_version(engine *engine, uint32_t partition);
-
-/* The oldest rules that anyone still needs: what the catalogue may be pruned to. */
-uint64_t engine_rules_floor(engine *engine);
 
 /* Write a checkpoint now; returns when it is on the disk. Waits for the log's commit. */
 HR_MUST_USE hr_err engine_checkpoint(engine *engine, hr_why *why);

@@ -51,8 +51,8 @@ HR_MUST_USE hr_err engine_fence_devices(engine *engine, const char *fence_id,
                                         engine_answer *answer);
 
 /* All devices with ids after `after` (NULL: from the start), by id, at most limit. */
-HR_MUST_USE hr_err engine_devices(engine *engine, const char *after, size_t limit,
-                                  engine_answer *answer);
+HR_MUST_USE hr_err engine_devices_list(engine *engine, const char *after, size_t limit,
+                                       engine_answer *answer);
 
 /* HR_NOT_FOUND: no fix of it was ever seen. */
 HR_MUST_USE hr_err engine_device_get(engine *engine, const char *id, engine_device *device);
@@ -67,9 +67,13 @@ typedef struct engine_stay {
 HR_MUST_USE hr_err engine_inside(engine *engine, const char *device_id, engine_stay *stays,
                                  size_t *count);
 
-/* Devices whose latest fix came after the visitor's last look, for live maps: *since is in: 0 or
- * what the last call left there, out: what to give next. Within box only. */
-HR_MUST_USE hr_err engine_moved(engine *engine, geo_box box, uint64_t *since,
+/* How far a looker has seen; all zeros: nothing yet. */
+typedef struct engine_moved_mark {
+    uint64_t seen[HR_PARTITIONS_MAX];
+} engine_moved_mark;
+
+/* For live maps: devices in the box whose latest fix came since the mark, which is moved on. */
+HR_MUST_USE hr_err engine_moved(engine *engine, geo_box box, engine_moved_mark *mark,
                                 engine_answer *answer);
 
 #endif

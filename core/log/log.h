@@ -21,7 +21,7 @@
 #define LOG_GROUPS_MAX 256              /* HR_TOO_BIG above */
 #define LOG_PRODUCERS_MAX 65536         /* the one longest silent is forgotten */
 
-#define LOG_PARTITIONS_MAX 1024         /* of all topics together; HR_TOO_BIG above */
+#define LOG_PARTITIONS_MAX 1024 /* of all topics together; HR_TOO_BIG above */
 
 /* One log. Threads: every function may be called from any thread unless it says otherwise. */
 typedef struct log_store log_store;

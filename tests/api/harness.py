@@ -1,4 +1,4 @@
-"""tests/api/harness.py - starts hedgerowd on free ports in a folder of its own, and asks it things."""
+"""tests/api/harness.py - starts hedgerowd on free ports in its own folder, and asks it things."""
 import http.client
 import json
 import os

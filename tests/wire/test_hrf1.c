@@ -9,8 +9,8 @@
 
 #include "base/hash.h"
 #include "base/id.h"
-#include "hrf1_encode.h"
 #include "test.h"
+#include "wire/example/hrf1_encode.h"
 
 /* A file's bytes as a terminated text; freed by the caller. */
 static char *read_file(const char *name, const char *suffix)

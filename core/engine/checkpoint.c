@@ -1,0 +1,529 @@
+/* engine/checkpoint.c - checkpoint files: written aside, proven durable, renamed; two are kept.
+ *
+ * header: "HRCP", u32 header version, u32 state version, u32 partitions, u64 state bytes, u32 state
+ * CRC; per partition: offset, rules, told offset, told index, tick, events offset, state bytes;
+ * u32 CRC of the header. Then the states. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+#include "base/event.h"
+#include "base/logline.h"
+#include "engine/internal.h"
+#include "log/group.h"
+#include "log/reader.h"
+
+#define HEADER_VERSION 1
+/* Anything that makes the same log give other events, or the states other bytes, raises this. */
+#define STATE_VERSION 1
+#define HEADER_FIXED_BYTES 28
+#define HEADER_PARTITION_BYTES 52
+#define CHECKPOINTS_KEPT 2
+#define CHECKPOINT_FILES_MAX 64
+#define STATE_BYTES_MAX ((uint64_t)4 << 30)
+
+/* A header, as read. */
+typedef struct header {
+    uint32_t state_version;
+    uint64_t state_bytes;
+    uint32_t state_crc;
+    size_t size;
+    engine_snapshot partitions[HR_PARTITIONS_MAX]; /* bytes.size says how many there are */
+} header;
+
+static void file_path(const engine *engine, uint64_t number, const char *suffix, char *path,
+                      size_t size)
+{
+    snprintf(path, size, "%s/%010" PRIu64 ".%s", engine->folder, number, suffix);
+}
+
+/* ---- taking ---- */
+
+void engine_snapshot_take(engine *engine, engine_partition *partition)
+{
+    pthread_mutex_lock(&engine->lock);
+    uint64_t wanted = engine->snapshot_wanted;
+    bool is_done = engine->snapshot_done[partition->number] == wanted;
+    pthread_mutex_unlock(&engine->lock);
+    if (is_done) {
+        return;
+    }
+    engine_snapshot *snapshot = &engine->snapshots[partition->number];
+    snapshot->offset = atomic_load(&partition->offset);
+    snapshot->rules_version = partition->world->version;
+    snapshot->told = partition->told;
+    snapshot->tick_ms = partition->tick_ms;
+    snapshot->events_offset = log_end(engine->options.log, HR_TOPIC_EVENTS, 0, LOG_APPENDED);
+    snapshot->position = log_appended(engine->options.log);
+    hr_buf_clear(&snapshot->bytes);
+    engine_snapshot_write(partition, &snapshot->bytes);
+    pthread_mutex_lock(&engine->lock);
+    engine->snapshot_done[partition->number] = wanted;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+/* Ask every worker for its partitions and wait for all. */
+static hr_err gather(engine *engine, hr_why *why)
+{
+    pthread_mutex_lock(&engine->lock);
+    uint64_t wanted = ++engine->snapshot_wanted;
+    pthread_mutex_unlock(&engine->lock);
+    log_wake(engine->options.log);
+    hr_err err = HR_OK;
+    pthread_mutex_lock(&engine->lock);
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        while (engine->snapshot_done[p] != wanted && engine->failure == HR_OK &&
+               !atomic_load(&engine->is_stopping)) {
+            pthread_cond_wait(&engine->changed, &engine->lock);
+        }
+        if (engine->snapshot_done[p] != wanted) {
+            err = hr_why_set(why, HR_CLOSED, "the engine stopped during a checkpoint");
+            break;
+        }
+    }
+    pthread_mutex_unlock(&engine->lock);
+    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+        err = hr_buf_err(&engine->snapshots[p].bytes);
+    }
+    return err;
+}
+
+static void write_header(const engine *engine, hr_buf *out)
+{
+    uint64_t state_bytes = 0;
+    uint32_t state_crc = 0;
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        const hr_buf *bytes = &engine->snapshots[p].bytes;
+        state_bytes += bytes->size;
+        state_crc = hr_crc32c(state_crc, bytes->data, bytes->size);
+    }
+    hr_buf_put(out, "HRCP", 4);
+    hr_buf_put_u32(out, HEADER_VERSION);
+    hr_buf_put_u32(out, STATE_VERSION);
+    hr_buf_put_u32(out, engine->partition_count);
+    hr_buf_put_u64(out, state_bytes);
+    hr_buf_put_u32(out, state_crc);
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        const engine_snapshot *snapshot = &engine->snapshots[p];
+        hr_buf_put_u64(out, (uint64_t)snapshot->offset);
+        hr_buf_put_u64(out, snapshot->rules_version);
+        hr_buf_put_u64(out, (uint64_t)snapshot->told.offset);
+        hr_buf_put_u32(out, snapshot->told.index);
+        hr_buf_put_u64(out, (uint64_t)snapshot->tick_ms);
+        hr_buf_put_u64(out, (uint64_t)snapshot->events_offset);
+        hr_buf_put_u64(out, snapshot->bytes.size);
+    }
+    if (hr_buf_err(out) == HR_OK) {
+        hr_buf_put_u32(out, hr_crc32c(0, out->data, out->size));
+    }
+}
+
+static hr_err write_all(int fd, const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(fd, bytes, size);
+        if (written < 0 && errno != EINTR) {
+            return hr_err_from_errno(errno);
+        }
+        if (written > 0) {
+            bytes += written;
+            size -= (size_t)written;
+        }
+    }
+    return HR_OK;
+}
+
+static hr_err sync_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return hr_err_from_errno(errno);
+    }
+    hr_err err = fsync(fd) == 0 ? HR_OK : hr_err_from_errno(errno);
+    close(fd);
+    return err;
+}
+
+static hr_err write_file(const engine *engine, const char *path, uint64_t *size, hr_why *why)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return hr_why_errno(why, errno, "cannot make %s", path);
+    }
+    hr_buf head;
+    hr_buf_init(&head, 1 << 20);
+    write_header(engine, &head);
+    hr_err err = hr_buf_err(&head);
+    *size = head.size;
+    if (err == HR_OK) {
+        err = write_all(fd, head.data, head.size);
+    }
+    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+        const hr_buf *bytes = &engine->snapshots[p].bytes;
+        err = write_all(fd, bytes->data, bytes->size);
+        *size += bytes->size;
+    }
+    if (err == HR_OK && fdatasync(fd) != 0) {
+        err = hr_err_from_errno(errno);
+    }
+    hr_buf_fini(&head);
+    close(fd);
+    return err == HR_OK ? err : hr_why_set(why, err, "cannot write %s: %s", path, hr_err_text(err));
+}
+
+/* The log must hold, for good, everything that the checkpoint stands on. */
+static hr_err wait_durable(engine *engine, hr_why *why)
+{
+    log_position needed = 0;
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        if (engine->snapshots[p].position > needed) {
+            needed = engine->snapshots[p].position;
+        }
+    }
+    log_position durable = log_durable(engine->options.log);
+    while (durable < needed) {
+        hr_err err = log_health(engine->options.log, why);
+        if (err != HR_OK) {
+            return err;
+        }
+        durable = log_wait(engine->options.log, LOG_COMMITTED, durable, 1000);
+    }
+    return HR_OK;
+}
+
+static hr_err finish_file(engine *engine, const char *aside, uint64_t number, hr_why *why)
+{
+    char path[4096];
+    file_path(engine, number, "ckpt", path, sizeof path);
+    if (rename(aside, path) != 0) {
+        return hr_why_errno(why, errno, "cannot rename %s", aside);
+    }
+    hr_err err = sync_folder(engine->folder);
+    if (err != HR_OK) {
+        return hr_why_set(why, err, "cannot sync %s", engine->folder);
+    }
+    if (number > CHECKPOINTS_KEPT) {
+        file_path(engine, number - CHECKPOINTS_KEPT, "ckpt", path, sizeof path);
+        unlink(path);
+    }
+    return HR_OK;
+}
+
+/* What the log must keep for the older of the checkpoints: the newest one may turn out damaged. */
+static hr_err set_floors(engine *engine, const int64_t *older)
+{
+    hr_err err = HR_OK;
+    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+        err = log_floor_set(engine->options.log, "checkpoint", HR_TOPIC_POSITIONS, (uint16_t)p,
+                            older[p]);
+    }
+    return err;
+}
+
+hr_err engine_checkpoint(engine *engine, hr_why *why)
+{
+    char aside[4096];
+    uint64_t size = 0;
+    pthread_mutex_lock(&engine->checkpoint_lock);
+    uint64_t number = engine->checkpoint_number + 1;
+    int64_t older[HR_PARTITIONS_MAX];
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        older[p] = engine->snapshots[p].offset;
+    }
+    file_path(engine, number, "new", aside, sizeof aside);
+    atomic_store(&engine->bytes_since_checkpoint, 0);
+    hr_err err = gather(engine, why);
+    if (err == HR_OK) {
+        err = write_file(engine, aside, &size, why);
+    }
+    if (err == HR_OK) {
+        err = wait_durable(engine, why);
+    }
+    if (err == HR_OK) {
+        err = finish_file(engine, aside, number, why);
+    }
+    if (err == HR_OK) {
+        engine->checkpoint_number = number;
+        engine->checkpoint_size = size;
+        err = set_floors(engine, older);
+    } else {
+        unlink(aside);
+    }
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        hr_buf_fini(&engine->snapshots[p].bytes);
+    }
+    pthread_mutex_unlock(&engine->checkpoint_lock);
+    return err;
+}
+
+/* ---- loading ---- */
+
+static hr_err read_header(const uint8_t *bytes, size_t size, uint32_t partition_count, header *out)
+{
+    hr_cursor cursor = hr_cursor_of(bytes, size);
+    const uint8_t *magic = hr_cursor_take(&cursor, 4);
+    if (magic == NULL || memcmp(magic, "HRCP", 4) != 0) {
+        return HR_CORRUPT;
+    }
+    if (hr_cursor_u32(&cursor) > HEADER_VERSION) {
+        return HR_TOO_NEW;
+    }
+    out->state_version = hr_cursor_u32(&cursor);
+    uint32_t count = hr_cursor_u32(&cursor);
+    out->state_bytes = hr_cursor_u64(&cursor);
+    out->state_crc = hr_cursor_u32(&cursor);
+    if (count != partition_count || out->state_bytes > STATE_BYTES_MAX) {
+        return HR_CORRUPT;
+    }
+    for (uint32_t p = 0; p < count; p++) {
+        engine_snapshot *snapshot = &out->partitions[p];
+        snapshot->offset = (int64_t)hr_cursor_u64(&cursor);
+        snapshot->rules_version = hr_cursor_u64(&cursor);
+        snapshot->told.offset = (int64_t)hr_cursor_u64(&cursor);
+        snapshot->told.index = hr_cursor_u32(&cursor);
+        snapshot->tick_ms = (int64_t)hr_cursor_u64(&cursor);
+        snapshot->events_offset = (int64_t)hr_cursor_u64(&cursor);
+        snapshot->bytes.size = hr_cursor_u64(&cursor);
+    }
+    size_t checked = cursor.at;
+    uint32_t crc = hr_cursor_u32(&cursor);
+    if (cursor.short_read || crc != hr_crc32c(0, bytes, checked)) {
+        return HR_CORRUPT;
+    }
+    out->size = cursor.at;
+    return HR_OK;
+}
+
+/* A whole file; the caller frees *out. */
+static hr_err read_file(const char *path, uint8_t **out, size_t *size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return hr_err_from_errno(errno);
+    }
+    struct stat status;
+    uint8_t *bytes = NULL;
+    hr_err err = fstat(fd, &status) == 0 ? HR_OK : hr_err_from_errno(errno);
+    if (err == HR_OK && (uint64_t)status.st_size > STATE_BYTES_MAX + (1 << 20)) {
+        err = HR_CORRUPT;
+    }
+    if (err == HR_OK) {
+        bytes = malloc((size_t)status.st_size + 1);
+        err = bytes != NULL ? HR_OK : HR_NO_MEMORY;
+    }
+    size_t got = 0;
+    while (err == HR_OK && got < (size_t)status.st_size) {
+        ssize_t part = read(fd, bytes + got, (size_t)status.st_size - got);
+        if (part <= 0) {
+            err = part == 0 ? HR_CORRUPT : hr_err_from_errno(errno);
+            break;
+        }
+        got += (size_t)part;
+    }
+    close(fd);
+    if (err != HR_OK) {
+        free(bytes);
+        return err;
+    }
+    *out = bytes;
+    *size = got;
+    return HR_OK;
+}
+
+/* The log must still hold what follows the checkpoint, and hold all that came before it. */
+static bool fits_log(const engine *engine, const header *head)
+{
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        int64_t offset = head->partitions[p].offset;
+        if (offset > engine->start_ends[p] ||
+            offset < log_start(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static hr_err adopt_states(engine *engine, const header *head, const uint8_t *states, hr_why *why)
+{
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        const engine_snapshot *snapshot = &head->partitions[p];
+        engine_partition *partition = &engine->partitions[p];
+        hr_err err = engine_partition_use(partition, snapshot->rules_version, why);
+        if (err == HR_OK) {
+            err = engine_snapshot_read(partition, states, snapshot->bytes.size);
+        }
+        if (err != HR_OK) {
+            return err;
+        }
+        states += snapshot->bytes.size;
+        partition->told = snapshot->told;
+        partition->tick_ms = snapshot->tick_ms;
+        atomic_store(&partition->offset, snapshot->offset);
+        engine->snapshots[p].offset = snapshot->offset;
+        engine->snapshots[p].events_offset = snapshot->events_offset;
+    }
+    return HR_OK;
+}
+
+/* Judge one file: adopt it, or take from its header at least what was told before it. */
+static hr_err consider(engine *engine, const char *path, bool is_wanted, bool *is_adopted,
+                       hr_why *why)
+{
+    uint8_t *bytes;
+    size_t size;
+    hr_err err = read_file(path, &bytes, &size);
+    if (err != HR_OK) {
+        return hr_why_set(why, err, "%s: %s", path, hr_err_text(err));
+    }
+    header *head = calloc(1, sizeof *head);
+    err = head != NULL ? read_header(bytes, size, engine->partition_count, head) : HR_NO_MEMORY;
+    if (err == HR_OK) {
+        bool is_whole = size - head->size == head->state_bytes &&
+                        hr_crc32c(0, bytes + head->size, size - head->size) == head->state_crc;
+        if (is_wanted && is_whole && head->state_version == STATE_VERSION &&
+            fits_log(engine, head)) {
+            err = adopt_states(engine, head, bytes + head->size, why);
+            *is_adopted = err == HR_OK;
+            engine->checkpoint_size = size;
+        } else if (head->state_version > STATE_VERSION) {
+            err = HR_TOO_NEW;
+        } else if (!is_whole) {
+            err = HR_CORRUPT;
+        }
+    }
+    if (err == HR_TOO_NEW) {
+        hr_why_set(why, err, "%s was written by a newer version: run that one, or move it away",
+                   path);
+    }
+    /* What lies before a checkpoint was told, even where its states are of no use any more. */
+    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+        engine_source told = {.offset = head->partitions[p].offset - 1, .index = UINT32_MAX};
+        if (told.offset > engine->partitions[p].told.offset) {
+            engine->partitions[p].told = told;
+        }
+    }
+    free(head);
+    free(bytes);
+    return err;
+}
+
+static int compare_numbers_down(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+    return left > right ? -1 : left < right;
+}
+
+/* Numbers of the files there are, newest first. */
+static hr_err list_files(const engine *engine, uint64_t *numbers, size_t *count, hr_why *why)
+{
+    DIR *folder = opendir(engine->folder);
+    if (folder == NULL) {
+        return hr_why_errno(why, errno, "cannot read %s", engine->folder);
+    }
+    *count = 0;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        uint64_t number;
+        char suffix[8];
+        if (sscanf(entry->d_name, "%10" SCNu64 ".%7s", &number, suffix) == 2 &&
+            strcmp(suffix, "ckpt") == 0 && *count < CHECKPOINT_FILES_MAX) {
+            numbers[(*count)++] = number;
+        }
+    }
+    closedir(folder);
+    qsort(numbers, *count, sizeof *numbers, compare_numbers_down);
+    return HR_OK;
+}
+
+/* The events in the log that are newer than the checkpoint: the replay must not tell them again. */
+static hr_err read_told(engine *engine, int64_t from, hr_why *why)
+{
+    log_reader *reader;
+    hr_err err =
+        log_reader_open(engine->options.log, HR_TOPIC_EVENTS, 0, from, LOG_APPENDED, &reader);
+    while (err == HR_OK) {
+        log_view view;
+        err = log_reader_next(reader, &view, why);
+        if (err == HR_GONE || err == HR_CORRUPT) {
+            err = HR_OK;
+            continue;
+        }
+        const uint8_t *bytes;
+        size_t size;
+        for (size_t at = 0; err == HR_OK && view.type == HR_RECORD_EVENT &&
+                            log_record_next(&view, &at, &bytes, &size);) {
+            hr_event event;
+            if (hr_event_load(bytes, size, &event) != HR_OK ||
+                event.source_partition >= engine->partition_count) {
+                continue;
+            }
+            engine_source source = {event.source_offset, event.source_index};
+            engine_source *told = &engine->partitions[event.source_partition].told;
+            if (source.offset > told->offset ||
+                (source.offset == told->offset && source.index > told->index)) {
+                *told = source;
+            }
+        }
+    }
+    log_reader_close(reader);
+    return err == HR_TIMEOUT ? HR_OK : err;
+}
+
+/* Without a checkpoint the log is replayed from its start; if that is no longer the first record,
+ * states begin empty and the present rules stand for those that are gone. */
+static hr_err begin_at_log_start(engine *engine, hr_why *why)
+{
+    hr_err err = HR_OK;
+    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+        int64_t start = log_start(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p);
+        atomic_store(&engine->partitions[p].offset, start);
+        if (start > 0) {
+            hr_logline(HR_LEVEL_ERROR, "engine.state_lost", "partition=%u log_start=%lld", p,
+                       (long long)start);
+            err = engine_partition_use(&engine->partitions[p],
+                                       catalog_version(engine->options.catalog), why);
+        }
+    }
+    return err;
+}
+
+hr_err engine_checkpoint_load(engine *engine, hr_why *why)
+{
+    uint64_t numbers[CHECKPOINT_FILES_MAX];
+    size_t count;
+    hr_err err = list_files(engine, numbers, &count, why);
+    bool is_adopted = false;
+    for (size_t i = 0; err == HR_OK && i < count; i++) {
+        char path[4096];
+        hr_why detail = {""};
+        file_path(engine, numbers[i], "ckpt", path, sizeof path);
+        err = consider(engine, path, !is_adopted, &is_adopted, &detail);
+        if (err == HR_CORRUPT) {
+            hr_logline(HR_LEVEL_ERROR, "engine.checkpoint_damaged", "file=%s", path);
+            err = HR_OK;
+        } else if (err != HR_OK && why != NULL) {
+            *why = detail;
+        }
+    }
+    engine->checkpoint_number = count > 0 ? numbers[0] : 0;
+    if (err == HR_OK && !is_adopted) {
+        err = begin_at_log_start(engine, why);
+    }
+    int64_t from = log_start(engine->options.log, HR_TOPIC_EVENTS, 0);
+    if (err == HR_OK && is_adopted) {
+        from = engine->snapshots[0].events_offset;
+        for (uint32_t p = 1; p < engine->partition_count; p++) {
+            int64_t here = engine->snapshots[p].events_offset;
+            from = here < from ? here : from;
+        }
+    }
+    return err == HR_OK ? read_told(engine, from, why) : err;
+}

@@ -1,0 +1,297 @@
+/* engine/devices.c - hash table, names and grid of one partition's devices. */
+#include "engine/devices.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CAPACITY_MIN 64
+#define NAMES_CAPACITY_MIN 1024
+/* A cell is 2^13 units, about 900 m: some devices of a herd, few cells for a paddock. */
+#define CELL_SHIFT 13
+
+static uint32_t mix(uint64_t key)
+{
+    key ^= key >> 32;
+    key *= 0x9e3779b97f4a7c15u;
+    return (uint32_t)(key >> 32);
+}
+
+hr_err engine_devices_init(engine_devices *devices)
+{
+    *devices = (engine_devices){.capacity = CAPACITY_MIN,
+                                .slot_mask = CAPACITY_MIN * 2 - 1,
+                                .cell_mask = CAPACITY_MIN * 2 - 1,
+                                .names_size = 1,
+                                .names_capacity = NAMES_CAPACITY_MIN};
+    devices->entries = malloc(CAPACITY_MIN * sizeof *devices->entries);
+    devices->wake_ms = malloc(CAPACITY_MIN * sizeof *devices->wake_ms);
+    devices->slots = calloc(CAPACITY_MIN * 2, sizeof *devices->slots);
+    devices->cells = calloc(CAPACITY_MIN * 2, sizeof *devices->cells);
+    devices->names = calloc(1, NAMES_CAPACITY_MIN);
+    if (devices->entries == NULL || devices->wake_ms == NULL || devices->slots == NULL ||
+        devices->cells == NULL || devices->names == NULL) {
+        engine_devices_fini(devices);
+        return HR_NO_MEMORY;
+    }
+    return HR_OK;
+}
+
+void engine_devices_fini(engine_devices *devices)
+{
+    for (uint32_t i = 0; i < devices->count; i++) {
+        geo_tracker_state_fini(&devices->entries[i].state);
+    }
+    free(devices->entries);
+    free(devices->wake_ms);
+    free(devices->slots);
+    free(devices->cells);
+    free(devices->names);
+    *devices = (engine_devices){.count = 0};
+}
+
+uint32_t engine_devices_find(const engine_devices *devices, uint64_t key)
+{
+    for (uint32_t at = mix(key);; at++) {
+        uint32_t slot = devices->slots[at & devices->slot_mask];
+        if (slot == 0) {
+            return ENGINE_NO_DEVICE;
+        }
+        if (devices->entries[slot - 1].key == key) {
+            return slot - 1;
+        }
+    }
+}
+
+void engine_devices_prefetch(const engine_devices *devices, uint64_t key)
+{
+    __builtin_prefetch(&devices->slots[mix(key) & devices->slot_mask]);
+}
+
+static void insert_slot(uint32_t *slots, uint32_t mask, uint64_t key, uint32_t value)
+{
+    uint32_t at = mix(key);
+    while (slots[at & mask] != 0) {
+        at++;
+    }
+    slots[at & mask] = value;
+}
+
+static hr_err grow(engine_devices *devices)
+{
+    uint32_t capacity = devices->capacity * 2;
+    if (capacity > ENGINE_DEVICES_MAX) {
+        return HR_TOO_BIG;
+    }
+    engine_device_entry *entries =
+        realloc(devices->entries, (size_t)capacity * sizeof *devices->entries);
+    if (entries == NULL) {
+        return HR_NO_MEMORY;
+    }
+    devices->entries = entries;
+    int64_t *wake_ms = realloc(devices->wake_ms, (size_t)capacity * sizeof *wake_ms);
+    if (wake_ms == NULL) {
+        return HR_NO_MEMORY;
+    }
+    devices->wake_ms = wake_ms;
+    uint32_t *slots = calloc((size_t)capacity * 2, sizeof *slots);
+    if (slots == NULL) {
+        return HR_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < devices->count; i++) {
+        insert_slot(slots, capacity * 2 - 1, devices->entries[i].key, i + 1);
+    }
+    free(devices->slots);
+    devices->slots = slots;
+    devices->slot_mask = capacity * 2 - 1;
+    devices->capacity = capacity;
+    return HR_OK;
+}
+
+hr_err engine_devices_get(engine_devices *devices, uint64_t key, uint32_t *index)
+{
+    uint32_t found = engine_devices_find(devices, key);
+    if (found == ENGINE_NO_DEVICE) {
+        if (devices->count == devices->capacity) {
+            hr_err err = grow(devices);
+            if (err != HR_OK) {
+                return err;
+            }
+        }
+        found = devices->count++;
+        engine_device_entry *entry = &devices->entries[found];
+        memset(entry, 0, sizeof *entry);
+        entry->key = key;
+        entry->latest.time_ms = INT64_MIN;
+        entry->tick_ms = INT64_MIN;
+        entry->cell = ENGINE_NO_DEVICE;
+        geo_tracker_state_init(&entry->state);
+        devices->wake_ms[found] = INT64_MAX;
+        insert_slot(devices->slots, devices->slot_mask, key, found + 1);
+    }
+    *index = found;
+    return HR_OK;
+}
+
+hr_err engine_devices_name(engine_devices *devices, uint32_t index, const char *id, size_t size)
+{
+    engine_device_entry *entry = &devices->entries[index];
+    if (entry->name != 0) {
+        return HR_OK;
+    }
+    size_t needed = devices->names_size + size + 1;
+    if (needed > UINT32_MAX) {
+        return HR_TOO_BIG;
+    }
+    if (needed > devices->names_capacity) {
+        size_t capacity = devices->names_capacity * 2;
+        char *names = realloc(devices->names, capacity);
+        if (names == NULL) {
+            return HR_NO_MEMORY;
+        }
+        devices->names = names;
+        devices->names_capacity = capacity;
+    }
+    entry->name = (uint32_t)devices->names_size;
+    memcpy(devices->names + devices->names_size, id, size);
+    devices->names[devices->names_size + size] = '\0';
+    devices->names_size = needed;
+    return HR_OK;
+}
+
+static uint64_t cell_key(int32_t column, int32_t row)
+{
+    return (uint64_t)(uint32_t)column << 32 | (uint32_t)row;
+}
+
+static uint32_t find_cell(const engine_cell *cells, uint32_t mask, uint64_t key)
+{
+    uint32_t at = mix(key) & mask;
+    while (cells[at].is_used && cells[at].key != key) {
+        at = (at + 1) & mask;
+    }
+    return at;
+}
+
+/* Twice the room; cells that have become empty are left behind. */
+static hr_err grow_cells(engine_devices *devices)
+{
+    uint32_t live = 0;
+    for (uint32_t i = 0; i <= devices->cell_mask; i++) {
+        live += devices->cells[i].is_used && devices->cells[i].first != ENGINE_NO_DEVICE;
+    }
+    uint32_t size = devices->cell_mask + 1;
+    if (live * 4 > size) {
+        size *= 2;
+    }
+    engine_cell *cells = calloc(size, sizeof *cells);
+    if (cells == NULL) {
+        return HR_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i <= devices->cell_mask; i++) {
+        engine_cell *old = &devices->cells[i];
+        if (!old->is_used || old->first == ENGINE_NO_DEVICE) {
+            continue;
+        }
+        uint32_t at = find_cell(cells, size - 1, old->key);
+        cells[at] = *old;
+        for (uint32_t d = old->first; d != ENGINE_NO_DEVICE; d = devices->entries[d].next) {
+            devices->entries[d].cell = at;
+        }
+    }
+    free(devices->cells);
+    devices->cells = cells;
+    devices->cell_mask = size - 1;
+    devices->cell_count = live;
+    return HR_OK;
+}
+
+static void leave_cell(engine_devices *devices, uint32_t index)
+{
+    engine_device_entry *entry = &devices->entries[index];
+    if (entry->cell == ENGINE_NO_DEVICE) {
+        return;
+    }
+    if (entry->previous != ENGINE_NO_DEVICE) {
+        devices->entries[entry->previous].next = entry->next;
+    } else {
+        devices->cells[entry->cell].first = entry->next;
+    }
+    if (entry->next != ENGINE_NO_DEVICE) {
+        devices->entries[entry->next].previous = entry->previous;
+    }
+    entry->cell = ENGINE_NO_DEVICE;
+}
+
+hr_err engine_devices_place(engine_devices *devices, uint32_t index)
+{
+    engine_device_entry *entry = &devices->entries[index];
+    uint64_t key = cell_key(entry->latest.lon_e7 >> CELL_SHIFT, entry->latest.lat_e7 >> CELL_SHIFT);
+    if (entry->cell != ENGINE_NO_DEVICE && devices->cells[entry->cell].key == key) {
+        return HR_OK;
+    }
+    if (devices->cell_count * 2 > devices->cell_mask) {
+        hr_err err = grow_cells(devices);
+        if (err != HR_OK) {
+            return err;
+        }
+    }
+    leave_cell(devices, index);
+    uint32_t at = find_cell(devices->cells, devices->cell_mask, key);
+    engine_cell *cell = &devices->cells[at];
+    if (!cell->is_used) {
+        *cell = (engine_cell){.key = key, .first = ENGINE_NO_DEVICE, .is_used = true};
+        devices->cell_count++;
+    }
+    entry->cell = at;
+    entry->previous = ENGINE_NO_DEVICE;
+    entry->next = cell->first;
+    if (cell->first != ENGINE_NO_DEVICE) {
+        devices->entries[cell->first].previous = index;
+    }
+    cell->first = index;
+    return HR_OK;
+}
+
+static bool is_in_box(const hr_fix *fix, const geo_box *box)
+{
+    return fix->lon_e7 >= box->min.lon_e7 && fix->lon_e7 <= box->max.lon_e7 &&
+           fix->lat_e7 >= box->min.lat_e7 && fix->lat_e7 <= box->max.lat_e7;
+}
+
+static void visit_all(const engine_devices *devices, const geo_box *box, engine_device_visit *visit,
+                      void *context)
+{
+    for (uint32_t i = 0; i < devices->count; i++) {
+        if (devices->entries[i].cell != ENGINE_NO_DEVICE &&
+            is_in_box(&devices->entries[i].latest, box)) {
+            visit(devices, i, context);
+        }
+    }
+}
+
+void engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
+                           void *context)
+{
+    int32_t west = box.min.lon_e7 >> CELL_SHIFT;
+    int32_t east = box.max.lon_e7 >> CELL_SHIFT;
+    int32_t south = box.min.lat_e7 >> CELL_SHIFT;
+    int32_t north = box.max.lat_e7 >> CELL_SHIFT;
+    uint64_t cells = (uint64_t)(east - west + 1) * (uint64_t)(north - south + 1);
+    if (cells > devices->count) {
+        visit_all(devices, &box, visit, context);
+        return;
+    }
+    for (int32_t row = south; row <= north; row++) {
+        for (int32_t column = west; column <= east; column++) {
+            uint64_t key = cell_key(column, row);
+            const engine_cell *cell =
+                &devices->cells[find_cell(devices->cells, devices->cell_mask, key)];
+            uint32_t d = cell->is_used ? cell->first : ENGINE_NO_DEVICE;
+            for (; d != ENGINE_NO_DEVICE; d = devices->entries[d].next) {
+                if (is_in_box(&devices->entries[d].latest, &box)) {
+                    visit(devices, d, context);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+/* engine/devices.h - the devices of one partition: state, latest fix, name, and a grid over where
+ * they are. */
+#ifndef ENGINE_DEVICES_H
+#define ENGINE_DEVICES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/fix.h"
+#include "geo/point.h"
+#include "geo/tracker_state.h"
+
+#define ENGINE_DEVICES_MAX                                                                         \
+    (1u << 24) /* in one partition; fixes of more are counted and dropped                          \
+                */
+#define ENGINE_NO_DEVICE UINT32_MAX
+
+typedef struct engine_device_entry {
+    uint64_t key;
+    geo_tracker_state state;
+    hr_fix latest; /* newest in event time; time_ms is INT64_MIN before the first fix */
+    int64_t latest_append_ms;
+    int64_t tick_ms; /* newest tick that the tracker was given */
+    uint64_t moved;  /* value of the partition's counter when latest changed */
+    uint32_t name;   /* place in the names; 0: not known */
+    uint32_t next;   /* next device in the same cell of the grid */
+    uint32_t previous;
+    uint32_t cell; /* place in the cells; ENGINE_NO_DEVICE: not in the grid */
+} engine_device_entry;
+
+/* One cell of the grid that has, or had, devices. */
+typedef struct engine_cell {
+    uint64_t key;
+    uint32_t first; /* ENGINE_NO_DEVICE: empty */
+    bool is_used;
+} engine_cell;
+
+/* Protected by its partition's lock. */
+typedef struct engine_devices {
+    engine_device_entry *entries;
+    int64_t *wake_ms; /* beside the entries, because every tick looks at all of them */
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t *slots; /* open addressing by key: entry + 1, 0 is empty */
+    uint32_t slot_mask;
+    char *names; /* ids, each with its terminator; place 0 is "" */
+    size_t names_size;
+    size_t names_capacity;
+    engine_cell *cells; /* open addressing by cell key */
+    uint32_t cell_mask;
+    uint32_t cell_count;
+} engine_devices;
+
+HR_MUST_USE hr_err engine_devices_init(engine_devices *devices);
+void engine_devices_fini(engine_devices *devices);
+
+/* ENGINE_NO_DEVICE if there is none. */
+uint32_t engine_devices_find(const engine_devices *devices, uint64_t key);
+
+/* Find or make. HR_TOO_BIG: above ENGINE_DEVICES_MAX. */
+HR_MUST_USE hr_err engine_devices_get(engine_devices *devices, uint64_t key, uint32_t *index);
+
+/* Fetch ahead of a find. */
+void engine_devices_prefetch(const engine_devices *devices, uint64_t key);
+
+HR_MUST_USE hr_err engine_devices_name(engine_devices *devices, uint32_t index, const char *id,
+                                       size_t size);
+
+static inline const char *engine_device_id(const engine_devices *devices, uint32_t index)
+{
+    return devices->names + devices->entries[index].name;
+}
+
+/* The device's latest fix has changed: put it where it belongs. */
+HR_MUST_USE hr_err engine_devices_place(engine_devices *devices, uint32_t index);
+
+/* Call visit for every device whose latest fix lies in the box, boundary included. */
+typedef void engine_device_visit(const engine_devices *devices, uint32_t index, void *context);
+void engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
+                           void *context);
+
+#endif

@@ -1,0 +1,231 @@
+/* engine/fixes.c - fixes in blocks of 64: fetch ahead, ask the index once, then track one by one.
+ */
+#include "engine/fixes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "engine/change.h"
+
+#define BLOCK GEO_INDEX_BLOCK_POINTS
+#define HITS_MIN (BLOCK * 16)
+
+struct partition_block {
+    hr_fix fixes[BLOCK];
+    uint32_t devices[BLOCK];
+    geo_point points[BLOCK];
+    geo_hit *hits;   /* as the index gives them */
+    uint32_t *areas; /* the same, gathered point by point */
+    size_t hits_max;
+    uint32_t starts[BLOCK + 1]; /* where each point's areas begin */
+};
+
+static hr_err grow_hits(struct partition_block *block, size_t hits_max)
+{
+    geo_hit *hits = realloc(block->hits, hits_max * sizeof *hits);
+    if (hits == NULL) {
+        return HR_NO_MEMORY;
+    }
+    block->hits = hits;
+    uint32_t *areas = realloc(block->areas, hits_max * sizeof *areas);
+    if (areas == NULL) {
+        return HR_NO_MEMORY;
+    }
+    block->areas = areas;
+    block->hits_max = hits_max;
+    return HR_OK;
+}
+
+hr_err engine_fixes_new(struct partition_block **out)
+{
+    struct partition_block *block = calloc(1, sizeof *block);
+    if (block == NULL) {
+        return HR_NO_MEMORY;
+    }
+    if (grow_hits(block, HITS_MIN) != HR_OK) {
+        engine_fixes_free(block);
+        return HR_NO_MEMORY;
+    }
+    *out = block;
+    return HR_OK;
+}
+
+void engine_fixes_free(struct partition_block *block)
+{
+    if (block != NULL) {
+        free(block->hits);
+        free(block->areas);
+        free(block);
+    }
+}
+
+/* All hits of the block's points, however many. */
+static hr_err ask_index(struct partition_block *block, const geo_index_version *index,
+                        uint32_t count, size_t *hit_count)
+{
+    for (;;) {
+        size_t done = 0;
+        geo_err err = geo_index_query(index, block->points, count, block->hits, block->hits_max,
+                                      hit_count, &done);
+        if (err == GEO_OK && done == count) {
+            return HR_OK;
+        }
+        if (err != GEO_OK && err != GEO_TOO_BIG) {
+            return engine_err_from_geo(err);
+        }
+        hr_err grown = grow_hits(block, block->hits_max * 2);
+        if (grown != HR_OK) {
+            return grown;
+        }
+    }
+}
+
+/* The index tells a block's hits in an order of its own: a counting sort gathers each point's. */
+static void gather(struct partition_block *block, uint32_t count, size_t hit_count)
+{
+    uint32_t next[BLOCK] = {0};
+    for (size_t i = 0; i < hit_count; i++) {
+        next[block->hits[i].point]++;
+    }
+    uint32_t start = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        block->starts[i] = start;
+        start += next[i];
+        next[i] = block->starts[i];
+    }
+    block->starts[count] = start;
+    for (size_t i = 0; i < hit_count; i++) {
+        block->areas[next[block->hits[i].point]++] = block->hits[i].id;
+    }
+}
+
+static void count_fate(engine_partition *partition)
+{
+    switch (geo_tracker_fix_fate(partition->tracker)) {
+    case GEO_FIX_DECIDED:
+        break;
+    case GEO_FIX_REPEATED:
+        hr_counter_add(partition->counters->repeated, 1);
+        break;
+    case GEO_FIX_OUT_OF_ORDER:
+        hr_counter_add(partition->counters->out_of_order, 1);
+        break;
+    case GEO_FIX_INACCURATE:
+        hr_counter_add(partition->counters->inaccurate, 1);
+        break;
+    }
+}
+
+/* The newest fix in event time is what the live view shows. */
+static hr_err show(engine_partition *partition, uint32_t index, const hr_fix *fix,
+                   int64_t append_ms)
+{
+    engine_device_entry *entry = &partition->devices.entries[index];
+    if (fix->time_ms <= entry->latest.time_ms) {
+        return HR_OK;
+    }
+    entry->latest = *fix;
+    entry->latest_append_ms = append_ms;
+    entry->moved = ++partition->moved;
+    return engine_devices_place(&partition->devices, index);
+}
+
+static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int64_t append_ms)
+{
+    struct partition_block *block = partition->block;
+    uint32_t index = block->devices[i];
+    const hr_fix *fix = &block->fixes[i];
+    engine_source source = {.offset = offset};
+    if (index == ENGINE_NO_DEVICE) {
+        hr_counter_add(partition->counters->refused, 1);
+        return HR_OK;
+    }
+    hr_err err = engine_partition_catch_up(partition, index, &source, append_ms);
+    if (err != HR_OK) {
+        return err;
+    }
+    engine_device_entry *entry = &partition->devices.entries[index];
+    geo_fix input = {.time_ms = fix->time_ms,
+                     .append_ms = append_ms,
+                     .place = block->points[i],
+                     .accuracy_dm = fix->accuracy_dm};
+    geo_err geo =
+        geo_tracker_fix(partition->tracker, &entry->state, entry->key, &input,
+                        block->areas + block->starts[i], block->starts[i + 1] - block->starts[i]);
+    if (geo == GEO_RANGE) {
+        hr_counter_add(partition->counters->refused, 1);
+        return HR_OK;
+    }
+    if (geo != GEO_OK) {
+        return engine_err_from_geo(geo);
+    }
+    count_fate(partition);
+    err = engine_partition_tell(partition, index, &source, append_ms);
+    engine_partition_set_wake(partition, index);
+    return err == HR_OK ? show(partition, index, fix, append_ms) : err;
+}
+
+static hr_err find_devices(engine_partition *partition, uint32_t count)
+{
+    struct partition_block *block = partition->block;
+    for (uint32_t i = 0; i < count; i++) {
+        hr_err err =
+            engine_devices_get(&partition->devices, block->fixes[i].device, &block->devices[i]);
+        if (err == HR_TOO_BIG) {
+            block->devices[i] = ENGINE_NO_DEVICE;
+        } else if (err != HR_OK) {
+            return err;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (block->devices[i] != ENGINE_NO_DEVICE) {
+            const char *entry = (const char *)&partition->devices.entries[block->devices[i]];
+            __builtin_prefetch(entry);
+            __builtin_prefetch(entry + 64);
+            __builtin_prefetch(entry + 128);
+        }
+    }
+    return HR_OK;
+}
+
+static hr_err apply_block(engine_partition *partition, const uint8_t *bytes, uint32_t count,
+                          int64_t first_offset, int64_t append_ms)
+{
+    struct partition_block *block = partition->block;
+    for (uint32_t i = 0; i < count; i++) {
+        hr_fix_load(bytes + (size_t)i * HR_FIX_BYTES, &block->fixes[i]);
+        block->points[i] = (geo_point){block->fixes[i].lon_e7, block->fixes[i].lat_e7};
+        engine_devices_prefetch(&partition->devices, block->fixes[i].device);
+    }
+    size_t hit_count = 0;
+    hr_err err = ask_index(block, partition->world->index, count, &hit_count);
+    if (err == HR_OK) {
+        gather(block, count, hit_count);
+        err = find_devices(partition, count);
+    }
+    for (uint32_t i = 0; err == HR_OK && i < count; i++) {
+        err = track(partition, i, first_offset + i, append_ms);
+    }
+    hr_counter_add(partition->counters->fixes, count);
+    return err;
+}
+
+hr_err engine_fixes_apply(engine_partition *partition, const log_view *view)
+{
+    if (view->record_bytes != HR_FIX_BYTES || view->size != (size_t)view->count * HR_FIX_BYTES) {
+        return HR_CORRUPT;
+    }
+    int64_t begin = atomic_load_explicit(&partition->offset, memory_order_relaxed);
+    uint32_t at = begin > view->first_offset ? (uint32_t)(begin - view->first_offset) : 0;
+    hr_err err = HR_OK;
+    while (err == HR_OK && at < view->count) {
+        uint32_t count = view->count - at < BLOCK ? view->count - at : BLOCK;
+        pthread_rwlock_wrlock(&partition->lock);
+        err = apply_block(partition, view->bytes + (size_t)at * HR_FIX_BYTES, count,
+                          view->first_offset + at, view->append_ms);
+        at += count;
+        atomic_store_explicit(&partition->offset, view->first_offset + at, memory_order_release);
+        pthread_rwlock_unlock(&partition->lock);
+    }
+    return err;
+}

@@ -1,0 +1,27 @@
+/* engine/fixes.h - the path of fixes through a partition, in blocks. */
+#ifndef ENGINE_FIXES_H
+#define ENGINE_FIXES_H
+
+#include "engine/partition.h"
+
+/* Scratch memory of a partition. */
+HR_MUST_USE hr_err engine_fixes_new(struct partition_block **out);
+void engine_fixes_free(struct partition_block *block);
+
+/* Apply the fixes of a view, from the partition's offset on. */
+HR_MUST_USE hr_err engine_fixes_apply(engine_partition *partition, const log_view *view);
+
+/* ---- what partition.c gives it ---- */
+
+/* Store the tracker's events of the last input, but for those told before. */
+HR_MUST_USE hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
+                                         engine_source *source, int64_t append_ms);
+
+/* Give a device the newest tick, if it was left out. */
+HR_MUST_USE hr_err engine_partition_catch_up(engine_partition *partition, uint32_t index,
+                                             engine_source *source, int64_t append_ms);
+
+/* The device's state has changed: when does it need a tick? */
+void engine_partition_set_wake(engine_partition *partition, uint32_t index);
+
+#endif

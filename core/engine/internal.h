@@ -1,0 +1,93 @@
+/* engine/internal.h - the engine's own parts, for the files of this folder. */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/record.h"
+#include "engine/engine.h"
+#include "engine/partition.h"
+
+typedef struct engine_thread {
+    engine *engine;
+    pthread_t handle;
+    uint32_t number;
+    bool is_started;
+} engine_thread;
+
+/* One partition as its worker left it at a batch's end, on its way into a checkpoint. The fields
+ * but for bytes are the checkpoint's header, which every later version can read. */
+typedef struct engine_snapshot {
+    int64_t offset; /* next to read */
+    uint64_t rules_version;
+    engine_source told; /* the last event in the log */
+    int64_t tick_ms;
+    int64_t events_offset; /* events of what comes next lie at or after it */
+    log_position position; /* durable before the checkpoint may count */
+    hr_buf bytes;
+} engine_snapshot;
+
+struct engine {
+    engine_options options;
+    char *folder;
+    engine_worlds *worlds;
+    engine_counters counters;
+    uint32_t partition_count;
+    engine_partition *partitions;
+    int64_t *start_ends; /* ends of the partitions when the engine was started */
+
+    uint32_t thread_count;
+    engine_thread
+        threads[ENGINE_THREADS_MAX]; /* workers; partition p belongs to p % thread_count */
+    pthread_t keeper;
+    bool keeper_is_started;
+
+    _Atomic bool is_stopping;
+    _Atomic bool is_ready;
+    _Atomic uint64_t bytes_since_checkpoint;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    hr_err failure;     /* protected by lock */
+    hr_why failure_why; /* protected by lock */
+
+    /* A checkpoint in the making; protected by lock. Workers fill in what is asked of them. */
+    uint64_t snapshot_wanted; /* number of the round; 0: none ever */
+    uint64_t *snapshot_done;  /* per partition: the last round it took part in */
+    engine_snapshot *snapshots;
+    pthread_mutex_t change_lock;     /* one change of the rules, from its begin to the log's yes */
+    pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
+    uint64_t checkpoint_number;      /* of the newest file; protected by checkpoint_lock */
+    uint64_t checkpoint_size;        /* bytes; protected by checkpoint_lock */
+};
+
+/* Keep the first failure and wake everyone. */
+void engine_fail(engine *engine, hr_err err, const hr_why *why);
+
+/* worker.c */
+HR_MUST_USE hr_err engine_workers_start(engine *engine, hr_why *why);
+void engine_workers_stop(engine *engine);
+
+/* checkpoint.c: files. */
+HR_MUST_USE hr_err engine_checkpoint_load(engine *engine, hr_why *why);
+
+/* Called by a worker between batches: copy the partition if a checkpoint is asking for it. */
+void engine_snapshot_take(engine *engine, engine_partition *partition);
+
+/* snapshot.c: a partition as bytes. Nothing but what a decision reads, and the live view. */
+void engine_snapshot_write(const engine_partition *partition, hr_buf *out);
+
+/* Into a partition that is still empty. HR_CORRUPT: not such bytes; then the partition must be
+ * freed. */
+HR_MUST_USE hr_err engine_snapshot_read(engine_partition *partition, const uint8_t *bytes,
+                                        size_t size);
+
+/* keeper.c: what the log is told at the start, and checkpoints as the log grows. */
+void *engine_keeper_main(void *context);
+
+/* Append "rules = version" to all partitions and the edit to `events`, and wait until durable. */
+HR_MUST_USE hr_err engine_rules_announce(engine *engine, uint64_t version, const char *edit,
+                                         size_t edit_size, hr_why *why);
+
+#endif

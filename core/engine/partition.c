@@ -1,0 +1,402 @@
+/* engine/partition.c - rules, ticks and names; and what tells events. */
+#include "engine/partition.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/event.h"
+#include "base/record.h"
+#include "engine/change.h"
+#include "engine/fixes.h"
+#include "geo/rules_diff.h"
+
+/* Room for the events of one view: a rules change can move every device of a partition. */
+#define EVENTS_BYTES_MAX ((size_t)1 << 30)
+
+hr_err engine_partition_init(engine_partition *partition, uint32_t number, engine_worlds *worlds,
+                             const engine_counters *counters, hr_why *why)
+{
+    *partition = (engine_partition){.number = number,
+                                    .worlds = worlds,
+                                    .counters = counters,
+                                    .tick_ms = INT64_MIN,
+                                    .told = {.offset = -1}};
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    /* A stream of queries must not keep the worker out. */
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&partition->lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+    hr_buf_init(&partition->events, EVENTS_BYTES_MAX);
+    atomic_init(&partition->wake_ms, INT64_MAX);
+    hr_err err = engine_devices_init(&partition->devices);
+    if (err == HR_OK && geo_tracker_new(&partition->tracker) != GEO_OK) {
+        err = HR_NO_MEMORY;
+    }
+    if (err == HR_OK) {
+        err = engine_fixes_new(&partition->block);
+    }
+    if (err == HR_OK) {
+        err = engine_partition_use(partition, 0, why);
+    } else {
+        hr_why_set(why, err, "no memory for partition %u", number);
+    }
+    if (err != HR_OK) {
+        engine_partition_fini(partition);
+    }
+    return err;
+}
+
+void engine_partition_fini(engine_partition *partition)
+{
+    engine_world_release(partition->worlds, partition->world);
+    engine_devices_fini(&partition->devices);
+    geo_tracker_free(partition->tracker);
+    engine_fixes_free(partition->block);
+    hr_buf_fini(&partition->events);
+    pthread_rwlock_destroy(&partition->lock);
+}
+
+static void adopt(engine_partition *partition, const engine_world *world)
+{
+    engine_world_release(partition->worlds, partition->world);
+    partition->world = world;
+    geo_tracker_use(partition->tracker, world->rules, &world->areas);
+    atomic_store_explicit(&partition->rules_version, world->version, memory_order_release);
+}
+
+hr_err engine_partition_use(engine_partition *partition, uint64_t version, hr_why *why)
+{
+    const engine_world *world;
+    hr_err err = engine_world_acquire(partition->worlds, version, &world, why);
+    if (err == HR_OK) {
+        adopt(partition, world);
+    }
+    return err;
+}
+
+static bool is_told(const engine_partition *partition, const engine_source *source)
+{
+    const engine_source *told = &partition->told;
+    return source->offset < told->offset ||
+           (source->offset == told->offset && source->index <= told->index);
+}
+
+static hr_event describe(const engine_partition *partition, const geo_event *said, uint64_t device,
+                         const engine_source *source, int64_t append_ms)
+{
+    static const hr_event_kind kinds[] = {
+        [GEO_EXIT] = HR_EVENT_EXIT,   [GEO_CROSS] = HR_EVENT_CROSS,
+        [GEO_ENTER] = HR_EVENT_ENTER, [GEO_APPROACH] = HR_EVENT_APPROACH,
+        [GEO_DWELL] = HR_EVENT_DWELL, [GEO_STALE] = HR_EVENT_STALE,
+    };
+    static const hr_event_cause causes[] = {
+        [GEO_CAUSE_FIX] = HR_CAUSE_FIX,           [GEO_CAUSE_RULES] = HR_CAUSE_RULES,
+        [GEO_CAUSE_SCHEDULE] = HR_CAUSE_SCHEDULE, [GEO_CAUSE_EXPIRY] = HR_CAUSE_EXPIRY,
+        [GEO_CAUSE_TICK] = HR_CAUSE_TICK,
+    };
+    static const hr_severity severities[] = {
+        [GEO_SEVERITY_INFO] = HR_SEVERITY_INFO,
+        [GEO_SEVERITY_WARNING] = HR_SEVERITY_WARNING,
+        [GEO_SEVERITY_ALARM] = HR_SEVERITY_ALARM,
+    };
+    return (hr_event){
+        .kind = kinds[said->kind],
+        .cause = causes[said->cause],
+        .severity = severities[said->severity],
+        .late = said->late,
+        .has_place = said->has_place,
+        .has_crossing = said->has_crossing,
+        .time_ms = said->time_ms,
+        .lon_e7 = said->place.lon_e7,
+        .lat_e7 = said->place.lat_e7,
+        .crossing_time_ms = said->crossing_ms,
+        .crossing_lon_e7 = said->crossing.lon_e7,
+        .crossing_lat_e7 = said->crossing.lat_e7,
+        .device = device,
+        .rules_version = partition->world->version,
+        .received_ms = append_ms,
+        .source_partition = (uint16_t)partition->number,
+        .source_offset = source->offset,
+        .source_index = source->index,
+    };
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+    size_t length = strnlen(from, size - 1);
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
+hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
+                             engine_source *source, int64_t append_ms)
+{
+    size_t count;
+    const geo_event *said = geo_tracker_events(partition->tracker, &count);
+    uint64_t key = partition->devices.entries[device_index].key;
+    for (size_t i = 0; i < count; i++, source->index++) {
+        if (is_told(partition, source)) {
+            hr_counter_add(partition->counters->suppressed, 1);
+            continue;
+        }
+        hr_event event = describe(partition, &said[i], key, source, append_ms);
+        copy_text(event.device_id, sizeof event.device_id,
+                  engine_device_id(&partition->devices, device_index));
+        if (said[i].fence != NULL) {
+            copy_text(event.fence_id, sizeof event.fence_id, said[i].fence->id);
+            copy_text(event.fence_name, sizeof event.fence_name, said[i].fence->name);
+        }
+        size_t start = partition->events.size;
+        hr_buf_put_u32(&partition->events, 0);
+        hr_event_store(&partition->events, &event);
+        if (hr_buf_err(&partition->events) != HR_OK) {
+            return hr_buf_err(&partition->events);
+        }
+        hr_store_u32(partition->events.data + start,
+                     (uint32_t)(partition->events.size - start - 4));
+        partition->event_count++;
+    }
+    hr_counter_add(partition->counters->events, count);
+    return HR_OK;
+}
+
+hr_err engine_partition_catch_up(engine_partition *partition, uint32_t index, engine_source *source,
+                                 int64_t append_ms)
+{
+    engine_device_entry *entry = &partition->devices.entries[index];
+    if (entry->tick_ms >= partition->tick_ms) {
+        return HR_OK;
+    }
+    /* Ticks without anything to tell were left out; the newest of them still moves its time on. */
+    entry->tick_ms = partition->tick_ms;
+    geo_err err =
+        geo_tracker_tick(partition->tracker, &entry->state, entry->key, partition->tick_ms);
+    if (err == GEO_NO_MEMORY) {
+        return HR_NO_MEMORY;
+    }
+    return err == GEO_OK ? engine_partition_tell(partition, index, source, append_ms) : HR_OK;
+}
+
+void engine_partition_set_wake(engine_partition *partition, uint32_t index)
+{
+    const engine_device_entry *entry = &partition->devices.entries[index];
+    int64_t wake_ms = geo_tracker_wake_ms(partition->tracker, &entry->state, entry->key);
+    partition->devices.wake_ms[index] = wake_ms;
+    if (wake_ms < atomic_load_explicit(&partition->wake_ms, memory_order_relaxed)) {
+        atomic_store_explicit(&partition->wake_ms, wake_ms, memory_order_relaxed);
+    }
+}
+
+/* Devices by key, because that is the order of their events. */
+typedef struct keyed {
+    uint64_t key;
+    uint32_t index;
+} keyed;
+
+static int compare_keyed(const void *a, const void *b)
+{
+    const keyed *left = a;
+    const keyed *right = b;
+    return left->key < right->key ? -1 : left->key > right->key;
+}
+
+/* The devices that wake at or before limit_ms; the caller frees *out. */
+static hr_err list_due(const engine_devices *devices, int64_t limit_ms, keyed **out,
+                       uint32_t *count)
+{
+    uint32_t due = 0;
+    for (uint32_t i = 0; i < devices->count; i++) {
+        due += devices->wake_ms[i] <= limit_ms;
+    }
+    keyed *list = malloc(((size_t)due + 1) * sizeof *list);
+    if (list == NULL) {
+        return HR_NO_MEMORY;
+    }
+    *count = 0;
+    for (uint32_t i = 0; i < devices->count; i++) {
+        if (devices->wake_ms[i] <= limit_ms) {
+            list[(*count)++] = (keyed){.key = devices->entries[i].key, .index = i};
+        }
+    }
+    qsort(list, due, sizeof *list, compare_keyed);
+    *out = list;
+    return HR_OK;
+}
+
+static hr_err apply_tick(engine_partition *partition, int64_t tick_ms, engine_source *source,
+                         int64_t append_ms)
+{
+    if (tick_ms > partition->tick_ms) {
+        partition->tick_ms = tick_ms;
+    }
+    if (partition->tick_ms < atomic_load_explicit(&partition->wake_ms, memory_order_relaxed)) {
+        return HR_OK;
+    }
+    keyed *due;
+    uint32_t due_count;
+    hr_err err = list_due(&partition->devices, partition->tick_ms, &due, &due_count);
+    if (err != HR_OK) {
+        return err;
+    }
+    for (uint32_t i = 0; err == HR_OK && i < due_count; i++) {
+        err = engine_partition_catch_up(partition, due[i].index, source, append_ms);
+        engine_partition_set_wake(partition, due[i].index);
+    }
+    free(due);
+    int64_t wake_ms = INT64_MAX;
+    for (uint32_t i = 0; i < partition->devices.count; i++) {
+        if (partition->devices.wake_ms[i] < wake_ms) {
+            wake_ms = partition->devices.wake_ms[i];
+        }
+    }
+    atomic_store_explicit(&partition->wake_ms, wake_ms, memory_order_relaxed);
+    return err;
+}
+
+/* Every device meets the new rules, in the order of keys. */
+static hr_err meet_rules(engine_partition *partition, const geo_rules *before,
+                         const geo_rules_diff *diff, const keyed *all, uint32_t count,
+                         engine_source *source, int64_t append_ms)
+{
+    bool is_same = geo_rules_diff_empty(diff);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = all[i].index;
+        engine_device_entry *entry = &partition->devices.entries[index];
+        if (!is_same) {
+            geo_err geo = geo_tracker_rules(partition->tracker, &entry->state, entry->key, before,
+                                            diff, append_ms);
+            if (geo != GEO_OK) {
+                return engine_err_from_geo(geo);
+            }
+            hr_err err = engine_partition_tell(partition, index, source, append_ms);
+            if (err != HR_OK) {
+                return err;
+            }
+        }
+        engine_partition_set_wake(partition, index);
+    }
+    return HR_OK;
+}
+
+/* Ticks that were left out must be told by the old rules before the new ones come. */
+static hr_err finish_ticks(engine_partition *partition, const keyed *all, uint32_t count,
+                           engine_source *source, int64_t append_ms)
+{
+    hr_err err = HR_OK;
+    for (uint32_t i = 0; err == HR_OK && i < count; i++) {
+        err = engine_partition_catch_up(partition, all[i].index, source, append_ms);
+    }
+    return err;
+}
+
+static hr_err apply_rules(engine_partition *partition, uint64_t version, engine_source *source,
+                          int64_t append_ms, hr_why *why)
+{
+    const engine_world *world;
+    hr_err err = engine_world_acquire(partition->worlds, version, &world, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    const engine_world *before = partition->world;
+    geo_rules_diff *diff;
+    geo_err geo = geo_rules_diff_new(before->rules, world->rules, &diff);
+    if (geo != GEO_OK) {
+        engine_world_release(partition->worlds, world);
+        return engine_err_from_geo(geo);
+    }
+    keyed *all;
+    uint32_t count;
+    err = list_due(&partition->devices, INT64_MAX, &all, &count);
+    if (err == HR_OK) {
+        err = finish_ticks(partition, all, count, source, append_ms);
+        partition->world = NULL; /* kept by `before` until every device has met the new rules */
+        adopt(partition, world);
+        if (err == HR_OK) {
+            err = meet_rules(partition, before->rules, diff, all, count, source, append_ms);
+        }
+        engine_world_release(partition->worlds, before);
+        free(all);
+    }
+    geo_rules_diff_free(diff);
+    return err;
+}
+
+static hr_err apply_name(engine_partition *partition, const uint8_t *bytes, size_t size)
+{
+    if (size <= 8) {
+        return HR_CORRUPT;
+    }
+    uint32_t index;
+    hr_err err = engine_devices_get(&partition->devices, hr_load_u64(bytes), &index);
+    if (err == HR_TOO_BIG) {
+        hr_counter_add(partition->counters->refused, 1);
+        return HR_OK;
+    }
+    if (err == HR_OK) {
+        err = engine_devices_name(&partition->devices, index, (const char *)bytes + 8, size - 8);
+    }
+    return err;
+}
+
+static hr_err apply_record(engine_partition *partition, const log_view *view, int64_t offset,
+                           const uint8_t *bytes, size_t size, hr_why *why)
+{
+    engine_source source = {.offset = offset};
+    switch (view->type) {
+    case HR_RECORD_RULES:
+        return size == HR_RULES_BYTES
+                   ? apply_rules(partition, hr_load_u64(bytes), &source, view->append_ms, why)
+                   : HR_CORRUPT;
+    case HR_RECORD_TICK:
+        return size == HR_TICK_BYTES
+                   ? apply_tick(partition, (int64_t)hr_load_u64(bytes), &source, view->append_ms)
+                   : HR_CORRUPT;
+    case HR_RECORD_NAME:
+        return apply_name(partition, bytes, size);
+    default:
+        return hr_why_set(why, HR_TOO_NEW, "record type %u is not known to this version",
+                          view->type);
+    }
+}
+
+static hr_err apply_controls(engine_partition *partition, const log_view *view, hr_why *why)
+{
+    const uint8_t *bytes;
+    size_t size;
+    size_t at = 0;
+    hr_err err = HR_OK;
+    int64_t offset = view->first_offset;
+    for (; err == HR_OK && log_record_next(view, &at, &bytes, &size); offset++) {
+        if (offset < atomic_load_explicit(&partition->offset, memory_order_relaxed)) {
+            continue;
+        }
+        pthread_rwlock_wrlock(&partition->lock);
+        err = apply_record(partition, view, offset, bytes, size, why);
+        atomic_store_explicit(&partition->offset, offset + 1, memory_order_release);
+        pthread_rwlock_unlock(&partition->lock);
+    }
+    return err;
+}
+
+hr_err engine_partition_apply(engine_partition *partition, const log_view *view, hr_why *why)
+{
+    if (why != NULL) {
+        why->text[0] = '\0';
+    }
+    hr_err err = view->type == HR_RECORD_FIX ? engine_fixes_apply(partition, view)
+                                             : apply_controls(partition, view, why);
+    if (err != HR_OK && why != NULL && why->text[0] == '\0') {
+        hr_why_set(why, err, "partition %u, offset %lld: %s", partition->number,
+                   (long long)atomic_load(&partition->offset), hr_err_text(err));
+    }
+    return err;
+}
+
+void engine_partition_skip(engine_partition *partition, int64_t offset)
+{
+    if (offset > atomic_load_explicit(&partition->offset, memory_order_relaxed)) {
+        atomic_store_explicit(&partition->offset, offset, memory_order_release);
+    }
+}

@@ -1,0 +1,76 @@
+/* engine/partition.h - one partition's state, and what a batch of its records does to it.
+ *
+ * A pure function of the log: it reads no clock and waits for nobody. */
+#ifndef ENGINE_PARTITION_H
+#define ENGINE_PARTITION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/metrics.h"
+#include "engine/devices.h"
+#include "engine/world.h"
+#include "log/log.h"
+#include "log/reader.h"
+
+/* Where an event comes from; events of a partition are told in this order. */
+typedef struct engine_source {
+    int64_t offset;
+    uint32_t index;
+} engine_source;
+
+typedef struct engine_counters {
+    hr_counter *fixes;
+    hr_counter *repeated;
+    hr_counter *out_of_order;
+    hr_counter *inaccurate;
+    hr_counter *refused; /* out of range, or above the limit of devices */
+    hr_counter *events;
+    hr_counter *suppressed;
+} engine_counters;
+
+typedef struct engine_partition {
+    uint32_t number;
+    /* Written by the worker under lock; read by pull queries under lock, and by the worker. */
+    pthread_rwlock_t lock;
+    engine_devices devices;
+    const engine_world *world;
+    uint64_t moved; /* grows with every latest fix that changes */
+    int64_t tick_ms;
+
+    /* The worker's own. */
+    geo_tracker *tracker;
+    engine_worlds *worlds;
+    engine_source told; /* the last event that is in the log already: not told again */
+    hr_buf events;      /* stored events not yet appended, each behind its length */
+    uint32_t event_count;
+    const engine_counters *counters;
+    struct partition_block *block; /* scratch of the fix path */
+
+    /* Written by the worker, read by anyone. */
+    _Atomic int64_t offset; /* next to read */
+    _Atomic uint64_t rules_version;
+    _Atomic int64_t wake_ms; /* no tick before this has anything to tell */
+} engine_partition;
+
+/* Begins empty, at offset 0, by the rules of version 0. */
+HR_MUST_USE hr_err engine_partition_init(engine_partition *partition, uint32_t number,
+                                         engine_worlds *worlds, const engine_counters *counters,
+                                         hr_why *why);
+void engine_partition_fini(engine_partition *partition);
+
+/* Judge by the rules of a version from here on, without telling anyone: for loading a checkpoint.
+ */
+HR_MUST_USE hr_err engine_partition_use(engine_partition *partition, uint64_t version, hr_why *why);
+
+/* Apply the records of a view that lie at or after the partition's offset. Events gather in
+ * partition->events. On failure the partition must not be used any more, only freed. */
+HR_MUST_USE hr_err engine_partition_apply(engine_partition *partition, const log_view *view,
+                                          hr_why *why);
+
+/* Go on at an offset behind damage in the log. */
+void engine_partition_skip(engine_partition *partition, int64_t offset);
+
+#endif
