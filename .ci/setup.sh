@@ -181,6 +181,19 @@ need_dashboard() {
     mkdir -p "${stamp%/*}" && cp "$lock" "$stamp"
 }
 
+# The page is bundled again only when something in it is newer than the bundle.
+build_dashboard() {
+    local folder=$root/dashboard
+    [ -d "$folder/src" ] || return 0
+    if [ -f "$folder/dist/app.js" ] && [ -z "$(find "$folder/src" "$folder/static" \
+        "$folder/build.mjs" "$folder/package-lock.json" -newer "$folder/dist/app.js")" ]; then
+        return 0
+    fi
+    try "Bundling the dashboard" dashboard npm --prefix "$folder" run --silent build && return 0
+    explain dashboard "If nothing was changed here: rm -rf dashboard/node_modules, run this again."
+    return 1
+}
+
 # --- building -----------------------------------------------------------------------------------
 
 # configure PRESET: only when it was not, or when presets or the place of the tree changed.
