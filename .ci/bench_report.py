@@ -90,10 +90,14 @@ def quoted(text):
 
 def plot(name, rows):
     """The SVG of one bench: a pair of bars for each case; None if gnuplot cannot."""
-    data = "\n".join(
-        f"{quoted(case_text(row) or name)} {row['ours']} {row.get('theirs') or 0}" for row in rows
-    )
     peers = sorted({str(row["peer"]) for row in rows if row.get("peer")})
+    labels = [case_text(row) or name for row in rows]
+    if len(peers) > 1:
+        labels = [f"{label} / {row.get('peer') or '-'}" for label, row in zip(labels, rows)]
+    data = "\n".join(
+        f"{quoted(label)} {row['ours']} {row.get('theirs') or 0}"
+        for label, row in zip(labels, rows)
+    )
     theirs = f', $cases using 3 title {quoted(", ".join(peers))} lc rgb "#b08d57"' if peers else ""
     values = [value for row in rows for value in (row["ours"], row.get("theirs")) if value]
     script = f"""

@@ -221,7 +221,7 @@ build() {
     if ! try "Building ($preset)" "build-$preset" \
         cmake --build "$root/build/$preset" ${1:+--target} "$@"; then
         # The compiler's first complaints say more than the end of a parallel build's output.
-        if grep -m 6 -E ': (fatal )?error: |undefined reference|No space left' \
+        if grep -m 6 -E ':[0-9]+: (fatal )?error: |undefined reference|No space left' \
             "$logs/build-$preset.log" | sed 's/^/  | /' | grep .; then
             say "  All of it: build/logs/build-$preset.log"
         else
