@@ -3,7 +3,7 @@
 #
 # Everything here may be repeated: what is there already is neither installed nor built again.
 
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 logs=$root/build/logs
 
 PACKAGES_TO_BUILD="build-essential cmake ninja-build pkg-config clang clang-format llvm
