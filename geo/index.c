@@ -1,0 +1,253 @@
+/* geo/index.c - the writer's side of the index: making it and changing it. */
+#include "geo/index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "index_build.h"
+#include "index_private.h"
+#include "index_update.h"
+
+#define SCRATCH_BYTES_KEPT ((size_t)1 << 20)
+
+geo_err geo_index_new(const geo_index_options *options, geo_index **out)
+{
+    geo_index *index = calloc(1, sizeof *index);
+    if (index == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    geo_err err = index_arena_init(&index->arena, options != NULL ? options->memory_bytes_max : 0);
+    if (err == GEO_OK) {
+        index_maker maker = {&index->arena, &index->scratch, &index->fresh, &index->retired};
+        index_square root = INDEX_ROOT_SQUARE;
+        err = index_build_square(&maker, &root, NULL, 0, &index->root);
+    }
+    index->fresh.count = 0;
+    if (err == GEO_OK) {
+        err = geo_index_publish(index);
+    }
+    if (err != GEO_OK) {
+        geo_index_free(index);
+        return err;
+    }
+    *out = index;
+    return GEO_OK;
+}
+
+static void fences_free(index_fence **fences, uint32_t room)
+{
+    for (uint32_t id = 0; id < room; id++) {
+        index_fence_free(fences[id]);
+    }
+    free(fences);
+}
+
+void geo_index_free(geo_index *index)
+{
+    if (index == NULL) {
+        return;
+    }
+    fences_free(index->fences, index->fence_room);
+    for (uint32_t slot = 0; slot < GEO_INDEX_VERSIONS_MAX; slot++) {
+        free(index->versions[slot].garbage.items);
+    }
+    free(index->fresh.items);
+    free(index->retired.items);
+    index_scratch_fini(&index->scratch);
+    index_arena_fini(&index->arena);
+    free(index);
+}
+
+static geo_err fences_make_room(geo_index *index, uint32_t id)
+{
+    if (id < index->fence_room) {
+        return GEO_OK;
+    }
+    uint64_t room = (uint64_t)index->fence_room * 3 / 2 + 16;
+    room = room <= id ? (uint64_t)id + 1 : room;
+    index_fence **fences = realloc(index->fences, room * sizeof(index_fence *));
+    if (fences == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    memset(fences + index->fence_room, 0, (room - index->fence_room) * sizeof(index_fence *));
+    index->fences = fences;
+    index->fence_room = (uint32_t)room;
+    return GEO_OK;
+}
+
+/* Replace fence `id` (or nothing) by `after` (or nothing). All or nothing: blocks that versions may
+ * see are not altered, and on failure the new ones are freed and the old ones are retired no more.
+ */
+static geo_err change(geo_index *index, uint32_t id, index_fence *after)
+{
+    index_fence *before = index->fences[id];
+    index_piece piece_before;
+    index_piece piece_after;
+    index_updater updater = {
+        .maker = {&index->arena, &index->scratch, &index->fresh, &index->retired},
+        .fences = index->fences,
+        .id = id,
+        .stamp = &index->stamp,
+    };
+    size_t retired_count = index->retired.count;
+    index_square square = INDEX_ROOT_SQUARE;
+    index_desc root;
+    index_reclaim(index);
+    if (before != NULL) {
+        piece_before = index_piece_whole(before, id);
+    }
+    if (after != NULL) {
+        piece_after = index_piece_whole(after, id);
+    }
+    geo_err err =
+        index_update_square(&updater, index->root, &square, before != NULL ? &piece_before : NULL,
+                            after != NULL ? &piece_after : NULL, &root);
+    if (err != GEO_OK) {
+        index_garbage_free_from(&index->fresh, 0, &index->arena);
+        index->retired.count = retired_count;
+        return err;
+    }
+    index->fresh.count = 0;
+    index->root = root;
+    index->fences[id] = after;
+    index->fence_count += (after != NULL) - (before != NULL);
+    index->fence_bytes += (after != NULL ? after->bytes : 0) - (before != NULL ? before->bytes : 0);
+    index_fence_free(before);
+    index_scratch_shrink(&index->scratch, SCRATCH_BYTES_KEPT);
+    return GEO_OK;
+}
+
+geo_err geo_index_put(geo_index *index, uint32_t id, const geo_area *area)
+{
+    if (id > GEO_INDEX_ID_MAX) {
+        return GEO_RANGE;
+    }
+    index_fence *fence;
+    geo_err err = fences_make_room(index, id);
+    if (err == GEO_OK) {
+        err = index_fence_new(area, &fence);
+    }
+    if (err != GEO_OK) {
+        return err;
+    }
+    err = change(index, id, fence);
+    if (err != GEO_OK) {
+        index_fence_free(fence);
+    }
+    return err;
+}
+
+geo_err geo_index_remove(geo_index *index, uint32_t id)
+{
+    if (id >= index->fence_room || index->fences[id] == NULL) {
+        return GEO_NOT_FOUND;
+    }
+    return change(index, id, NULL);
+}
+
+/* A table of copies of the areas, by id. */
+static geo_err copy_areas(const geo_area *const *areas, const uint32_t *ids, size_t count,
+                          index_fence ***out, uint32_t *out_room, size_t *out_bytes)
+{
+    uint32_t room = 16;
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i] > GEO_INDEX_ID_MAX) {
+            return GEO_RANGE;
+        }
+        room = ids[i] >= room ? ids[i] + 1 : room;
+    }
+    index_fence **fences = calloc(room, sizeof(index_fence *));
+    if (fences == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    *out_bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        geo_err err =
+            fences[ids[i]] != NULL ? GEO_EXISTS : index_fence_new(areas[i], &fences[ids[i]]);
+        if (err != GEO_OK) {
+            fences_free(fences, room);
+            return err;
+        }
+        *out_bytes += fences[ids[i]]->bytes;
+    }
+    *out = fences;
+    *out_room = room;
+    return GEO_OK;
+}
+
+/* The root of an index of these fences only. */
+static geo_err build_root(index_maker *maker, index_fence *const *fences, uint32_t room,
+                          size_t count, index_desc *out)
+{
+    index_square root = INDEX_ROOT_SQUARE;
+    index_piece *pieces = index_scratch_get(maker->scratch, count, sizeof *pieces);
+    if (pieces == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    uint32_t n = 0;
+    for (uint32_t id = 0; id < room; id++) {
+        if (fences[id] != NULL) {
+            pieces[n++] = index_piece_whole(fences[id], id);
+        }
+    }
+    return index_build_square(maker, &root, pieces, n, out);
+}
+
+geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const uint32_t *ids,
+                        size_t count)
+{
+    index_fence **fences;
+    uint32_t room;
+    size_t bytes;
+    geo_err err = copy_areas(areas, ids, count, &fences, &room, &bytes);
+    if (err != GEO_OK) {
+        return err;
+    }
+    index_maker maker = {&index->arena, &index->scratch, NULL, &index->retired};
+    size_t retired_count = index->retired.count;
+    index_desc root;
+    index_arena_mark *mark = malloc(sizeof *mark);
+    if (mark == NULL) {
+        fences_free(fences, room);
+        return GEO_NO_MEMORY;
+    }
+    index_reclaim(index);
+    index_arena_begin(&index->arena, mark);
+    err = build_root(&maker, fences, room, count, &root);
+    if (err == GEO_OK) {
+        err = index_maker_retire_all(&maker, index->root, INDEX_ROOT_SHIFT);
+    }
+    index_scratch_back(&index->scratch, (index_scratch_mark){0});
+    index_scratch_shrink(&index->scratch, SCRATCH_BYTES_KEPT);
+    if (err != GEO_OK) {
+        index_arena_cancel(&index->arena, mark);
+        index->retired.count = retired_count;
+        fences_free(fences, room);
+    } else {
+        index_arena_end(&index->arena, mark);
+        fences_free(index->fences, index->fence_room);
+        index->fences = fences;
+        index->fence_room = room;
+        index->fence_count = (uint32_t)count;
+        index->fence_bytes = bytes;
+        index->root = root;
+    }
+    free(mark);
+    return err;
+}
+
+size_t geo_index_memory_bytes(const geo_index *index)
+{
+    size_t bytes = sizeof *index + index->arena.top_bytes + index->fence_bytes +
+                   index->fence_room * sizeof *index->fences + index_scratch_bytes(&index->scratch);
+    bytes += (index->fresh.room + index->retired.room) * sizeof(index_garbage_item);
+    for (uint32_t slot = 0; slot < GEO_INDEX_VERSIONS_MAX; slot++) {
+        bytes += index->versions[slot].garbage.room * sizeof(index_garbage_item);
+    }
+    return bytes;
+}
+
+uint32_t geo_index_fence_count(const geo_index *index)
+{
+    return index->fence_count;
+}

@@ -1,0 +1,177 @@
+/* geo/index_arena.c - a bump allocator with free lists by size over a reserved address range. */
+#include "index_arena.h"
+
+#include <assert.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define LINE_BYTES 64
+#define STEP_BYTES (2u << 20)
+#define RESERVED_BYTES_MIN (64u << 20)
+
+/* Sizes above ARENA_EXACT_UNITS are rounded up to a quarter of their power of two. */
+static size_t rounded_units(size_t bytes, uint32_t *class)
+{
+    size_t units = (bytes + ARENA_UNIT_BYTES - 1) / ARENA_UNIT_BYTES;
+    if (units <= ARENA_EXACT_UNITS) {
+        *class = (uint32_t)units;
+        return units;
+    }
+    unsigned log2 = 63 - (unsigned)__builtin_clzll(units - 1);
+    size_t quarter = (size_t)1 << (log2 - 2);
+    size_t quarters = (units + quarter - 1) / quarter;
+    *class = (uint32_t)(ARENA_EXACT_UNITS + (log2 - 10) * 4 + (quarters - 4));
+    assert(*class < ARENA_CLASS_COUNT);
+    return quarters * quarter;
+}
+
+static uint32_t *link_of(index_arena *arena, uint32_t unit)
+{
+    return (uint32_t *)(arena->base + (size_t)unit * ARENA_UNIT_BYTES);
+}
+
+geo_err index_arena_init(index_arena *arena, size_t limit_bytes)
+{
+    memset(arena, 0, sizeof *arena);
+    arena->limit_bytes =
+        limit_bytes != 0 && limit_bytes < ARENA_BYTES_MAX ? limit_bytes : ARENA_BYTES_MAX;
+    /* Reserving addresses costs nothing; where even that is limited, take what there is. */
+    size_t bytes = (arena->limit_bytes + STEP_BYTES - 1) / STEP_BYTES * STEP_BYTES;
+    void *base = MAP_FAILED;
+    while (base == MAP_FAILED) {
+        base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (base == MAP_FAILED) {
+            if (bytes <= RESERVED_BYTES_MIN) {
+                return GEO_NO_MEMORY;
+            }
+            bytes /= 2;
+        }
+    }
+    /* Queries jump about: large pages halve the cost of a miss. It is only a wish. */
+    (void)madvise(base, bytes, MADV_HUGEPAGE);
+    arena->base = base;
+    arena->reserved_bytes = bytes;
+    if (arena->limit_bytes > bytes) {
+        arena->limit_bytes = bytes;
+    }
+    arena->top_bytes = LINE_BYTES; /* unit 0 means "none" */
+    return GEO_OK;
+}
+
+void index_arena_fini(index_arena *arena)
+{
+    if (arena->base != NULL) {
+        munmap(arena->base, arena->reserved_bytes);
+        arena->base = NULL;
+    }
+}
+
+/* Make memory up to end_bytes usable, in steps that grow with the arena. */
+static bool arena_reach(index_arena *arena, size_t end_bytes)
+{
+    if (end_bytes <= arena->usable_bytes) {
+        return true;
+    }
+    if (end_bytes > arena->limit_bytes) {
+        return false;
+    }
+    size_t step = arena->usable_bytes / 8;
+    size_t wanted = end_bytes + step;
+    wanted = (wanted + STEP_BYTES - 1) / STEP_BYTES * STEP_BYTES;
+    if (wanted > arena->reserved_bytes) {
+        wanted = arena->reserved_bytes;
+    }
+    if (mprotect(arena->base, wanted, PROT_READ | PROT_WRITE) != 0) {
+        return false;
+    }
+    arena->usable_bytes = wanted;
+    return true;
+}
+
+static uint32_t arena_bump(index_arena *arena, size_t units, bool aligned)
+{
+    size_t bytes = units * ARENA_UNIT_BYTES;
+    size_t top = arena->top_bytes;
+    size_t in_line = top % LINE_BYTES;
+    size_t lines = (bytes + LINE_BYTES - 1) / LINE_BYTES;
+    if (in_line != 0 && (aligned || in_line + bytes > lines * LINE_BYTES)) {
+        top += LINE_BYTES - in_line;
+    }
+    if (!arena_reach(arena, top + bytes)) {
+        return 0;
+    }
+    if (top != arena->top_bytes) {
+        /* The gap serves small blocks later. */
+        index_arena_free(arena, (uint32_t)(arena->top_bytes / ARENA_UNIT_BYTES),
+                         top - arena->top_bytes);
+    }
+    arena->top_bytes = top + bytes;
+    return (uint32_t)(top / ARENA_UNIT_BYTES);
+}
+
+/* When fresh memory has run out: cut a free block of another size. */
+static uint32_t arena_cut(index_arena *arena, size_t units, bool aligned)
+{
+    for (size_t size = units + 1; size <= ARENA_EXACT_UNITS; size++) {
+        uint32_t unit = arena->free_heads[size];
+        if (unit == 0 || (aligned && unit % (LINE_BYTES / ARENA_UNIT_BYTES) != 0)) {
+            continue;
+        }
+        arena->free_heads[size] = *link_of(arena, unit);
+        index_arena_free(arena, unit + (uint32_t)units, (size - units) * ARENA_UNIT_BYTES);
+        return unit;
+    }
+    return 0;
+}
+
+uint32_t index_arena_alloc(index_arena *arena, size_t bytes, bool aligned)
+{
+    uint32_t class;
+    size_t units = rounded_units(bytes, &class);
+    aligned = aligned || units * ARENA_UNIT_BYTES % LINE_BYTES == 0;
+    uint32_t unit = arena->free_heads[class];
+    if (unit != 0 && !(aligned && unit % (LINE_BYTES / ARENA_UNIT_BYTES) != 0)) {
+        arena->free_heads[class] = *link_of(arena, unit);
+        return unit;
+    }
+    unit = arena_bump(arena, units, aligned);
+    return unit != 0 ? unit : arena_cut(arena, units, aligned);
+}
+
+void index_arena_free(index_arena *arena, uint32_t unit, size_t bytes)
+{
+    uint32_t class;
+    rounded_units(bytes, &class);
+    *link_of(arena, unit) = arena->free_heads[class];
+    arena->free_heads[class] = unit;
+}
+
+void index_arena_begin(index_arena *arena, index_arena_mark *mark)
+{
+    mark->top_bytes = arena->top_bytes;
+    memcpy(mark->free_heads, arena->free_heads, sizeof mark->free_heads);
+    memset(arena->free_heads, 0, sizeof arena->free_heads);
+}
+
+/* Join what the build left over in front of what was free before. */
+void index_arena_end(index_arena *arena, const index_arena_mark *mark)
+{
+    for (uint32_t class = 1; class < ARENA_CLASS_COUNT; class ++) {
+        uint32_t first = arena->free_heads[class];
+        uint32_t last = first;
+        while (last != 0 && *link_of(arena, last) != 0) {
+            last = *link_of(arena, last);
+        }
+        if (last == 0) {
+            arena->free_heads[class] = mark->free_heads[class];
+        } else {
+            *link_of(arena, last) = mark->free_heads[class];
+        }
+    }
+}
+
+void index_arena_cancel(index_arena *arena, const index_arena_mark *mark)
+{
+    arena->top_bytes = mark->top_bytes;
+    memcpy(arena->free_heads, mark->free_heads, sizeof arena->free_heads);
+}

@@ -1,0 +1,325 @@
+/* geo/index_build.c - builds squares: branches divide by density, crowded cells divide in 4 x 4. */
+#include "index_build.h"
+
+#include <string.h>
+
+/* Descriptors per edge that a branch may spend. More means smaller cells: faster and bigger. */
+#define SLOTS_PER_EDGE 8
+
+/* A division pays when the children together hold at most this many times the vertices: a division
+ * of short edges nearly keeps their number, one of long parallel edges multiplies it. */
+#define DIVISION_GROWTH_MAX 3
+
+/* Parts sorted by child: those of child c are [first[c], first[c + 1]). */
+typedef struct sorted_parts {
+    index_piece *pieces;
+    uint32_t *first;
+} sorted_parts;
+
+unsigned index_branch_fanout(unsigned shift, uint64_t edge_count)
+{
+    uint64_t slots = edge_count * SLOTS_PER_EDGE;
+    unsigned fanout = INDEX_FANOUT_MIN;
+    while (fanout < INDEX_FANOUT_MAX && shift - fanout > 11 &&
+           (1ull << 2 * (fanout + 1)) <= slots) {
+        fanout++;
+    }
+    return fanout;
+}
+
+geo_err index_node_make(index_maker *maker, unsigned shift, unsigned fanout, index_desc **node,
+                        index_desc *out)
+{
+    size_t grid_bytes = sizeof(index_desc) << 2 * fanout;
+    size_t tail_bytes = shift > INDEX_CELL_SHIFT_MAX ? sizeof(index_tail) : 0;
+    uint32_t unit = index_maker_alloc(maker, grid_bytes + tail_bytes, true);
+    if (unit == 0) {
+        return GEO_NO_MEMORY;
+    }
+    *node = index_maker_at(maker, unit);
+    memset(*node, 0, grid_bytes + tail_bytes);
+    *out = (uint32_t)INDEX_KIND_NODE << INDEX_KIND_SHIFT | unit;
+    if (fanout <= INDEX_FANOUT_MAX) {
+        *out |= fanout - INDEX_FANOUT_MIN;
+    }
+    return GEO_OK;
+}
+
+/* The parts of all pieces, before they are sorted. */
+typedef struct piece_parts {
+    index_part *parts;
+    uint32_t count;
+} piece_parts;
+
+/* Count the parts of every child into first[c + 1] and sum them up. */
+static geo_err cut_pieces(index_scratch *scratch, const index_square *square, unsigned fanout,
+                          const index_piece *pieces, uint32_t count, bool share_covers,
+                          piece_parts *cut, uint32_t *first)
+{
+    const uint32_t children = 1u << 2 * fanout;
+    uint32_t shared = 0;
+    memset(first, 0, (children + 1) * sizeof *first);
+    for (uint32_t i = 0; i < count; i++) {
+        cut[i] = (piece_parts){NULL, 0};
+        if (pieces[i].edge_count == 0) {
+            shared += share_covers;
+            continue;
+        }
+        geo_err err =
+            index_piece_cut(scratch, &pieces[i], square, fanout, &cut[i].parts, &cut[i].count);
+        if (err != GEO_OK) {
+            return err;
+        }
+        for (uint32_t p = 0; p < cut[i].count; p++) {
+            first[cut[i].parts[p].child + 1]++;
+        }
+    }
+    uint64_t total = 0;
+    for (uint32_t c = 0; c < children; c++) {
+        total += first[c + 1] + shared;
+        first[c + 1] = (uint32_t)total;
+    }
+    return total <= UINT32_MAX ? GEO_OK : GEO_NO_MEMORY;
+}
+
+/* Cut all pieces and sort the parts by child; stable, so that ids keep ascending. With
+ * share_covers a piece that covers the square covers every child, else it is left out. */
+static geo_err cut_all(index_scratch *scratch, const index_square *square, unsigned fanout,
+                       const index_piece *pieces, uint32_t count, bool share_covers,
+                       sorted_parts *out)
+{
+    const uint32_t children = 1u << 2 * fanout;
+    piece_parts *cut = index_scratch_get(scratch, count, sizeof *cut);
+    uint32_t *next = index_scratch_get(scratch, children, sizeof *next);
+    out->first = index_scratch_get(scratch, children + 1, sizeof *out->first);
+    if (cut == NULL || next == NULL || out->first == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    geo_err err = cut_pieces(scratch, square, fanout, pieces, count, share_covers, cut, out->first);
+    if (err != GEO_OK) {
+        return err;
+    }
+    out->pieces = index_scratch_get(scratch, out->first[children], sizeof *out->pieces);
+    if (out->pieces == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    memcpy(next, out->first, children * sizeof *next);
+    for (uint32_t i = 0; i < count; i++) {
+        if (pieces[i].edge_count == 0 && share_covers) {
+            for (uint32_t c = 0; c < children; c++) {
+                out->pieces[next[c]++] = pieces[i];
+            }
+        }
+        for (uint32_t p = 0; p < cut[i].count; p++) {
+            out->pieces[next[cut[i].parts[p].child]++] = cut[i].parts[p].piece;
+        }
+    }
+    return GEO_OK;
+}
+
+static geo_err build_children(index_maker *maker, const index_square *square, unsigned fanout,
+                              const sorted_parts *parts, index_desc *node)
+{
+    for (uint32_t c = 0; c < 1u << 2 * fanout; c++) {
+        uint32_t count = parts->first[c + 1] - parts->first[c];
+        if (count == 0) {
+            continue;
+        }
+        index_square child = index_child_square(square, fanout, c);
+        geo_err err = index_build_square(maker, &child, parts->pieces + parts->first[c], count,
+                                         &node[index_child_slot(square, fanout, c)]);
+        if (err != GEO_OK) {
+            return err;
+        }
+    }
+    return GEO_OK;
+}
+
+/* The ids of the pieces that cover the square. */
+static geo_err covers_of(index_scratch *scratch, const index_piece *pieces, uint32_t count,
+                         uint32_t **covers, uint32_t *cover_count)
+{
+    *covers = index_scratch_get(scratch, count, sizeof **covers);
+    if (*covers == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    *cover_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (pieces[i].edge_count == 0) {
+            (*covers)[(*cover_count)++] = pieces[i].id;
+        }
+    }
+    return GEO_OK;
+}
+
+static geo_err build_branch(index_maker *maker, const index_square *square,
+                            const index_piece *pieces, uint32_t count, uint64_t edge_count,
+                            index_desc *out)
+{
+    bool is_root = square->shift == INDEX_ROOT_SHIFT;
+    unsigned fanout = is_root ? INDEX_ROOT_FANOUT : index_branch_fanout(square->shift, edge_count);
+    sorted_parts parts;
+    index_desc *node;
+    uint32_t *covers;
+    uint32_t cover_count;
+    geo_err err = cut_all(maker->scratch, square, fanout, pieces, count, false, &parts);
+    if (err == GEO_OK) {
+        err = index_node_make(maker, square->shift, fanout, &node, out);
+    }
+    if (err == GEO_OK) {
+        err = covers_of(maker->scratch, pieces, count, &covers, &cover_count);
+    }
+    if (err != GEO_OK) {
+        return err;
+    }
+    index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
+    if (!is_root) {
+        tail->edge_count = edge_count;
+        err = index_list_make(maker, covers, cover_count, &tail->covers);
+        *out |= cover_count != 0 ? INDEX_FLAG : 0;
+    }
+    return err != GEO_OK ? err : build_children(maker, square, fanout, &parts, node);
+}
+
+/* How many vertices the children's records would take. */
+static geo_err vertices_after(index_scratch *scratch, const index_square *square,
+                              const sorted_parts *parts, uint32_t *total)
+{
+    index_draft *draft = index_scratch_get(scratch, 1, sizeof *draft);
+    if (draft == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    *total = 0;
+    for (uint32_t c = 0; c < 1u << 2 * INDEX_FANOUT_MIN; c++) {
+        index_square child = index_child_square(square, INDEX_FANOUT_MIN, c);
+        index_draft_begin(draft);
+        for (uint32_t p = parts->first[c]; p < parts->first[c + 1]; p++) {
+            if (parts->pieces[p].edge_count != 0) {
+                index_draft_add_piece(draft, &parts->pieces[p], &child);
+            }
+        }
+        *total += draft->vertex_count;
+    }
+    return GEO_OK;
+}
+
+/* Divide a crowded cell if that pays; *done says whether. */
+static geo_err try_division(index_maker *maker, const index_square *square,
+                            const index_piece *pieces, uint32_t count, uint32_t vertex_count,
+                            index_desc *out, bool *done)
+{
+    sorted_parts parts;
+    uint32_t total;
+    *done = false;
+    geo_err err = cut_all(maker->scratch, square, INDEX_FANOUT_MIN, pieces, count, true, &parts);
+    if (err == GEO_OK) {
+        err = vertices_after(maker->scratch, square, &parts, &total);
+    }
+    if (err != GEO_OK || total > (uint64_t)vertex_count * DIVISION_GROWTH_MAX) {
+        return err;
+    }
+    index_desc *node;
+    *done = true;
+    err = index_node_make(maker, square->shift, INDEX_FANOUT_MIN, &node, out);
+    return err != GEO_OK ? err : build_children(maker, square, INDEX_FANOUT_MIN, &parts, node);
+}
+
+static geo_err build_wide(index_maker *maker, const index_square *square, const index_piece *pieces,
+                          uint32_t count, index_desc *out)
+{
+    index_piece *edged = index_scratch_get(maker->scratch, count, sizeof *edged);
+    uint32_t *covers;
+    index_content content = {.pieces = edged};
+    if (edged == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    geo_err err = covers_of(maker->scratch, pieces, count, &covers, &content.cover_count);
+    if (err != GEO_OK) {
+        return err;
+    }
+    content.covers = covers;
+    for (uint32_t i = 0; i < count; i++) {
+        if (pieces[i].edge_count != 0) {
+            edged[content.piece_count++] = pieces[i];
+        }
+    }
+    return index_wide_make(maker, &content, square, out);
+}
+
+static geo_err build_cell(index_maker *maker, const index_square *square, const index_piece *pieces,
+                          uint32_t count, index_desc *out)
+{
+    index_draft draft;
+    index_draft_begin(&draft);
+    for (uint32_t i = 0; i < count; i++) {
+        if (pieces[i].edge_count != 0) {
+            index_draft_add_piece(&draft, &pieces[i], square);
+        }
+    }
+    if (draft.vertex_count > INDEX_LEAF_VERTICES &&
+        square->shift >= INDEX_CELL_SHIFT_MIN + INDEX_FANOUT_MIN) {
+        bool done;
+        geo_err err = try_division(maker, square, pieces, count, draft.vertex_count, out, &done);
+        if (err != GEO_OK || done) {
+            return err;
+        }
+    }
+    for (uint32_t i = 0; i < count && draft.fits; i++) {
+        if (pieces[i].edge_count == 0) {
+            index_draft_add_cover(&draft, pieces[i].id);
+        }
+    }
+    return draft.fits ? index_draft_make(maker, &draft, out)
+                      : build_wide(maker, square, pieces, count, out);
+}
+
+/* A cell's pieces need their edges by number; above, whole fences are passed down as they are. */
+static geo_err listed_pieces(index_scratch *scratch, const index_piece *pieces, uint32_t count,
+                             index_piece **out)
+{
+    *out = index_scratch_get(scratch, count, sizeof **out);
+    if (*out == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        (*out)[i] = pieces[i];
+        geo_err err = index_piece_list(scratch, &(*out)[i]);
+        if (err != GEO_OK) {
+            return err;
+        }
+    }
+    return GEO_OK;
+}
+
+geo_err index_build_square(index_maker *maker, const index_square *square,
+                           const index_piece *pieces, uint32_t count, index_desc *out)
+{
+    index_scratch_mark mark = index_scratch_here(maker->scratch);
+    uint64_t edge_count = 0;
+    bool is_whole = false;
+    geo_err err = GEO_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        edge_count += pieces[i].edge_count;
+        is_whole |= pieces[i].edge_count != 0 && pieces[i].edges == NULL;
+    }
+    if (edge_count == 0 && square->shift != INDEX_ROOT_SHIFT) {
+        uint32_t *covers;
+        uint32_t cover_count;
+        err = covers_of(maker->scratch, pieces, count, &covers, &cover_count);
+        if (err == GEO_OK) {
+            err = index_list_make(maker, covers, cover_count, out);
+        }
+    } else if (square->shift > INDEX_CELL_SHIFT_MAX) {
+        err = build_branch(maker, square, pieces, count, edge_count, out);
+    } else {
+        index_piece *listed = NULL;
+        if (is_whole) {
+            err = listed_pieces(maker->scratch, pieces, count, &listed);
+        }
+        if (err == GEO_OK) {
+            err = build_cell(maker, square, is_whole ? listed : pieces, count, out);
+        }
+    }
+    index_scratch_back(maker->scratch, mark);
+    return err;
+}

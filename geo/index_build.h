@@ -1,0 +1,40 @@
+/* geo/index_build.h - from pieces of fences to the descriptor of a square, top down. */
+#ifndef GEO_INDEX_BUILD_H
+#define GEO_INDEX_BUILD_H
+
+#include <stdint.h>
+
+#include "geo/err.h"
+#include "index_clip.h"
+#include "index_layout.h"
+#include "index_maker.h"
+#include "index_record.h"
+
+/* A cell with more vertices is divided, if that pays. */
+#define INDEX_LEAF_VERTICES 16
+
+/* The square of everything. */
+#define INDEX_ROOT_SQUARE ((index_square){INT32_MIN, INT32_MIN, INDEX_ROOT_SHIFT})
+
+/* How finely a branch divides its square, from the edges that touch it: the denser, the finer. A
+ * pure function, so that an index does not depend on how it came to be. */
+unsigned index_branch_fanout(unsigned shift, uint64_t edge_count);
+
+/* The descriptor of a square that holds exactly these pieces, ascending by id; the same for the
+ * same pieces but for the offsets. Pieces without edges cover the square. The root is a plain node.
+ */
+GEO_MUST_USE geo_err index_build_square(index_maker *maker, const index_square *square,
+                                        const index_piece *pieces, uint32_t count, index_desc *out);
+
+/* A node for a grid of children; *node is its descriptor array. shift is the square's. */
+GEO_MUST_USE geo_err index_node_make(index_maker *maker, unsigned shift, unsigned fanout,
+                                     index_desc **node, index_desc *out);
+
+/* The place of child number `child` (counted by rows) of a square in its node. */
+static inline uint32_t index_child_slot(const index_square *square, unsigned fanout, uint32_t child)
+{
+    index_square at = index_child_square(square, fanout, child);
+    return index_slot(fanout, at.shift, (int32_t)at.x, (int32_t)at.y);
+}
+
+#endif

@@ -1,0 +1,109 @@
+/* geo/index_eval.c - the careful way to answer one point, and the rarer kinds of records. */
+#include "index_eval.h"
+
+static bool between(int64_t value, int64_t a, int64_t b)
+{
+    return a < b ? value >= a && value <= b : value >= b && value <= a;
+}
+
+uint32_t index_narrow_on_edges(const index_narrow *record, uint32_t on_line, int32_t x, int32_t y)
+{
+    const int16_t *xs = record->coords;
+    const int16_t *ys = xs + record->vertex_room;
+    uint32_t on_edges = 0;
+    on_line &= (1u << (record->vertex_count - 1)) - 1;
+    for (uint32_t left = on_line & ~record->virtual_mask; left != 0; left &= left - 1) {
+        unsigned j = (unsigned)__builtin_ctz(left);
+        if (between(x, xs[j], xs[j + 1]) && between(y, ys[j], ys[j + 1])) {
+            on_edges |= 1u << j;
+        }
+    }
+    return on_edges;
+}
+
+/* The sign of the cross product of an edge with the way from its start to the point. */
+static int cross_sign(const index_wide_edge *edge, int32_t lon, int32_t lat, bool is_huge)
+{
+    int64_t dx = (int64_t)edge->bx - edge->ax;
+    int64_t dy = (int64_t)edge->by - edge->ay;
+    int64_t px = (int64_t)lon - edge->ax;
+    int64_t py = (int64_t)lat - edge->ay;
+    if (is_huge) {
+        geo_wide cross = (geo_wide)dx * py - (geo_wide)px * dy;
+        return cross > 0 ? 1 : -(cross < 0);
+    }
+    int64_t cross = dx * py - px * dy;
+    return cross > 0 ? 1 : -(cross < 0);
+}
+
+void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_t point,
+                     index_sink *sink)
+{
+    const uint32_t *covers = (const uint32_t *)(record + 1);
+    for (uint32_t i = 0; i < record->cover_count; i++) {
+        index_sink_add(sink, point, covers[i]);
+    }
+    const uint8_t *at = (const uint8_t *)(covers + record->cover_count);
+    for (uint32_t i = 0; i < record->entry_count; i++) {
+        const index_wide_entry *entry = (const index_wide_entry *)at;
+        const index_wide_edge *edges = (const index_wide_edge *)(entry + 1);
+        const int32_t *ends = (const int32_t *)(edges + entry->edge_count);
+        bool inside = entry->id_and_base >> 31;
+        bool is_on_edge = false;
+        for (uint32_t e = 0; e < entry->edge_count; e++) {
+            const index_wide_edge *edge = &edges[e];
+            int sign = cross_sign(edge, lon, lat, record->is_huge != 0);
+            bool a_above = edge->ay > lat;
+            bool b_above = edge->by > lat;
+            inside ^= a_above != b_above && (b_above ? sign < 0 : sign > 0);
+            is_on_edge |=
+                sign == 0 && between(lon, edge->ax, edge->bx) && between(lat, edge->ay, edge->by);
+        }
+        for (uint32_t e = 0; e < entry->end_count; e++) {
+            inside ^= ends[e] <= lat;
+        }
+        if (inside || is_on_edge) {
+            index_sink_add(sink, point, entry->id_and_base & ~INDEX_BASE_BIT);
+        }
+        at = (const uint8_t *)(ends + entry->end_count);
+    }
+}
+
+static void eval_narrow(const index_narrow *record, int32_t x, int32_t y, uint32_t point,
+                        index_sink *sink)
+{
+    geo_hit hits[INDEX_NARROW_IDS_MAX + 1];
+    uint32_t crossed;
+    uint32_t on_line;
+    index_narrow_edges(record, x, y, &crossed, &on_line);
+    uint32_t on_edges = on_line != 0 ? index_narrow_on_edges(record, on_line, x, y) : 0;
+    size_t count = index_narrow_hits(record, crossed, on_edges, point, hits);
+    for (size_t i = 0; i < count; i++) {
+        index_sink_add(sink, point, hits[i].id);
+    }
+}
+
+void index_eval_point(const uint8_t *base, index_desc root, int32_t lon, int32_t lat,
+                      uint32_t point, index_sink *sink)
+{
+    unsigned shift = INDEX_ROOT_SHIFT - INDEX_ROOT_FANOUT;
+    index_desc desc = index_node(base, root)[index_slot(INDEX_ROOT_FANOUT, shift, lon, lat)];
+    while (index_kind(desc) == INDEX_KIND_NODE) {
+        unsigned fanout = index_node_fanout(desc);
+        const index_desc *node = index_node(base, desc);
+        if (desc & INDEX_FLAG) {
+            const index_tail *tail = (const index_tail *)(node + (1u << 2 * fanout));
+            index_sink_list(sink, base, tail->covers, point);
+        }
+        shift -= fanout;
+        desc = node[index_slot(fanout, shift, lon, lat)];
+    }
+    if (index_kind(desc) == INDEX_KIND_WIDE) {
+        index_wide_eval(index_at(base, desc), lon, lat, point, sink);
+    } else if (index_kind(desc) == INDEX_KIND_NARROW && !(desc & INDEX_FLAG)) {
+        eval_narrow(index_at(base, desc), index_cell_offset(lon, shift),
+                    index_cell_offset(lat, shift), point, sink);
+    } else {
+        index_sink_list(sink, base, desc, point);
+    }
+}

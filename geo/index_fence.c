@@ -1,0 +1,110 @@
+/* geo/index_fence.c - copies of fences, cut into blocks of edges. */
+#include "index_fence.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t ring_first(const geo_area *area, uint32_t ring)
+{
+    return ring == 0 ? 0 : area->ring_ends[ring - 1];
+}
+
+static geo_box box_of(const geo_point *points, uint32_t count)
+{
+    geo_box box = {points[0], points[0]};
+    for (uint32_t i = 1; i < count; i++) {
+        geo_point p = points[i];
+        box.min.lon_e7 = p.lon_e7 < box.min.lon_e7 ? p.lon_e7 : box.min.lon_e7;
+        box.min.lat_e7 = p.lat_e7 < box.min.lat_e7 ? p.lat_e7 : box.min.lat_e7;
+        box.max.lon_e7 = p.lon_e7 > box.max.lon_e7 ? p.lon_e7 : box.max.lon_e7;
+        box.max.lat_e7 = p.lat_e7 > box.max.lat_e7 ? p.lat_e7 : box.max.lat_e7;
+    }
+    return box;
+}
+
+geo_err index_fence_new(const geo_area *area, index_fence **out)
+{
+    uint32_t block_count = 0;
+    for (uint32_t r = 0; r < area->ring_count; r++) {
+        uint32_t edges = area->ring_ends[r] - ring_first(area, r);
+        block_count += (edges + INDEX_BLOCK_EDGES - 1) / INDEX_BLOCK_EDGES;
+    }
+    size_t point_count = (size_t)area->vertex_count + area->ring_count;
+    size_t bytes =
+        sizeof(index_fence) + block_count * sizeof(index_block) + point_count * sizeof(geo_point);
+    index_fence *fence = malloc(bytes);
+    if (fence == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    index_block *blocks = (index_block *)(fence + 1);
+    geo_point *points = (geo_point *)(blocks + block_count);
+    *fence = (index_fence){
+        .edge_count = area->vertex_count,
+        .block_count = block_count,
+        .bytes = bytes,
+        .box = area->box,
+        .points = points,
+        .blocks = blocks,
+    };
+    for (uint32_t r = 0; r < area->ring_count; r++) {
+        uint32_t first = ring_first(area, r);
+        uint32_t edges = area->ring_ends[r] - first;
+        geo_point *ring = points + first + r;
+        memcpy(ring, area->vertices + first, edges * sizeof *ring);
+        ring[edges] = ring[0];
+        for (uint32_t e = 0; e < edges; e += INDEX_BLOCK_EDGES) {
+            uint32_t count = edges - e < INDEX_BLOCK_EDGES ? edges - e : INDEX_BLOCK_EDGES;
+            *blocks++ = (index_block){first + r + e, count, box_of(ring + e, count + 1)};
+        }
+    }
+    *out = fence;
+    return GEO_OK;
+}
+
+void index_fence_free(index_fence *fence)
+{
+    free(fence);
+}
+
+bool index_edge_touches(geo_point a, geo_point b, int64_t x, int64_t y, int64_t side)
+{
+    int64_t x_min = a.lon_e7 < b.lon_e7 ? a.lon_e7 : b.lon_e7;
+    int64_t x_max = a.lon_e7 < b.lon_e7 ? b.lon_e7 : a.lon_e7;
+    int64_t y_min = a.lat_e7 < b.lat_e7 ? a.lat_e7 : b.lat_e7;
+    int64_t y_max = a.lat_e7 < b.lat_e7 ? b.lat_e7 : a.lat_e7;
+    if (x_max < x || x_min > x + side || y_max < y || y_min > y + side) {
+        return false;
+    }
+    /* The edge misses the box if all four corners lie strictly on one side of its line. */
+    int64_t dx = (int64_t)b.lon_e7 - a.lon_e7;
+    int64_t dy = (int64_t)b.lat_e7 - a.lat_e7;
+    int64_t px = x - a.lon_e7;
+    int64_t py = y - a.lat_e7;
+    if (dx == (int32_t)dx && px == (int32_t)px && side <= ((int64_t)1 << 26)) {
+        int64_t least = dx * py - dy * px + (dx < 0 ? dx * side : 0) - (dy > 0 ? dy * side : 0);
+        int64_t greatest = dx * py - dy * px + (dx > 0 ? dx * side : 0) - (dy < 0 ? dy * side : 0);
+        return least <= 0 && greatest >= 0;
+    }
+    geo_wide corner = (geo_wide)dx * py - (geo_wide)dy * px;
+    geo_wide least =
+        corner + (dx < 0 ? (geo_wide)dx * side : 0) - (dy > 0 ? (geo_wide)dy * side : 0);
+    geo_wide greatest =
+        corner + (dx > 0 ? (geo_wide)dx * side : 0) - (dy < 0 ? (geo_wide)dy * side : 0);
+    return least <= 0 && greatest >= 0;
+}
+
+bool index_fence_parity(const index_fence *fence, int64_t x, int64_t y)
+{
+    bool parity = false;
+    for (uint32_t b = 0; b < fence->block_count; b++) {
+        const index_block *block = &fence->blocks[b];
+        if (block->box.min.lat_e7 > y || block->box.max.lat_e7 <= y || block->box.min.lon_e7 >= x) {
+            continue;
+        }
+        const geo_point *points = fence->points + block->first;
+        for (uint32_t i = 0; i < block->count; i++) {
+            parity ^= index_crosses_left(points[i], points[i + 1], x, y);
+        }
+    }
+    return parity;
+}

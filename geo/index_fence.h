@@ -1,0 +1,65 @@
+/* geo/index_fence.h - the writer's copy of a fence, and exact predicates about its edges. */
+#ifndef GEO_INDEX_FENCE_H
+#define GEO_INDEX_FENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "geo/area.h"
+#include "geo/err.h"
+#include "geo/point.h"
+
+#define INDEX_BLOCK_EDGES 32
+
+/* A run of neighbouring edges of one ring, and the box around it, so that the few edges near a
+ * square are found without looking at all 100,000. Edge i joins points[i] and points[i + 1]. */
+typedef struct index_block {
+    uint32_t first;
+    uint32_t count;
+    geo_box box;
+} index_block;
+
+/* Every ring is closed by a copy of its first vertex. One allocation. */
+typedef struct index_fence {
+    uint32_t edge_count;
+    uint32_t block_count;
+    size_t bytes;
+    uint64_t stamp; /* of the last walk that met this fence, so that each is met once */
+    geo_box box;
+    const geo_point *points;
+    const index_block *blocks;
+} index_fence;
+
+GEO_MUST_USE geo_err index_fence_new(const geo_area *area, index_fence **out);
+void index_fence_free(index_fence *fence);
+
+/* By the half-open rule (an edge has its lower end, not its upper one): does the ray from (x, y) to
+ * the left cross the edge a-b? Never for a horizontal edge or when the point lies on the edge. */
+static inline bool index_crosses_left(geo_point a, geo_point b, int64_t x, int64_t y)
+{
+    bool a_above = a.lat_e7 > y;
+    bool b_above = b.lat_e7 > y;
+    if (a_above == b_above) {
+        return false;
+    }
+    int64_t dx = (int64_t)b.lon_e7 - a.lon_e7;
+    int64_t dy = (int64_t)b.lat_e7 - a.lat_e7;
+    int64_t px = x - a.lon_e7;
+    int64_t py = y - a.lat_e7;
+    if (dx == (int32_t)dx && px == (int32_t)px) {
+        int64_t cross = dx * py - px * dy; /* each product is below 2^62 */
+        return b_above ? cross < 0 : cross > 0;
+    }
+    geo_wide cross = (geo_wide)dx * py - (geo_wide)px * dy;
+    return b_above ? cross < 0 : cross > 0;
+}
+
+/* Does the edge have a point in common with the closed square from (x, y) to (x + side, y + side)?
+ * With a strictly bigger box the answer may be asked of the real plane: nothing is rounded. */
+bool index_edge_touches(geo_point a, geo_point b, int64_t x, int64_t y, int64_t side);
+
+/* Parity of the edges that the ray from (x, y) to the left crosses. */
+bool index_fence_parity(const index_fence *fence, int64_t x, int64_t y);
+
+#endif

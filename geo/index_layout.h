@@ -1,0 +1,142 @@
+/* geo/index_layout.h - how the index lies in memory: descriptors, nodes, lists and records. */
+#ifndef GEO_INDEX_LAYOUT_H
+#define GEO_INDEX_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The lattice is cut into squares whose sides are powers of two. One 32-bit descriptor says what a
+ * square holds; its upper two bits are the kind:
+ *   ID      0: no fence at all; else one fence, number `descriptor - 1`, covers the square.
+ *   NARROW  edges as 16-bit vertices (index_narrow); with the flag: a list of covering fences.
+ *   WIDE    edges as 32-bit lattice coordinates (index_wide).
+ *   NODE    a grid of smaller squares; with the flag: fences cover the whole of it (index_tail).
+ * The rest is an offset into the arena in units of 16 bytes. A node begins at a multiple of 64
+ * bytes, so that its lowest two bits are free to hold the size of the grid. */
+typedef uint32_t index_desc;
+
+enum {
+    INDEX_KIND_ID,
+    INDEX_KIND_NARROW,
+    INDEX_KIND_WIDE,
+    INDEX_KIND_NODE,
+};
+
+#define INDEX_KIND_SHIFT 30
+#define INDEX_FLAG (1u << 29)
+#define INDEX_OFFSET_MASK ((1u << 29) - 1)
+#define INDEX_UNIT_BYTES 16
+#define INDEX_NODE_BYTES_ALIGN 64
+
+/* A node of fan-out f is a grid of 2^f x 2^f descriptors, 2 <= f <= 5. The root alone is 64 x 64
+ * squares of 2^26 units and covers the whole int32 plane. */
+#define INDEX_FANOUT_MIN 2
+#define INDEX_FANOUT_MAX 5
+#define INDEX_ROOT_FANOUT 6
+#define INDEX_ROOT_SHIFT 32
+
+/* Squares above 2^14 units are branches: nodes with a tail, as soon as an edge touches them.
+ * Smaller ones are cells: a record, or a 4 x 4 node without a tail where a record would be crowded.
+ */
+#define INDEX_CELL_SHIFT_MAX 14
+#define INDEX_CELL_SHIFT_MIN 6
+
+/* Vertices are kept relative to the cell's centre. Within +-23170 every product of two differences,
+ * and the difference of two such products, fits in 31 bits. */
+#define INDEX_NARROW_COORD_MAX 23170
+#define INDEX_NARROW_VERTICES_MAX 32
+#define INDEX_NARROW_IDS_MAX 255
+#define INDEX_NARROW_ROOM_STEP 4
+
+/* After the descriptors of a branch. Edges are those that touch the square; covers is an ID or list
+ * descriptor of the fences that cover it all. */
+typedef struct index_tail {
+    uint64_t edge_count;
+    index_desc covers;
+    uint32_t zero;
+} index_tail;
+
+/* Fences that cover a square, ascending; at least two. */
+typedef struct index_list {
+    uint32_t count;
+    uint32_t ids[];
+} index_list;
+
+/* The edges of all fences in a cell as one run of vertices: edge j joins vertex j and j + 1. Then,
+ * for each fence, its id with its parity base in the top bit, and the mask of its edges. Entries
+ * with edges come first, then those without (base 1: they cover the cell), each ascending by id. */
+typedef struct index_narrow {
+    uint8_t entry_count; /* fences with edges here */
+    uint8_t cover_count; /* fences without */
+    uint8_t vertex_count;
+    uint8_t vertex_room;   /* vertex_count rounded up to INDEX_NARROW_ROOM_STEP */
+    uint32_t virtual_mask; /* edges that are no boundary, only close a chain on the left */
+    int16_t coords[];      /* x[vertex_room], y[vertex_room]; then uint32_t ids[], masks[] */
+} index_narrow;
+
+#define INDEX_BASE_BIT (1u << 31)
+
+/* What does not fit above: long edges, crowds. Followed by cover_count ids, then by entry_count
+ * times an index_wide_entry with its edges and its chain ends. */
+typedef struct index_wide {
+    uint32_t entry_count;
+    uint32_t cover_count;
+    uint32_t bytes;
+    uint32_t is_huge; /* some edge is too long for products in int64 */
+} index_wide;
+
+typedef struct index_wide_edge {
+    int32_t ax, ay, bx, by;
+} index_wide_edge;
+
+typedef struct index_wide_entry {
+    uint32_t id_and_base;
+    uint32_t edge_count;
+    uint32_t end_count; /* latitudes of chain ends left of the cell, int32_t after the edges */
+    uint32_t zero;
+} index_wide_entry;
+
+static inline unsigned index_kind(index_desc desc)
+{
+    return desc >> INDEX_KIND_SHIFT;
+}
+
+static inline const void *index_at(const uint8_t *base, index_desc desc)
+{
+    return base + (uint64_t)(desc & INDEX_OFFSET_MASK) * INDEX_UNIT_BYTES;
+}
+
+static inline unsigned index_node_fanout(index_desc desc)
+{
+    return (desc & 3) + INDEX_FANOUT_MIN;
+}
+
+static inline const index_desc *index_node(const uint8_t *base, index_desc desc)
+{
+    return (const index_desc *)(base +
+                                (uint64_t)(desc & (INDEX_OFFSET_MASK & ~3u)) * INDEX_UNIT_BYTES);
+}
+
+/* A branch that no fence covers as a whole. */
+static inline bool index_is_plain_branch(index_desc desc, unsigned shift)
+{
+    return index_kind(desc) == INDEX_KIND_NODE && shift > INDEX_CELL_SHIFT_MAX &&
+           !(desc & INDEX_FLAG);
+}
+
+/* The place of a point's child in a node whose children are squares of 2^shift units. Blocks of
+ * 4 x 4 children share one cache line. */
+static inline uint32_t index_slot(unsigned fanout, unsigned shift, int32_t x, int32_t y)
+{
+    uint32_t column = ((uint32_t)x >> shift) & ((1u << fanout) - 1);
+    uint32_t row = ((uint32_t)y >> shift) & ((1u << fanout) - 1);
+    uint32_t block = ((row >> 2) << (fanout - 2)) | (column >> 2);
+    return block << 4 | (row & 3) << 2 | (column & 3);
+}
+
+static inline const uint32_t *index_narrow_ids(const index_narrow *record)
+{
+    return (const uint32_t *)(record->coords + 2 * record->vertex_room);
+}
+
+#endif

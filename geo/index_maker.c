@@ -1,0 +1,98 @@
+/* geo/index_maker.c - blocks made and blocks retired during one change of the index. */
+#include "index_maker.h"
+
+#include <stdlib.h>
+
+geo_err index_garbage_add(index_garbage *garbage, uint32_t unit, size_t bytes)
+{
+    if (garbage->count == garbage->room) {
+        size_t room = garbage->room == 0 ? 256 : garbage->room * 2;
+        index_garbage_item *items = realloc(garbage->items, room * sizeof *items);
+        if (items == NULL) {
+            return GEO_NO_MEMORY;
+        }
+        garbage->items = items;
+        garbage->room = room;
+    }
+    garbage->items[garbage->count++] = (index_garbage_item){unit, (uint32_t)bytes};
+    return GEO_OK;
+}
+
+void index_garbage_free_from(index_garbage *garbage, size_t first, index_arena *arena)
+{
+    for (size_t i = garbage->count; i > first; i--) {
+        index_arena_free(arena, garbage->items[i - 1].unit, garbage->items[i - 1].bytes);
+    }
+    garbage->count = first;
+}
+
+uint32_t index_maker_alloc(index_maker *maker, size_t bytes, bool aligned)
+{
+    uint32_t unit = index_arena_alloc(maker->arena, bytes, aligned);
+    if (unit != 0 && maker->fresh != NULL &&
+        index_garbage_add(maker->fresh, unit, bytes) != GEO_OK) {
+        index_arena_free(maker->arena, unit, bytes);
+        return 0;
+    }
+    return unit;
+}
+
+size_t index_desc_bytes(const uint8_t *base, index_desc desc, unsigned shift)
+{
+    if (index_kind(desc) == INDEX_KIND_NARROW && (desc & INDEX_FLAG)) {
+        const index_list *list = index_at(base, desc);
+        return sizeof *list + list->count * sizeof list->ids[0];
+    }
+    switch (index_kind(desc)) {
+    case INDEX_KIND_NARROW: {
+        const index_narrow *record = index_at(base, desc);
+        size_t ids = (size_t)record->entry_count + record->cover_count;
+        return sizeof *record + record->vertex_room * 2 * sizeof record->coords[0] +
+               ids * 2 * sizeof(uint32_t);
+    }
+    case INDEX_KIND_WIDE:
+        return ((const index_wide *)index_at(base, desc))->bytes;
+    case INDEX_KIND_NODE: {
+        unsigned fanout = shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(desc);
+        return (sizeof(index_desc) << 2 * fanout) +
+               (shift > INDEX_CELL_SHIFT_MAX ? sizeof(index_tail) : 0);
+    }
+    default:
+        return 0;
+    }
+}
+
+geo_err index_maker_retire(index_maker *maker, index_desc desc, unsigned shift)
+{
+    if (index_kind(desc) == INDEX_KIND_ID) {
+        return GEO_OK;
+    }
+    uint32_t unit = desc & INDEX_OFFSET_MASK;
+    if (index_kind(desc) == INDEX_KIND_NODE) {
+        unit &= ~3u;
+    }
+    return index_garbage_add(maker->retired, unit,
+                             index_desc_bytes(maker->arena->base, desc, shift));
+}
+
+geo_err index_maker_retire_all(index_maker *maker, index_desc desc, unsigned shift)
+{
+    const uint8_t *base = maker->arena->base;
+    if (index_kind(desc) == INDEX_KIND_NODE) {
+        unsigned fanout = shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(desc);
+        const index_desc *children = index_node(base, desc);
+        if (shift > INDEX_CELL_SHIFT_MAX && shift != INDEX_ROOT_SHIFT) {
+            geo_err err = index_maker_retire(maker, index_node_tail(base, desc)->covers, 0);
+            if (err != GEO_OK) {
+                return err;
+            }
+        }
+        for (uint32_t c = 0; c < 1u << 2 * fanout; c++) {
+            geo_err err = index_maker_retire_all(maker, children[c], shift - fanout);
+            if (err != GEO_OK) {
+                return err;
+            }
+        }
+    }
+    return index_maker_retire(maker, desc, shift);
+}

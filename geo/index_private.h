@@ -1,0 +1,60 @@
+/* geo/index_private.h - the handle of the index and its versions, for the files of the index only.
+ */
+#ifndef GEO_INDEX_PRIVATE_H
+#define GEO_INDEX_PRIVATE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "geo/index.h"
+#include "index_arena.h"
+#include "index_fence.h"
+#include "index_layout.h"
+#include "index_maker.h"
+#include "index_scratch.h"
+
+/* One published state. The slots live as long as the index, so that a reader may count itself in
+ * before it knows whether the slot is still the newest one. */
+struct geo_index_version {
+    _Atomic uint32_t references; /* readers, and one of the index while this is the newest */
+    const uint8_t *base;         /* the rest is set by the writer before it is published */
+    index_desc root;
+    uint64_t number;
+    bool is_used;          /* written and read by the writer only, like the line below */
+    index_garbage garbage; /* what this version and older ones may see, but no newer one */
+};
+
+/* All fields belong to the writer, but for `newest`. */
+struct geo_index {
+    index_arena arena;
+    index_scratch scratch;
+    index_fence **fences; /* by id; NULL where there is none */
+    uint32_t fence_room;
+    uint32_t fence_count;
+    size_t fence_bytes;
+    uint64_t stamp;
+    index_desc root;       /* the state that the next publication shows */
+    index_garbage fresh;   /* made by the change under way */
+    index_garbage retired; /* unlinked since the last publication */
+    uint64_t last_number;
+    geo_index_version versions[GEO_INDEX_VERSIONS_MAX];
+    _Atomic uint32_t
+        newest; /* the slot of the newest version: written by the writer, read by all */
+};
+
+/* Free what only versions could see that nobody holds any more. */
+void index_reclaim(geo_index *index);
+
+/* The queries of one instruction set: answer `count` <= GEO_INDEX_BLOCK_POINTS points, none of them
+ * on the antimeridian, hits numbered from `first`. False: it needs more room, and what stands in
+ * the buffer is void. */
+typedef bool index_block_query(const geo_index_version *version, const geo_point *points,
+                               uint32_t count, uint32_t first, geo_hit *hits, size_t hits_max,
+                               size_t *hit_count);
+
+index_block_query index_query_block_scalar;
+index_block_query index_query_block_avx2;
+index_block_query index_query_block_avx512;
+index_block_query index_query_block_neon;
+
+#endif

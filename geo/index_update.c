@@ -1,0 +1,394 @@
+/* geo/index_update.c - copy-on-write changes. The result is the one that a build would give. */
+#include "index_update.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "index_build.h"
+#include "index_record.h"
+
+/* Ids met on a walk; each fence is noted once, thanks to its stamp. */
+typedef struct id_set {
+    uint32_t *ids;
+    uint32_t count;
+    uint32_t room;
+} id_set;
+
+static geo_err id_set_add(index_updater *updater, id_set *set, uint32_t id)
+{
+    index_fence *fence = updater->fences[id];
+    if (id == updater->id || fence->stamp == *updater->stamp) {
+        return GEO_OK;
+    }
+    if (set->count == set->room) {
+        uint32_t room = set->room * 2 + 64;
+        uint32_t *ids = index_scratch_get(updater->maker.scratch, room, sizeof *ids);
+        if (ids == NULL) {
+            return GEO_NO_MEMORY;
+        }
+        if (set->count != 0) {
+            memcpy(ids, set->ids, set->count * sizeof *ids);
+        }
+        set->ids = ids;
+        set->room = room;
+    }
+    fence->stamp = *updater->stamp;
+    set->ids[set->count++] = id;
+    return GEO_OK;
+}
+
+static geo_err id_set_add_all(index_updater *updater, id_set *set, const uint32_t *ids,
+                              uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        geo_err err = id_set_add(updater, set, ids[i] & ~INDEX_BASE_BIT);
+        if (err != GEO_OK) {
+            return err;
+        }
+    }
+    return GEO_OK;
+}
+
+static geo_err collect_wide(index_updater *updater, const index_wide *record, id_set *set)
+{
+    const uint32_t *covers = (const uint32_t *)(record + 1);
+    geo_err err = id_set_add_all(updater, set, covers, record->cover_count);
+    const uint8_t *at = (const uint8_t *)(covers + record->cover_count);
+    for (uint32_t i = 0; i < record->entry_count && err == GEO_OK; i++) {
+        const index_wide_entry *entry = (const index_wide_entry *)at;
+        err = id_set_add_all(updater, set, &entry->id_and_base, 1);
+        at += sizeof *entry + entry->edge_count * sizeof(index_wide_edge) +
+              entry->end_count * sizeof(int32_t);
+    }
+    return err;
+}
+
+static geo_err collect(index_updater *updater, index_desc desc, unsigned shift, id_set *set)
+{
+    const uint8_t *base = updater->maker.arena->base;
+    geo_err err = GEO_OK;
+    if (index_kind(desc) == INDEX_KIND_NODE) {
+        unsigned fanout = index_node_fanout(desc);
+        const index_desc *children = index_node(base, desc);
+        if (desc & INDEX_FLAG) {
+            err = collect(updater, index_node_tail(base, desc)->covers, 0, set);
+        }
+        for (uint32_t c = 0; c < 1u << 2 * fanout && err == GEO_OK; c++) {
+            err = collect(updater, children[c], shift - fanout, set);
+        }
+        return err;
+    }
+    if (index_kind(desc) == INDEX_KIND_WIDE) {
+        return collect_wide(updater, index_at(base, desc), set);
+    }
+    if (index_kind(desc) == INDEX_KIND_NARROW && !(desc & INDEX_FLAG)) {
+        const index_narrow *record = index_at(base, desc);
+        return id_set_add_all(updater, set, index_narrow_ids(record),
+                              (uint32_t)record->entry_count + record->cover_count);
+    }
+    uint32_t single;
+    uint32_t count;
+    const uint32_t *ids = index_list_ids(base, desc, &single, &count);
+    return id_set_add_all(updater, set, ids, count);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a;
+    uint32_t y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+geo_err index_collect_ids(index_updater *updater, index_desc desc, unsigned shift, uint32_t **ids,
+                          uint32_t *count)
+{
+    id_set set = {0};
+    ++*updater->stamp;
+    geo_err err = collect(updater, desc, shift, &set);
+    if (err == GEO_OK && set.count > 1) {
+        qsort(set.ids, set.count, sizeof *set.ids, compare_ids);
+    }
+    *ids = set.ids;
+    *count = set.count;
+    return err;
+}
+
+/* Build the square again from the rings of everything that it holds. */
+static geo_err rebuild(index_updater *updater, index_desc desc, const index_square *square,
+                       const index_piece *after, index_desc *out)
+{
+    index_scratch *scratch = updater->maker.scratch;
+    uint32_t *ids;
+    uint32_t id_count;
+    geo_err err = index_collect_ids(updater, desc, square->shift, &ids, &id_count);
+    if (err != GEO_OK) {
+        return err;
+    }
+    index_piece *pieces = index_scratch_get(scratch, (size_t)id_count + 1, sizeof *pieces);
+    if (pieces == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    uint32_t count = 0;
+    bool is_added = after == NULL;
+    for (uint32_t i = 0; i < id_count; i++) {
+        if (!is_added && ids[i] > updater->id) {
+            pieces[count++] = *after;
+            is_added = true;
+        }
+        err = index_piece_of(scratch, updater->fences[ids[i]], ids[i], square, &pieces[count++]);
+        if (err != GEO_OK) {
+            return err;
+        }
+    }
+    if (!is_added) {
+        pieces[count++] = *after;
+    }
+    err = index_maker_retire_all(&updater->maker, desc, square->shift);
+    return err != GEO_OK ? err : index_build_square(&updater->maker, square, pieces, count, out);
+}
+
+/* The covering ids of a descriptor without `id`, or with it, kept ascending. */
+static geo_err changed_covers(index_updater *updater, index_desc covers, bool is_cover_after,
+                              index_desc *out)
+{
+    uint32_t single;
+    uint32_t count;
+    const uint32_t *ids = index_list_ids(updater->maker.arena->base, covers, &single, &count);
+    uint32_t *changed =
+        index_scratch_get(updater->maker.scratch, (size_t)count + 1, sizeof *changed);
+    if (changed == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_cover_after && ids[i] > updater->id) {
+            changed[n++] = updater->id;
+            is_cover_after = false;
+        }
+        if (ids[i] != updater->id) {
+            changed[n++] = ids[i];
+        }
+    }
+    if (is_cover_after) {
+        changed[n++] = updater->id;
+    }
+    geo_err err = index_list_make(&updater->maker, changed, n, out);
+    return err != GEO_OK ? err : index_maker_retire(&updater->maker, covers, 0);
+}
+
+static bool has_edges(const index_piece *piece)
+{
+    return piece != NULL && piece->edge_count != 0;
+}
+
+static bool is_cover(const index_piece *piece)
+{
+    return piece != NULL && piece->edge_count == 0;
+}
+
+/* Update the children of a copied node: both lists of parts ascend by child. */
+static geo_err update_children(index_updater *updater, const index_square *square, unsigned fanout,
+                               const index_part *before, uint32_t before_count,
+                               const index_part *after, uint32_t after_count, index_desc *node)
+{
+    uint32_t b = 0;
+    uint32_t a = 0;
+    while (b < before_count || a < after_count) {
+        uint32_t child_b = b < before_count ? before[b].child : UINT32_MAX;
+        uint32_t child_a = a < after_count ? after[a].child : UINT32_MAX;
+        uint32_t child = child_b < child_a ? child_b : child_a;
+        const index_piece *piece_b = child_b == child ? &before[b++].piece : NULL;
+        const index_piece *piece_a = child_a == child ? &after[a++].piece : NULL;
+        if (is_cover(piece_b) && is_cover(piece_a)) {
+            continue;
+        }
+        index_square at = index_child_square(square, fanout, child);
+        index_desc *place = &node[index_child_slot(square, fanout, child)];
+        geo_err err = index_update_square(updater, *place, &at, piece_b, piece_a, place);
+        if (err != GEO_OK) {
+            return err;
+        }
+    }
+    return GEO_OK;
+}
+
+static geo_err cut_if_edges(index_updater *updater, const index_piece *piece,
+                            const index_square *square, unsigned fanout, index_part **parts,
+                            uint32_t *count)
+{
+    *parts = NULL;
+    *count = 0;
+    return has_edges(piece)
+               ? index_piece_cut(updater->maker.scratch, piece, square, fanout, parts, count)
+               : GEO_OK;
+}
+
+/* A branch that stays one, with the same fan-out: copy the node, change the touched children. */
+static geo_err update_branch(index_updater *updater, index_desc desc, const index_square *square,
+                             unsigned fanout, const index_piece *before, const index_piece *after,
+                             index_desc *out)
+{
+    index_maker *maker = &updater->maker;
+    bool is_root = square->shift == INDEX_ROOT_SHIFT;
+    index_part *parts_before;
+    index_part *parts_after;
+    uint32_t count_before;
+    uint32_t count_after;
+    index_desc *node;
+    geo_err err = cut_if_edges(updater, before, square, fanout, &parts_before, &count_before);
+    if (err == GEO_OK) {
+        err = cut_if_edges(updater, after, square, fanout, &parts_after, &count_after);
+    }
+    if (err == GEO_OK) {
+        err = index_node_make(maker, square->shift, fanout, &node, out);
+    }
+    if (err != GEO_OK) {
+        return err;
+    }
+    memcpy(node, index_node(maker->arena->base, desc),
+           index_desc_bytes(maker->arena->base, desc, square->shift));
+    if (!is_root) {
+        index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
+        tail->edge_count += after != NULL ? after->edge_count : 0;
+        tail->edge_count -= before != NULL ? before->edge_count : 0;
+        if (is_cover(before) || is_cover(after)) {
+            err = changed_covers(updater, tail->covers, is_cover(after), &tail->covers);
+        }
+        *out |= tail->covers != 0 ? INDEX_FLAG : 0;
+    }
+    if (err == GEO_OK) {
+        err = index_maker_retire(maker, desc, square->shift);
+    }
+    return err != GEO_OK ? err
+                         : update_children(updater, square, fanout, parts_before, count_before,
+                                           parts_after, count_after, node);
+}
+
+/* A divided cell whose edges stay: covers are noted in every child. */
+static geo_err update_divided(index_updater *updater, index_desc desc, const index_square *square,
+                              const index_piece *before, const index_piece *after, index_desc *out)
+{
+    index_maker *maker = &updater->maker;
+    index_desc *node;
+    geo_err err = index_node_make(maker, square->shift, INDEX_FANOUT_MIN, &node, out);
+    if (err == GEO_OK) {
+        err = index_maker_retire(maker, desc, square->shift);
+    }
+    if (err != GEO_OK) {
+        return err;
+    }
+    const index_desc *old = index_node(maker->arena->base, desc);
+    for (uint32_t c = 0; c < 1u << 2 * INDEX_FANOUT_MIN && err == GEO_OK; c++) {
+        index_square child = index_child_square(square, INDEX_FANOUT_MIN, c);
+        uint32_t slot = index_child_slot(square, INDEX_FANOUT_MIN, c);
+        err = index_update_square(updater, old[slot], &child, before, after, &node[slot]);
+    }
+    return err;
+}
+
+/* The record's content with the change; false: it must be built from the rings. */
+static bool draft_changed(const index_updater *updater, index_desc desc, const index_square *square,
+                          const index_piece *after, index_draft *draft)
+{
+    const uint8_t *base = updater->maker.arena->base;
+    bool is_pending = has_edges(after);
+    uint32_t single;
+    uint32_t cover_count;
+    const uint32_t *covers;
+    index_draft_begin(draft);
+    if (index_kind(desc) == INDEX_KIND_WIDE) {
+        return false;
+    }
+    if (index_kind(desc) == INDEX_KIND_NARROW && !(desc & INDEX_FLAG)) {
+        const index_narrow *record = index_at(base, desc);
+        const uint32_t *ids = index_narrow_ids(record);
+        for (uint32_t i = 0; i < record->entry_count; i++) {
+            uint32_t id = ids[i] & ~INDEX_BASE_BIT;
+            if (is_pending && id > updater->id) {
+                index_draft_add_piece(draft, after, square);
+                is_pending = false;
+            }
+            if (id != updater->id) {
+                index_draft_add_entry(draft, record, i);
+            }
+        }
+        covers = ids + record->entry_count;
+        cover_count = record->cover_count;
+    } else {
+        covers = index_list_ids(base, desc, &single, &cover_count);
+    }
+    if (is_pending) {
+        index_draft_add_piece(draft, after, square);
+    }
+    is_pending = is_cover(after);
+    for (uint32_t i = 0; i < cover_count; i++) {
+        uint32_t id = covers[i] & ~INDEX_BASE_BIT;
+        if (is_pending && id > updater->id) {
+            index_draft_add_cover(draft, updater->id);
+            is_pending = false;
+        }
+        if (id != updater->id) {
+            index_draft_add_cover(draft, id);
+        }
+    }
+    if (is_pending) {
+        index_draft_add_cover(draft, updater->id);
+    }
+    return draft->fits;
+}
+
+static geo_err update_cell(index_updater *updater, index_desc desc, const index_square *square,
+                           const index_piece *before, const index_piece *after, index_desc *out)
+{
+    bool edges_stay = !has_edges(before) && !has_edges(after);
+    if (index_kind(desc) == INDEX_KIND_NODE) {
+        return edges_stay ? update_divided(updater, desc, square, before, after, out)
+                          : rebuild(updater, desc, square, after, out);
+    }
+    index_draft draft;
+    index_piece listed;
+    if (has_edges(after) && after->edges == NULL) {
+        listed = *after;
+        after = &listed;
+        geo_err err = index_piece_list(updater->maker.scratch, &listed);
+        if (err != GEO_OK) {
+            return err;
+        }
+    }
+    /* What is not crowded is a plain record whatever the rings say; and a cell whose edges stay
+     * needs no new decision. */
+    if (draft_changed(updater, desc, square, after, &draft) &&
+        (edges_stay || draft.vertex_count <= INDEX_LEAF_VERTICES)) {
+        geo_err err = index_draft_make(&updater->maker, &draft, out);
+        return err != GEO_OK ? err : index_maker_retire(&updater->maker, desc, square->shift);
+    }
+    return rebuild(updater, desc, square, after, out);
+}
+
+geo_err index_update_square(index_updater *updater, index_desc desc, const index_square *square,
+                            const index_piece *before, const index_piece *after, index_desc *out)
+{
+    index_scratch_mark mark = index_scratch_here(updater->maker.scratch);
+    bool is_node = index_kind(desc) == INDEX_KIND_NODE;
+    geo_err err;
+    if (square->shift <= INDEX_CELL_SHIFT_MAX) {
+        err = update_cell(updater, desc, square, before, after, out);
+    } else if (square->shift == INDEX_ROOT_SHIFT) {
+        err = update_branch(updater, desc, square, INDEX_ROOT_FANOUT, before, after, out);
+    } else {
+        const uint8_t *base = updater->maker.arena->base;
+        uint64_t edge_count = is_node ? index_node_tail(base, desc)->edge_count : 0;
+        edge_count += after != NULL ? after->edge_count : 0;
+        edge_count -= before != NULL ? before->edge_count : 0;
+        unsigned fanout = index_branch_fanout(square->shift, edge_count);
+        if (!is_node && edge_count == 0) {
+            err = changed_covers(updater, desc, is_cover(after), out);
+        } else if (!is_node || edge_count == 0 || fanout != index_node_fanout(desc)) {
+            err = rebuild(updater, desc, square, after, out);
+        } else {
+            err = update_branch(updater, desc, square, fanout, before, after, out);
+        }
+    }
+    index_scratch_back(updater->maker.scratch, mark);
+    return err;
+}
