@@ -1,0 +1,15 @@
+/* api/cli.h - the subcommands of the program hedgerow: one file each, one table in hedgerow.c. */
+#ifndef API_CLI_H
+#define API_CLI_H
+
+/* Exit codes of every subcommand. */
+enum {
+    CLI_OK = 0,
+    CLI_FAILED = 1, /* what was asked for could not be done */
+    CLI_USAGE = 2,  /* the command line is wrong */
+};
+
+/* Each takes its own arguments, argv[0] being its name, and returns an exit code. */
+int cli_join(int argc, char **argv);
+
+#endif
