@@ -4,6 +4,7 @@
 #define API_CONTEXT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/clock.h"
@@ -12,6 +13,8 @@
 
 struct accounts;
 struct api_assets;
+struct api_rates;
+struct api_replays;
 struct api_tiles;
 struct log_store;
 
@@ -29,7 +32,10 @@ typedef struct api_context {
     const char *folder_id; /* the epoch of WebSocket clients */
     const char *origins;   /* comma lists, see config.h */
     const char *hosts;
+    bool is_tls;
     struct accounts *accounts;
+    struct api_rates *rates;
+    struct api_replays *replays;
     struct log_store *log;
     struct api_assets *assets;
     struct api_tiles *tiles;

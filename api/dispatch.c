@@ -7,8 +7,11 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "accounts.h"
 #include "base/logline.h"
 #include "gzip.h"
+#include "rate.h"
+#include "replay.h"
 
 #define GZIP_BYTES_MIN 1400          /* what fits into one packet is not worth it */
 #define GZIP_INLINE_BYTES_MAX 262144 /* more would hold up the service thread */
@@ -103,18 +106,47 @@ static const api_route *find_route(api_request *request, api_answer *answer)
     return NULL;
 }
 
+void api_identify(api_context *context, api_request *request)
+{
+    request->caller = (api_caller){.role = API_ROLE_NONE};
+    if (context->accounts == NULL) {
+        return;
+    }
+    if (request->bearer[0] != 0) {
+        (void)accounts_by_token(context->accounts, request->bearer, &request->caller);
+    } else if (request->session[0] != 0) {
+        (void)accounts_by_session(context->accounts, request->session, &request->caller);
+    }
+}
+
+static bool has_allowance(api_context *context, const api_route *route, const api_request *request,
+                          api_answer *answer)
+{
+    int wait_s = context->rates != NULL ? api_rates_take(context->rates, route->rate,
+                                                         request->caller.user, request->peer)
+                                        : 0;
+    if (wait_s > 0) {
+        api_answer_error(answer, 429, "rate.exceeded", NULL, "too many requests; wait %d s",
+                         wait_s);
+        answer->retry_after_s = wait_s;
+    }
+    return wait_s == 0;
+}
+
 static bool admit_caller(api_context *context, const api_route *route, api_request *request,
                          api_answer *answer)
 {
-    (void)context;
     if (is_change(request->method) && request->origin[0] != 0 && !request->is_live &&
         !api_origin_is_allowed(context, request->origin, request->host)) {
         api_answer_error(answer, 403, "origin.denied", NULL,
                          "changes are not taken from pages of other origins");
         return false;
     }
+    if (!request->is_live) {
+        api_identify(context, request);
+    }
     if (request->caller.role >= route->role) {
-        return true;
+        return has_allowance(context, route, request, answer);
     }
     if (request->caller.role == API_ROLE_NONE) {
         api_answer_error(answer, 401, "auth.required", NULL,
@@ -214,7 +246,14 @@ static void count_answer(api_context *context, const api_answer *answer)
 void api_perform(api_context *context, const api_route *route, const api_request *request,
                  api_answer *answer)
 {
-    route->handle(context, request, answer);
+    bool is_kept = route->method == API_POST && request->idempotency_key[0] != 0 &&
+                   route->role != API_ROLE_NONE && context->replays != NULL;
+    if (!is_kept || api_replays_begin(context->replays, request, answer)) {
+        route->handle(context, request, answer);
+        if (is_kept) {
+            api_replays_end(context->replays, request, answer);
+        }
+    }
     if (hr_buf_err(&answer->body) != HR_OK) {
         hr_err err = hr_buf_err(&answer->body);
         answer->borrowed = NULL;

@@ -18,6 +18,9 @@ bool api_admit_body(const api_route *route, const api_request *request, int64_t 
 void api_perform(api_context *context, const api_route *route, const api_request *request,
                  api_answer *answer);
 
+/* Find out who asks, by token or cookie. Threads: any; never blocks. */
+void api_identify(api_context *context, api_request *request);
+
 /* Whether a page of that origin may act for its user here: it is ours or configured. */
 bool api_origin_is_allowed(const api_context *context, const char *origin, const char *host);
 

@@ -97,6 +97,9 @@ int main(int argc, char **argv)
     }
     hr_logline(HR_LEVEL_INFO, "service.ready", "http=%s:%u data=%s", config.http.host,
                api_service_port(service), config.data);
+    if (api_service_setup_link(service) != NULL) {
+        hr_logline(HR_LEVEL_INFO, "service.setup", "link=%s", api_service_setup_link(service));
+    }
     int signal_number = 0;
     sigwait(&signals, &signal_number);
     hr_logline(HR_LEVEL_INFO, "service.stopping", "signal=%d", signal_number);

@@ -1,6 +1,7 @@
 /* api/routes_health.c - is everything well, and every number there is. */
 #include <stdio.h>
 
+#include "accounts.h"
 #include "routes.h"
 
 typedef struct reasons {
@@ -29,6 +30,9 @@ void route_health(api_context *context, const api_request *request, api_answer *
     }
     hr_json_close_array(&json);
     hr_json_key_text(&json, "status", list.count == 0 ? "ok" : "degraded");
+    if (context->accounts != NULL) {
+        hr_json_key_bool(&json, "needs_setup", !accounts_has_owner(context->accounts));
+    }
     hr_json_key_text(&json, "version", context->version);
     hr_json_key_time(&json, "time", hr_clock_now_ms(context->clock));
     hr_json_key_i64(&json, "uptime_s",

@@ -16,6 +16,9 @@ HR_MUST_USE hr_err api_service_start(const api_config *config, api_service **out
 /* Stop taking requests, finish what runs, close everything. NULL is fine. */
 void api_service_stop(api_service *service);
 
+/* A one-time link to make the owner's account; NULL when there is an owner. */
+const char *api_service_setup_link(const api_service *service);
+
 /* The port the API is served on. */
 uint16_t api_service_port(const api_service *service);
 

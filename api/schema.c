@@ -1,0 +1,67 @@
+/* api/schema.c - what goes in and out, as JSON Schema (OpenAPI 3.1's dialect). */
+#include "schema.h"
+
+#include <string.h>
+
+#define OBJECT(required, properties)                                                               \
+    "{\"type\":\"object\",\"required\":[" required "],\"properties\":{" properties "}}"
+#define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
+#define TIME(name) "\"" name "\":{\"type\":\"string\",\"format\":\"date-time\"}"
+#define NUMBER(name) "\"" name "\":{\"type\":\"number\"}"
+#define WHOLE(name) "\"" name "\":{\"type\":\"integer\"}"
+#define TRUTH(name) "\"" name "\":{\"type\":\"boolean\"}"
+#define LIST(name, item) "\"" name "\":{\"type\":\"array\",\"items\":" item "}"
+#define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
+#define ROLE "\"role\":{\"enum\":[\"viewer\",\"editor\",\"owner\"]}"
+#define EXPIRY "\"expires_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
+
+/* clang-format off: the formatter would cut the texts into pieces */
+static const api_schema schemas[] = {
+    {"Error",
+     OBJECT("\"error\"", "\"error\":" OBJECT("\"code\",\"message\"",
+                                             TEXT("code") "," TEXT("message") "," TEXT("field")))},
+    {"Health",
+     OBJECT(
+         "\"status\",\"reasons\",\"ready\"",
+         "\"status\":{\"enum\":[\"ok\",\"degraded\"]}," LIST("reasons", "{\"type\":\"string\"}") "," TRUTH(
+             "ready") "," TEXT("version") "," TIME("time") "," WHOLE("uptime_s") "," TRUTH("needs_"
+                                                                                           "setu"
+                                                                                           "p"))},
+    {"Setup", OBJECT("\"user\",\"password\"", TEXT("user") "," TEXT("password") "," TEXT("code"))},
+    {"Login", OBJECT("", TEXT("user") "," TEXT("password") "," TEXT("code"))},
+    {"Me", OBJECT("\"user\",\"role\"", TEXT("user") "," ROLE)},
+    {"PasswordChange",
+     OBJECT("\"old_password\",\"password\"", TEXT("old_password") "," TEXT("password"))},
+    {"User", OBJECT("\"user\",\"role\"", TEXT("user") "," ROLE "," TIME("created"))},
+    {"UserList", OBJECT("\"users\"", LIST("users", REF("User")))},
+    {"NewUser",
+     OBJECT("\"user\",\"password\",\"role\"", TEXT("user") "," TEXT("password") "," ROLE)},
+    {"UserChange", OBJECT("", TEXT("password") "," ROLE)},
+    {"NewToken", OBJECT("\"name\",\"role\"", TEXT("name") "," ROLE "," EXPIRY)},
+    {"TokenMade", OBJECT("\"token\"", TEXT("token") "," WHOLE("id") "," TEXT("name") "," ROLE)},
+    {"Token",
+     OBJECT("\"id\",\"name\",\"user\",\"role\",\"expires_at\"",
+            WHOLE("id") "," TEXT("name") "," TEXT("user") "," ROLE "," TIME("created") "," EXPIRY)},
+    {"TokenList", OBJECT("\"tokens\"", LIST("tokens", REF("Token")))},
+    {"Deed", OBJECT("\"id\",\"time\",\"user\",\"action\"",
+                    WHOLE("id") "," TIME("time") "," TEXT("user") "," TEXT("peer") "," TEXT(
+                        "action") "," TEXT("subject"))},
+    {"Audit", OBJECT("\"audit\",\"next\"", LIST("audit", REF("Deed")) "," WHOLE("next"))},
+};
+/* clang-format on */
+
+const api_schema *api_schemas(size_t *count)
+{
+    *count = sizeof schemas / sizeof schemas[0];
+    return schemas;
+}
+
+const api_schema *api_schema_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++) {
+        if (strcmp(schemas[i].name, name) == 0) {
+            return &schemas[i];
+        }
+    }
+    return NULL;
+}

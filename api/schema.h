@@ -1,0 +1,18 @@
+/* api/schema.h - the JSON Schemas that the table of routes names, for /v1/openapi.json. */
+#ifndef API_SCHEMA_H
+#define API_SCHEMA_H
+
+#include <stddef.h>
+
+typedef struct api_schema {
+    const char *name;
+    const char *json;
+} api_schema;
+
+/* All of them. Static. */
+const api_schema *api_schemas(size_t *count);
+
+/* NULL: there is none of that name. */
+const api_schema *api_schema_find(const char *name);
+
+#endif

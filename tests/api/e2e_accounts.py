@@ -1,0 +1,251 @@
+"""tests/api/e2e_accounts.py - first steps, sessions, tokens, and the matrix of roles and routes."""
+import http.client
+import json
+import re
+import subprocess
+
+from harness import Service, expect, test
+
+PASSWORD = "a long enough one"
+
+
+def set_up(service):
+    """An owner, and headers that are the owner."""
+    expect(service.ask("POST", "/v1/setup", {"user": "owner", "password": PASSWORD})[0], 201)
+    return {"Cookie": log_in(service, "owner", PASSWORD)}
+
+
+def log_in(service, user, password):
+    status, headers, body = service.ask("POST", "/v1/login", {"user": user, "password": password})
+    expect(status, 200, body)
+    return headers["set-cookie"].split(";")[0]
+
+
+def make_token(service, owner, role, **more):
+    status, _, body = service.ask("POST", "/v1/tokens",
+                                  {"name": role, "role": role, "expires_at": None, **more}, owner)
+    expect(status, 201, body)
+    return {"Authorization": "Bearer " + body["token"]}
+
+
+@test
+def first_steps_as_the_contract_has_them():
+    with Service() as service:
+        expect(service.ask("GET", "/v1/health")[2]["needs_setup"], True)
+        expect(service.ask("GET", "/v1/me")[0], 401)
+        owner = set_up(service)
+        expect(service.ask("POST", "/v1/setup", {"user": "other", "password": PASSWORD})[0], 409)
+        expect(service.ask("GET", "/v1/health")[2]["needs_setup"], False)
+        status, _, body = service.ask("GET", "/v1/me", headers=owner)
+        expect((status, body), (200, {"user": "owner", "role": "owner"}))
+        token = make_token(service, owner, "editor")
+        expect(service.ask("GET", "/v1/me", headers=token)[2], {"user": "owner", "role": "editor"})
+        expect(service.ask("POST", "/v1/logout", body={}, headers=owner)[0], 204)
+        expect(service.ask("GET", "/v1/me", headers=owner)[0], 401)
+        expect(service.ask("GET", "/v1/me", headers=token)[0], 200)
+
+
+@test
+def accounts_survive_a_kill():
+    with Service() as service:
+        token = make_token(service, set_up(service), "viewer")
+        service.stop(9)
+        service.start()
+        expect(service.ask("GET", "/v1/me", headers=token)[0], 200)
+        expect(service.logged("service.setup", "link=") is None, True)
+
+
+@test
+def the_one_time_link_makes_one_owner():
+    with Service() as service:
+        link = service.logged("service.setup", "link=")
+        code = re.search(r"#setup=(.*)$", link).group(1)
+        wrong = {"user": "owner", "password": PASSWORD, "code": "x" + code[1:]}
+        expect(service.ask("POST", "/v1/setup", wrong)[0], 403)
+        right = {"user": "owner", "password": PASSWORD, "code": code}
+        expect(service.ask("POST", "/v1/setup", right)[0], 201)
+        expect(service.ask("POST", "/v1/login", {"code": code})[0], 401)
+
+
+@test
+def the_cookie_is_for_this_site_only():
+    with Service() as service:
+        service.ask("POST", "/v1/setup", {"user": "owner", "password": PASSWORD})
+        login = {"user": "owner", "password": PASSWORD}
+        cookie = service.ask("POST", "/v1/login", login)[1]["set-cookie"]
+        for part in ("HttpOnly", "SameSite=Strict", "Path=/"):
+            expect(part in cookie, True, cookie)
+        other = service.ask("POST", "/v1/login", login)[1]["set-cookie"]
+        expect(other.split(";")[0] != cookie.split(";")[0], True, "a login makes a new session")
+
+
+@test
+def guessing_is_slowed_down():
+    with Service() as service:
+        set_up(service)
+        statuses = [service.ask("POST", "/v1/login", {"user": "owner", "password": "wrong-%d" % i})
+                    for i in range(7)]
+        codes = [status for status, _, _ in statuses]
+        expect(codes[:4], [401] * 4)
+        expect(429 in codes, True, codes)
+        expect(int(statuses[-1][1]["retry-after"]) >= 1, True)
+
+
+@test
+def bad_bodies_are_refused_and_change_nothing():
+    with Service() as service:
+        for body in ("", "{", "[]", "1", "null", '"x"', "{}", '{"user":1,"password":2}',
+                     '{"user":"owner","password":"short"}', '{"user":"../x","password":"%s"}' %
+                     PASSWORD, '{"user":"a\\u0000b","password":"%s"}' % PASSWORD,
+                     '{"user":"owner","password":"%s"} x' % PASSWORD, "[" * 2000, "{" * 3000):
+            status = service.ask("POST", "/v1/setup", body.encode(),
+                                 {"Content-Type": "application/json"})[0]
+            expect(status, 400, body[:60])
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        expect(service.ask("POST", "/v1/setup", b"user=owner", kind)[0], 415)
+        expect(service.ask("POST", "/v1/setup", b"x" * 5000,
+                           {"Content-Type": "application/json"})[0], 413)
+        expect(service.ask("GET", "/v1/health")[2]["needs_setup"], True)
+
+
+@test
+def bodies_without_a_length_get_411():
+    with Service() as service:
+        head = b"POST /v1/login HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        for more in (b"\r\n", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"):
+            answer = service.raw(head + more, 3)
+            expect(b" 411 " in answer[:20], True, answer[:60])
+
+
+@test
+def curl_need_not_wait_for_100_continue():
+    with Service() as service:
+        set_up(service)
+        body = json.dumps({"user": "owner", "password": PASSWORD, "more": "x" * 2000})
+        done = subprocess.run(
+            ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{time_total}", "-d", body,
+             "-H", "Content-Type: application/json", "-H", "Expect: 100-continue",
+             "http://127.0.0.1:%d/v1/login" % service.port],
+            capture_output=True, text=True, timeout=20)
+        status, seconds = done.stdout.split()
+        expect(status, "200")
+        expect(float(seconds) < 0.9, True, seconds)
+
+
+@test
+def changes_from_other_origins_are_refused():
+    with Service() as service:
+        owner = set_up(service)
+        body = {"name": "x", "role": "viewer"}
+        ours = "http://127.0.0.1:%d" % service.port
+        for origin, wanted in ((ours, 201), ("http://evil.example", 403), ("null", 403),
+                               ("http://127.0.0.1:1", 403), (ours + ".evil.example", 403)):
+            status = service.ask("POST", "/v1/tokens", body, {**owner, "Origin": origin})[0]
+            expect(status, wanted, origin)
+        expect(service.ask("GET", "/v1/me", headers={**owner, "Origin": "null"})[0], 200)
+
+
+def example_path(path):
+    return re.sub(r"\{[^}]*\}", "999", path)
+
+
+@test
+def every_route_demands_its_role():
+    """Made from the table of routes: no row can be left out."""
+    with Service() as service:
+        owner = set_up(service)
+        callers = {"none": {}, "viewer": make_token(service, owner, "viewer"),
+                   "editor": make_token(service, owner, "editor"),
+                   "owner": make_token(service, owner, "owner")}
+        ranks = {"none": 0, "viewer": 1, "editor": 2, "owner": 3}
+        paths = service.ask("GET", "/v1/openapi.json")[2]["paths"]
+        count = 0
+        for path, methods in paths.items():
+            for method, operation in methods.items():
+                needed = operation["x-role"]
+                for name, headers in callers.items():
+                    # A body that no handler takes, so that nothing is changed on the way.
+                    body = b"[]" if method in ("post", "put", "patch") else None
+                    extra = {"Content-Type": "application/json"} if body else {}
+                    if path == "/v1/login" or path == "/v1/setup":
+                        continue
+                    status = service.ask(method.upper(), example_path(path), body,
+                                         {**headers, **extra})[0]
+                    allowed = ranks[name] >= ranks[needed]
+                    refused = 401 if name == "none" else 403
+                    expect(status == refused, not allowed, (method, path, name, status))
+                    count += 1
+        expect(count > 40, True)
+        for bad in ("Bearer", "Bearer x", "Bearer " + "x" * 5000, "Basic b3duZXI6"):
+            expect(service.ask("GET", "/v1/me", headers={"Authorization": bad})[0], 401)
+
+
+@test
+def a_token_ends_and_never_outgrows_its_user():
+    with Service() as service:
+        owner = set_up(service)
+        expect(service.ask("POST", "/v1/users", {"user": "eve", "password": PASSWORD,
+                                                 "role": "editor"}, owner)[0], 201)
+        eve = {"Cookie": log_in(service, "eve", PASSWORD)}
+        status = service.ask("POST", "/v1/tokens", {"name": "x", "role": "owner"}, eve)[0]
+        expect(status, 403)
+        token = make_token(service, eve, "editor")
+        expect(service.ask("PATCH", "/v1/users/eve", {"role": "viewer"}, owner)[0], 200)
+        expect(service.ask("GET", "/v1/me", headers=eve)[0], 401, "her session ended")
+        expect(service.ask("GET", "/v1/me", headers=token)[2]["role"], "viewer")
+        ids = [t["id"] for t in service.ask("GET", "/v1/tokens", headers=owner)[2]["tokens"]]
+        expect(service.ask("DELETE", "/v1/tokens/%d" % ids[-1], headers=owner)[0], 204)
+        expect(service.ask("GET", "/v1/me", headers=token)[0], 401)
+        expect(service.ask("DELETE", "/v1/users/owner", headers=owner)[0], 409)
+        expect(service.ask("PATCH", "/v1/users/owner", {"role": "viewer"}, owner)[0], 409)
+        expect(service.ask("DELETE", "/v1/users/eve", headers=owner)[0], 204)
+        past = {"name": "x", "role": "viewer", "expires_at": "2001-01-01T00:00:00Z"}
+        expect(service.ask("POST", "/v1/tokens", past, owner)[0], 400)
+        actions = [d["action"] for d in service.ask("GET", "/v1/audit", headers=owner)[2]["audit"]]
+        for action in ("setup", "login", "user.change", "token.add", "token.remove", "user.remove"):
+            expect(action in actions, True, actions)
+
+
+@test
+def ones_own_password_can_be_changed():
+    with Service() as service:
+        owner = set_up(service)
+        other = {"Cookie": log_in(service, "owner", PASSWORD)}
+        change = {"old_password": "not the old one", "password": "another long one"}
+        expect(service.ask("PATCH", "/v1/me", change, owner)[0], 401)
+        change["old_password"] = PASSWORD
+        status, headers, _ = service.ask("PATCH", "/v1/me", change, owner)
+        expect(status, 200)
+        expect(service.ask("GET", "/v1/me", headers=other)[0], 401, "other sessions ended")
+        fresh = {"Cookie": headers["set-cookie"].split(";")[0]}
+        expect(service.ask("GET", "/v1/me", headers=fresh)[0], 200)
+
+
+@test
+def a_repeated_post_with_a_key_is_done_once():
+    with Service() as service:
+        owner = set_up(service)
+        keyed = {**owner, "Idempotency-Key": "k-1"}
+        body = {"name": "x", "role": "viewer"}
+        first = service.ask("POST", "/v1/tokens", body, keyed)
+        again = service.ask("POST", "/v1/tokens", body, keyed)
+        expect((first[0], again[0]), (201, 201))
+        expect(first[2], again[2])
+        expect(len(service.ask("GET", "/v1/tokens", headers=owner)[2]["tokens"]), 1)
+        expect(service.ask("POST", "/v1/tokens", {"name": "y", "role": "viewer"}, keyed)[0], 422)
+
+
+@test
+def work_for_the_pool_may_be_pipelined():
+    with Service() as service:
+        token = make_token(service, set_up(service), "viewer")
+        line = "GET /v1/me HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\n%s\r\n"
+        one = line % (token["Authorization"], "")
+        last = line % (token["Authorization"], "Connection: close\r\n")
+        answer = service.raw((one * 30 + last).encode())
+        expect(answer.count(b"HTTP/1.1 200 OK"), 31)
+        # Whoever hangs up in the middle leaves nothing behind.
+        for _ in range(20):
+            service.raw(one.encode(), 0.0001)
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+        expect(service.ask("GET", "/v1/me", headers=token, connection=connection)[0], 200)
