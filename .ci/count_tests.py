@@ -3,9 +3,10 @@
 
 usage: count_tests.py JUNIT_FILE     prints what failed, and last `PASSED FAILED SKIPPED`
 
-One ctest entry is a program of many tests. Those of cmocka, Python's unittest and node's test
-runner are counted one by one; any other program counts as one test. A program that ctest calls
-failed counts at least one failure, so a crash before the first result is never lost.
+One ctest entry is a program of many tests. Those of cmocka, Python's unittest, node's test runner
+and our own end-to-end tests (lines `ok NAME`, `FAILED NAME`, `skipped NAME`) are counted one by
+one; any other program counts as one test. A program that ctest calls failed counts at least one failure,
+so a crash before the first result is never lost.
 """
 import re
 import sys
@@ -15,6 +16,7 @@ CMOCKA_OK = re.compile(r"^\[       OK \] ", re.MULTILINE)
 CMOCKA_BAD = re.compile(r"^\[  (?:FAILED|ERROR) ? \] (?!.*test\(s\))(.+)$", re.MULTILINE)
 CMOCKA_SKIPPED = re.compile(r"^\[  SKIPPED \] (?!.*test\(s\))(.+)$", re.MULTILINE)
 UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(?: \((.*)\))?", re.MULTILINE)
+OURS = re.compile(r"^(ok|FAILED|skipped) +[a-z]\w*(?: \(.*\))?$", re.MULTILINE)
 NODE = re.compile(r"^(?:# |\N{INFORMATION SOURCE} )(pass|fail|skipped) (\d+)$", re.MULTILINE)
 TELLING = re.compile(r"^not ok|FAILED|ERROR|FAIL:|error:|Error|Sanitizer|seed|\.(?:c|py):\d+")
 
@@ -38,6 +40,9 @@ def count_output(text):
         for name, count in node:
             total[name] += int(count)
         return total["pass"], total["fail"], total["skipped"]
+    ours = OURS.findall(text)
+    if ours:
+        return ours.count("ok"), ours.count("FAILED"), ours.count("skipped")
     passed = len(CMOCKA_OK.findall(text))
     # cmocka names a failed or skipped test twice: where it ran, and in its summary.
     failed = len(set(CMOCKA_BAD.findall(text)))

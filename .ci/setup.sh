@@ -111,28 +111,31 @@ missing_packages() {
 # Debian starts a mosquitto on port 1883 when its package is installed. Nobody asked for that one:
 # hedgerowd runs its own. So it is kept from starting, now and at the next boot, but only if it is
 # this script that brings it in; a broker that was there before stays as it was.
-install_packages() {
-    local guard=/usr/sbin/policy-rc.d status=0
-    local apt="env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qy"
-    as_root $apt update || return 1
-    case " $* " in *" mosquitto "*) ;; *) guard='' ;; esac
-    if [ -n "$guard" ] && [ ! -e $guard ]; then
-        printf '#!/bin/sh\n[ "$1" != mosquitto ] || exit 101\n' | as_root tee $guard >/dev/null
-        as_root chmod 755 $guard
-    else
-        guard=''
-    fi
-    as_root $apt install --no-install-recommends "$@" || status=1
-    [ -z "$guard" ] || as_root rm -f $guard
+# What an earlier, interrupted installation left half done is done again (--reinstall).
+# A subshell, so that its trap takes the guard away even when Ctrl-C ends it.
+install_packages() (
+    guard=/usr/sbin/policy-rc.d
+    apt="env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qy"
+    install="install --reinstall --no-install-recommends"
+    as_root dpkg --configure -a
+    as_root $apt update || exit 1
     case " $* " in
-    *" mosquitto "*)
-        if [ $status = 0 ] && command -v systemctl >/dev/null; then
-            as_root systemctl disable mosquitto || true
-        fi
+    *" mosquitto "*) ;;
+    *)
+        as_root $apt $install "$@"
+        exit
         ;;
     esac
-    return $status
-}
+    if [ ! -e $guard ]; then
+        trap 'as_root rm -f $guard' EXIT
+        printf '#!/bin/sh\n[ "$1" != mosquitto ] || exit 101\n' | as_root tee $guard >/dev/null
+        as_root chmod 755 $guard
+    fi
+    as_root $apt $install "$@" || exit 1
+    if command -v systemctl >/dev/null; then
+        as_root systemctl disable mosquitto || true
+    fi
+)
 
 # need_packages NAME...: asks for a password only when something is missing and we are not root.
 need_packages() {

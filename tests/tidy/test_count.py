@@ -51,6 +51,10 @@ class CountTest(unittest.TestCase):
     def test_node_is_counted_test_by_test(self):
         self.assertEqual(count("fail", NODE), (3, 1, 1))
 
+    def test_end_to_end_tests_are_counted_test_by_test(self):
+        output = "ok      health_says_ready (0.03 s)\nFAILED  it_stops\n2 tests, 1 failed\n"
+        self.assertEqual(count("fail", output), (1, 1, 0))
+
     def test_a_program_of_another_kind_is_one_test(self):
         self.assertEqual(count("run", "12 inputs replayed\n"), (1, 0, 0))
         self.assertEqual(count("fail", "no such file\n"), (0, 1, 0))
