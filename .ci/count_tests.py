@@ -5,8 +5,8 @@ usage: count_tests.py JUNIT_FILE     prints what failed, and last `PASSED FAILED
 
 One ctest entry is a program of many tests. Those of cmocka, Python's unittest, node's test runner
 and our own end-to-end tests (lines `ok NAME`, `FAILED NAME`, `skipped NAME`) are counted one by
-one; any other program counts as one test. A program that ctest calls failed counts at least one failure,
-so a crash before the first result is never lost.
+one; any other program counts as one test. A program that ctest calls failed counts at least one
+failure, so a crash before the first result is never lost.
 """
 import re
 import sys
