@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """.ci/count_tests.py - counts the single tests in what ctest ran, and shows what failed.
 
-usage: count_tests.py JUNIT_FILE     prints what failed, and last `PASSED FAILED SKIPPED`
+usage: count_tests.py JUNIT_FILE               what failed, and last `PASSED FAILED SKIPPED`
+       count_tests.py --output FILE STATUS     the numbers alone, from what one program printed
 
 One ctest entry is a program of many tests. Those of cmocka, Python's unittest, node's test runner
 and our own end-to-end tests (lines `ok NAME`, `FAILED NAME`, `skipped NAME`) are counted one by
@@ -57,10 +58,13 @@ def count_program(case):
         # A missing executable is "skipped" too, but that is no wish of the test's.
         wished = skip.get("message", "").startswith("SKIP_") or case.get("status") == "disabled"
         return (0, 0, 1) if wished else (0, 1, 0)
-    passed, failed, skipped = count_output(case.findtext("system-out", "")) or (
-        (1, 0, 0) if case.get("status") == "run" else (0, 1, 0)
-    )
-    if case.get("status") != "run" and failed == 0:
+    return count_ended(case.findtext("system-out", ""), case.get("status") == "run")
+
+
+def count_ended(text, ended_well):
+    """(passed, failed, skipped) by what a program printed and how it ended."""
+    passed, failed, skipped = count_output(text) or ((1, 0, 0) if ended_well else (0, 1, 0))
+    if not ended_well and failed == 0:
         failed = 1
     return passed, failed, skipped
 
@@ -76,6 +80,10 @@ def show_failure(case):
 
 
 def main():
+    if sys.argv[1] == "--output":
+        with open(sys.argv[2], encoding="utf-8", errors="replace") as output:
+            print(*count_ended(output.read(), sys.argv[3] == "0"))
+        return
     total = [0, 0, 0]
     for case in ElementTree.parse(sys.argv[1]).iter("testcase"):
         counts = count_program(case)
