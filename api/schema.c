@@ -15,18 +15,17 @@
 #define ROLE "\"role\":{\"enum\":[\"viewer\",\"editor\",\"owner\"]}"
 #define EXPIRY "\"expires_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
 
-/* clang-format off: the formatter would cut the texts into pieces */
+/* The formatter would cut the texts into pieces. */
+/* clang-format off */
 static const api_schema schemas[] = {
     {"Error",
      OBJECT("\"error\"", "\"error\":" OBJECT("\"code\",\"message\"",
                                              TEXT("code") "," TEXT("message") "," TEXT("field")))},
     {"Health",
-     OBJECT(
-         "\"status\",\"reasons\",\"ready\"",
-         "\"status\":{\"enum\":[\"ok\",\"degraded\"]}," LIST("reasons", "{\"type\":\"string\"}") "," TRUTH(
-             "ready") "," TEXT("version") "," TIME("time") "," WHOLE("uptime_s") "," TRUTH("needs_"
-                                                                                           "setu"
-                                                                                           "p"))},
+     OBJECT("\"status\",\"reasons\",\"ready\"",
+            "\"status\":{\"enum\":[\"ok\",\"degraded\"]},"
+            LIST("reasons", "{\"type\":\"string\"}") "," TRUTH("ready") "," TEXT("version") ","
+            TIME("time") "," WHOLE("uptime_s") "," TRUTH("needs_setup"))},
     {"Setup", OBJECT("\"user\",\"password\"", TEXT("user") "," TEXT("password") "," TEXT("code"))},
     {"Login", OBJECT("", TEXT("user") "," TEXT("password") "," TEXT("code"))},
     {"Me", OBJECT("\"user\",\"role\"", TEXT("user") "," ROLE)},
