@@ -4,7 +4,7 @@
 
 #include "geo/area.h"
 
-#define GEO_RADIUS_M_MIN 1.0
+#define GEO_RADIUS_M_MIN 0.5
 #define GEO_RADIUS_M_MAX 5e6
 
 /* What a derived boundary may be off by: 5 cm or 0.1 % of the size, whichever is larger. */
