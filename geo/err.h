@@ -14,7 +14,14 @@
     X(GEO_POLE, "the shape contains a pole")                                                       \
     X(GEO_NOT_FOUND, "not found")                                                                  \
     X(GEO_EXISTS, "exists already")                                                                \
-    X(GEO_SYNTAX, "not well formed")
+    X(GEO_SYNTAX, "not well formed")                                                               \
+    X(GEO_CONFLICT, "changed by someone else meanwhile")                                           \
+    X(GEO_GONE, "no longer kept")                                                                  \
+    X(GEO_IO, "input or output failed")                                                            \
+    X(GEO_NO_SPACE, "no space left on the disk")                                                   \
+    X(GEO_CORRUPT, "damaged data")                                                                 \
+    X(GEO_TOO_NEW, "written by a newer version")                                                   \
+    X(GEO_LOCKED, "in use by another process")
 
 typedef enum geo_err {
 #define GEO_ERR_ENUM(name, text) name,
