@@ -1,0 +1,26 @@
+/* core/log/opening.h - the first frame of each journal file: where in the log the file begins. */
+#ifndef LOG_OPENING_H
+#define LOG_OPENING_H
+
+#include "frame.h"
+#include "state.h"
+
+/* Its bytes behind the frame's head, little-endian: u64 log_id, u64 seq, i64 newest_ms, u32
+ * topic_count, u32 note_count (0); for each topic 32 bytes name, u32 partition_count, u32 zero;
+ * for each partition i64 next offset. The head's value is the wall time of the file's making. */
+typedef struct opening {
+    uint64_t log_id; /* random, one for each folder: files of two logs cannot be mixed up */
+    uint64_t seq;
+    log_position position;
+    int64_t newest_ms; /* of everything before */
+    log_layout layout;
+    int64_t next[LOG_PARTITIONS_MAX];
+} opening;
+
+uint32_t opening_bytes(const log_layout *layout);
+void opening_put(uint8_t *to, const opening *o, int64_t made_ms);
+
+/* bytes is a whole frame that frame_check_head() accepted. HR_CORRUPT: not an opening. */
+HR_MUST_USE hr_err opening_parse(const uint8_t *bytes, const frame_head *head, opening *out);
+
+#endif

@@ -1,0 +1,150 @@
+/* core/log/scan.c - trusts nothing that it reads. */
+#include "scan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+void scan_init(scan *s, int fd, log_position base, log_position limit)
+{
+    s->fd = fd;
+    s->base = base;
+    s->limit = limit;
+    s->ahead = SCAN_AHEAD_BYTES;
+    s->failed = 0;
+    s->window = (window){0};
+}
+
+void scan_fini(scan *s)
+{
+    window_fini(&s->window);
+}
+
+/* True when the bytes are there. Missing ones are not a failure of reading. */
+static bool have(scan *s, log_position at, size_t size, const uint8_t **bytes)
+{
+    int failed =
+        window_need(&s->window, s->fd, at - s->base, size, s->limit - s->base, s->ahead, bytes);
+    if (failed != 0 && failed != ENODATA) {
+        s->failed = failed;
+    }
+    return failed == 0;
+}
+
+static scan_found missing(const scan *s)
+{
+    return s->failed != 0 ? SCAN_STOPPED : SCAN_BAD;
+}
+
+static scan_found check_batches(scan *s, log_position at, scan_frame *out)
+{
+    scan_found found = SCAN_FRAME;
+    log_position payload = at + out->head.checked_bytes;
+    for (uint32_t i = 0; i < out->head.batch_count; i++) {
+        frame_batch batch = frame_get_batch(out->bytes, &out->head, i);
+        size_t padded = (size_t)frame_padded(batch.size);
+        const uint8_t *bytes = NULL;
+        if (!have(s, payload, padded, &bytes)) {
+            return missing(s);
+        }
+        out->is_bad[i] = !frame_check_batch(&batch, bytes);
+        if (out->is_bad[i]) {
+            found = SCAN_PARTLY;
+        }
+        payload += padded;
+    }
+    return found;
+}
+
+scan_found scan_look(scan *s, log_position at, bool with_batches, scan_frame *out)
+{
+    const uint8_t *bytes = NULL;
+    if (!have(s, at, FRAME_HEAD_BYTES, &bytes)) {
+        return missing(s);
+    }
+    frame_look look = frame_parse_head(bytes, &out->head);
+    if (look != FRAME_GOOD || out->head.position != at || at + out->head.length > s->limit) {
+        return SCAN_BAD;
+    }
+    if (!have(s, at, out->head.checked_bytes, &bytes)) {
+        return missing(s);
+    }
+    if (!frame_check_head(bytes, &out->head)) {
+        return SCAN_BAD;
+    }
+    out->bytes = bytes;
+    if (out->head.checked_bytes == out->head.length) {
+        memset(out->is_bad, 0, sizeof out->is_bad[0] * out->head.batch_count);
+        return SCAN_FRAME;
+    }
+    memcpy(s->table, bytes, out->head.checked_bytes);
+    out->bytes = s->table;
+    return with_batches ? check_batches(s, at, out) : SCAN_FRAME;
+}
+
+/* The next place with our magic, at a multiple of 8. */
+static bool next_magic(scan *s, log_position *at)
+{
+    while (*at + FRAME_HEAD_BYTES <= s->limit) {
+        const uint8_t *bytes = NULL;
+        if (!have(s, *at, FRAME_HEAD_BYTES, &bytes)) {
+            return false;
+        }
+        size_t held = s->window.size - (size_t)(*at - s->base - s->window.at);
+        for (size_t i = 0; i + 8 <= held; i += 8) {
+            if (hr_load_u32(bytes + i) == FRAME_MAGIC) {
+                *at += i;
+                return true;
+            }
+        }
+        *at += held - held % 8;
+    }
+    return false;
+}
+
+log_position scan_resync(scan *s, log_position from)
+{
+    /* A file is a multiple of 8 into the log, so places in it are as good as positions. */
+    log_position at = s->base + frame_padded(from - s->base);
+    scan_frame frame;
+    while (next_magic(s, &at)) {
+        if (scan_look(s, at, false, &frame) == SCAN_FRAME) {
+            return at;
+        }
+        at += 8;
+    }
+    return s->limit;
+}
+
+log_position scan_last_nonzero(scan *s, log_position from)
+{
+    log_position last = from;
+    const uint8_t *bytes = NULL;
+    for (log_position at = from; at < s->limit && have(s, at, 1, &bytes);) {
+        size_t held = s->window.size - (size_t)(at - s->base - s->window.at);
+        for (size_t i = held; i > 0; i--) {
+            if (bytes[i - 1] != 0) {
+                last = at + i;
+                break;
+            }
+        }
+        at += held;
+    }
+    return last;
+}
+
+bool scan_find_base(scan *s, log_position *base)
+{
+    const uint8_t *bytes = NULL;
+    for (log_position at = 0; next_magic(s, &at); at += 8) {
+        frame_head head;
+        if (have(s, at, FRAME_HEAD_BYTES, &bytes) && frame_parse_head(bytes, &head) == FRAME_GOOD &&
+            head.position >= at && have(s, at, head.checked_bytes, &bytes) &&
+            frame_check_head(bytes, &head)) {
+            *base = head.position - at;
+            return true;
+        }
+    }
+    return false;
+}
