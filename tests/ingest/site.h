@@ -1,0 +1,67 @@
+/* tests/ingest/site.h - a broker, a log and an intake in a temporary folder, and what came of it.
+ */
+#ifndef INGEST_SITE_H
+#define INGEST_SITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fix.h"
+#include "ingest/broker.h"
+#include "ingest/ingest.h"
+#include "log/log.h"
+
+#define SITE_PARTITIONS 4
+
+typedef struct site {
+    char root[64];
+    char broker_folder[96];
+    char log_folder[96];
+    uint16_t port;
+    const hr_clock *clock;
+    broker *broker;
+    log_store *log;
+    ingest *ingest;
+    char password[BROKER_PASSWORD_SIZE]; /* of the gateway "barn" */
+    bool (*ticks_wanted)(void *context);
+} site;
+
+/* Start everything; the intake is connected and subscribed. clock NULL: the real one. */
+site *site_new(const hr_clock *clock);
+void site_free(site *s);
+
+/* The parts one by one, for tests that stop and start them. */
+void site_start_broker(site *s);
+void site_open_log(site *s);
+void site_start_ingest(site *s);
+
+/* Wait until the intake is connected, or fail the test. */
+void site_wait_connected(site *s);
+
+/* kill -9; returns when the intake has noticed and the broker runs again. */
+void site_kill_broker(site *s);
+
+typedef struct site_fix {
+    hr_fix fix;
+    int64_t append_ms;
+} site_fix;
+
+/* All committed fixes, oldest first in each partition; count is told, the array is for free(). */
+site_fix *site_fixes(site *s, size_t *count);
+size_t site_fix_count(site *s);
+
+/* Committed records of one type over all partitions of a topic. */
+size_t site_record_count(site *s, uint8_t topic, uint8_t type);
+
+/* Wait until that many fixes are committed; fails the test if they never are. */
+void site_wait_fixes(site *s, size_t count);
+
+/* A message of count fixes of "cow-<i % 7>" at time base_seq + i seconds, published with
+ * mosquitto_pub as barn, QoS 1. Latitude tells the sequence. */
+void site_publish_batch(site *s, uint64_t epoch, uint64_t base_seq, uint64_t oldest_seq,
+                        uint32_t count);
+
+/* JSON to hedgerow/v1/fix/barn, or to another topic. */
+void site_publish_text(site *s, const char *topic, const char *text);
+
+#endif

@@ -1,0 +1,368 @@
+/* tests/ingest/test_ingest.c - from publishers that are not ours, through a real broker, into the
+ * log; what is acknowledged, what is refused, and what a broker's death does to it. */
+#include "ingest/ingest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "base/record.h"
+#include "ingest/site.h"
+#include "ingest/support.h"
+#include "log/reader.h"
+#include "test.h"
+
+static int start_site(void **state)
+{
+    *state = site_new(NULL);
+    return 0;
+}
+
+static int end_site(void **state)
+{
+    site_free(*state);
+    return 0;
+}
+
+/* A subscriber of barn's acknowledgements that writes each as a line into a file. */
+typedef struct listener {
+    char path[128];
+    pid_t pid;
+    const char *wanted;
+} listener;
+
+static void listen_for_acks(site *s, listener *l)
+{
+    char port[8];
+    snprintf(port, sizeof port, "%u", s->port);
+    snprintf(l->path, sizeof l->path, "%s/acks", s->root);
+    unlink(l->path);
+    const char *const argv[] = {
+        "mosquitto_sub",        "-p", port,        "-u", "barn", "-P", s->password, "-q", "1", "-t",
+        "hedgerow/v1/ack/barn", "-i", "barn-acks", "-c", NULL};
+    /* The session is made first, so that nothing is missed while the listener starts. */
+    const char *const make[] = {
+        "mosquitto_sub",        "-p", port,        "-u", "barn", "-P", s->password, "-q", "1", "-t",
+        "hedgerow/v1/ack/barn", "-i", "barn-acks", "-c", "-E",   NULL};
+    assert_int_equal(support_run(make), 0);
+    l->pid = support_spawn(argv, l->path);
+}
+
+static bool has_heard(void *context)
+{
+    const listener *l = context;
+    char text[8192] = {0};
+    FILE *file = fopen(l->path, "r");
+    if (file == NULL) {
+        return false;
+    }
+    size_t size = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    return size > 0 && strstr(text, l->wanted) != NULL;
+}
+
+static void wait_for_ack(listener *l, const char *wanted)
+{
+    l->wanted = wanted;
+    if (!support_until(has_heard, l)) {
+        fail_msg("no acknowledgement %s", wanted);
+    }
+}
+
+/* Every sequence 0..count-1 is in the log exactly once. */
+static void assert_sequences(site *s, size_t count)
+{
+    size_t found;
+    site_fix *fixes = site_fixes(s, &found);
+    uint8_t *seen = calloc(count + 1, 1);
+    assert_non_null(seen);
+    assert_int_equal(found, count);
+    for (size_t i = 0; i < found; i++) {
+        assert_in_range(fixes[i].fix.lat_e7, 0, count - 1);
+        assert_int_equal(seen[fixes[i].fix.lat_e7], 0);
+        seen[fixes[i].fix.lat_e7] = 1;
+    }
+    free(seen);
+    free(fixes);
+}
+
+static void a_batch_is_appended_and_acknowledged(void **state)
+{
+    site *s = *state;
+    listener l;
+    listen_for_acks(s, &l);
+    site_publish_batch(s, 7, 0, 0, 100);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":99}");
+    /* Acknowledged means that a reader of committed records sees it. */
+    assert_sequences(s, 100);
+    assert_int_equal(site_record_count(s, HR_TOPIC_POSITIONS, HR_RECORD_NAME), 7);
+    support_kill(l.pid);
+}
+
+static void repeats_are_dropped_and_answered(void **state)
+{
+    site *s = *state;
+    listener l;
+    site_publish_batch(s, 7, 0, 0, 100);
+    site_wait_fixes(s, 100);
+    listen_for_acks(s, &l);
+    site_publish_batch(s, 7, 0, 0, 100);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":99}");
+    site_publish_batch(s, 7, 50, 50, 100);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":149}");
+    assert_sequences(s, 150);
+    ingest_counts counts;
+    ingest_count(s->ingest, &counts);
+    assert_int_equal(counts.repeated, 1);
+    assert_int_equal(counts.fixes, 150);
+    support_kill(l.pid);
+}
+
+static void a_batch_that_comes_too_early_is_refused_until_the_gateway_rewinds(void **state)
+{
+    site *s = *state;
+    listener l;
+    listen_for_acks(s, &l);
+    site_publish_batch(s, 7, 0, 0, 10);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":9}");
+    /* The broker lost 10-19; the gateway still holds them. */
+    site_publish_batch(s, 7, 20, 10, 10);
+    site_publish_batch(s, 7, 10, 10, 10);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":19}");
+    site_publish_batch(s, 7, 20, 20, 10);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":29}");
+    assert_sequences(s, 30);
+    ingest_counts counts;
+    ingest_count(s->ingest, &counts);
+    assert_int_equal(counts.refused, 1);
+    support_kill(l.pid);
+}
+
+static void a_gap_that_nobody_holds_any_more_is_passed(void **state)
+{
+    site *s = *state;
+    listener l;
+    listen_for_acks(s, &l);
+    site_publish_batch(s, 7, 0, 0, 10);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":9}");
+    site_publish_batch(s, 7, 50, 50, 10);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":59}");
+    assert_int_equal(site_fix_count(s), 20);
+    support_kill(l.pid);
+}
+
+static void an_empty_batch_asks_how_far_it_is(void **state)
+{
+    site *s = *state;
+    listener l;
+    listen_for_acks(s, &l);
+    site_publish_batch(s, 7, 0, 0, 0);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":-1}");
+    assert_int_equal(site_fix_count(s), 0);
+    support_kill(l.pid);
+}
+
+static void a_restarted_service_remembers_how_far_it_was(void **state)
+{
+    site *s = *state;
+    listener l;
+    site_publish_batch(s, 7, 0, 0, 100);
+    site_wait_fixes(s, 100);
+    ingest_stop(s->ingest);
+    log_close(s->log);
+    site_publish_batch(s, 7, 0, 0, 100);
+    site_publish_batch(s, 7, 100, 0, 50);
+    site_open_log(s);
+    site_start_ingest(s);
+    listen_for_acks(s, &l);
+    site_wait_fixes(s, 150);
+    site_publish_batch(s, 7, 0, 0, 1);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":149}");
+    assert_sequences(s, 150);
+    support_kill(l.pid);
+}
+
+static void json_comes_in_by_three_ways(void **state)
+{
+    site *s = *state;
+    site_publish_text(
+        s, "hedgerow/v1/fix/barn",
+        "{\"device\":\"cow-17\",\"time\":\"2026-11-20T08:00:00.123Z\",\"lon\":16.3725,"
+        "\"lat\":59.8512}");
+    site_publish_text(s, "hedgerow/v1/fix/barn",
+                      "[{\"lon\":1,\"lat\":2,\"time\":1795161600000},"
+                      "{\"device\":\"cow-18\",\"lon\":1,\"lat\":2,\"time\":1795161600000}]");
+    site_publish_text(
+        s, "owntracks/barn/phone",
+        "{\"_type\":\"location\",\"lat\":59.8512,\"lon\":16.3725,\"tst\":1795161600}");
+    site_publish_text(s, "owntracks/barn/phone", "{\"_type\":\"lwt\",\"tst\":1795161600}");
+    site_wait_fixes(s, 4);
+    static const char *const ids[] = {"cow-17", "barn", "cow-18", "barn.phone"};
+    size_t count;
+    site_fix *fixes = site_fixes(s, &count);
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t key = hr_device_key(ids[i], strlen(ids[i]));
+        bool found = false;
+        for (size_t k = 0; k < count; k++) {
+            found = found || fixes[k].fix.device == key;
+        }
+        assert_true(found);
+    }
+    free(fixes);
+    assert_int_equal(site_record_count(s, HR_TOPIC_DEAD, HR_RECORD_DEAD), 0);
+    assert_int_equal(site_record_count(s, HR_TOPIC_POSITIONS, HR_RECORD_NAME), 4);
+}
+
+static void a_fix_without_time_gets_ours_and_a_flag(void **state)
+{
+    site *s = *state;
+    int64_t before_ms = hr_clock_now_ms(hr_clock_real());
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2}");
+    site_wait_fixes(s, 1);
+    size_t count;
+    site_fix *fixes = site_fixes(s, &count);
+    assert_int_equal(fixes[0].fix.flags, HR_FIX_TIME_ASSIGNED);
+    assert_in_range(fixes[0].fix.time_ms, before_ms, fixes[0].append_ms);
+    free(fixes);
+}
+
+typedef struct dead_letter {
+    char topic[128];
+    char reason[512];
+    char payload[5000];
+    size_t payload_size;
+} dead_letter;
+
+static void read_dead(site *s, int64_t offset, dead_letter *out)
+{
+    log_reader *reader;
+    log_view view;
+    assert_int_equal(log_reader_open(s->log, HR_TOPIC_DEAD, 0, offset, LOG_COMMITTED, &reader),
+                     HR_OK);
+    assert_int_equal(log_reader_next(reader, &view, NULL), HR_OK);
+    const uint8_t *bytes;
+    size_t size, at = 0;
+    int64_t record = view.first_offset;
+    while (log_record_next(&view, &at, &bytes, &size) && record < offset) {
+        record++;
+    }
+    *out = (dead_letter){.payload_size = 0};
+    hr_cursor cursor = hr_cursor_of(bytes, size);
+    uint16_t topic_size = hr_cursor_u16(&cursor);
+    memcpy(out->topic, hr_cursor_take(&cursor, topic_size), topic_size);
+    uint16_t reason_size = hr_cursor_u16(&cursor);
+    memcpy(out->reason, hr_cursor_take(&cursor, reason_size), reason_size);
+    out->payload_size = hr_cursor_left(&cursor);
+    memcpy(out->payload, bytes + cursor.at, out->payload_size);
+    log_reader_close(reader);
+}
+
+static void poison_goes_to_the_dead_topic_and_harms_nobody(void **state)
+{
+    site *s = *state;
+    site_publish_text(s, "hedgerow/v1/fixes/barn", "HRF1 this is not");
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1");
+    site_publish_text(s, "hedgerow/v1/fix/barn", "[{\"lon\":1,\"lat\":99},{\"lon\":1,\"lat\":2}]");
+    site_publish_text(s, "owntracks/barn/a b", "{\"_type\":\"location\",\"lat\":1,\"lon\":2}");
+    site_wait_fixes(s, 1);
+    dead_letter letter;
+    read_dead(s, 0, &letter);
+    assert_string_equal(letter.topic, "hedgerow/v1/fixes/barn");
+    assert_string_equal(letter.reason, "16 bytes, a message has 48 to 4194304");
+    assert_string_equal(letter.payload, "HRF1 this is not");
+    read_dead(s, 1, &letter);
+    assert_non_null(strstr(letter.reason, "not JSON"));
+    read_dead(s, 2, &letter);
+    assert_string_equal(letter.reason, "element 0: lat 99 is not within +-90 degrees");
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":7}");
+    site_wait_fixes(s, 2);
+    read_dead(s, 3, &letter);
+    assert_string_equal(letter.topic, "owntracks/barn/a b");
+    ingest_counts counts;
+    ingest_count(s->ingest, &counts);
+    assert_int_equal(counts.dead, 4);
+    assert_int_equal(ingest_health(s->ingest, NULL), HR_OK);
+}
+
+static void a_fix_from_the_future_is_refused_only_by_a_clock_that_is_right(void **state)
+{
+    (void)state;
+    hr_clock *clock = hr_clock_fake_new(1795161600000);
+    site *s = site_new(clock);
+    /* 60 s ahead may be; a millisecond more may not. */
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":1795161660000}");
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":1795161660001}");
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":1795161600000}");
+    site_wait_fixes(s, 2);
+    assert_int_equal(site_record_count(s, HR_TOPIC_DEAD, HR_RECORD_DEAD), 1);
+    hr_clock_fake_set_synchronised(clock, false);
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":1895161660001}");
+    site_wait_fixes(s, 3);
+    assert_int_equal(site_record_count(s, HR_TOPIC_DEAD, HR_RECORD_DEAD), 1);
+    site_free(s);
+    hr_clock_fake_free(clock);
+}
+
+static void a_broker_that_dies_costs_nothing_that_was_acknowledged(void **state)
+{
+    site *s = *state;
+    listener l;
+    site_publish_batch(s, 7, 0, 0, 100);
+    site_wait_fixes(s, 100);
+    site_kill_broker(s);
+    site_wait_connected(s);
+    listen_for_acks(s, &l);
+    site_publish_batch(s, 7, 50, 0, 100);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":149}");
+    assert_sequences(s, 150);
+    support_kill(l.pid);
+}
+
+static bool always(void *context)
+{
+    (void)context;
+    return true;
+}
+
+/* A tick alone causes no commit, so a fix follows it. */
+static bool has_ticks(void *context)
+{
+    site *s = context;
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2}");
+    return site_record_count(s, HR_TOPIC_POSITIONS, HR_RECORD_TICK) >= 2 * SITE_PARTITIONS;
+}
+
+static void ticks_come_to_every_partition_while_they_are_wanted(void **state)
+{
+    site *s = *state;
+    assert_int_equal(site_record_count(s, HR_TOPIC_POSITIONS, HR_RECORD_TICK), 0);
+    ingest_stop(s->ingest);
+    s->ticks_wanted = always;
+    site_start_ingest(s);
+    site_wait_connected(s);
+    assert_true(support_until(has_ticks, s));
+}
+
+#define WITH_SITE(test) cmocka_unit_test_setup_teardown(test, start_site, end_site)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_SITE(a_batch_is_appended_and_acknowledged),
+        WITH_SITE(repeats_are_dropped_and_answered),
+        WITH_SITE(a_batch_that_comes_too_early_is_refused_until_the_gateway_rewinds),
+        WITH_SITE(a_gap_that_nobody_holds_any_more_is_passed),
+        WITH_SITE(an_empty_batch_asks_how_far_it_is),
+        WITH_SITE(a_restarted_service_remembers_how_far_it_was),
+        WITH_SITE(json_comes_in_by_three_ways),
+        WITH_SITE(a_fix_without_time_gets_ours_and_a_flag),
+        WITH_SITE(poison_goes_to_the_dead_topic_and_harms_nobody),
+        cmocka_unit_test(a_fix_from_the_future_is_refused_only_by_a_clock_that_is_right),
+        WITH_SITE(a_broker_that_dies_costs_nothing_that_was_acknowledged),
+        WITH_SITE(ticks_come_to_every_partition_while_they_are_wanted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
