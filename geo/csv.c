@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "geo/json_number.h"
+#include "geo/tracker_state.h"
 
 enum {
     COLUMN_DEVICE,
@@ -224,7 +225,10 @@ static geo_err read_column(geo_csv *csv, int column, field f, geo_csv_fix *fix)
         fix->device_size = f.size;
         return device_valid(f) ? GEO_OK : GEO_SYNTAX;
     case COLUMN_TIME:
-        return read_time(csv, f, &fix->time_ms);
+        err = read_time(csv, f, &fix->time_ms);
+        return err == GEO_OK && (fix->time_ms > GEO_TIME_MS_MAX || fix->time_ms < GEO_TIME_MS_MIN)
+                   ? GEO_RANGE
+                   : err;
     case COLUMN_LON:
         return read_degrees(f, GEO_LON_E7_MAX, &fix->place.lon_e7);
     case COLUMN_LAT:

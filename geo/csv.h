@@ -41,7 +41,8 @@ typedef struct geo_csv {
  * GEO_SYNTAX, with the reason in *why: a column is missing, unknown or there twice. */
 GEO_MUST_USE geo_err geo_csv_header(geo_csv *csv, const char *line, size_t size, geo_why *why);
 
-/* Read one fix. Optional columns may be empty. A field may stand in double quotes.
+/* Read one fix. Optional columns may be empty. A field may stand in double quotes. Times that the
+ * tracker could not keep (GEO_TIME_MS_MIN..MAX, the year 6429) are out of range.
  * GEO_SYNTAX or GEO_RANGE, with the column and the reason in *why. */
 GEO_MUST_USE geo_err geo_csv_row(geo_csv *csv, const char *line, size_t size, geo_csv_fix *fix,
                                  geo_why *why);
