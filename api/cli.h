@@ -11,5 +11,6 @@ enum {
 
 /* Each takes its own arguments, argv[0] being its name, and returns an exit code. */
 int cli_join(int argc, char **argv);
+int cli_replay(int argc, char **argv);
 
 #endif

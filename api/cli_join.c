@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "cli_hits.h"
 #include "cli_rows.h"
 #include "geo/geojson_fence.h"
-#include "geo/index.h"
 
 static const char help[] =
     "usage: hedgerow join --fences FILE [--on-error stop|skip] [--close-rings] < fixes.csv\n"
@@ -24,9 +24,6 @@ static const char help[] =
 
 /* A fence's name in quotes may be twice as long and three more. */
 #define LABEL_SIZE (2 * GEO_FEATURE_ID_MAX + 3)
-#define BLOCK 64
-#define BATCH 1024
-#define HITS_MAX 65536
 
 /* Text after the line's number: a comma, the fence, a line end. */
 typedef struct label {
@@ -174,11 +171,9 @@ typedef struct joiner {
     const geo_index_version *version;
     cli_output *output;
     size_t count;
-    geo_point points[BATCH];
-    uint64_t lines[BATCH];
-    geo_hit *hits;
-    size_t hits_max;
-    geo_hit sorted[HITS_MAX];
+    geo_point points[CLI_BATCH];
+    uint64_t lines[CLI_BATCH];
+    cli_hits hits;
 } joiner;
 
 static size_t write_number(uint64_t number, char *out)
@@ -195,112 +190,26 @@ static size_t write_number(uint64_t number, char *out)
     return count;
 }
 
-static void print_hit(joiner *j, geo_hit hit)
+static void print_hit(joiner *j, uint64_t line, uint32_t fence)
 {
-    const label *text = &j->fences->labels[hit.id];
+    const label *text = &j->fences->labels[fence];
     char *out = cli_output_reserve(j->output, 20 + LABEL_SIZE);
-    size_t used = write_number(j->lines[hit.point], out);
+    size_t used = write_number(line, out);
     memcpy(out + used, j->fences->texts + text->start, text->size);
     j->output->used += used + text->size;
-}
-
-static int compare_hits(const void *a, const void *b)
-{
-    const geo_hit *x = a;
-    const geo_hit *y = b;
-    if (x->point != y->point) {
-        return x->point < y->point ? -1 : 1;
-    }
-    return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static void print_sorted(joiner *j, const geo_hit *hits, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        print_hit(j, hits[i]);
-    }
-}
-
-/* The hits of one block of points, which come in no useful order: sorted by point by counting, and
- * the few of each point by insertion. */
-static void print_block(joiner *j, geo_hit *hits, size_t count, uint32_t first_point)
-{
-    uint32_t begins[BLOCK + 1] = {0};
-    uint32_t ends[BLOCK];
-    if (count > HITS_MAX) {
-        /* Hundreds of fences over one place: rare enough to sort as it comes. */
-        qsort(hits, count, sizeof *hits, compare_hits);
-        print_sorted(j, hits, count);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        begins[hits[i].point - first_point + 1]++;
-    }
-    for (size_t i = 0; i < BLOCK; i++) {
-        begins[i + 1] += begins[i];
-        ends[i] = begins[i];
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint32_t point = hits[i].point - first_point;
-        uint32_t at = ends[point]++;
-        for (; at > begins[point] && j->sorted[at - 1].id > hits[i].id; at--) {
-            j->sorted[at] = j->sorted[at - 1];
-        }
-        j->sorted[at] = hits[i];
-    }
-    print_sorted(j, j->sorted, count);
-}
-
-static void print_hits(joiner *j, geo_hit *hits, size_t count)
-{
-    for (size_t start = 0; start < count;) {
-        uint32_t block = hits[start].point / BLOCK;
-        size_t end = start;
-        while (end < count && hits[end].point / BLOCK == block) {
-            end++;
-        }
-        print_block(j, hits + start, end - start, block * BLOCK);
-        start = end;
-    }
-}
-
-static geo_err grow_hits(joiner *j, size_t needed)
-{
-    geo_hit *hits = realloc(j->hits, needed * sizeof *hits);
-    if (hits == NULL) {
-        return GEO_NO_MEMORY;
-    }
-    j->hits = hits;
-    j->hits_max = needed;
-    return GEO_OK;
 }
 
 /* Answer for the points gathered so far. */
 static geo_err join_batch(joiner *j)
 {
-    size_t from = 0;
-    while (from < j->count) {
-        size_t hit_count = 0;
-        size_t done = 0;
-        geo_err err = geo_index_query(j->version, j->points + from, j->count - from, j->hits,
-                                      j->hits_max, &hit_count, &done);
-        if (err == GEO_TOO_BIG) {
-            err = grow_hits(j, 2 * hit_count);
-            if (err != GEO_OK) {
-                return err;
-            }
-            continue;
+    geo_err err = cli_hits_find(&j->hits, j->version, j->points, j->count);
+    for (size_t p = 0; p < j->count && err == GEO_OK; p++) {
+        for (uint32_t i = j->hits.starts[p]; i < j->hits.starts[p + 1]; i++) {
+            print_hit(j, j->lines[p], j->hits.areas[i]);
         }
-        if (err != GEO_OK) {
-            return err;
-        }
-        print_hits(j, j->hits, hit_count);
-        from += done;
-        /* Hits number the points of a call from 0, and so do the lines. */
-        memmove(j->lines, j->lines + done, (j->count - from) * sizeof j->lines[0]);
     }
     j->count = 0;
-    return GEO_OK;
+    return err;
 }
 
 static int join_rows(joiner *j, cli_rows *rows)
@@ -310,7 +219,7 @@ static int join_rows(joiner *j, cli_rows *rows)
     while (err == GEO_OK && !j->output->failed &&
            cli_rows_next(rows, &fix, &j->lines[j->count]) == CLI_ROW) {
         j->points[j->count++] = fix.place;
-        if (j->count == BATCH) {
+        if (j->count == CLI_BATCH) {
             err = join_batch(j);
         }
     }
@@ -338,7 +247,7 @@ int cli_join(int argc, char **argv)
     joiner *j = rows == NULL ? NULL : calloc(1, sizeof *j);
     cli_output *output = j == NULL ? NULL : calloc(1, sizeof *output);
     geo_index_version *version = index == NULL ? NULL : geo_index_acquire(index);
-    if (output != NULL && grow_hits(j, HITS_MAX) == GEO_OK) {
+    if (output != NULL) {
         output->fd = STDOUT_FILENO;
         j->fences = &f;
         j->version = version;
@@ -348,7 +257,7 @@ int cli_join(int argc, char **argv)
         fputs("hedgerow join: out of memory\n", stderr);
     }
     if (j != NULL) {
-        free(j->hits);
+        cli_hits_fini(&j->hits);
     }
     free(j);
     free(output);

@@ -12,6 +12,7 @@ typedef struct subcommand {
 
 static const subcommand subcommands[] = {
     {"join", "print which fences each fix of a CSV file lies in", cli_join},
+    {"replay", "print the events that the fixes of a CSV file make", cli_replay},
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
