@@ -1,5 +1,5 @@
-/* tests/geo/worlds.c - see worlds.h. */
-#include "worlds.h"
+/* tests/geo/rulebook.c - see rulebook.h. */
+#include "rulebook.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* tests/geo/worlds.h - rule sets written as text, and an index that simply looks at every fence. */
-#ifndef TESTS_GEO_WORLDS_H
-#define TESTS_GEO_WORLDS_H
+/* tests/geo/rulebook.h - rule sets written as text, and an index that simply looks at every fence. */
+#ifndef TESTS_GEO_RULEBOOK_H
+#define TESTS_GEO_RULEBOOK_H
 
 #include "geo/rules.h"
 #include "geo/tracker.h"

@@ -8,7 +8,7 @@
 #include "naive.h"
 #include "shapes.h"
 #include "test.h"
-#include "worlds.h"
+#include "rulebook.h"
 
 #define FENCES 12
 #define DEVICES 3

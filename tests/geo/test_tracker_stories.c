@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "test.h"
-#include "worlds.h"
+#include "rulebook.h"
 
 typedef struct story {
     const char *title;
