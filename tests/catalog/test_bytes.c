@@ -1,0 +1,147 @@
+/* tests/catalog/test_bytes.c - areas, instants and groups as bytes, and areas as WKB. */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/bytes.h"
+#include "catalog/wkb.h"
+
+static geo_area *area_of(const geo_point *vertices, const uint32_t *ends, uint32_t rings)
+{
+    geo_area *area = NULL;
+    assert_int_equal(geo_area_new(vertices, ends, rings, &area), GEO_OK);
+    return area;
+}
+
+/* A square with a hole in it, an island in the hole, and a triangle apart. */
+static geo_area *nested_area(void)
+{
+    static const geo_point vertices[] = {
+        {40, 40}, {50, 40}, {50, 60},   {40, 60}, /* island */
+        {0, 0},   {100, 0}, {100, 100}, {0, 100}, /* shell */
+        {200, 0}, {210, 0}, {210, 10},            /* apart */
+        {60, 30}, {60, 90}, {20, 90},   {20, 30}, /* hole */
+    };
+    static const uint32_t ends[] = {4, 8, 11, 15};
+    return area_of(vertices, ends, 4);
+}
+
+static void an_area_comes_back_from_its_bytes(void **state)
+{
+    (void)state;
+    geo_area *area = nested_area();
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(area_to_bytes(area, &bytes, &size), GEO_OK);
+    assert_int_equal(size, 8 + 4 * 4 + 15 * 8);
+    geo_area *back = NULL;
+    assert_int_equal(area_from_bytes(bytes, size, &back), GEO_OK);
+    assert_int_equal(back->ring_count, 4);
+    assert_memory_equal(back->vertices, area->vertices, 15 * sizeof(geo_point));
+    assert_memory_equal(back->ring_ends, area->ring_ends, 4 * sizeof(uint32_t));
+    geo_area_free(back);
+    for (size_t cut = 0; cut < size; cut++) {
+        back = NULL;
+        assert_int_equal(area_from_bytes(bytes, cut, &back), GEO_CORRUPT);
+        assert_null(back);
+    }
+    free(bytes);
+    geo_area_free(area);
+}
+
+static void damaged_bytes_never_make_a_broken_area(void **state)
+{
+    (void)state;
+    geo_area *area = nested_area();
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(area_to_bytes(area, &bytes, &size), GEO_OK);
+    for (size_t at = 0; at < size; at++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            bytes[at] = (uint8_t)(bytes[at] ^ 1u << bit);
+            geo_area *back = NULL;
+            geo_err err = area_from_bytes(bytes, size, &back);
+            assert_true(err == GEO_CORRUPT || (err == GEO_OK && back->vertex_count <= 15));
+            geo_area_free(back);
+            bytes[at] = (uint8_t)(bytes[at] ^ 1u << bit);
+        }
+    }
+    free(bytes);
+    geo_area_free(area);
+}
+
+static void holes_find_their_shells(void **state)
+{
+    (void)state;
+    static const geo_point vertices[] = {
+        {2, 2},  {8, 2},  {8, 8},   {2, 8},   /* hole */
+        {0, 0},  {10, 0}, {10, 10}, {0, 10},  /* shell around it */
+        {4, 4},  {6, 4},  {6, 6},   {4, 6},   /* island in the hole */
+        {0, 4},  {1, 5},  {0, 6},             /* hole that touches the shell: two corners on it */
+        {20, 0}, {30, 0}, {30, 10}, {20, 10}, /* another shell */
+        {20, 0}, {21, 5}, {22, 3},            /* hole that touches its corner */
+    };
+    static const uint32_t ends[] = {4, 8, 12, 15, 19, 22};
+    geo_area *area = area_of(vertices, ends, 6);
+    uint32_t *shells = NULL;
+    assert_int_equal(area_shells(area, &shells), GEO_OK);
+    static const uint32_t expected[] = {1, 1, 2, 1, 4, 4};
+    assert_memory_equal(shells, expected, sizeof expected);
+    free(shells);
+    uint8_t *wkb = NULL;
+    size_t size = 0;
+    assert_int_equal(area_to_wkb(area, &wkb, &size), GEO_OK);
+    assert_int_equal(size, 9 + 3 * 9 + 6 * 4 + (22 + 6) * 16);
+    assert_int_equal(wkb[5], 3);  /* polygons */
+    assert_int_equal(wkb[14], 3); /* rings of the first: the shell and two holes */
+    free(wkb);
+    geo_area_free(area);
+}
+
+static void intervals_come_back_from_their_bytes(void **state)
+{
+    (void)state;
+    const geo_interval on[] = {{INT64_MIN, -1}, {5, INT64_MAX}};
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(intervals_to_bytes(on, 2, &bytes, &size), GEO_OK);
+    geo_interval *back = NULL;
+    uint32_t count = 0;
+    assert_int_equal(intervals_from_bytes(bytes, size, &back, &count), GEO_OK);
+    assert_int_equal(count, 2);
+    assert_memory_equal(back, on, sizeof on);
+    free(back);
+    assert_int_equal(intervals_from_bytes(bytes, size - 1, &back, &count), GEO_CORRUPT);
+    free(bytes);
+}
+
+static void groups_come_back_from_their_lines(void **state)
+{
+    (void)state;
+    group_list list;
+    assert_int_equal(group_list_from_lines("", &list), GEO_OK);
+    assert_int_equal(list.count, 0);
+    group_list_fini(&list);
+    assert_int_equal(group_list_from_lines("a\nb c", &list), GEO_OK);
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.names[1], "b c");
+    group_list_fini(&list);
+    char many[2 * (GEO_FENCE_GROUPS_MAX + 1) + 1];
+    for (size_t i = 0; i <= GEO_FENCE_GROUPS_MAX; i++) {
+        memcpy(many + 2 * i, "x\n", 3);
+    }
+    assert_int_equal(group_list_from_lines(many, &list), GEO_CORRUPT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_area_comes_back_from_its_bytes),
+        cmocka_unit_test(damaged_bytes_never_make_a_broken_area),
+        cmocka_unit_test(holes_find_their_shells),
+        cmocka_unit_test(intervals_come_back_from_their_bytes),
+        cmocka_unit_test(groups_come_back_from_their_lines),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
