@@ -1,0 +1,226 @@
+/* catalog.c - the handle: opening, the connections that read, versions, and forgetting old ones. */
+#include "catalog/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "build.h"
+#include "catalog/fence.h"
+#include "internal.h"
+#include "schema.h"
+
+static geo_err read_current(catalog *store, geo_why *why)
+{
+    uint64_t oldest = 0;
+    uint64_t newest = 0;
+    geo_err err = versions_read(store->writer, &oldest, &newest, why);
+    if (err == GEO_OK) {
+        err = rules_read(store->writer, newest, &store->current, why);
+    }
+    if (err == GEO_OK) {
+        store->floor = oldest;
+        store->renew_due_ms = rules_renew_due_ms(store->current);
+    }
+    return err;
+}
+
+geo_err catalog_open(const char *path, catalog **out, geo_why *why)
+{
+    catalog *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return geo_why_set(why, GEO_NO_MEMORY, "out of memory");
+    }
+    /* With the default attributes these cannot fail on Linux. */
+    (void)pthread_mutex_init(&made->change_lock, NULL);
+    (void)pthread_mutex_init(&made->readers_lock, NULL);
+    (void)pthread_mutex_init(&made->state_lock, NULL);
+    (void)pthread_cond_init(&made->reader_free, NULL);
+    geo_err err = GEO_OK;
+    made->path = strdup(path);
+    if (made->path == NULL) {
+        err = geo_why_set(why, GEO_NO_MEMORY, "out of memory");
+    }
+    if (err == GEO_OK) {
+        err = db_open(path, DB_WRITE, &made->writer, why);
+    }
+    if (err == GEO_OK) {
+        err = schema_open(made->writer, why);
+    }
+    if (err == GEO_OK) {
+        err = read_current(made, why);
+    }
+    if (err != GEO_OK) {
+        catalog_close(made);
+        return err;
+    }
+    *out = made;
+    return GEO_OK;
+}
+
+void catalog_close(catalog *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < store->idle_count; i++) {
+        db_close(store->readers[i]);
+    }
+    db_close(store->writer);
+    geo_rules_unref(store->current);
+    (void)pthread_cond_destroy(&store->reader_free);
+    (void)pthread_mutex_destroy(&store->state_lock);
+    (void)pthread_mutex_destroy(&store->readers_lock);
+    (void)pthread_mutex_destroy(&store->change_lock);
+    free(store->path);
+    free(store);
+}
+
+/* An idle connection; NULL when the caller is to open one, which is then counted already. */
+static catalog_db *take_idle(catalog *store)
+{
+    catalog_db *db = NULL;
+    (void)pthread_mutex_lock(&store->readers_lock);
+    while (store->idle_count == 0 && store->reader_count == CATALOG_READERS_MAX) {
+        (void)pthread_cond_wait(&store->reader_free, &store->readers_lock);
+    }
+    if (store->idle_count > 0) {
+        store->idle_count--;
+        db = store->readers[store->idle_count];
+    } else {
+        store->reader_count++;
+    }
+    (void)pthread_mutex_unlock(&store->readers_lock);
+    return db;
+}
+
+static void drop_reader(catalog *store, catalog_db *db)
+{
+    db_close(db);
+    (void)pthread_mutex_lock(&store->readers_lock);
+    store->reader_count--;
+    (void)pthread_cond_signal(&store->reader_free);
+    (void)pthread_mutex_unlock(&store->readers_lock);
+}
+
+geo_err catalog_reader_take(catalog *store, catalog_db **out, geo_why *why)
+{
+    catalog_db *db = take_idle(store);
+    geo_err err = GEO_OK;
+    if (db == NULL) {
+        err = db_open(store->path, DB_READ, &db, why);
+    }
+    if (err == GEO_OK) {
+        err = db_exec(db, "BEGIN", why);
+    }
+    if (err != GEO_OK) {
+        drop_reader(store, db);
+        return err;
+    }
+    *out = db;
+    return GEO_OK;
+}
+
+void catalog_reader_give(catalog *store, catalog_db *db)
+{
+    if (db_exec(db, "COMMIT", NULL) != GEO_OK) {
+        drop_reader(store, db); /* it would hold on to an old moment */
+        return;
+    }
+    (void)pthread_mutex_lock(&store->readers_lock);
+    store->readers[store->idle_count] = db;
+    store->idle_count++;
+    (void)pthread_cond_signal(&store->reader_free);
+    (void)pthread_mutex_unlock(&store->readers_lock);
+}
+
+/* The handle is const to the callers of these: only its lock moves. */
+static catalog *unlocked(const catalog *store)
+{
+    return (struct catalog *)(uintptr_t)store;
+}
+
+uint64_t catalog_version(const catalog *store)
+{
+    struct catalog *state = unlocked(store);
+    (void)pthread_mutex_lock(&state->state_lock);
+    uint64_t version = geo_rules_version(state->current);
+    (void)pthread_mutex_unlock(&state->state_lock);
+    return version;
+}
+
+uint64_t catalog_floor(const catalog *store)
+{
+    struct catalog *state = unlocked(store);
+    (void)pthread_mutex_lock(&state->state_lock);
+    uint64_t floor = state->floor;
+    (void)pthread_mutex_unlock(&state->state_lock);
+    return floor;
+}
+
+int64_t catalog_renew_due_ms(const catalog *store)
+{
+    struct catalog *state = unlocked(store);
+    (void)pthread_mutex_lock(&state->state_lock);
+    int64_t due_ms = state->renew_due_ms;
+    (void)pthread_mutex_unlock(&state->state_lock);
+    return due_ms;
+}
+
+geo_err catalog_rules_load(catalog *store, uint64_t version, const geo_rules **out, geo_why *why)
+{
+    (void)pthread_mutex_lock(&store->state_lock);
+    const geo_rules *current = geo_rules_ref(store->current);
+    (void)pthread_mutex_unlock(&store->state_lock);
+    if (geo_rules_version(current) == version) {
+        *out = current;
+        return GEO_OK;
+    }
+    geo_rules_unref(current);
+    catalog_db *db = NULL;
+    geo_err err = catalog_reader_take(store, &db, why);
+    if (err == GEO_OK) {
+        err = rules_read(db, version, out, why);
+        catalog_reader_give(store, db);
+    }
+    return err;
+}
+
+geo_err catalog_settings_get(catalog *store, catalog_text *out, geo_why *why)
+{
+    catalog_db *db = NULL;
+    geo_err err = catalog_reader_take(store, &db, why);
+    if (err != GEO_OK) {
+        return err;
+    }
+    db_query query = db_begin(
+        db, "SELECT json_object('max_accuracy_m', max_accuracy_m, 'max_gap_s', max_gap_s,"
+            " 'max_speed_mps', max_speed_mps, 'alert_max_age_s', alert_max_age_s,"
+            " 'stale_after_s', stale_after_s, 'tz', tz, 'revision', revision, 'updated',"
+            " strftime('%Y-%m-%dT%H:%M:%fZ', time_ms / 1000.0, 'unixepoch'), 'updated_by', who),"
+            " revision FROM setting WHERE until_version = ?");
+    db_i64(&query, VERSION_OPEN);
+    err = text_from_row(&query, "there are no settings", out, why);
+    catalog_reader_give(store, db);
+    return err;
+}
+
+geo_err catalog_history(catalog *store, uint64_t before, uint32_t limit, catalog_text *out,
+                        geo_why *why)
+{
+    catalog_db *db = NULL;
+    geo_err err = catalog_reader_take(store, &db, why);
+    if (err != GEO_OK) {
+        return err;
+    }
+    limit = limit == 0 || limit > CATALOG_PAGE_MAX ? CATALOG_PAGE_MAX : limit;
+    db_query query =
+        db_begin(db, "SELECT json_object('version', version, 'time',"
+                     " strftime('%Y-%m-%dT%H:%M:%fZ', time_ms / 1000.0, 'unixepoch'), 'who', who,"
+                     " 'what', what), version FROM version WHERE version < ?"
+                     " ORDER BY version DESC LIMIT ?");
+    db_i64(&query, before == 0 || before > INT64_MAX ? INT64_MAX : (int64_t)before);
+    db_i64(&query, (int64_t)limit + 1);
+    err = text_from_page(&query, "{\"rules\":[", limit, CATALOG_PAGE_BYTES_MAX, out, why);
+    catalog_reader_give(store, db);
+    return err;
+}

@@ -1,0 +1,82 @@
+/* internal.h - what is behind the handles; private to the catalogue. */
+#ifndef CATALOG_INTERNAL_H
+#define CATALOG_INTERNAL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "catalog/catalog.h"
+#include "catalog/change.h"
+#include "db.h"
+
+/* Connections that read at the same time; one more reader waits. */
+#define CATALOG_READERS_MAX 8
+
+struct catalog {
+    char *path;
+
+    pthread_mutex_t change_lock; /* held from the beginning of a change to its end */
+    catalog_db *writer;          /* protected by change_lock */
+
+    pthread_mutex_t readers_lock;
+    pthread_cond_t reader_free;
+    catalog_db *readers[CATALOG_READERS_MAX]; /* idle ones; protected by readers_lock */
+    uint32_t idle_count;                      /* protected by readers_lock */
+    uint32_t reader_count;                    /* idle or lent; protected by readers_lock */
+
+    pthread_mutex_t state_lock;
+    const geo_rules *current; /* protected by state_lock */
+    uint64_t floor;           /* protected by state_lock */
+    int64_t renew_due_ms;     /* protected by state_lock */
+};
+
+struct catalog_change {
+    catalog *store;
+    geo_rules_builder *builder;
+    uint64_t version;       /* that a commit makes */
+    const geo_rules *built; /* that version, if nothing was edited since it was asked for */
+    char who[CATALOG_WHO_MAX + 1];
+    int64_t now_ms;
+    catalog_edit *edits;
+    size_t edit_count;
+    size_t edit_capacity;
+    uint32_t other_count; /* changed devices, settings and renewals */
+    bool renewed;
+    bool broken; /* only abandoning is left */
+};
+
+/* Lend a reading connection, inside a read transaction, and take it back. */
+GEO_MUST_USE geo_err catalog_reader_take(catalog *store, catalog_db **out, geo_why *why);
+void catalog_reader_give(catalog *store, catalog_db *db);
+
+/* Read a version of the rules from the file. GEO_GONE, GEO_NOT_FOUND as catalog_rules_load. */
+GEO_MUST_USE geo_err rules_read(catalog_db *db, uint64_t version, const geo_rules **out,
+                                geo_why *why);
+
+/* The settings in force in a version. */
+GEO_MUST_USE geo_err settings_read(catalog_db *db, int64_t version, geo_settings *out,
+                                   geo_why *why);
+
+/* The oldest and the newest version in the file. */
+GEO_MUST_USE geo_err versions_read(catalog_db *db, uint64_t *oldest, uint64_t *newest,
+                                   geo_why *why);
+
+/* When the rules' schedules need resolving again. */
+int64_t rules_renew_due_ms(const geo_rules *rules);
+
+/* Whether the change may go on; sets why if not. */
+GEO_MUST_USE geo_err change_usable(const catalog_change *change, geo_why *why);
+
+/* Pass a failure on, and remember when nothing but abandoning is possible any more. */
+geo_err change_failed(catalog_change *change, geo_err err);
+
+/* Undo what the edit wrote to the file, unless it went well. Every edit runs between these two;
+ * it touches the builder and the list of edits last, when nothing can fail by bad input. */
+GEO_MUST_USE geo_err change_edit_begin(catalog_change *change, geo_why *why);
+geo_err change_edit_end(catalog_change *change, geo_err err, geo_why *why);
+
+/* Note what was done to a fence. */
+GEO_MUST_USE geo_err change_note(catalog_change *change, const catalog_edit *edit, geo_why *why);
+
+#endif
