@@ -19,7 +19,7 @@ static geo_err read_current(catalog *store, geo_why *why)
     }
     if (err == GEO_OK) {
         store->floor = oldest;
-        store->renew_due_ms = rules_renew_due_ms(store->current);
+        err = renew_due_read(store->writer, &store->renew_due_ms, why);
     }
     return err;
 }

@@ -206,6 +206,10 @@ geo_err catalog_change_commit(catalog_change *change, uint64_t *version, geo_why
     if (err == GEO_OK) {
         err = insert_version(change, why);
     }
+    int64_t renew_due_ms = 0;
+    if (err == GEO_OK) {
+        err = renew_due_read(store->writer, &renew_due_ms, why);
+    }
     if (err == GEO_OK) {
         err = db_exec(store->writer, "COMMIT", why);
     }
@@ -217,7 +221,7 @@ geo_err catalog_change_commit(catalog_change *change, uint64_t *version, geo_why
     (void)pthread_mutex_lock(&store->state_lock);
     const geo_rules *before = store->current;
     store->current = rules;
-    store->renew_due_ms = rules_renew_due_ms(rules);
+    store->renew_due_ms = renew_due_ms;
     (void)pthread_mutex_unlock(&store->state_lock);
     geo_rules_unref(before);
     if (version != NULL) {

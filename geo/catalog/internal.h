@@ -62,8 +62,8 @@ GEO_MUST_USE geo_err settings_read(catalog_db *db, int64_t version, geo_settings
 GEO_MUST_USE geo_err versions_read(catalog_db *db, uint64_t *oldest, uint64_t *newest,
                                    geo_why *why);
 
-/* When the rules' schedules need resolving again. */
-int64_t rules_renew_due_ms(const geo_rules *rules);
+/* When the schedules that are in force need resolving again; GEO_NEVER_MS without any. */
+GEO_MUST_USE geo_err renew_due_read(catalog_db *db, int64_t *due_ms, geo_why *why);
 
 /* Whether the change may go on; sets why if not. */
 GEO_MUST_USE geo_err change_usable(const catalog_change *change, geo_why *why);

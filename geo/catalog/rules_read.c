@@ -1,5 +1,6 @@
 /* rules_read.c - a version of the rules from the file: what was in force then. */
 #include "internal.h"
+#include "schema.h"
 #include "stored.h"
 
 /* Schedules are resolved 400 days ahead and again when fewer than this many are left, so that a
@@ -172,16 +173,14 @@ geo_err rules_read(catalog_db *db, uint64_t version, const geo_rules **out, geo_
     return err;
 }
 
-int64_t rules_renew_due_ms(const geo_rules *rules)
+geo_err renew_due_read(catalog_db *db, int64_t *due_ms, geo_why *why)
 {
-    int64_t due_ms = GEO_NEVER_MS;
-    uint32_t slots = geo_rules_slot_count(rules);
-    for (uint32_t slot = 0; slot < slots; slot++) {
-        const geo_fence *fence = geo_rules_fence(rules, slot);
-        if (fence != NULL && fence->schedule.scheduled &&
-            fence->schedule.span.to_ms - RENEW_WHEN_LEFT_MS < due_ms) {
-            due_ms = fence->schedule.span.to_ms - RENEW_WHEN_LEFT_MS;
-        }
+    db_query query = db_begin(db, "SELECT min(span_to_ms) FROM instants WHERE until_version = ?");
+    db_i64(&query, VERSION_OPEN);
+    geo_err err = db_one(&query, why);
+    if (err == GEO_OK) {
+        *due_ms = db_column_null(&query, 0) ? GEO_NEVER_MS
+                                            : db_column_i64(&query, 0) - RENEW_WHEN_LEFT_MS;
     }
-    return due_ms;
+    return db_finish(&query, err, why);
 }

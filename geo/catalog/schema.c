@@ -55,7 +55,7 @@ static const char *const schema_sql[] = {
     " from_version INTEGER NOT NULL, until_version INTEGER NOT NULL,"
     " span_from_ms INTEGER NOT NULL, span_to_ms INTEGER NOT NULL, switches BLOB NOT NULL,"
     " PRIMARY KEY (fence, revision, from_version)) WITHOUT ROWID",
-    "CREATE INDEX instants_in_force ON instants(until_version, from_version)",
+    "CREATE INDEX instants_in_force ON instants(until_version, span_to_ms)",
 
     /* Names of devices as the log has them, and what people said about them last; groups are a
      * JSON array here, lines of text in device_rule. */
