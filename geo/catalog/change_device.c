@@ -1,4 +1,5 @@
 /* change_device.c - changes of devices' entries and of the settings. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,12 +222,34 @@ static geo_err follow_settings(catalog_change *change, geo_why *why)
     return err;
 }
 
+/* A zone that the system does not know is found by asking for something in it. */
+static geo_err check_zone(catalog_db *db, const char *patch, size_t size, geo_why *why)
+{
+    geo_weekly weekly = {.count = 1, .times = {{.days = 1, .from_min = 0, .to_min = 60}}};
+    geo_interval day = {0, DAY_S * INT64_C(1000)};
+    geo_interval *on = NULL;
+    uint32_t count = 0;
+    db_query query = db_begin(db, "SELECT ?1 ->> '$.tz'");
+    db_text_sized(&query, patch, size);
+    geo_err err = db_one(&query, why);
+    if (err == GEO_OK && !db_column_null(&query, 0)) {
+        (void)snprintf(weekly.tz, sizeof weekly.tz, "%s", db_column_text(&query, 0, NULL));
+        err = geo_schedule_resolve(&weekly, day, NULL, &on, &count, why);
+        err = err == GEO_NOT_FOUND ? GEO_INVALID : err;
+    }
+    free(on);
+    return db_finish(&query, err, why);
+}
+
 static geo_err patch_settings(catalog_change *change, const char *patch, size_t size,
                               uint64_t expected, geo_why *why)
 {
     catalog_db *db = change->store->writer;
     geo_err err = json_check_object(db, patch, size, PATCH_BYTES_MAX, setting_members,
                                     COUNT_OF(setting_members), why);
+    if (err == GEO_OK) {
+        err = check_zone(db, patch, size, why);
+    }
     if (err == GEO_OK) {
         err = expect_settings(db, expected, why);
     }

@@ -224,8 +224,11 @@ static void settings_are_versioned_and_checked(void **state)
     catalog_text_fini(&text);
     geo_why why;
     assert_int_equal(change_settings(kit, "{\"max_gap_s\":0}", 1, &why), GEO_INVALID);
+    assert_int_equal(change_settings(kit, "{\"tz\":\"Mars/Olympus\"}", 1, &why), GEO_INVALID);
+    assert_int_equal(change_settings(kit, "{\"tz\":\"../etc/passwd\"}", 1, &why), GEO_INVALID);
     assert_int_equal(change_settings(kit, "{\"max_gap_s\":90}", 7, &why), GEO_CONFLICT);
-    assert_int_equal(change_settings(kit, "{\"max_gap_s\":90}", 1, &why), GEO_OK);
+    assert_int_equal(
+        change_settings(kit, "{\"max_gap_s\":90,\"tz\":\"Europe/Stockholm\"}", 1, &why), GEO_OK);
     assert_int_equal(change_settings(kit, "{\"max_speed_mps\":9}", 2, &why), GEO_OK);
     const geo_rules *rules = NULL;
     uint32_t gaps[] = {geo_settings_default.max_gap_s, 90, 90};

@@ -181,6 +181,7 @@ static int vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file,
     return SQLITE_OK;
 }
 
+/* For good: PROJ closes its own database after us, through the layer that is the default then. */
 static int wrap_files(void **state)
 {
     (void)state;
@@ -193,12 +194,6 @@ static int wrap_files(void **state)
     }
     faulty_vfs.xOpen = vfs_open;
     return sqlite3_vfs_register(&faulty_vfs, 1);
-}
-
-static int unwrap_files(void **state)
-{
-    (void)state;
-    return sqlite3_vfs_unregister(&faulty_vfs);
 }
 
 static void disarm(void)
@@ -331,5 +326,5 @@ int main(void)
         CASE(a_failing_read_leaves_all_or_nothing),
         CASE(a_commit_is_synced_before_it_returns),
     };
-    return cmocka_run_group_tests(tests, wrap_files, unwrap_files);
+    return cmocka_run_group_tests(tests, wrap_files, NULL);
 }
