@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "engine/internal.h"
+#include "internal.h"
 
 #define EDIT_BYTES_MAX (4u << 20)
 /* Edits of one change that the record in `events` names; a larger import says how many there were.

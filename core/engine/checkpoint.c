@@ -16,7 +16,7 @@
 #include "base/crc32c.h"
 #include "base/event.h"
 #include "base/logline.h"
-#include "engine/internal.h"
+#include "internal.h"
 #include "log/group.h"
 #include "log/reader.h"
 
@@ -377,8 +377,8 @@ static hr_err adopt_states(engine *engine, const header *head, const uint8_t *st
 static hr_err consider(engine *engine, const char *path, bool is_wanted, bool *is_adopted,
                        hr_why *why)
 {
-    uint8_t *bytes;
-    size_t size;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
     hr_err err = read_file(path, &bytes, &size);
     if (err != HR_OK) {
         return hr_why_set(why, err, "%s: %s", path, hr_err_text(err));
@@ -498,7 +498,7 @@ static hr_err begin_at_log_start(engine *engine, hr_why *why)
 hr_err engine_checkpoint_load(engine *engine, hr_why *why)
 {
     uint64_t numbers[CHECKPOINT_FILES_MAX];
-    size_t count;
+    size_t count = 0;
     hr_err err = list_files(engine, numbers, &count, why);
     bool is_adopted = false;
     for (size_t i = 0; err == HR_OK && i < count; i++) {

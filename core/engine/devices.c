@@ -1,5 +1,5 @@
 /* engine/devices.c - hash table, names and grid of one partition's devices. */
-#include "engine/devices.h"
+#include "devices.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/internal.h"
+#include "internal.h"
 
 void engine_fail(engine *engine, hr_err err, const hr_why *why)
 {

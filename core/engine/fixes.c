@@ -1,6 +1,6 @@
 /* engine/fixes.c - fixes in blocks of 64: fetch ahead, ask the index once, then track one by one.
  */
-#include "engine/fixes.h"
+#include "fixes.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef ENGINE_FIXES_H
 #define ENGINE_FIXES_H
 
-#include "engine/partition.h"
+#include "partition.h"
 
 /* Scratch memory of a partition. */
 HR_MUST_USE hr_err engine_fixes_new(struct partition_block **out);

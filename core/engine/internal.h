@@ -7,7 +7,7 @@
 
 #include "base/record.h"
 #include "engine/engine.h"
-#include "engine/partition.h"
+#include "partition.h"
 
 typedef struct engine_thread {
     engine *engine;

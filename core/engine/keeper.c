@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "base/logline.h"
-#include "engine/internal.h"
+#include "internal.h"
 
 #define KEEPER_PERIOD_MS 100
 #define CHECKPOINT_BYTES_MIN_DEFAULT (16u << 20)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/id.h"
-#include "engine/internal.h"
+#include "internal.h"
 
 /* Metres of a degree of latitude on the mean sphere, and of the radius itself. */
 #define EARTH_RADIUS_M 6371008.8

@@ -1,5 +1,5 @@
 /* engine/partition.c - rules, ticks and names; and what tells events. */
-#include "engine/partition.h"
+#include "partition.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/event.h"
 #include "base/record.h"
 #include "engine/change.h"
-#include "engine/fixes.h"
+#include "fixes.h"
 #include "geo/rules_diff.h"
 
 /* Room for the events of one view: a rules change can move every device of a partition. */

@@ -10,10 +10,10 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/metrics.h"
-#include "engine/devices.h"
-#include "engine/world.h"
+#include "devices.h"
 #include "log/log.h"
 #include "log/reader.h"
+#include "world.h"
 
 /* Where an event comes from; events of a partition are told in this order. */
 typedef struct engine_source {

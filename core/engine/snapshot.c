@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/fixes.h"
-#include "engine/internal.h"
+#include "fixes.h"
+#include "internal.h"
 
 static void write_device(const engine_devices *devices, uint32_t index, hr_buf *out)
 {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/internal.h"
+#include "internal.h"
 #include "log/reader.h"
 
 /* Batches taken from one partition before the next one gets its turn. */

@@ -1,5 +1,5 @@
 /* engine/world.c - one index, brought from version to version by what differs. */
-#include "engine/world.h"
+#include "world.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -8,6 +8,7 @@
 
 #include "engine/change.h"
 #include "geo/rules_diff.h"
+#include "geo/tracker_index.h"
 
 typedef struct world_slot {
     engine_world world;
@@ -24,24 +25,6 @@ struct engine_worlds {
     world_slot slots[ENGINE_WORLDS_MAX];
     uint64_t use_count;
 };
-
-/* The tracker asks again with more room when there are more than its capacity. */
-static size_t areas_at(void *context, geo_point point, uint32_t *areas, size_t capacity)
-{
-    size_t count = 0;
-    geo_err err = geo_index_query_one(context, point, areas, capacity, &count);
-    assert(err == GEO_OK || err == GEO_TOO_BIG);
-    return count;
-}
-
-static size_t areas_touched(void *context, geo_point from, geo_point to, uint32_t *areas,
-                            size_t capacity)
-{
-    size_t count = 0;
-    geo_err err = geo_index_segment(context, from, to, areas, capacity, &count);
-    assert(err == GEO_OK || err == GEO_TOO_BIG);
-    return count;
-}
 
 hr_err engine_worlds_new(catalog *catalog, engine_worlds **out, hr_why *why)
 {
@@ -147,34 +130,6 @@ static geo_err put_slot(engine_worlds *worlds, const geo_rules *rules, uint32_t 
     return err;
 }
 
-/* All areas of the rules at once: much faster than one by one. */
-static geo_err build_whole(engine_worlds *worlds, const geo_rules *rules)
-{
-    uint32_t slot_count = geo_rules_slot_count(rules);
-    const geo_area **areas = calloc((size_t)slot_count * 2 + 1, sizeof *areas);
-    uint32_t *numbers = calloc((size_t)slot_count * 2 + 1, sizeof *numbers);
-    geo_err err = areas != NULL && numbers != NULL ? GEO_OK : GEO_NO_MEMORY;
-    size_t count = 0;
-    for (uint32_t slot = 0; err == GEO_OK && slot < slot_count; slot++) {
-        const geo_fence *fence = geo_rules_fence(rules, slot);
-        if (fence == NULL) {
-            continue;
-        }
-        areas[count] = fence->area;
-        numbers[count++] = GEO_AREA_OF_SLOT(slot);
-        if (fence->zone != NULL) {
-            areas[count] = fence->zone;
-            numbers[count++] = GEO_ZONE_OF_SLOT(slot);
-        }
-    }
-    if (err == GEO_OK) {
-        err = geo_index_build(worlds->index, areas, numbers, count);
-    }
-    free(areas);
-    free(numbers);
-    return err;
-}
-
 static geo_err apply_difference(engine_worlds *worlds, const geo_rules *rules)
 {
     geo_rules_diff *diff;
@@ -186,7 +141,7 @@ static geo_err apply_difference(engine_worlds *worlds, const geo_rules *rules)
         err = put_slot(worlds, rules, diff->changed[i]);
     }
     geo_rules_diff_free(diff);
-    return err;
+    return err == GEO_OK ? geo_index_publish(worlds->index) : err;
 }
 
 /* The slot of the rules' world; holds the lock. */
@@ -197,11 +152,8 @@ static hr_err build(engine_worlds *worlds, const geo_rules *rules, world_slot **
         return hr_why_set(why, HR_TOO_BIG, "%d versions of the rules are in use",
                           ENGINE_WORLDS_MAX);
     }
-    geo_err err =
-        worlds->indexed == NULL ? build_whole(worlds, rules) : apply_difference(worlds, rules);
-    if (err == GEO_OK) {
-        err = geo_index_publish(worlds->index);
-    }
+    geo_err err = worlds->indexed == NULL ? geo_tracker_index_build(worlds->index, rules)
+                                          : apply_difference(worlds, rules);
     if (err != GEO_OK) {
         return hr_why_set(why, engine_err_from_geo(err),
                           "cannot index version %llu of the rules: %s",
@@ -218,9 +170,10 @@ static hr_err build(engine_worlds *worlds, const geo_rules *rules, world_slot **
                 .version = geo_rules_version(rules),
                 .rules = geo_rules_ref(rules),
                 .index = index,
-                .areas = {.at = areas_at, .touched = areas_touched, .context = index},
+                .view = {index, rules},
             },
     };
+    slot->world.areas = geo_tracker_index_of(&slot->world.view);
     *out = slot;
     return HR_OK;
 }

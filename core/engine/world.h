@@ -9,6 +9,7 @@
 #include "geo/index.h"
 #include "geo/rules.h"
 #include "geo/tracker.h"
+#include "geo/tracker_index.h"
 
 #define ENGINE_WORLDS_MAX 12 /* HR_TOO_BIG while so many are in use */
 
@@ -17,7 +18,8 @@ typedef struct engine_world {
     uint64_t version;
     const geo_rules *rules;
     geo_index_version *index;
-    geo_tracker_index areas; /* how the tracker asks the index */
+    geo_tracker_view view;
+    geo_tracker_index areas; /* how the tracker asks the view */
 } engine_world;
 
 /* Makes worlds and keeps those in use, and the newest. Threads: any; a build holds its lock. */

@@ -1,4 +1,5 @@
-/* tests/geo/rulebook.h - rule sets written as text, and an index that simply looks at every fence. */
+/* tests/geo/rulebook.h - rule sets from a line of text, and the naive ways to find areas in them.
+ */
 #ifndef TESTS_GEO_RULEBOOK_H
 #define TESTS_GEO_RULEBOOK_H
 

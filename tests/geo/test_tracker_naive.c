@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "naive.h"
+#include "rulebook.h"
 #include "shapes.h"
 #include "test.h"
-#include "rulebook.h"
 
 #define FENCES 12
 #define DEVICES 3

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "test.h"
 #include "rulebook.h"
+#include "test.h"
 
 typedef struct story {
     const char *title;
@@ -280,6 +280,7 @@ static void play_rules(player *p, const char *step)
     assert_int_equal(
         geo_tracker_rules(p->tracker, &p->state, DEVICE, p->rules, diff, llround(append * 1000)),
         GEO_OK);
+    geo_rules_diff_free(diff);
 }
 
 static void compare_told(player *p, const char *step)

@@ -113,7 +113,8 @@ int support_publish(uint16_t port, const char *user, const char *password, const
 {
     char port_text[8];
     snprintf(port_text, sizeof port_text, "%u", port);
-    const char *const argv[] = {"mosquitto_pub", "-p", port_text, "-u", user, "-P", password, "-t",
-                                topic,           "-m", payload,   "-q", "1",  "-V", "mqttv5", NULL};
+    const char *const argv[] = {
+        "mosquitto_pub", "-h", "127.0.0.1", "-p", port_text, "-u", user,     "-P", password, "-t",
+        topic,           "-m", payload,     "-q", "1",       "-V", "mqttv5", NULL};
     return support_run(argv);
 }

@@ -67,8 +67,9 @@ static int subscribe(place *p, const char *user, const char *password, const cha
 {
     char port_text[8];
     snprintf(port_text, sizeof port_text, "%u", p->port);
-    const char *const argv[] = {"mosquitto_sub", "-p", port_text, "-u", user, "-P", password, "-t",
-                                topic,           "-C", "1",       "-W", "2",  NULL};
+    const char *const argv[] = {
+        "mosquitto_sub", "-h", "127.0.0.1", "-p", port_text, "-u", user, "-P",
+        password,        "-t", topic,       "-C", "1",       "-W", "2",  NULL};
     return support_run(argv);
 }
 
@@ -105,6 +106,8 @@ static void a_gateway_may_write_its_own_topics_and_no_others(void **state)
     snprintf(port_text, sizeof port_text, "%u", p->port);
     snprintf(seen, sizeof seen, "%s/seen", p->root);
     const char *const argv[] = {"mosquitto_sub",
+                                "-h",
+                                "127.0.0.1",
                                 "-p",
                                 port_text,
                                 "-u",
@@ -124,9 +127,21 @@ static void a_gateway_may_write_its_own_topics_and_no_others(void **state)
                                 NULL};
     pid_t pid = support_spawn(argv, seen);
     /* The subscriber is there once a message of ours reaches it: the state of a gateway is kept. */
-    const char *const keep[] = {
-        "mosquitto_pub",           "-p", port_text, "-u", "barn", "-P", password, "-t",
-        "hedgerow/v1/status/barn", "-m", "up",      "-r", NULL};
+    const char *const keep[] = {"mosquitto_pub",
+                                "-h",
+                                "127.0.0.1",
+                                "-p",
+                                port_text,
+                                "-u",
+                                "barn",
+                                "-P",
+                                password,
+                                "-t",
+                                "hedgerow/v1/status/barn",
+                                "-m",
+                                "up",
+                                "-r",
+                                NULL};
     assert_int_equal(support_run(keep), 0);
     support_publish(p->port, "barn", password, "hedgerow/v1/fixes/mill", "x");
     support_publish(p->port, "barn", password, "hedgerow/v1/ack/barn", "x");
@@ -154,6 +169,8 @@ static void a_reader_may_read_events_only(void **state)
     char port_text[8];
     snprintf(port_text, sizeof port_text, "%u", p->port);
     const char *const event[] = {"mosquitto_pub",
+                                 "-h",
+                                 "127.0.0.1",
                                  "-p",
                                  port_text,
                                  "-u",
@@ -167,6 +184,8 @@ static void a_reader_may_read_events_only(void **state)
                                  "-r",
                                  NULL};
     const char *const fix[] = {"mosquitto_pub",
+                               "-h",
+                               "127.0.0.1",
                                "-p",
                                port_text,
                                "-u",

@@ -39,13 +39,42 @@ static void listen_for_acks(site *s, listener *l)
     snprintf(port, sizeof port, "%u", s->port);
     snprintf(l->path, sizeof l->path, "%s/acks", s->root);
     unlink(l->path);
-    const char *const argv[] = {
-        "mosquitto_sub",        "-p", port,        "-u", "barn", "-P", s->password, "-q", "1", "-t",
-        "hedgerow/v1/ack/barn", "-i", "barn-acks", "-c", NULL};
+    const char *const argv[] = {"mosquitto_sub",
+                                "-h",
+                                "127.0.0.1",
+                                "-p",
+                                port,
+                                "-u",
+                                "barn",
+                                "-P",
+                                s->password,
+                                "-q",
+                                "1",
+                                "-t",
+                                "hedgerow/v1/ack/barn",
+                                "-i",
+                                "barn-acks",
+                                "-c",
+                                NULL};
     /* The session is made first, so that nothing is missed while the listener starts. */
-    const char *const make[] = {
-        "mosquitto_sub",        "-p", port,        "-u", "barn", "-P", s->password, "-q", "1", "-t",
-        "hedgerow/v1/ack/barn", "-i", "barn-acks", "-c", "-E",   NULL};
+    const char *const make[] = {"mosquitto_sub",
+                                "-h",
+                                "127.0.0.1",
+                                "-p",
+                                port,
+                                "-u",
+                                "barn",
+                                "-P",
+                                s->password,
+                                "-q",
+                                "1",
+                                "-t",
+                                "hedgerow/v1/ack/barn",
+                                "-i",
+                                "barn-acks",
+                                "-c",
+                                "-E",
+                                NULL};
     assert_int_equal(support_run(make), 0);
     l->pid = support_spawn(argv, l->path);
 }

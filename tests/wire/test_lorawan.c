@@ -53,13 +53,14 @@ static void an_uplink_without_a_place_does_no_harm(void **state)
 {
     (void)state;
     wire_fix fix;
+    static const char too_deep[] = "{\"deviceInfo\":{\"devEui\":\"01\"},\"object\":{\"a\":{\"a\":{"
+                                   "\"a\":{\"a\":{\"a\":{\"a\":{\"lat\":1,\"lon\":2}}}}}}}}";
     static const char *const texts[] = {
         "{\"deviceInfo\":{\"devEui\":\"01\"},\"object\":{\"temperature\":4}}",
         "{\"deviceInfo\":{\"devEui\":\"01\"},\"data\":\"AAA=\"}",
         "{\"deviceInfo\":{\"devEui\":\"01\"},\"object\":{\"latitude\":0,\"longitude\":0}}",
         "{\"end_device_ids\":{\"device_id\":\"a\"},\"join_accept\":{}}",
-        "{\"deviceInfo\":{\"devEui\":\"01\"},\"object\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":"
-        "{\"lat\":1,\"lon\":2}}}}}}}}",
+        too_deep,
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_int_equal(read_text(texts[i], &fix, NULL), HR_UNSUPPORTED);

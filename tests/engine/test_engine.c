@@ -1,0 +1,232 @@
+/* tests/engine/test_engine.c - fixes become events, once, whatever happens in between. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "engine/change.h"
+#include "engine/live.h"
+#include "farm.h"
+#include "test.h"
+
+#define T0 1795161600000
+
+static const double north[4] = {16.0, 59.0, 16.01, 59.01};
+
+static void assert_ids(farm *farm, const char *expected)
+{
+    hr_buf ids;
+    hr_buf_init(&ids, 1 << 20);
+    farm_settle(farm);
+    farm_event_ids(farm, &ids);
+    hr_buf_put_u8(&ids, 0);
+    assert_string_equal((const char *)ids.data, expected);
+    hr_buf_fini(&ids);
+}
+
+static void a_cow_that_leaves_its_paddock_is_told_once(void **state)
+{
+    (void)state;
+    farm farm;
+    farm_start(&farm, 2);
+    farm_fence(&farm, "north", north, ",\"intent\":\"keep-in\"");
+    farm_fix(&farm, "cow-17", T0, 16.005, 59.005);
+    farm_fix(&farm, "cow-17", T0 + 60000, 16.006, 59.005);
+    farm_fix(&farm, "cow-17", T0 + 120000, 16.012, 59.005);
+    const char *told = "enter/north/cow-17/1795161600000\nexit/north/cow-17/1795161720000\n";
+    assert_ids(&farm, told);
+    farm_restart(&farm, 1);
+    assert_ids(&farm, told);
+    farm_fix(&farm, "cow-17", T0 + 180000, 16.006, 59.005);
+    assert_ids(&farm, "enter/north/cow-17/1795161600000\nexit/north/cow-17/1795161720000\n"
+                      "enter/north/cow-17/1795161780000\n");
+    farm_end(&farm);
+}
+
+static void repeats_and_old_fixes_tell_nothing(void **state)
+{
+    (void)state;
+    farm farm;
+    farm_start(&farm, 1);
+    farm_fence(&farm, "north", north, "");
+    farm_fix(&farm, "a", T0, 16.005, 59.005);
+    farm_fix(&farm, "a", T0, 16.005, 59.005);
+    farm_fix(&farm, "a", T0 - 5000, 16.5, 59.005);
+    farm_fix(&farm, "a", T0, 16.5, 59.5);
+    assert_ids(&farm, "enter/north/a/1795161600000\n");
+    farm_end(&farm);
+}
+
+static void new_rules_say_who_is_inside_and_removed_ones_who_is_not(void **state)
+{
+    (void)state;
+    farm farm;
+    farm_start(&farm, 2);
+    farm_fix(&farm, "a", T0, 16.005, 59.005);
+    farm_fence(&farm, "north", north, "");
+    farm_remove_fence(&farm, "north");
+    assert_ids(&farm, "enter/north/a/1795161600000/rules-1\nexit/north/a/1795161600000/rules-2\n");
+    farm_end(&farm);
+}
+
+static void a_tick_tells_that_a_device_has_dwelt(void **state)
+{
+    (void)state;
+    farm farm;
+    farm_start(&farm, 2);
+    farm_fence(&farm, "north", north, ",\"dwell_s\":60");
+    farm_fix(&farm, "a", T0, 16.005, 59.005);
+    farm_settle(&farm);
+    assert_false(engine_wants_tick(farm.engine, T0 + 59000));
+    assert_true(engine_wants_tick(farm.engine, T0 + 60000));
+    farm_tick(&farm, T0 + 59000);
+    farm_tick(&farm, T0 + 61000);
+    farm_tick(&farm, T0 + 62000);
+    assert_ids(&farm, "enter/north/a/1795161600000\ndwell/north/a/1795161660000\n");
+    farm_end(&farm);
+}
+
+static void answers_are_exact_and_name_their_offsets(void **state)
+{
+    (void)state;
+    farm farm;
+    engine_answer answer;
+    engine_answer_init(&answer);
+    farm_start(&farm, 2);
+    farm_fence(&farm, "north", north, "");
+    farm_fix(&farm, "a", T0, 16.005, 59.005);
+    farm_fix(&farm, "b", T0, 16.02, 59.005);
+    farm_fix(&farm, "c", T0, 16.01, 59.005); /* on the boundary */
+    farm_settle(&farm);
+    const geo_point corners[] = {{160000000, 590000000},
+                                 {160100000, 590000000},
+                                 {160100000, 590100000},
+                                 {160000000, 590100000}};
+    uint32_t ring_end = 4;
+    geo_area *area;
+    assert_int_equal(geo_area_new(corners, &ring_end, 1, &area), GEO_OK);
+    assert_int_equal(engine_within(farm.engine, area, &answer), HR_OK);
+    assert_int_equal(answer.count, 2);
+    /* c is inside, but one fix on the line decides nothing yet. */
+    assert_int_equal(engine_fence_devices(farm.engine, "north", &answer), HR_OK);
+    assert_int_equal(answer.count, 1);
+    assert_string_equal(answer.devices[0].id, "a");
+    assert_int_equal(engine_fence_devices(farm.engine, "none", &answer), HR_NOT_FOUND);
+    assert_int_equal(
+        engine_nearby(farm.engine, (geo_point){160210000, 590050000}, 200, 10, &answer), HR_OK);
+    assert_int_equal(answer.count, 1);
+    assert_string_equal(answer.devices[0].id, "b");
+    assert_double_near(answer.devices[0].distance_m, 57.2, 1);
+    engine_stay stays[4];
+    size_t count = 4;
+    assert_int_equal(engine_inside(farm.engine, "a", stays, &count), HR_OK);
+    assert_int_equal(count, 1);
+    assert_string_equal(stays[0].fence_id, "north");
+    count = 4;
+    assert_int_equal(engine_inside(farm.engine, "nobody", stays, &count), HR_NOT_FOUND);
+    geo_area_free(area);
+    engine_answer_fini(&answer);
+    farm_end(&farm);
+}
+
+static void random_walk(farm *farm, uint64_t seed, int rounds)
+{
+    enum {
+        HERD = 40
+    };
+    hr_random random = {.state = seed};
+    hr_fix fixes[HERD];
+    for (int d = 0; d < HERD; d++) {
+        char id[16];
+        snprintf(id, sizeof id, "cow-%d", d);
+        farm_name(farm, id);
+        fixes[d] = (hr_fix){.device = hr_device_key(id, strlen(id)),
+                            .lon_e7 = 160000000 + (int32_t)hr_random_below(&random, 100000),
+                            .lat_e7 = 590000000 + (int32_t)hr_random_below(&random, 100000)};
+    }
+    for (int round = 0; round < rounds; round++) {
+        for (int d = 0; d < HERD; d++) {
+            fixes[d].time_ms = T0 + round * 10000 + d;
+            fixes[d].lon_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
+            fixes[d].lat_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
+        }
+        farm_fixes(farm, fixes, HERD);
+    }
+}
+
+static void the_same_log_gives_the_same_events_on_any_number_of_threads(void **state)
+{
+    (void)state;
+    hr_buf first[FARM_PARTITIONS];
+    farm farm;
+    farm_start(&farm, 1);
+    farm_fence(&farm, "north", north, ",\"intent\":\"keep-out\",\"approach_m\":50");
+    random_walk(&farm, 42, 200);
+    farm_settle(&farm);
+    for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+        hr_buf_init(&first[p], 16 << 20);
+        farm_partition_events(&farm, p, &first[p]);
+        assert_true(first[p].size > 1000);
+    }
+    /* A second folder takes the same records by another number of threads. */
+    struct farm other;
+    farm_start(&other, 4);
+    farm_fence(&other, "north", north, ",\"intent\":\"keep-out\",\"approach_m\":50");
+    random_walk(&other, 42, 200);
+    farm_settle(&other);
+    for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+        hr_buf second;
+        hr_buf_init(&second, 16 << 20);
+        farm_partition_events(&other, p, &second);
+        assert_int_equal(second.size, first[p].size);
+        assert_memory_equal(second.data, first[p].data, second.size);
+        hr_buf_fini(&second);
+        hr_buf_fini(&first[p]);
+    }
+    farm_end(&other);
+    farm_end(&farm);
+}
+
+static void without_its_checkpoints_the_engine_replays_and_repeats_nothing(void **state)
+{
+    (void)state;
+    hr_buf before, after;
+    char command[128];
+    farm farm;
+    hr_buf_init(&before, 16 << 20);
+    hr_buf_init(&after, 16 << 20);
+    farm_start(&farm, 2);
+    farm_fence(&farm, "north", north, "");
+    random_walk(&farm, 7, 100);
+    farm_settle(&farm);
+    farm_events(&farm, &before);
+    farm_close(&farm);
+    for (int number = 0; number < 10; number++) {
+        snprintf(command, sizeof command, "%s/checkpoint/%010d.ckpt", farm.folder, number);
+        unlink(command);
+    }
+    farm_open(&farm, 4);
+    farm_settle(&farm);
+    farm_events(&farm, &after);
+    assert_int_equal(before.size, after.size);
+    assert_memory_equal(before.data, after.data, before.size);
+    hr_buf_fini(&before);
+    hr_buf_fini(&after);
+    farm_end(&farm);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cow_that_leaves_its_paddock_is_told_once),
+        cmocka_unit_test(repeats_and_old_fixes_tell_nothing),
+        cmocka_unit_test(new_rules_say_who_is_inside_and_removed_ones_who_is_not),
+        cmocka_unit_test(a_tick_tells_that_a_device_has_dwelt),
+        cmocka_unit_test(answers_are_exact_and_name_their_offsets),
+        cmocka_unit_test(the_same_log_gives_the_same_events_on_any_number_of_threads),
+        cmocka_unit_test(without_its_checkpoints_the_engine_replays_and_repeats_nothing),
+    };
+    return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
