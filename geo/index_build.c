@@ -273,7 +273,7 @@ static geo_err build_cell(index_maker *maker, const index_square *square, const 
                       : build_wide(maker, square, pieces, count, out);
 }
 
-/* A cell's pieces need their edges by number; above, whole fences are passed down as they are. */
+/* A record's pieces need their edges by number; whole fences are passed down to it as they are. */
 static geo_err listed_pieces(index_scratch *scratch, const index_piece *pieces, uint32_t count,
                              index_piece **out)
 {
@@ -309,14 +309,16 @@ geo_err index_build_square(index_maker *maker, const index_square *square,
         if (err == GEO_OK) {
             err = index_list_make(maker, covers, cover_count, out);
         }
-    } else if (square->shift > INDEX_CELL_SHIFT_MAX) {
+    } else if (square->shift == INDEX_ROOT_SHIFT || index_wants_branch(square->shift, edge_count)) {
         err = build_branch(maker, square, pieces, count, edge_count, out);
     } else {
         index_piece *listed = NULL;
         if (is_whole) {
             err = listed_pieces(maker->scratch, pieces, count, &listed);
         }
-        if (err == GEO_OK) {
+        if (err == GEO_OK && square->shift > INDEX_CELL_SHIFT_MAX) {
+            err = build_wide(maker, square, is_whole ? listed : pieces, count, out);
+        } else if (err == GEO_OK) {
             err = build_cell(maker, square, is_whole ? listed : pieces, count, out);
         }
     }

@@ -16,6 +16,13 @@
 /* The square of everything. */
 #define INDEX_ROOT_SQUARE ((index_square){INT32_MIN, INT32_MIN, INDEX_ROOT_SHIFT})
 
+/* Is a square with so many edges a branch? If not, and above the cells, it is one record. */
+static inline bool index_wants_branch(unsigned shift, uint64_t edge_count)
+{
+    return shift > INDEX_BRANCH_SHIFT_MAX ? edge_count > INDEX_BRANCH_EDGES_FEW
+                                          : shift > INDEX_CELL_SHIFT_MAX && edge_count != 0;
+}
+
 /* How finely a branch divides its square, from the edges that touch it: the denser, the finer. A
  * pure function, so that an index does not depend on how it came to be. */
 unsigned index_branch_fanout(unsigned shift, uint64_t edge_count);

@@ -173,7 +173,7 @@ static geo_err grid_touch(grid *g, touch_list *list, geo_point a, geo_point b, u
         int64_t row_y = y0 + ((int64_t)row << g->shift);
         int first = column_first;
         int end = column_last;
-        if (row_first != row_last && column_first != column_last) {
+        if (a.lat_e7 != b.lat_e7 && row_first != row_last && column_first != column_last) {
             double below = (double)(row_y > y_min ? row_y : y_min) - a.lat_e7;
             double above = (double)(row_y + size < y_max ? row_y + size : y_max) - a.lat_e7;
             double x_below = a.lon_e7 + below * slope;

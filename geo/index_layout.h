@@ -35,9 +35,12 @@ enum {
 #define INDEX_ROOT_FANOUT 6
 #define INDEX_ROOT_SHIFT 32
 
-/* Squares above 2^14 units are branches: nodes with a tail, as soon as an edge touches them.
- * Smaller ones are cells: a record, or a 4 x 4 node without a tail where a record would be crowded.
- */
+/* Squares above 2^14 units are branches as soon as an edge touches them: nodes with a tail. But
+ * where a square above 2^16 has a few edges only, as at the border of a country, it is one wide
+ * record. Smaller squares are cells: a record, or a 4 x 4 node without a tail where a record would
+ * be crowded. */
+#define INDEX_BRANCH_SHIFT_MAX 16
+#define INDEX_BRANCH_EDGES_FEW 4
 #define INDEX_CELL_SHIFT_MAX 14
 #define INDEX_CELL_SHIFT_MIN 6
 
@@ -95,6 +98,13 @@ typedef struct index_wide_entry {
     uint32_t end_count; /* latitudes of chain ends left of the cell, int32_t after the edges */
     uint32_t zero;
 } index_wide_entry;
+
+/* With its edges and ends. */
+static inline uint64_t index_wide_entry_bytes(const index_wide_entry *entry)
+{
+    return sizeof *entry + entry->edge_count * sizeof(index_wide_edge) +
+           entry->end_count * sizeof(int32_t);
+}
 
 static inline unsigned index_kind(index_desc desc)
 {

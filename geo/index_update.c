@@ -57,8 +57,7 @@ static geo_err collect_wide(index_updater *updater, const index_wide *record, id
     for (uint32_t i = 0; i < record->entry_count && err == GEO_OK; i++) {
         const index_wide_entry *entry = (const index_wide_entry *)at;
         err = id_set_add_all(updater, set, &entry->id_and_base, 1);
-        at += sizeof *entry + entry->edge_count * sizeof(index_wide_edge) +
-              entry->end_count * sizeof(int32_t);
+        at += index_wide_entry_bytes(entry);
     }
     return err;
 }
@@ -365,28 +364,48 @@ static geo_err update_cell(index_updater *updater, index_desc desc, const index_
     return rebuild(updater, desc, square, after, out);
 }
 
+/* How many edges touch a square above the cells. */
+static uint64_t edges_of(const uint8_t *base, index_desc desc)
+{
+    if (index_kind(desc) == INDEX_KIND_NODE) {
+        return index_node_tail(base, desc)->edge_count;
+    }
+    uint64_t edge_count = 0;
+    if (index_kind(desc) == INDEX_KIND_WIDE) {
+        const index_wide *record = index_at(base, desc);
+        const uint8_t *at = (const uint8_t *)((const uint32_t *)(record + 1) + record->cover_count);
+        for (uint32_t i = 0; i < record->entry_count; i++) {
+            const index_wide_entry *entry = (const index_wide_entry *)at;
+            edge_count += entry->edge_count;
+            at += index_wide_entry_bytes(entry);
+        }
+    }
+    return edge_count;
+}
+
 geo_err index_update_square(index_updater *updater, index_desc desc, const index_square *square,
                             const index_piece *before, const index_piece *after, index_desc *out)
 {
+    if (square->shift == INDEX_ROOT_SHIFT) {
+        return update_branch(updater, desc, square, INDEX_ROOT_FANOUT, before, after, out);
+    }
     index_scratch_mark mark = index_scratch_here(updater->maker.scratch);
-    bool is_node = index_kind(desc) == INDEX_KIND_NODE;
     geo_err err;
     if (square->shift <= INDEX_CELL_SHIFT_MAX) {
         err = update_cell(updater, desc, square, before, after, out);
-    } else if (square->shift == INDEX_ROOT_SHIFT) {
-        err = update_branch(updater, desc, square, INDEX_ROOT_FANOUT, before, after, out);
     } else {
-        const uint8_t *base = updater->maker.arena->base;
-        uint64_t edge_count = is_node ? index_node_tail(base, desc)->edge_count : 0;
-        edge_count += after != NULL ? after->edge_count : 0;
-        edge_count -= before != NULL ? before->edge_count : 0;
+        bool is_node = index_kind(desc) == INDEX_KIND_NODE;
+        uint64_t old_count = edges_of(updater->maker.arena->base, desc);
+        uint64_t edge_count = old_count + (after != NULL ? after->edge_count : 0) -
+                              (before != NULL ? before->edge_count : 0);
         unsigned fanout = index_branch_fanout(square->shift, edge_count);
-        if (!is_node && edge_count == 0) {
-            err = changed_covers(updater, desc, is_cover(after), out);
-        } else if (!is_node || edge_count == 0 || fanout != index_node_fanout(desc)) {
-            err = rebuild(updater, desc, square, after, out);
-        } else {
+        if (is_node && index_wants_branch(square->shift, edge_count) &&
+            fanout == index_node_fanout(desc)) {
             err = update_branch(updater, desc, square, fanout, before, after, out);
+        } else if (old_count == 0 && edge_count == 0) {
+            err = changed_covers(updater, desc, is_cover(after), out);
+        } else {
+            err = rebuild(updater, desc, square, after, out);
         }
     }
     index_scratch_back(updater->maker.scratch, mark);

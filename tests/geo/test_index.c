@@ -1,0 +1,289 @@
+/* tests/geo/test_index.c - the index gives the answers of the areas: built, changed, published. */
+#include "geo/index.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shapes.h"
+#include "test.h"
+#include "worlds.h"
+
+/* Places and sizes at which a world is tried: a paddock, farms, a country, the ends of the world.
+ */
+static const struct {
+    geo_point center;
+    int32_t radius;
+} places[] = {
+    {{163725000, 598512000}, 300},          {{163725000, 598512000}, 20000},
+    {{163725000, 598512000}, 700000},       {{0, 0}, 100000},
+    {{-33554432, 67108864}, 3000000},       {{163725000, 598512000}, 60000000},
+    {{1799990000, -200000000}, 50000},      {{-1800000000, 899990000}, 400000},
+    {{-1000000000, -300000000}, 700000000},
+};
+
+#define PLACE_COUNT (sizeof places / sizeof places[0])
+
+static void an_index_answers_like_the_areas(void **state)
+{
+    (void)state;
+    uint64_t seed = shape_seed(__func__);
+    for (size_t place = 0; place < PLACE_COUNT; place++) {
+        for (uint32_t count = 1; count <= (places[place].radius < 1000000 ? 200 : 40); count *= 6) {
+            world w;
+            world_init(&w, seed + place * 1000 + count, places[place].center, places[place].radius);
+            world_fill(&w, count);
+            geo_index *index = world_index(&w);
+            geo_why why;
+            if (!geo_index_check(index, &why)) {
+                fail_msg("%s", why.text);
+            }
+            geo_index_version *version = geo_index_acquire(index);
+            world_check_points(&w, version, 1000);
+            geo_index_release(version);
+            geo_index_free(index);
+            world_fini(&w);
+        }
+    }
+}
+
+/* The index after many changes is the one that a build gives, and answers so. */
+static void changes_equal_a_build(void **state)
+{
+    (void)state;
+    uint64_t seed = shape_seed(__func__);
+    for (size_t place = 0; place < PLACE_COUNT; place++) {
+        world w;
+        geo_index *index = NULL;
+        world_init(&w, seed + place, places[place].center, places[place].radius);
+        assert_int_equal(geo_index_new(NULL, &index), GEO_OK);
+        w.id_end = 60;
+        for (int step = 1; step <= 400; step++) {
+            uint32_t id = (uint32_t)shape_random(&w.random, 0, w.id_end - 1);
+            bool is_removal = shape_random(&w.random, 0, 2) == 0;
+            geo_area *area = is_removal ? NULL : world_area(&w);
+            geo_err err = is_removal ? geo_index_remove(index, id) : geo_index_put(index, id, area);
+            assert_int_equal(err, is_removal && w.areas[id] == NULL ? GEO_NOT_FOUND : GEO_OK);
+            geo_area_free(w.areas[id]);
+            w.areas[id] = area;
+            if (step % 100 == 0) {
+                geo_why why;
+                if (!geo_index_check(index, &why)) {
+                    fail_msg("%s", why.text);
+                }
+                assert_int_equal(geo_index_publish(index), GEO_OK);
+                geo_index_version *version = geo_index_acquire(index);
+                world_check_points(&w, version, 1000);
+                geo_index_release(version);
+            }
+        }
+        geo_index_free(index);
+        world_fini(&w);
+    }
+}
+
+static void a_version_keeps_its_answers(void **state)
+{
+    (void)state;
+    world w;
+    geo_index *index = NULL;
+    geo_index_version *versions[GEO_INDEX_VERSIONS_MAX];
+    geo_point center = {163725000, 598512000};
+    world_init(&w, shape_seed(__func__), center, 20000);
+    assert_int_equal(geo_index_new(NULL, &index), GEO_OK);
+    geo_point points[200];
+    geo_hit *expected[GEO_INDEX_VERSIONS_MAX];
+    size_t expected_count[GEO_INDEX_VERSIONS_MAX];
+    world_fill(&w, 50);
+    for (uint32_t i = 0; i < 200; i++) {
+        points[i] = world_point(&w);
+    }
+    for (int round = 0; round < 30; round++) {
+        int held = 0;
+        /* The empty version may linger; all the others are taken. */
+        for (; held < GEO_INDEX_VERSIONS_MAX - 1; held++) {
+            for (int n = 0; n < 10; n++) {
+                uint32_t id = (uint32_t)shape_random(&w.random, 0, 49);
+                geo_area_free(w.areas[id]);
+                w.areas[id] = world_area(&w);
+                assert_int_equal(geo_index_put(index, id, w.areas[id]), GEO_OK);
+            }
+            assert_int_equal(geo_index_publish(index), GEO_OK);
+            versions[held] = geo_index_acquire(index);
+            expected[held] = world_hits(versions[held], points, 200, &expected_count[held]);
+        }
+        geo_err err = GEO_OK;
+        for (int n = 0; n < 2; n++) {
+            err = geo_index_publish(index);
+        }
+        assert_int_equal(err, GEO_TOO_BIG);
+        for (; held > 0; held--) {
+            /* In any order. */
+            int k = (int)shape_random(&w.random, 0, held - 1);
+            size_t count;
+            geo_hit *hits = world_hits(versions[k], points, 200, &count);
+            assert_int_equal(count, expected_count[k]);
+            assert_memory_equal(hits, expected[k], count * sizeof *hits);
+            free(hits);
+            free(expected[k]);
+            geo_index_release(versions[k]);
+            versions[k] = versions[held - 1];
+            expected[k] = expected[held - 1];
+            expected_count[k] = expected_count[held - 1];
+            assert_int_equal(geo_index_put(index, 60, w.areas[0]), GEO_OK);
+            assert_int_equal(geo_index_remove(index, 60), GEO_OK);
+        }
+    }
+    geo_why why;
+    if (!geo_index_check(index, &why)) {
+        fail_msg("%s", why.text);
+    }
+    geo_index_free(index);
+    world_fini(&w);
+}
+
+static void memory_does_not_grow_under_changes(void **state)
+{
+    (void)state;
+    world w;
+    geo_point center = {163725000, 598512000};
+    world_init(&w, shape_seed(__func__), center, 200000);
+    world_fill(&w, 100);
+    geo_index *index = world_index(&w);
+    size_t before = 0;
+    for (int step = 0; step < 3000; step++) {
+        uint32_t id = (uint32_t)step % 100;
+        assert_int_equal(geo_index_remove(index, id), GEO_OK);
+        assert_int_equal(geo_index_put(index, id, w.areas[id]), GEO_OK);
+        assert_int_equal(geo_index_publish(index), GEO_OK);
+        if (step == 500) {
+            before = geo_index_memory_bytes(index);
+        }
+    }
+    assert_true(geo_index_memory_bytes(index) <= before + before / 4);
+    geo_index_free(index);
+    world_fini(&w);
+}
+
+/* Every limit on memory fails cleanly, and the readers' state stays what it was. */
+static void out_of_memory_changes_nothing(void **state)
+{
+    (void)state;
+    world w;
+    geo_point center = {163725000, 598512000};
+    world_init(&w, shape_seed(__func__), center, 700000);
+    world_fill(&w, 64);
+    int failures = 0;
+    for (size_t limit = 64 << 10; limit < 8 << 20; limit += limit / 2) {
+        geo_index_options options = {.memory_bytes_max = limit};
+        geo_index *index = NULL;
+        world have;
+        world_init(&have, 1, center, 700000);
+        have.id_end = 64;
+        assert_int_equal(geo_index_new(&options, &index), GEO_OK);
+        for (uint32_t id = 0; id < 64; id++) {
+            if (geo_index_put(index, id, w.areas[id]) == GEO_OK) {
+                have.areas[id] = w.areas[id];
+            } else {
+                failures++;
+            }
+            (void)!geo_index_publish(index);
+        }
+        const geo_area *all[64];
+        uint32_t ids[64];
+        for (uint32_t id = 0; id < 64; id++) {
+            all[id] = w.areas[id];
+            ids[id] = id;
+        }
+        if (geo_index_build(index, all, ids, 64) != GEO_OK) {
+            failures++;
+        } else {
+            memcpy(have.areas, w.areas, sizeof have.areas);
+        }
+        assert_int_equal(geo_index_publish(index), GEO_OK);
+        geo_why why;
+        if (!geo_index_check(index, &why)) {
+            fail_msg("%s", why.text);
+        }
+        geo_index_version *version = geo_index_acquire(index);
+        world_check_points(&have, version, 500);
+        geo_index_release(version);
+        geo_index_free(index);
+    }
+    assert_true(failures > 10);
+    world_fini(&w);
+}
+
+static void a_small_buffer_is_filled_in_several_calls(void **state)
+{
+    (void)state;
+    world w;
+    geo_point center = {163725000, 598512000};
+    geo_point points[300];
+    world_init(&w, shape_seed(__func__), center, 20000);
+    world_fill(&w, 100);
+    geo_index *index = world_index(&w);
+    geo_index_version *version = geo_index_acquire(index);
+    for (uint32_t i = 0; i < 300; i++) {
+        points[i] = world_point(&w);
+    }
+    size_t whole_count;
+    geo_hit *whole = world_hits(version, points, 300, &whole_count);
+    for (size_t room = 40; room < 2000; room += 97) {
+        geo_hit buffer[2000];
+        size_t done = 0;
+        size_t total = 0;
+        while (done < 300) {
+            size_t count;
+            size_t answered;
+            geo_err err = geo_index_query(version, points + done, 300 - done, buffer, room, &count,
+                                          &answered);
+            if (err == GEO_TOO_BIG) {
+                assert_true(count > room);
+                answered = 1;
+            } else {
+                assert_int_equal(err, GEO_OK);
+                assert_true(answered > 0);
+                assert_true(count <= room);
+            }
+            total += count;
+            done += answered;
+        }
+        assert_int_equal(total, whole_count);
+    }
+    free(whole);
+    geo_index_release(version);
+    geo_index_free(index);
+    world_fini(&w);
+}
+
+static void bad_ids_are_refused(void **state)
+{
+    (void)state;
+    geo_area *area = shape("0 0, 10 0, 10 10");
+    const geo_area *areas[] = {area, area};
+    uint32_t ids[] = {7, 7};
+    geo_index *index = NULL;
+    assert_int_equal(geo_index_new(NULL, &index), GEO_OK);
+    assert_int_equal(geo_index_put(index, GEO_INDEX_ID_MAX + 1, area), GEO_RANGE);
+    assert_int_equal(geo_index_build(index, areas, ids, 2), GEO_EXISTS);
+    ids[1] = UINT32_MAX;
+    assert_int_equal(geo_index_build(index, areas, ids, 2), GEO_RANGE);
+    assert_int_equal(geo_index_remove(index, 7), GEO_NOT_FOUND);
+    assert_int_equal(geo_index_fence_count(index), 0);
+    geo_index_free(index);
+    geo_area_free(area);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_index_answers_like_the_areas),
+        cmocka_unit_test(changes_equal_a_build),
+        cmocka_unit_test(a_version_keeps_its_answers),
+        cmocka_unit_test(memory_does_not_grow_under_changes),
+        cmocka_unit_test(out_of_memory_changes_nothing),
+        cmocka_unit_test(a_small_buffer_is_filled_in_several_calls),
+        cmocka_unit_test(bad_ids_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
