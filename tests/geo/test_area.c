@@ -87,6 +87,24 @@ static void the_whole_world_does_not_overflow(void **state)
     geo_area_free(area);
 }
 
+static void a_point_on_a_long_edge_is_on_it_and_its_neighbours_are_not(void **state)
+{
+    (void)state;
+    /* Three times (599999999, 299999983) from corner to corner: the products take 61 bits. */
+    geo_area *area = shape("-900000001 -449999977, 899999996 449999972, -900000001 449999972");
+    for (int32_t i = 1; i < 3; i++) {
+        int32_t lon = -900000001 + i * 599999999;
+        int32_t lat = -449999977 + i * 299999983;
+        assert_side(area, lon, lat, GEO_BOUNDARY);
+        assert_side(area, lon + 1, lat, GEO_OUTSIDE);
+        assert_side(area, lon - 1, lat, GEO_INSIDE);
+        assert_side(area, lon, lat - 1, GEO_OUTSIDE);
+        assert_side(area, lon + 2, lat + 1, GEO_INSIDE);
+        assert_side(area, lon - 2, lat - 1, GEO_OUTSIDE);
+    }
+    geo_area_free(area);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +113,7 @@ int main(void)
         cmocka_unit_test(a_seam_at_the_antimeridian_is_inside),
         cmocka_unit_test(structure_is_checked_and_repeated_vertices_are_left_out),
         cmocka_unit_test(the_whole_world_does_not_overflow),
+        cmocka_unit_test(a_point_on_a_long_edge_is_on_it_and_its_neighbours_are_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,29 +109,41 @@ static void geodesic_edges_stay_close_to_the_geodesic(void **state)
     free(dense);
 }
 
+/* The vertices of the edge from one place to another, as its ring has them, and how many. */
+static uint32_t edge_of(geo_point from, geo_point to, geo_point **dense)
+{
+    const geo_point ring[] = {from, to, {100000000, 850000000}};
+    uint32_t end = 3;
+    uint32_t dense_end;
+    assert_int_equal(geo_densify(ring, &end, 1, NULL, dense, &dense_end), GEO_OK);
+    uint32_t count = 0;
+    while ((*dense)[count].lon_e7 != to.lon_e7 || (*dense)[count].lat_e7 != to.lat_e7) {
+        count++;
+    }
+    return count;
+}
+
 static void neighbours_share_the_vertices_of_a_geodesic_edge(void **state)
 {
     (void)state;
-    const geo_point ring[] = {{0, 500000000}, {400000000, 600000000}, {200000000, 100000000}};
-    const geo_point other[] = {{400000000, 600000000}, {0, 500000000}, {200000000, 800000000}};
-    uint32_t end = 3;
-    uint32_t ring_end;
-    uint32_t other_end;
-    geo_point *dense = NULL;
-    geo_point *other_dense = NULL;
-    assert_int_equal(geo_densify(ring, &end, 1, NULL, &dense, &ring_end), GEO_OK);
-    assert_int_equal(geo_densify(other, &end, 1, NULL, &other_dense, &other_end), GEO_OK);
-    uint32_t size = 0;
-    while (dense[size].lon_e7 != 400000000) {
-        size++;
+    uint64_t random = shape_seed(__func__);
+    for (int round = 0; round < 30; round++) {
+        geo_point from = {(int32_t)shape_random(&random, -600000000, 0),
+                          (int32_t)shape_random(&random, 100000000, 700000000)};
+        geo_point to = {(int32_t)shape_random(&random, 100000000, 600000000),
+                        (int32_t)shape_random(&random, -700000000, 700000000)};
+        geo_point *there = NULL;
+        geo_point *back = NULL;
+        uint32_t count = edge_of(from, to, &there);
+        assert_true(count > 100);
+        assert_int_equal(edge_of(to, from, &back), count);
+        for (uint32_t v = 0; v <= count; v++) {
+            assert_int_equal(there[v].lon_e7, back[count - v].lon_e7);
+            assert_int_equal(there[v].lat_e7, back[count - v].lat_e7);
+        }
+        free(there);
+        free(back);
     }
-    assert_true(size > 100);
-    for (uint32_t v = 0; v <= size; v++) {
-        assert_int_equal(dense[v].lon_e7, other_dense[size - v].lon_e7);
-        assert_int_equal(dense[v].lat_e7, other_dense[size - v].lat_e7);
-    }
-    free(dense);
-    free(other_dense);
 }
 
 static void unknowable_and_endless_geodesics_are_refused(void **state)

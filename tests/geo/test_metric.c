@@ -86,6 +86,10 @@ static void the_short_way_round_counts(void **state)
     assert_true(geo_boundary_farther(area, west, 222));
     assert_false(geo_boundary_farther(area, west, 223));
     geo_area_free(area);
+    area = shape("-1799990000 -9000, -1799999000 -9000, -1799999000 9000, -1799990000 9000");
+    assert_true(geo_boundary_farther(area, east, 222));
+    assert_false(geo_boundary_farther(area, east, 223));
+    geo_area_free(area);
 }
 
 static void a_seam_is_no_boundary_where_the_area_goes_on(void **state)
