@@ -420,6 +420,38 @@ static geo_err draw_ring(drawing *d, const geo_area *area, const geo_point *ring
     return err == GEO_OK ? end_line(d) : err;
 }
 
+/* Where an area that was cut covers the antimeridian from one side only, that is boundary as well.
+ * Laid over each other, the edges of both sides cancel out, and these are left. */
+static geo_err draw_half_seams(drawing *d, const geo_area *area)
+{
+    drawing seams;
+    drawing_init(&seams, d->distance_m, d->lon_e7);
+    geo_err err = GEO_OK;
+    uint32_t begin = 0;
+    for (uint32_t r = 0; r < area->ring_count && err == GEO_OK; r++) {
+        geo_point a = area->vertices[area->ring_ends[r] - 1];
+        for (uint32_t v = begin; v < area->ring_ends[r] && err == GEO_OK; v++) {
+            geo_point b = area->vertices[v];
+            err = is_seam(area, a, b) ? add_edge(&seams, on_map(d, a), on_map(d, b), false) : err;
+            a = b;
+        }
+        begin = area->ring_ends[r];
+    }
+    geo_node_edge *left = NULL;
+    uint32_t count = 0;
+    if (err == GEO_OK && seams.count > 0) {
+        err = geo_nodes(seams.edges, seams.count, &left, &count);
+    }
+    for (uint32_t i = 0; i < count && err == GEO_OK; i++) {
+        err = go_to(d, left[i].west);
+        err = err == GEO_OK ? go_to(d, left[i].east) : err;
+        err = err == GEO_OK ? end_line(d) : err;
+    }
+    free(left);
+    drawing_fini(&seams);
+    return err;
+}
+
 geo_err geo_zone_new(const geo_area *area, double distance_m, bool inside, geo_why *why,
                      geo_area **out)
 {
@@ -434,6 +466,9 @@ geo_err geo_zone_new(const geo_area *area, double distance_m, bool inside, geo_w
     for (uint32_t r = 0; r < area->ring_count && err == GEO_OK; r++) {
         err = draw_ring(&d, area, area->vertices + begin, area->ring_ends[r] - begin);
         begin = area->ring_ends[r];
+    }
+    if (err == GEO_OK) {
+        err = draw_half_seams(&d, area);
     }
     if (err == GEO_OK) {
         err =

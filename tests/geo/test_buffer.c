@@ -276,6 +276,30 @@ static void a_zone_over_the_antimeridian_ignores_the_seam(void **state)
     geo_area_free(area);
 }
 
+static void a_zone_follows_the_antimeridian_where_the_area_ends_there(void **state)
+{
+    (void)state;
+    geo_area *area = shape("1799900000 0, 1800000000 0, 1800000000 200000, 1799900000 200000;"
+                           "-1800000000 0, -1799900000 0, -1799900000 100000, -1800000000 100000");
+    geo_area *zone = NULL;
+    assert_int_equal(geo_zone_new(area, 100, true, NULL, &zone), GEO_OK);
+    assert_false(geo_area_contains(zone, (geo_point){1799999000, 50000}));
+    assert_true(geo_area_contains(zone, (geo_point){1799999000, 150000}));
+    geo_area_free(zone);
+    assert_int_equal(geo_zone_new(area, 100, false, NULL, &zone), GEO_OK);
+    assert_true(geo_area_contains(zone, (geo_point){-1799999000, 150000}));
+    assert_false(geo_area_contains(zone, (geo_point){-1799999000, 50000}));
+    geo_area_free(zone);
+    geo_area_free(area);
+    area = shape("1799900000 0, 1800000000 0, 1800000000 200000, 1799900000 200000");
+    assert_int_equal(geo_zone_new(area, 100, false, NULL, &zone), GEO_OK);
+    assert_true(geo_area_contains(zone, (geo_point){-1799999000, 100000}));
+    assert_false(geo_area_contains(zone, (geo_point){1799999000, 100000}));
+    assert_false(geo_area_contains(zone, (geo_point){-1799980000, 100000}));
+    geo_area_free(zone);
+    geo_area_free(area);
+}
+
 /* ---- size ---- */
 
 static double now_s(void)
@@ -314,6 +338,7 @@ int main(void)
         cmocka_unit_test(impossible_corridors_are_refused),
         cmocka_unit_test(zones_lie_along_the_boundary_at_one_side_of_it),
         cmocka_unit_test(a_zone_over_the_antimeridian_ignores_the_seam),
+        cmocka_unit_test(a_zone_follows_the_antimeridian_where_the_area_ends_there),
         cmocka_unit_test(large_fences_get_their_zone_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* tests/geo/test_geos.c - points in areas, against GEOS. HR_LONG=1 compares ten million pairs. */
+/* tests/geo/test_geos.c - points and segments in areas, against GEOS. HR_LONG=1 compares ten
+ * million pairs. */
 #include <geos_c.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -177,6 +178,32 @@ static geo_point hard_point(uint64_t *random, const geo_area *area)
     return point;
 }
 
+static GEOSGeometry *geos_segment(geo_point from, geo_point to)
+{
+    GEOSCoordSequence *points = GEOSCoordSeq_create_r(geos, 2, 2);
+    GEOSCoordSeq_setXY_r(geos, points, 0, from.lon_e7, from.lat_e7);
+    GEOSCoordSeq_setXY_r(geos, points, 1, to.lon_e7, to.lat_e7);
+    return GEOSGeom_createLineString_r(geos, points);
+}
+
+/* GEOS takes the longitudes as they are, so only ways that are short as written are compared. */
+static void compare_segment(const GEOSPreparedGeometry *prepared, const geo_area *area,
+                            geo_point from, geo_point to)
+{
+    if (llabs((int64_t)to.lon_e7 - from.lon_e7) > GEO_LON_E7_MAX ||
+        (from.lon_e7 == to.lon_e7 && from.lat_e7 == to.lat_e7)) {
+        return;
+    }
+    GEOSGeometry *way = geos_segment(from, to);
+    char expected = GEOSPreparedIntersects_r(geos, prepared, way);
+    GEOSGeom_destroy_r(geos, way);
+    geo_pieces pieces = geo_segment_pieces(area, from, to);
+    if ((pieces.count > 0) != (expected == 1)) {
+        fail_msg("%d %d to %d %d: GEOS says %d", from.lon_e7, from.lat_e7, to.lon_e7, to.lat_e7,
+                 expected);
+    }
+}
+
 static uint32_t compare_drawing(uint64_t *random, const drawing *d, uint32_t points)
 {
     geo_area *area = NULL;
@@ -194,6 +221,9 @@ static uint32_t compare_drawing(uint64_t *random, const drawing *d, uint32_t poi
         if (geo_area_contains(area, point) != (expected == 1)) {
             fail_msg("%d %d: GEOS says %d", point.lon_e7, point.lat_e7, expected);
         }
+        if (i % 8 == 0) {
+            compare_segment(prepared, area, point, hard_point(random, area));
+        }
     }
     GEOSPreparedGeom_destroy_r(geos, prepared);
     GEOSGeom_destroy_r(geos, shape);
@@ -201,7 +231,7 @@ static uint32_t compare_drawing(uint64_t *random, const drawing *d, uint32_t poi
     return points;
 }
 
-static void points_lie_in_areas_as_geos_says(void **state)
+static void points_and_segments_meet_areas_as_geos_says(void **state)
 {
     (void)state;
     uint64_t random = shape_seed(__func__);
@@ -220,7 +250,7 @@ int main(void)
 {
     geos = GEOS_init_r();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(points_lie_in_areas_as_geos_says),
+        cmocka_unit_test(points_and_segments_meet_areas_as_geos_says),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     GEOS_finish_r(geos);
