@@ -92,7 +92,7 @@ geo_err geo_number_parse(const char *text, size_t size, unsigned scale, int64_t 
         uint64_t digit = (uint64_t)(*at - '0');
         if (place == whole_digits) {
             whole += digit >= 5;
-        } else if (whole > (INT64_MAX - 9) / 10) {
+        } else if (whole > (INT64_MAX - digit) / 10) {
             return GEO_RANGE;
         } else {
             whole = whole * 10 + digit;
@@ -104,6 +104,9 @@ geo_err geo_number_parse(const char *text, size_t size, unsigned scale, int64_t 
             return GEO_RANGE;
         }
         whole *= 10;
+    }
+    if (whole > INT64_MAX) {
+        return GEO_RANGE;
     }
     *value = d.negative ? -(int64_t)whole : (int64_t)whole;
     return GEO_OK;

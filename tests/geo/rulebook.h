@@ -1,5 +1,4 @@
-/* tests/geo/rulebook.h - rule sets from a line of text, and the naive ways to find areas in them.
- */
+/* tests/geo/rulebook.h - rule sets written as text, and an index that looks at every fence. */
 #ifndef TESTS_GEO_RULEBOOK_H
 #define TESTS_GEO_RULEBOOK_H
 
