@@ -104,11 +104,16 @@ static hr_err choose_start(recovery *r)
     r->state.position = known->position;
     r->state.newest_ms = known->newest_ms;
     memcpy(r->state.next, known->next, r->j->layout.total * sizeof *known->next);
+    /* A copy: the seed may have to be written again. */
+    size_t size = r->seed.row_count * file_row_width(&r->j->layout) * sizeof *r->seed.rows;
     journal_file *file = r->j->files.list[i];
-    file->rows = r->seed.rows;
+    file->rows = malloc(size + 1);
+    if (file->rows == NULL) {
+        return HR_NO_MEMORY;
+    }
+    memcpy(file->rows, r->seed.rows, size);
     file->row_count = r->seed.row_count;
     file->row_capacity = r->seed.row_count;
-    r->seed.rows = NULL;
     return merge_producers(r);
 }
 

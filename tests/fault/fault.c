@@ -1,5 +1,6 @@
 /* tests/fault/fault.c - the counted stand-ins for libc's allocation and I/O calls. */
 #include "fault/fault.h"
+#include "fault/power.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,9 @@ typedef struct armed_fault {
 static armed_fault faults[FAULT_KINDS];
 static _Atomic uint64_t short_write_nth;
 static _Atomic bool has_struck;
+static _Atomic uint64_t steps;
+static _Atomic uint64_t freeze_nth; /* 0: never */
+static _Atomic bool is_freeze_torn;
 
 void fault_arm(fault_kind kind, uint64_t nth, fault_mode mode, int errno_value)
 {
@@ -43,6 +47,25 @@ void fault_clear(void)
     }
     atomic_store(&short_write_nth, 0);
     atomic_store(&has_struck, false);
+    fault_freeze_at(0, false);
+}
+
+void fault_freeze_at(uint64_t nth, bool is_torn)
+{
+    atomic_store(&steps, 0);
+    atomic_store(&is_freeze_torn, is_torn);
+    atomic_store(&freeze_nth, nth);
+}
+
+uint64_t fault_steps(void)
+{
+    return atomic_load(&steps);
+}
+
+bool fault_is_frozen(void)
+{
+    uint64_t nth = atomic_load(&freeze_nth);
+    return nth != 0 && atomic_load(&steps) >= nth;
 }
 
 uint64_t fault_calls(fault_kind kind)
@@ -67,6 +90,21 @@ static bool strikes(fault_kind kind)
         errno = atomic_load(&fault->errno_value);
     }
     return is_hit;
+}
+
+/* A call that changes the disk: false if the process counts as dead. *is_last: it dies in it. */
+static bool may_step(bool *is_last)
+{
+    uint64_t step = atomic_fetch_add(&steps, 1) + 1;
+    uint64_t nth = atomic_load(&freeze_nth);
+    if (is_last != NULL) {
+        *is_last = step == nth && atomic_load(&is_freeze_torn);
+    }
+    if (nth != 0 && step >= nth) {
+        errno = EIO;
+        return false;
+    }
+    return true;
 }
 
 static size_t shortened(size_t size)
@@ -108,7 +146,19 @@ WRAPPED(ssize_t, write, (int fd, const void *bytes, size_t size))
 
 WRAPPED(ssize_t, pwrite, (int fd, const void *bytes, size_t size, off_t at))
 {
-    return strikes(FAULT_WRITE) ? -1 : __real_pwrite(fd, bytes, shortened(size), at);
+    bool is_last = false;
+    bool is_alive = may_step(&is_last);
+    if (is_last) {
+        ssize_t torn = __real_pwrite(fd, bytes, size / 2, at);
+        power_note_write(fd, bytes, torn > 0 ? (size_t)torn : 0, at);
+        errno = EIO;
+    }
+    if (!is_alive || strikes(FAULT_WRITE)) {
+        return -1;
+    }
+    ssize_t done = __real_pwrite(fd, bytes, shortened(size), at);
+    power_note_write(fd, bytes, done > 0 ? (size_t)done : 0, at);
+    return done;
 }
 
 WRAPPED(ssize_t, read, (int fd, void *bytes, size_t size))
@@ -121,14 +171,27 @@ WRAPPED(ssize_t, pread, (int fd, void *bytes, size_t size, off_t at))
     return strikes(FAULT_READ) ? -1 : __real_pread(fd, bytes, size, at);
 }
 
+static int noted_sync(int fd, int (*sync)(int))
+{
+    if (!may_step(NULL) || strikes(FAULT_SYNC)) {
+        return -1;
+    }
+    uint64_t begun = power_sync_begins(fd);
+    int result = sync(fd);
+    if (result == 0) {
+        power_sync_ends(fd, begun);
+    }
+    return result;
+}
+
 WRAPPED(int, fsync, (int fd))
 {
-    return strikes(FAULT_SYNC) ? -1 : __real_fsync(fd);
+    return noted_sync(fd, __real_fsync);
 }
 
 WRAPPED(int, fdatasync, (int fd))
 {
-    return strikes(FAULT_SYNC) ? -1 : __real_fdatasync(fd);
+    return noted_sync(fd, __real_fdatasync);
 }
 
 int __real_open(const char *path, int flags, ...) __attribute__((weak));
@@ -139,7 +202,12 @@ int __wrap_open(const char *path, int flags, ...)
     va_start(args, flags);
     mode_t mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
     va_end(args);
-    return strikes(FAULT_OPEN) ? -1 : __real_open(path, flags, mode);
+    if (((flags & (O_CREAT | O_TRUNC)) != 0 && !may_step(NULL)) || strikes(FAULT_OPEN)) {
+        return -1;
+    }
+    int fd = __real_open(path, flags, mode);
+    power_note_open(fd, path, flags);
+    return fd;
 }
 
 int __real_openat(int folder, const char *path, int flags, ...) __attribute__((weak));
@@ -155,7 +223,14 @@ int __wrap_openat(int folder, const char *path, int flags, ...)
 
 WRAPPED(int, fallocate, (int fd, int mode, off_t at, off_t size))
 {
-    return strikes(FAULT_SPACE) ? -1 : __real_fallocate(fd, mode, at, size);
+    if (!may_step(NULL) || strikes(FAULT_SPACE)) {
+        return -1;
+    }
+    int result = __real_fallocate(fd, mode, at, size);
+    if (result == 0) {
+        power_note_size(fd, at + size, false);
+    }
+    return result;
 }
 
 /* posix_fallocate returns its error instead of setting errno. */
@@ -166,15 +241,36 @@ WRAPPED(int, posix_fallocate, (int fd, off_t at, off_t size))
 
 WRAPPED(int, ftruncate, (int fd, off_t size))
 {
-    return strikes(FAULT_SPACE) ? -1 : __real_ftruncate(fd, size);
+    if (!may_step(NULL) || strikes(FAULT_SPACE)) {
+        return -1;
+    }
+    int result = __real_ftruncate(fd, size);
+    if (result == 0) {
+        power_note_size(fd, size, true);
+    }
+    return result;
 }
 
 WRAPPED(int, rename, (const char *from, const char *to))
 {
-    return strikes(FAULT_NAME) ? -1 : __real_rename(from, to);
+    if (!may_step(NULL) || strikes(FAULT_NAME)) {
+        return -1;
+    }
+    int result = __real_rename(from, to);
+    if (result == 0) {
+        power_note_rename(from, to);
+    }
+    return result;
 }
 
 WRAPPED(int, unlink, (const char *path))
 {
-    return strikes(FAULT_NAME) ? -1 : __real_unlink(path);
+    if (!may_step(NULL) || strikes(FAULT_NAME)) {
+        return -1;
+    }
+    int result = __real_unlink(path);
+    if (result == 0) {
+        power_note_unlink(path);
+    }
+    return result;
 }

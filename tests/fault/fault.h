@@ -30,6 +30,15 @@ void fault_arm(fault_kind kind, uint64_t nth, fault_mode mode, int errno_value);
 /* The n-th write stores only half of its bytes and says so. */
 void fault_arm_short_write(uint64_t nth);
 
+/* From the n-th call from now on that would change the disk (writes, syncs, sizes, names, files
+ * made), none has any effect and each fails with EIO: what a process killed there leaves behind.
+ * is_torn: if the n-th is a write, half of it still gets through. */
+void fault_freeze_at(uint64_t nth, bool is_torn);
+bool fault_is_frozen(void);
+
+/* Calls that change the disk since fault_clear() or fault_freeze_at(). */
+uint64_t fault_steps(void);
+
 /* No fault any more, counters at zero. */
 void fault_clear(void);
 

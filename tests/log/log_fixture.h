@@ -46,6 +46,12 @@ void fixture_expect(fixture *f, uint8_t topic, uint16_t partition, int64_t offse
 void fixture_remove(const char *folder);
 void fixture_copy(const char *from, const char *to);
 
+/* How much damage opening has found. */
+uint32_t fixture_damages(fixture *f);
+
+/* Thousands of expected warnings help nobody. */
+void fixture_hush(void);
+
 /* HR_LONG=1: the exhaustive sizes. */
 bool fixture_is_long(void);
 
