@@ -39,6 +39,12 @@ void journal_set_full(journal *j)
     pthread_cond_signal(&j->work);
 }
 
+bool journal_is_above_hard_limit(const journal *j)
+{
+    uint64_t bytes = atomic_load(&j->appended) - atomic_load(&j->first_base);
+    return j->options.hard_bytes > 0 && bytes > j->options.hard_bytes;
+}
+
 static uint32_t full_mark_bytes(const journal *j)
 {
     return FRAME_HEAD_BYTES + j->layout.total * 8;
@@ -171,13 +177,15 @@ out:
     return 0;
 }
 
-/* The active file gets no more frames. It is cut to its length; the commit thread syncs it. */
-static int close_active(journal *j)
+/* The active file gets no more frames; the commit thread syncs it. */
+static void close_active(journal *j)
 {
     journal_file *old = j->active;
     int failed = disk_truncate(old->fd, j->tail.position - old->base);
     if (failed != 0) {
-        return failed;
+        /* Reserved space stays behind its end, which the next file's beginning tells. */
+        hr_logline(HR_LEVEL_WARN, "log.truncate", "seq=%llu error=%s", (unsigned long long)old->seq,
+                   strerrorname_np(failed));
     }
     files_index_end(&j->files, old, j->tail.position, j->tail.newest_ms, j->tail.next);
     pthread_mutex_lock(&j->files.lock);
@@ -185,7 +193,6 @@ static int close_active(journal *j)
     old->is_unsynced = true;
     atomic_store_explicit(&old->end, j->tail.position, memory_order_release);
     pthread_mutex_unlock(&j->files.lock);
-    return 0;
 }
 
 int journal_roll(journal *j)
@@ -196,18 +203,15 @@ int journal_roll(journal *j)
     if (failed != 0) {
         return failed;
     }
+    if (files_add(&j->files, file) != HR_OK) {
+        /* The next start finds an empty file behind the end and sets it aside. */
+        file_free(file);
+        return ENOMEM;
+    }
     j->next_seq++;
     j->is_folder_unsynced = true;
     if (j->active != NULL) {
-        failed = close_active(j);
-    }
-    if (failed == 0 && files_add(&j->files, file) != HR_OK) {
-        failed = ENOMEM;
-    }
-    if (failed != 0) {
-        /* The old file is closed in part and the new one is on the disk: only recovery can tell. */
-        file_free(file);
-        return EIO;
+        close_active(j);
     }
     j->active = file;
     j->reserved = reserved;
@@ -292,7 +296,7 @@ static hr_err append_locked(journal *j, const log_batch *batches, uint32_t batch
     if (atomic_load(&j->failed) != 0) {
         return HR_IO;
     }
-    if (atomic_load(&j->is_full)) {
+    if (atomic_load(&j->is_full) || journal_is_above_hard_limit(j)) {
         return HR_NO_SPACE;
     }
     if (producer != NULL &&

@@ -274,7 +274,9 @@ static log_position find_row(journal_files *files, size_t column, int64_t value,
         const journal_file *file = files->list[f - 1];
         if (file->row_count > 0) {
             int64_t first = row_at(files, file, 0)[column];
-            if (strictly ? first < value : first <= value) {
+            /* -1: damage has taken what the file began with. */
+            bool is_known = strictly || first >= 0;
+            if (is_known && (strictly ? first < value : first <= value)) {
                 break;
             }
         }

@@ -153,6 +153,7 @@ static hr_err look_at_file(const journal *j, const char *name, uint64_t seq, fou
         }
         file.base = o->position;
         file.has_opening = true;
+        file.newest_ms = o->newest_ms;
         file.next = malloc(o->layout.total * sizeof *file.next + 1);
         if (file.next == NULL) {
             err = HR_NO_MEMORY;

@@ -206,6 +206,9 @@ hr_err journal_open(const log_options *options, log_store **out, hr_why *why)
         err = journal_recover(j, why);
     }
     if (err == HR_OK && !options->read_only) {
+        err = journal_measure(j, why);
+    }
+    if (err == HR_OK && !options->read_only) {
         set_up_headroom(j);
         err = journal_start_committer(j);
     }
@@ -273,6 +276,9 @@ static hr_err journal_health(log_store *log, hr_why *why)
     }
     if (atomic_load(&j->is_full)) {
         return hr_why_set(why, HR_NO_SPACE, "the disk with %s is full", j->folder);
+    }
+    if (journal_is_above_hard_limit(j)) {
+        return hr_why_set(why, HR_NO_SPACE, "%s holds as much as it may", j->folder);
     }
     return HR_OK;
 }

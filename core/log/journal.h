@@ -57,6 +57,7 @@ typedef struct journal {
     log_layout layout;
     uint64_t log_id;
     int32_t commit_min_gap_ms;
+    int32_t measured_gap_ms; /* what the disk was found to need; -1: not measured */
     int lock_fd;
     hr_metrics *own_metrics; /* when the caller gave none */
     journal_metrics metrics;
@@ -101,10 +102,11 @@ typedef struct journal {
     /* Published: written under the append lock (durable: by the commit thread), read by anyone. */
     _Atomic log_position appended;
     _Atomic log_position durable;
-    _Atomic int64_t *starts;        /* owned, one for each partition */
-    _Atomic int64_t *appended_next; /* owned */
-    _Atomic int64_t *durable_next;  /* owned */
-    _Atomic int failed;             /* the errno that ended it, 0 while well */
+    _Atomic log_position first_base; /* where the oldest file begins */
+    _Atomic int64_t *starts;         /* owned, one for each partition */
+    _Atomic int64_t *appended_next;  /* owned */
+    _Atomic int64_t *durable_next;   /* owned */
+    _Atomic int failed;              /* the errno that ended it, 0 while well */
     _Atomic bool is_full;
     _Atomic bool is_health_news; /* listeners are to hear of a change */
 

@@ -9,6 +9,9 @@
 /* Once the layout is known: what has one entry for each partition. */
 HR_MUST_USE hr_err journal_make_arrays(journal *j);
 
+/* Set commit_min_gap_ms; measures the disk if nobody has said or measured it before. */
+HR_MUST_USE hr_err journal_measure(journal *j, hr_why *why);
+
 /* For tests: free everything and leave the disk as it is, as if the process had been killed. */
 void journal_abandon(log_store *log);
 
@@ -35,6 +38,9 @@ void journal_fail(journal *j, int errno_value, const char *doing);
 
 /* Append lock held. The disk is full: give the headroom back, stop appending. */
 void journal_set_full(journal *j);
+
+/* Is the journal larger than options.hard_bytes? */
+bool journal_is_above_hard_limit(const journal *j);
 
 /* ---- commit.c ---- */
 HR_MUST_USE hr_err journal_start_committer(journal *j);
@@ -70,7 +76,8 @@ typedef struct found_file {
     uint64_t size;
     log_position base;
     bool has_opening;
-    int64_t *next; /* owned; from the opening, NULL without */
+    int64_t newest_ms; /* both from the opening */
+    int64_t *next;     /* owned; NULL without an opening */
 } found_file;
 
 typedef struct found_files {

@@ -216,6 +216,7 @@ static hr_err read_file(recovery *r, log_state *state, uint32_t i, log_position 
     if (from == f->base) {
         if (f->has_opening) {
             state_learn(state, f->next, journal_damage, r->j);
+            state->newest_ms = f->newest_ms > state->newest_ms ? f->newest_ms : state->newest_ms;
         }
         files_index(&r->j->files, file, f->base, state->newest_ms, state->next);
     }
@@ -237,6 +238,24 @@ static hr_err read_file(recovery *r, log_state *state, uint32_t i, log_position 
     return err;
 }
 
+/* What stands before file i: the end of the file before it, if it is next to it. */
+static void begin_alone(recovery *r, log_state *alone, uint32_t i)
+{
+    size_t width = file_row_width(&r->j->layout);
+    const journal_file *file = r->j->files.list[i];
+    const journal_file *before = i > 0 ? r->j->files.list[i - 1] : NULL;
+    bool is_next =
+        before != NULL && before->row_count > 0 && atomic_load(&before->end) == file->base;
+    for (uint32_t p = 0; p < r->j->layout.total; p++) {
+        alone->next[p] = file->base == 0 ? 0 : -1;
+    }
+    if (is_next) {
+        const int64_t *row = before->rows + (before->row_count - 1) * width;
+        alone->newest_ms = row[1];
+        memcpy(alone->next, row + 2, r->j->layout.total * sizeof *row);
+    }
+}
+
 /* Files before the start need only their index rows: loaded, or made again by reading. */
 static hr_err index_earlier(recovery *r)
 {
@@ -250,8 +269,8 @@ static hr_err index_earlier(recovery *r)
         hr_logline(HR_LEVEL_INFO, "log.index_again", "seq=%llu", (unsigned long long)file->seq);
         log_state alone;
         err = state_init(&alone, &r->j->layout);
-        for (uint32_t p = 0; err == HR_OK && p < r->j->layout.total; p++) {
-            alone.next[p] = file->base == 0 ? 0 : -1;
+        if (err == HR_OK) {
+            begin_alone(r, &alone, i);
         }
         if (err == HR_OK) {
             err = read_file(r, &alone, i, file->base);
@@ -322,6 +341,11 @@ static hr_err read_all(recovery *r)
         err = read_file(r, &r->state, i, is_start ? r->state.position : r->found.list[i].base);
     }
     r->end = r->state.position;
+    if (r->is_ended && r->end == r->found.list[r->last].base) {
+        /* Not even its opening counts: the file before it goes on. */
+        r->is_void = r->last == 0;
+        r->last -= r->last > 0;
+    }
     if (err == HR_OK && !r->is_ended && r->state.position < r->proven) {
         /* A mark or the side file knows of more than there is. */
         r->must_roll = true;
@@ -356,6 +380,8 @@ void recovery_publish(recovery *r)
             *offset = *offset > r->state.next[p] ? r->state.next[p] : *offset;
         }
     }
+    atomic_store(&j->first_base, first != NULL ? first->base : r->state.position);
+    j->measured_gap_ms = r->seed.is_found ? r->seed.commit_min_gap_ms : -1;
     j->next_seq = r->found.seq_max + 1;
     j->side_at = r->is_seeded ? r->seed.state.position : 0;
     j->tail = r->state;

@@ -16,6 +16,7 @@ typedef struct recovery {
     log_position end; /* of the frames that count */
     bool is_ended;    /* something stands behind the end that does not count */
     bool must_roll;   /* the log goes on behind a hole: in a new file */
+    bool is_void;     /* there are files, and not one frame in them counts */
     log_state state;
     scan *scan; /* owned */
 } recovery;

@@ -15,8 +15,9 @@
 static int set_later_aside(recovery *r)
 {
     journal *j = r->j;
+    uint32_t kept = r->is_void ? 0 : r->last + 1;
     int failed = 0;
-    while (failed == 0 && j->files.count > r->last + 1) {
+    while (failed == 0 && j->files.count > kept) {
         char name[FILE_NAME_BYTES];
         char aside[FILE_NAME_BYTES];
         journal_file *file = j->files.list[j->files.count - 1];
@@ -28,7 +29,7 @@ static int set_later_aside(recovery *r)
             files_remove(&j->files, file);
         }
     }
-    return failed;
+    return failed == 0 ? disk_sync_folder(j->folder) : failed;
 }
 
 /* Keep the bytes that are about to be cut, for whoever wants to know. Not being able to is no
@@ -75,7 +76,6 @@ static hr_err cut(recovery *r, journal_file *file, uint64_t size, hr_why *why)
     }
     if (failed == 0 && has_later) {
         failed = set_later_aside(r);
-        failed = failed == 0 ? disk_sync_folder(r->j->folder) : failed;
     }
     if (failed == 0 && torn_end > r->end) {
         keep_torn(r, file->fd, file->base, torn_end);
@@ -192,9 +192,12 @@ hr_err recovery_repair(recovery *r, hr_why *why)
 {
     journal *j = r->j;
     hr_err err = HR_OK;
-    bool has_last = r->found.count > 0 && !r->must_roll;
+    bool has_last = r->found.count > 0 && !r->must_roll && !r->is_void;
     if (has_last) {
         err = reopen_last(r, why);
+    } else if (r->is_void) {
+        int failed = set_later_aside(r);
+        err = failed == 0 ? HR_OK : hr_why_errno(why, failed, "set files in %s aside", j->folder);
     }
     if (err != HR_OK) {
         return err;

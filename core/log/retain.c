@@ -105,6 +105,9 @@ static int remove_oldest(journal *j)
         return failed;
     }
     files_remove(&j->files, file);
+    pthread_mutex_lock(&j->files.lock);
+    atomic_store(&j->first_base, j->files.list[0]->base);
+    pthread_mutex_unlock(&j->files.lock);
     hr_counter_add(j->metrics.files_removed, 1);
     file_name(name, seq, "idx");
     failed = disk_remove(j->folder, name);

@@ -33,7 +33,7 @@ static void put_head(hr_buf *out, const journal *j, uint64_t generation, log_pos
     hr_buf_put_u32(out, SIDE_MAGIC);
     hr_buf_put_u32(out, 0);
     hr_buf_put_u32(out, SIDE_VERSION);
-    hr_buf_put_u32(out, (uint32_t)j->commit_min_gap_ms);
+    hr_buf_put_u32(out, (uint32_t)j->measured_gap_ms);
     hr_buf_put_u64(out, generation);
     hr_buf_put_u64(out, j->log_id);
     hr_buf_put_u64(out, proven);

@@ -173,7 +173,11 @@ WRAPPED(ssize_t, pread, (int fd, void *bytes, size_t size, off_t at))
 
 static int noted_sync(int fd, int (*sync)(int))
 {
-    if (!may_step(NULL) || strikes(FAULT_SYNC)) {
+    if (!may_step(NULL)) {
+        return -1;
+    }
+    if (strikes(FAULT_SYNC)) {
+        power_sync_failed(fd);
         return -1;
     }
     uint64_t begun = power_sync_begins(fd);

@@ -312,6 +312,16 @@ void power_sync_ends(int fd, uint64_t begun)
     pthread_mutex_unlock(&lock);
 }
 
+void power_sync_failed(int fd)
+{
+    pthread_mutex_lock(&lock);
+    node *n = node_of(fd);
+    if (n != NULL) {
+        drop_changes(&n->pending, n->pending.count);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 static void forget_all(void)
 {
     is_on = false;

@@ -32,4 +32,8 @@ void power_note_unlink(const char *path);
 uint64_t power_sync_begins(int fd);
 void power_sync_ends(int fd, uint64_t begun);
 
+/* A sync failed: the kernel may call the pages clean, so that no later sync writes them, only
+ * writing them again helps. */
+void power_sync_failed(int fd);
+
 #endif

@@ -135,6 +135,15 @@ void fixture_expect(fixture *f, uint8_t topic, uint16_t partition, int64_t offse
     log_reader_close(reader);
 }
 
+void fixture_beside(const fixture *f, const char *suffix, fixture *beside)
+{
+    *beside = *f;
+    beside->log = NULL;
+    beside->options.folder = beside->folder;
+    size_t used = strlen(f->folder);
+    snprintf(beside->folder + used, sizeof beside->folder - used, "-%s", suffix);
+}
+
 void fixture_remove(const char *folder)
 {
     DIR *list = opendir(folder);

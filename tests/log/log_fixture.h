@@ -11,8 +11,11 @@
 #define FIXTURE_PARTITIONS 3
 #define FIXTURE_NOW_MS 1795161600000
 
+#define FIXTURE_FOLDER_MAX 256
+#define FIXTURE_PATH_MAX 384
+
 typedef struct fixture {
-    char folder[256];
+    char folder[FIXTURE_FOLDER_MAX];
     hr_clock *clock;
     log_options options;
     log_store *log;
@@ -41,6 +44,9 @@ void fixture_commit(fixture *f, log_position end);
 /* Read a partition from an offset and check that record i holds value + i, count of them. */
 void fixture_expect(fixture *f, uint8_t topic, uint16_t partition, int64_t offset, uint64_t value,
                     uint32_t count, log_visibility visibility);
+
+/* The same with another folder, "<folder>-<suffix>", not made yet and not open. */
+void fixture_beside(const fixture *f, const char *suffix, fixture *beside);
 
 /* Remove a folder with everything in it; copy one that has no folders in it. */
 void fixture_remove(const char *folder);

@@ -1,0 +1,428 @@
+/* tests/log/test_log_faults.c - what the log does when the disk does not do as it is told. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "fault/fault.h"
+#include "fault/power.h"
+#include "log_fixture.h"
+#include "test.h"
+
+/* fixture_append() makes records of this type. */
+#define RECORD_TYPE 1
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    fixture_init(f);
+    fixture_open(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fault_clear();
+    power_forget();
+    fixture_fini(*state);
+    free(*state);
+    return 0;
+}
+
+/* ---- a torn tail ---- */
+
+typedef enum tail_kind {
+    TAIL_ENDS,    /* the file ends there */
+    TAIL_ZEROS,   /* reserved space follows */
+    TAIL_GARBAGE, /* what a disk makes of sectors it was writing */
+} tail_kind;
+
+static void tear(const char *path, uint64_t at, uint64_t size, tail_kind kind, uint64_t seed)
+{
+    int fd = open(path, O_RDWR);
+    hr_random random = {.state = seed};
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, (off_t)at), 0);
+    if (kind != TAIL_ENDS) {
+        assert_int_equal(ftruncate(fd, (off_t)size), 0);
+    }
+    for (uint64_t i = at; kind == TAIL_GARBAGE && i < size; i += 8) {
+        uint64_t bytes = hr_random_next(&random);
+        size_t length = size - i < 8 ? (size_t)(size - i) : 8;
+        assert_int_equal(pwrite(fd, &bytes, length, (off_t)i), length);
+    }
+    close(fd);
+}
+
+/* Without a zero byte at its end, so that a torn record cannot look whole where zeros follow. */
+#define FIRST_VALUE 0x8877665544332211u
+
+static void a_tail_torn_at_any_byte_of_the_last_three_frames_is_cut(void **state)
+{
+    fixture *f = *state;
+    log_position ends[4] = {0};
+    /* Lazy frames cause no mark, so nothing proves them. */
+    f->options.lazy_types = 1u << RECORD_TYPE;
+    fixture_reopen(f);
+    assert_int_equal(fixture_append(f, 0, 0, FIRST_VALUE, 5, &ends[0]), HR_OK);
+    for (uint64_t i = 1; i <= 3; i++) {
+        assert_int_equal(fixture_append(f, 0, 0, FIRST_VALUE + i * 5, 5, &ends[i]), HR_OK);
+    }
+    fixture_crash(f);
+    fixture torn;
+    char path[FIXTURE_PATH_MAX];
+    fixture_beside(f, "torn", &torn);
+    snprintf(path, sizeof path, "%s/000000000001.log", torn.folder);
+    for (uint64_t at = ends[0]; at <= ends[3]; at++) {
+        for (tail_kind kind = TAIL_ENDS; kind <= TAIL_GARBAGE; kind++) {
+            uint32_t frames = at >= ends[3] ? 4 : at >= ends[2] ? 3 : at >= ends[1] ? 2 : 1;
+            fixture_copy(f->folder, torn.folder);
+            tear(path, at, ends[3] + 4096, kind, at);
+            fixture_open(&torn);
+            assert_int_equal(fixture_damages(&torn), 0);
+            assert_int_equal(log_end(torn.log, 0, 0, LOG_COMMITTED), frames * 5);
+            fixture_expect(&torn, 0, 0, 0, FIRST_VALUE, frames * 5, LOG_COMMITTED);
+            assert_int_equal(fixture_append(&torn, 0, 0, FIRST_VALUE + frames * 5, 7, NULL), HR_OK);
+            fixture_reopen(&torn);
+            fixture_expect(&torn, 0, 0, 0, FIRST_VALUE, frames * 5 + 7, LOG_COMMITTED);
+            fixture_close(&torn);
+        }
+    }
+    fixture_remove(torn.folder);
+}
+
+/* ---- errors of input and output ---- */
+
+static _Atomic int heard;
+
+static void hear(log_position durable, void *context)
+{
+    (void)durable;
+    (void)context;
+    heard++;
+}
+
+static void a_failed_sync_is_never_tried_again(void **state)
+{
+    fixture *f = *state;
+    log_position end = 0;
+    assert_int_equal(fixture_append(f, 0, 0, 0, 5, &end), HR_OK);
+    fixture_commit(f, end);
+    log_position durable = log_durable(f->log);
+    heard = 0;
+    assert_int_equal(log_listen(f->log, hear, NULL), HR_OK);
+    fault_arm(FAULT_SYNC, 1, FAULT_ONCE, EIO);
+    assert_int_equal(fixture_append(f, 0, 0, 5, 5, &end), HR_OK);
+    while (log_health(f->log, NULL) == HR_OK) {
+        log_wait(f->log, LOG_COMMITTED, durable, 1000);
+    }
+    assert_int_equal(log_health(f->log, NULL), HR_IO);
+    while (heard == 0) {
+        log_wait(f->log, LOG_APPENDED, UINT64_MAX, 1);
+    }
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(fixture_append(f, 0, 0, 10, 5, NULL), HR_IO);
+    }
+    assert_int_equal(log_durable(f->log), durable);
+    /* Reading goes on. */
+    fixture_expect(f, 0, 0, 0, 0, 5, LOG_COMMITTED);
+    fixture_close(f);
+    assert_int_equal(fault_calls(FAULT_SYNC), 1);
+    fault_clear();
+    fixture_open(f);
+    fixture_expect(f, 0, 0, 0, 0, 10, LOG_COMMITTED);
+}
+
+static void what_a_failed_sync_lost_is_written_again_before_it_counts(void **state)
+{
+    fixture *f = *state;
+    fixture_close(f);
+    power_watch(f->folder);
+    fixture_open(f);
+    log_position end = 0;
+    fault_arm(FAULT_SYNC, 1, FAULT_FOREVER, EIO);
+    for (uint64_t i = 0; i < 300; i++) {
+        hr_err err = fixture_append(f, 0, 0, i * 50, 50, &end);
+        if (err != HR_OK) {
+            break;
+        }
+    }
+    while (log_health(f->log, NULL) == HR_OK) {
+        log_wait(f->log, LOG_COMMITTED, log_durable(f->log), 1000);
+    }
+    uint32_t count = (uint32_t)log_end(f->log, 0, 0, LOG_APPENDED);
+    fixture_crash(f);
+    fault_clear();
+    /* The page cache still has it all; the disk never will, unless it is written again. */
+    fixture_open(f);
+    fixture_expect(f, 0, 0, 0, 0, count, LOG_COMMITTED);
+    fixture_crash(f);
+    power_cut(2);
+    fixture_open(f);
+    assert_int_equal(fixture_damages(f), 0);
+    fixture_expect(f, 0, 0, 0, 0, count, LOG_COMMITTED);
+}
+
+static void a_failed_write_ends_the_log_and_a_start_recovers_it(void **state)
+{
+    fixture *f = *state;
+    log_position end = 0;
+    assert_int_equal(fixture_append(f, 0, 0, 0, 5, &end), HR_OK);
+    fixture_commit(f, end);
+    fault_arm(FAULT_WRITE, 1, FAULT_ONCE, EIO);
+    assert_int_equal(fixture_append(f, 0, 0, 5, 5, &end), HR_IO);
+    assert_int_equal(log_health(f->log, NULL), HR_IO);
+    fault_clear();
+    assert_int_equal(fixture_append(f, 0, 0, 5, 5, &end), HR_IO);
+    fixture_reopen(f);
+    assert_int_equal(log_end(f->log, 0, 0, LOG_COMMITTED), 5);
+}
+
+static void a_failed_read_is_told_and_can_be_tried_again(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(fixture_append(f, 0, 0, 0, 5, NULL), HR_OK);
+    log_reader *reader = NULL;
+    log_view view;
+    hr_why why = {""};
+    assert_int_equal(log_reader_open(f->log, 0, 0, 0, LOG_APPENDED, &reader), HR_OK);
+    fault_arm(FAULT_READ, 1, FAULT_ONCE, EIO);
+    assert_int_equal(log_reader_next(reader, &view, &why), HR_IO);
+    assert_true(strlen(why.text) > 0);
+    assert_int_equal(log_reader_next(reader, &view, NULL), HR_OK);
+    assert_int_equal(view.count, 5);
+    log_reader_close(reader);
+    assert_int_equal(log_health(f->log, NULL), HR_OK);
+}
+
+static void opening_survives_any_call_that_fails(void **state)
+{
+    fixture *f = *state;
+    static const fault_kind kinds[] = {FAULT_READ, FAULT_WRITE, FAULT_SYNC, FAULT_OPEN,
+                                       FAULT_SPACE};
+    for (uint64_t i = 0; i < 400; i++) {
+        assert_int_equal(fixture_append(f, 0, 0, i * 40, 40, NULL), HR_OK);
+    }
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        bool has_struck = true;
+        for (uint64_t nth = 1; has_struck; nth++) {
+            fixture_crash(f);
+            fault_arm(kinds[k], nth, FAULT_ONCE, EIO);
+            hr_err err = log_open(&f->options, &f->log, NULL);
+            has_struck = fault_struck();
+            fault_clear();
+            assert_true(err == HR_OK || f->log == NULL);
+            if (err != HR_OK) {
+                fixture_open(f);
+            }
+            assert_int_equal(fixture_damages(f), 0);
+            fixture_expect(f, 0, 0, 0, 0, 16000, LOG_COMMITTED);
+        }
+    }
+}
+
+static void short_writes_are_finished(void **state)
+{
+    fixture *f = *state;
+    log_position end = 0;
+    for (uint64_t i = 0; i < 200; i++) {
+        fault_arm_short_write(1 + i % 3);
+        assert_int_equal(fixture_append(f, 0, 0, i * 40, 40, &end), HR_OK);
+    }
+    fault_clear();
+    fixture_commit(f, end);
+    fixture_crash(f);
+    fixture_open(f);
+    assert_int_equal(fixture_damages(f), 0);
+    fixture_expect(f, 0, 0, 0, 0, 8000, LOG_COMMITTED);
+}
+
+/* ---- a full disk ---- */
+
+static void fill_until_refused(fixture *f, uint64_t *value)
+{
+    log_position end = 0;
+    hr_err err = HR_OK;
+    while (err == HR_OK) {
+        err = fixture_append(f, 0, 0, *value, 40, &end);
+        *value += err == HR_OK ? 40 : 0;
+    }
+    assert_int_equal(err, HR_NO_SPACE);
+    /* What was appended becomes durable all the same. */
+    while (log_durable(f->log) < end) {
+        log_wait(f->log, LOG_COMMITTED, log_durable(f->log), 1000);
+    }
+}
+
+static int64_t mono_ms(void)
+{
+    return hr_clock_mono_ns(hr_clock_real()) / 1000000;
+}
+
+static void a_full_disk_refuses_appends_and_resumes_by_itself(void **state)
+{
+    fixture *f = *state;
+    uint64_t value = 0;
+    struct stat status;
+    char headroom[FIXTURE_PATH_MAX];
+    snprintf(headroom, sizeof headroom, "%s/headroom", f->folder);
+    assert_int_equal(stat(headroom, &status), 0);
+    heard = 0;
+    assert_int_equal(log_listen(f->log, hear, NULL), HR_OK);
+    fault_arm(FAULT_SPACE, 1, FAULT_FOREVER, ENOSPC);
+    fill_until_refused(f, &value);
+    assert_int_equal(log_health(f->log, NULL), HR_NO_SPACE);
+    assert_int_not_equal(stat(headroom, &status), 0);
+    fixture_expect(f, 0, 0, 0, 0, (uint32_t)value, LOG_COMMITTED);
+    fault_clear();
+    int64_t freed_ms = mono_ms();
+    int heard_before = heard;
+    while (log_health(f->log, NULL) != HR_OK && mono_ms() - freed_ms < 5000) {
+        log_wait(f->log, LOG_COMMITTED, UINT64_MAX, 20);
+    }
+    assert_int_equal(log_health(f->log, NULL), HR_OK);
+    while (heard == heard_before) {
+        log_wait(f->log, LOG_APPENDED, UINT64_MAX, 1);
+    }
+    assert_int_equal(stat(headroom, &status), 0);
+    log_position end = 0;
+    assert_int_equal(fixture_append(f, 0, 0, value, 40, &end), HR_OK);
+    fixture_commit(f, end);
+    fixture_reopen(f);
+    fixture_expect(f, 0, 0, 0, 0, (uint32_t)value + 40, LOG_COMMITTED);
+}
+
+static void a_disk_that_fills_at_any_write_loses_nothing(void **state)
+{
+    fixture *f = *state;
+    uint64_t value = 0;
+    for (uint64_t nth = 1; nth <= 40; nth++) {
+        fault_kind kind = nth % 2 == 0 ? FAULT_WRITE : FAULT_SPACE;
+        fault_arm(kind, 1 + nth / 2, FAULT_FOREVER, ENOSPC);
+        fill_until_refused(f, &value);
+        fixture_crash(f);
+        fault_clear();
+        fixture_open(f);
+        assert_int_equal(fixture_damages(f), 0);
+        fixture_expect(f, 0, 0, 0, 0, (uint32_t)value, LOG_COMMITTED);
+    }
+}
+
+static void a_start_on_a_full_disk_can_be_read(void **state)
+{
+    fixture *f = *state;
+    uint64_t value = 0;
+    fault_arm(FAULT_SPACE, 3, FAULT_FOREVER, ENOSPC);
+    fill_until_refused(f, &value);
+    fixture_crash(f);
+    fixture_open(f);
+    assert_int_equal(log_health(f->log, NULL), HR_NO_SPACE);
+    fixture_expect(f, 0, 0, 0, 0, (uint32_t)value, LOG_COMMITTED);
+    fault_clear();
+}
+
+static void above_the_hard_limit_appends_wait_for_retention(void **state)
+{
+    fixture *f = *state;
+    uint64_t value = 0;
+    f->options.hard_bytes = 256 << 10;
+    f->options.retain_bytes = 128 << 10;
+    fixture_reopen(f);
+    fill_until_refused(f, &value);
+    assert_int_equal(log_health(f->log, NULL), HR_NO_SPACE);
+    assert_int_equal(log_retain(f->log, NULL), HR_OK);
+    assert_int_equal(log_health(f->log, NULL), HR_OK);
+    assert_int_equal(fixture_append(f, 0, 0, value, 40, NULL), HR_OK);
+}
+
+/* ---- other processes ---- */
+
+static void a_second_process_is_refused(void **state)
+{
+    fixture *f = *state;
+    pid_t child = fork();
+    if (child == 0) {
+        log_store *second = NULL;
+        _exit(log_open(&f->options, &second, NULL) == HR_LOCKED ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* The child appends and tells each durable value; it never ends by itself. */
+static void append_for_ever(fixture *f, int pipe_end)
+{
+    fixture_open(f);
+    for (uint64_t i = 0;; i++) {
+        log_position end = 0;
+        if (fixture_append(f, 0, (uint16_t)(i % 3), i, 1, &end) != HR_OK) {
+            _exit(1);
+        }
+        if (i % 50 == 49) {
+            fixture_commit(f, end);
+            if (write(pipe_end, &i, sizeof i) != sizeof i) {
+                _exit(1);
+            }
+        }
+    }
+}
+
+static void kill_9_loses_nothing_that_was_acknowledged(void **state)
+{
+    fixture *f = *state;
+    fixture_close(f);
+    for (int round = 0; round < 5; round++) {
+        int ends[2];
+        uint64_t last = 0;
+        fixture_remove(f->folder);
+        assert_int_equal(pipe(ends), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            append_for_ever(f, ends[1]);
+        }
+        close(ends[1]);
+        for (int i = 0; i < 10 + round * 7; i++) {
+            assert_int_equal(read(ends[0], &last, sizeof last), sizeof last);
+        }
+        assert_int_equal(kill(child, SIGKILL), 0);
+        waitpid(child, NULL, 0);
+        close(ends[0]);
+        fixture_open(f);
+        assert_int_equal(fixture_damages(f), 0);
+        for (uint16_t p = 0; p < 3; p++) {
+            assert_true(log_end(f->log, 0, p, LOG_COMMITTED) >= (int64_t)last / 3);
+        }
+        fixture_close(f);
+    }
+    fixture_open(f);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    fixture_hush();
+    const struct CMUnitTest tests[] = {
+        TEST(a_tail_torn_at_any_byte_of_the_last_three_frames_is_cut),
+        TEST(a_failed_sync_is_never_tried_again),
+        TEST(what_a_failed_sync_lost_is_written_again_before_it_counts),
+        TEST(a_failed_write_ends_the_log_and_a_start_recovers_it),
+        TEST(a_failed_read_is_told_and_can_be_tried_again),
+        TEST(opening_survives_any_call_that_fails),
+        TEST(short_writes_are_finished),
+        TEST(a_full_disk_refuses_appends_and_resumes_by_itself),
+        TEST(a_disk_that_fills_at_any_write_loses_nothing),
+        TEST(a_start_on_a_full_disk_can_be_read),
+        TEST(above_the_hard_limit_appends_wait_for_retention),
+        TEST(a_second_process_is_refused),
+        TEST(kill_9_loses_nothing_that_was_acknowledged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
