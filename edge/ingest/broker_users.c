@@ -176,6 +176,7 @@ static void put_rules(hr_buf *out, const user *u)
         hr_buf_printf(out, "topic write hedgerow/v1/status/%s\n", u->name);
         hr_buf_printf(out, "topic write owntracks/%s/+\n", u->name);
         hr_buf_printf(out, "topic read hedgerow/v1/ack/%s\n", u->name);
+        hr_buf_printf(out, "topic read owntracks/%s/+/event\n", u->name);
         break;
     case BROKER_READER:
         hr_buf_put_text(out, "topic read hedgerow/v1/event/#\n");

@@ -231,6 +231,7 @@ static bool make_client(mqtt_link *link, int version)
     if (link->client != NULL) {
         MQTTAsync_destroy(&link->client);
         link->client = NULL;
+        mqtt_deliveries_end(link);
     }
     link->version = version;
     if (MQTTAsync_createWithOptions(&link->client, link->uris[0], link->client_id,
