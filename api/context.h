@@ -16,6 +16,8 @@ struct api_assets;
 struct api_rates;
 struct api_replays;
 struct api_tiles;
+struct catalog;
+struct engine;
 struct log_store;
 
 /* Reasons why a part is not well, for /v1/health: calls add() once for each. Threads: any. */
@@ -23,6 +25,7 @@ typedef void api_health_add(void *context, const char *reason);
 typedef void api_health_source(void *part, api_health_add *add, void *context);
 
 #define API_HEALTH_SOURCES_MAX 16
+#define API_STATUS_CLASSES 5
 
 /* Filled in before the server starts and constant after, but for ready. Threads: any. */
 typedef struct api_context {
@@ -37,8 +40,11 @@ typedef struct api_context {
     struct api_rates *rates;
     struct api_replays *replays;
     struct log_store *log;
+    struct catalog *catalog;
+    struct engine *engine;
     struct api_assets *assets;
     struct api_tiles *tiles;
+    hr_counter *answers[API_STATUS_CLASSES]; /* see api_dispatch_init */
     int64_t started_ms;
     _Atomic int ready; /* 1: everything serves */
     uint32_t health_count;

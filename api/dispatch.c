@@ -50,7 +50,7 @@ static bool ends_with(const char *text, size_t size, const char *end)
 /* A page elsewhere can make its own name point to us (DNS rebinding) and would then count as of our
  * origin. So only names that nobody outside can own are served: addresses, localhost, .local, this
  * machine's own name, and what is configured. */
-static bool host_is_ours(const api_context *context, const char *host)
+bool api_host_is_allowed(const api_context *context, const char *host)
 {
     const char *name = NULL;
     size_t size = host_name(host, &name);
@@ -160,7 +160,7 @@ static bool admit_caller(api_context *context, const api_route *route, api_reque
 
 const api_route *api_admit(api_context *context, api_request *request, api_answer *answer)
 {
-    if (!request->is_live && !host_is_ours(context, request->host)) {
+    if (!request->is_live && !api_host_is_allowed(context, request->host)) {
         api_answer_error(answer, 421, "host.unknown", NULL,
                          "this service does not go by that name; see the setting `hosts`");
         return NULL;
@@ -231,15 +231,23 @@ static void compress(const api_route *route, const api_request *request, api_ans
     }
 }
 
+void api_dispatch_init(api_context *context)
+{
+    static const char *const classes[API_STATUS_CLASSES] = {
+        "class=\"1xx\"", "class=\"2xx\"", "class=\"3xx\"", "class=\"4xx\"", "class=\"5xx\""};
+    for (int i = 0; i < API_STATUS_CLASSES && context->metrics != NULL; i++) {
+        context->answers[i] =
+            hr_metrics_counter(context->metrics, "hedgerow_http_answers_total", classes[i],
+                               "Answers over HTTP and WebSocket, by class of status.");
+    }
+}
+
 static void count_answer(api_context *context, const api_answer *answer)
 {
-    static const char *const classes[] = {"class=\"1xx\"", "class=\"2xx\"", "class=\"3xx\"",
-                                          "class=\"4xx\"", "class=\"5xx\""};
     int class_index = answer->status / 100 - 1;
-    if (context->metrics != NULL && class_index >= 0 && class_index < 5) {
-        hr_counter_add(hr_metrics_counter(context->metrics, "hedgerow_http_answers_total",
-                                          classes[class_index], "Answers by class of status."),
-                       1);
+    if (class_index >= 0 && class_index < API_STATUS_CLASSES &&
+        context->answers[class_index] != NULL) {
+        hr_counter_add(context->answers[class_index], 1);
     }
 }
 

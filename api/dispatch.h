@@ -13,6 +13,9 @@ const api_route *api_admit(api_context *context, api_request *request, api_answe
 bool api_admit_body(const api_route *route, const api_request *request, int64_t content_length,
                     bool is_chunked, api_answer *answer);
 
+/* Look up the counters that answers are counted in; before the first. */
+void api_dispatch_init(api_context *context);
+
 /* Run the handler, then what is common to all answers (304, gzip, counting, log line). Threads:
  * that of the route's lane. */
 void api_perform(api_context *context, const api_route *route, const api_request *request,
@@ -20,6 +23,9 @@ void api_perform(api_context *context, const api_route *route, const api_request
 
 /* Find out who asks, by token or cookie. Threads: any; never blocks. */
 void api_identify(api_context *context, api_request *request);
+
+/* Whether a Host header names us, and not somebody who made its own name point here. */
+bool api_host_is_allowed(const api_context *context, const char *host);
 
 /* Whether a page of that origin may act for its user here: it is ours or configured. */
 bool api_origin_is_allowed(const api_context *context, const char *origin, const char *host);

@@ -9,8 +9,10 @@
 
 #define NO_BODY 0
 #define SMALL_BODY 4096u
+#define LARGE_BODY (1u << 20)
 
-/* clang-format off: a table is read by its columns */
+/* A table is read by its columns. */
+/* clang-format off */
 static const api_route table[] = {
     {API_GET, "/v1/health", NONE, NO_BODY, API_RATE_FREE, API_INLINE, route_health,
      "Is everything well", NULL, "Health"},
@@ -45,6 +47,17 @@ static const api_route table[] = {
      route_token_remove, "End a token", NULL, NULL},
     {API_GET, "/v1/audit", OWNER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_audit,
      "Who did what, newest first", NULL, "Audit"},
+
+    {API_GET, "/v1/log", VIEWER, NO_BODY, API_RATE_READ, API_INLINE, route_log,
+     "Topics, partitions, and how far they reach", NULL, "Log"},
+    {API_GET, "/v1/log/{topic}/{partition}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
+     route_log_records, "Records from ?offset on, at most ?limit", NULL, "LogRecords"},
+    {API_GET, "/v1/groups", VIEWER, NO_BODY, API_RATE_READ, API_INLINE, route_groups,
+     "Every group of consumers and its offsets", NULL, "Offsets"},
+    {API_GET, "/v1/groups/{group}/offsets", VIEWER, NO_BODY, API_RATE_READ, API_INLINE,
+     route_group_offsets, "How far a group has come", NULL, "Offsets"},
+    {API_PUT, "/v1/groups/{group}/offsets", EDITOR, LARGE_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_group_commit, "Say how far a group has come", "NewOffsets", "Offsets"},
 
     {API_GET, "/tiles/{z}/{x}/{y}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_tile,
      "A tile of the background map", NULL, NULL},

@@ -26,6 +26,13 @@ api_handler route_token_add;
 api_handler route_token_remove;
 api_handler route_audit;
 
+/* routes_log.c */
+api_handler route_log;
+api_handler route_log_records;
+api_handler route_groups;
+api_handler route_group_offsets;
+api_handler route_group_commit;
+
 /* routes_files.c */
 api_handler route_asset;
 api_handler route_tile;

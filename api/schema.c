@@ -45,6 +45,16 @@ static const api_schema schemas[] = {
     {"Deed", OBJECT("\"id\",\"time\",\"user\",\"action\"",
                     WHOLE("id") "," TIME("time") "," TEXT("user") "," TEXT("peer") "," TEXT(
                         "action") "," TEXT("subject"))},
+    {"Log", OBJECT("\"topics\"", TEXT("epoch") "," LIST("topics", "{\"type\":\"object\"}"))},
+    {"LogRecords", OBJECT("\"records\",\"next\",\"start\",\"end\"",
+        LIST("records", REF("LogRecord")) "," WHOLE("next") "," WHOLE("start") "," WHOLE("end"))},
+    {"LogRecord", OBJECT("\"offset\",\"append_ms\",\"type\"",
+        WHOLE("offset") "," WHOLE("append_ms") "," TEXT("type"))},
+    {"Offset", OBJECT("\"topic\",\"partition\",\"offset\"",
+        TEXT("group") "," TEXT("topic") "," WHOLE("partition") "," WHOLE("offset") ","
+        WHOLE("lag"))},
+    {"Offsets", OBJECT("\"offsets\"", LIST("offsets", REF("Offset")))},
+    {"NewOffsets", OBJECT("\"offsets\"", LIST("offsets", REF("Offset")))},
     {"Audit", OBJECT("\"audit\",\"next\"", LIST("audit", REF("Deed")) "," WHOLE("next"))},
 };
 /* clang-format on */

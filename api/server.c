@@ -113,6 +113,37 @@ void server_read_head(struct lws *wsi, api_request *request)
     }
 }
 
+void api_relay_init(api_relay *relay)
+{
+    relay->server = NULL;
+    pthread_mutex_init(&relay->lock, NULL);
+}
+
+void api_relay_fini(api_relay *relay)
+{
+    pthread_mutex_destroy(&relay->lock);
+}
+
+void api_relay_notify(uint64_t durable, void *context)
+{
+    api_relay *relay = context;
+    (void)durable;
+    pthread_mutex_lock(&relay->lock);
+    if (relay->server != NULL) {
+        server_wake(relay->server);
+    }
+    pthread_mutex_unlock(&relay->lock);
+}
+
+static void relay_to(api_relay *relay, api_server *server)
+{
+    if (relay != NULL) {
+        pthread_mutex_lock(&relay->lock);
+        relay->server = server;
+        pthread_mutex_unlock(&relay->lock);
+    }
+}
+
 static const struct lws_protocols *server_protocols(void)
 {
     static struct lws_protocols protocols[] = {
@@ -242,6 +273,7 @@ hr_err api_server_start(const api_server_options *options, api_server **out, hr_
         return HR_NO_MEMORY;
     }
     server->context = options->context;
+    server->relay = options->relay;
     server->request_prefix = (uint64_t)hr_clock_mono_ns(hr_clock_real());
     server->request_prefix = hr_hash64(&server->request_prefix, sizeof server->request_prefix);
     pthread_mutex_init(&server->done_lock, NULL);
@@ -260,6 +292,7 @@ hr_err api_server_start(const api_server_options *options, api_server **out, hr_
         return err;
     }
     server->has_thread = true;
+    relay_to(server->relay, server);
     *out = server;
     return HR_OK;
 }
@@ -269,6 +302,7 @@ void api_server_stop(api_server *server)
     if (server == NULL) {
         return;
     }
+    relay_to(server->relay, NULL);
     atomic_store(&server->stopping, true);
     if (server->has_thread) {
         lws_cancel_service(server->lws);

@@ -2,6 +2,8 @@
 #ifndef API_SERVER_H
 #define API_SERVER_H
 
+#include <pthread.h>
+
 #include "config.h"
 #include "context.h"
 
@@ -10,10 +12,24 @@
 /* Opaque. Threads: start and stop by one; api_server_wake from any. */
 typedef struct api_server api_server;
 
+/* Tells a server that something was committed. Embedded by whoever owns the log; lives longer than
+ * the log, whose listeners cannot be taken back. Threads: any. */
+typedef struct api_relay {
+    pthread_mutex_t lock;
+    api_server *server; /* protected by lock; NULL while there is none */
+} api_relay;
+
+void api_relay_init(api_relay *relay);
+void api_relay_fini(api_relay *relay);
+
+/* For log_listen(); context is the relay. */
+void api_relay_notify(uint64_t durable, void *context);
+
 typedef struct api_server_options {
     api_address http;
     const char *tls_cert; /* "" or NULL: plain HTTP */
     const char *tls_key;
+    api_relay *relay;     /* may be NULL */
     api_context *context; /* outlives the server */
 } api_server_options;
 

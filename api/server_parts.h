@@ -17,9 +17,11 @@ typedef struct server_job {
 
 struct api_server {
     api_context *context;
+    api_relay *relay;
     struct lws_context *lws;
     struct lws_vhost *vhost;
     api_pool *pool;
+    struct live_hub *live; /* service thread only */
     pthread_t thread;
     bool has_thread;
     uint16_t port;

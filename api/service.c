@@ -9,8 +9,11 @@
 #include "accounts.h"
 #include "assets.h"
 #include "base/logline.h"
+#include "base/record.h"
 #include "context.h"
 #include "data_folder.h"
+#include "dispatch.h"
+#include "log/log.h"
 #include "rate.h"
 #include "replay.h"
 #include "server.h"
@@ -28,6 +31,7 @@ struct api_service {
     api_data_folder *folder;
     hr_metrics *metrics;
     api_context context;
+    api_relay relay;
     api_rates rates;
     bool has_rates;
     api_server *server;
@@ -48,6 +52,7 @@ static hr_err open_folder(api_service *service, hr_why *why)
     service->context.origins = service->config.origins;
     service->context.hosts = service->config.hosts;
     service->context.started_ms = hr_clock_now_ms(service->context.clock);
+    api_dispatch_init(&service->context);
     service->context.is_tls = service->config.tls_cert[0] != 0;
     api_rates_init(&service->rates, service->context.clock);
     service->has_rates = true;
@@ -62,6 +67,46 @@ static hr_err open_accounts(api_service *service, hr_why *why)
     hr_err err = api_data_folder_join(service->folder, "accounts.db", path);
     return err == HR_OK
                ? accounts_open(path, service->context.clock, &service->context.accounts, why)
+               : err;
+}
+
+static void add_log_health(void *part, api_health_add *add, void *context)
+{
+    hr_why why = {.text = ""};
+    if (log_health(part, &why) != HR_OK) {
+        add(context, why.text);
+    }
+}
+
+static hr_err open_log(api_service *service, hr_why *why)
+{
+    char path[API_DATA_PATH_MAX];
+    const api_config *config = &service->config;
+    const log_topic topics[HR_TOPICS] = {
+        {"positions", (uint32_t)config->partitions}, {"events", 1}, {"dead", 1}};
+    hr_err err = api_data_folder_join(service->folder, "journal", path);
+    if (err != HR_OK) {
+        return err;
+    }
+    /* The number of partitions is fixed when the log is made; after that it says so itself. */
+    bool is_new = access(path, F_OK) != 0;
+    log_options options = {
+        .folder = path,
+        .topics = is_new ? topics : NULL,
+        .topic_count = is_new ? HR_TOPICS : 0,
+        .clock = service->context.clock,
+        .metrics = service->metrics,
+        .retain_ms = config->retain_days * INT64_C(86400000),
+        .retain_bytes = (uint64_t)config->retain_megabytes << 20,
+        .lazy_types = UINT64_C(1) << HR_RECORD_TICK,
+        .commit_min_gap_ms = (int32_t)config->commit_min_gap_ms,
+    };
+    err = log_open(&options, &service->context.log, why);
+    if (err == HR_OK) {
+        err = log_listen(service->context.log, api_relay_notify, &service->relay);
+    }
+    return err == HR_OK
+               ? api_context_add_health(&service->context, add_log_health, service->context.log)
                : err;
 }
 
@@ -86,6 +131,7 @@ static hr_err start_server(api_service *service, hr_why *why)
         .http = service->config.http,
         .tls_cert = service->config.tls_cert,
         .tls_key = service->config.tls_key,
+        .relay = &service->relay,
         .context = &service->context,
     };
     return api_server_start(&options, &service->server, why);
@@ -119,12 +165,13 @@ hr_err api_service_start(const api_config *config, api_service **out, hr_why *wh
 {
     /* In this order; api_service_stop() takes them down in reverse. */
     static hr_err (*const steps[])(api_service *, hr_why *) = {
-        open_folder, open_accounts, open_files, start_server, offer_setup};
+        open_folder, open_log, open_accounts, open_files, start_server, offer_setup};
     api_service *service = calloc(1, sizeof *service);
     if (service == NULL) {
         return HR_NO_MEMORY;
     }
     service->config = *config;
+    api_relay_init(&service->relay);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         hr_err err = steps[i](service, why);
         if (err != HR_OK) {
@@ -147,6 +194,8 @@ void api_service_stop(api_service *service)
     api_tiles_close(service->context.tiles);
     api_assets_free(service->context.assets);
     accounts_close(service->context.accounts);
+    log_close(service->context.log);
+    api_relay_fini(&service->relay);
     api_replays_free(service->context.replays);
     if (service->has_rates) {
         api_rates_fini(&service->rates);

@@ -1,0 +1,434 @@
+/* api/live.c - WebSocket clients: who may come in, what is read, and in which order is written. */
+#include "live.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/logline.h"
+#include "dispatch.h"
+#include "live_parts.h"
+
+#define TIMER_US 50000
+#define CHECK_NS INT64_C(1000000000)
+#define REVALIDATE_TICKS 5 /* sessions and tokens are asked about again every few checks */
+
+typedef struct live_session {
+    live_client *client;
+} live_session;
+
+size_t live_session_bytes(void)
+{
+    return sizeof(live_session);
+}
+
+static int64_t now_ns(const live_hub *hub)
+{
+    return hr_clock_mono_ns(hub->server->context->clock);
+}
+
+hr_err live_hub_new(api_server *server, live_hub **out)
+{
+    live_hub *hub = calloc(1, sizeof *hub);
+    if (hub == NULL) {
+        return HR_NO_MEMORY;
+    }
+    hub->server = server;
+    hr_buf_init(&hub->frame, API_ANSWER_BYTES_MAX);
+    hr_buf_init(&hub->names, API_ANSWER_BYTES_MAX);
+    engine_answer_init(&hub->found);
+    api_answer_init(&hub->answer);
+    hr_metrics *metrics = server->context->metrics;
+    if (metrics != NULL) {
+        hub->clients =
+            hr_metrics_gauge(metrics, "hedgerow_live_clients", "", "Open WebSocket clients.");
+        hub->sent = hr_metrics_counter(metrics, "hedgerow_live_frames_total", "",
+                                       "Frames sent to WebSocket clients.");
+        hub->laggards = hr_metrics_counter(metrics, "hedgerow_live_laggards_total", "",
+                                           "WebSocket clients ended because they did not read.");
+    }
+    hr_err err = live_events_init(hub);
+    if (err != HR_OK) {
+        live_hub_free(hub);
+        return err;
+    }
+    *out = hub;
+    return HR_OK;
+}
+
+void live_hub_free(live_hub *hub)
+{
+    if (hub == NULL) {
+        return;
+    }
+    live_events_fini(hub);
+    live_handles_fini(&hub->handles);
+    engine_answer_fini(&hub->found);
+    api_answer_fini(&hub->answer);
+    hr_buf_fini(&hub->frame);
+    hr_buf_fini(&hub->names);
+    free(hub);
+}
+
+static void client_free(live_client *client)
+{
+    hr_buf_fini(&client->rx);
+    hr_buf_fini(&client->answers);
+    hr_buf_fini(&client->missed);
+    live_told_fini(&client->view.told);
+    free(client);
+}
+
+void live_client_release(live_client *client)
+{
+    client->job_count--;
+    if (client->wsi == NULL && client->job_count == 0) {
+        client_free(client);
+    }
+}
+
+void live_want_write(live_client *client)
+{
+    if (client->wsi == NULL) {
+        return;
+    }
+    if (client->waiting_since_ns == 0) {
+        client->waiting_since_ns = now_ns(client->server->live);
+    }
+    lws_callback_on_writable(client->wsi);
+}
+
+void live_queue_put(hr_buf *queue, const void *bytes, size_t size)
+{
+    hr_buf_put_u32(queue, (uint32_t)size);
+    hr_buf_put(queue, bytes, size);
+}
+
+int live_write(live_client *client, const void *bytes, size_t size, bool is_binary)
+{
+    hr_buf *scratch = &client->server->scratch;
+    hr_buf_clear(scratch);
+    (void)hr_buf_extend(scratch, LWS_PRE);
+    hr_buf_put(scratch, bytes, size);
+    if (hr_buf_err(scratch) != HR_OK) {
+        return -1;
+    }
+    if (client->server->live->sent != NULL) {
+        hr_counter_add(client->server->live->sent, 1);
+    }
+    return lws_write(client->wsi, scratch->data + LWS_PRE, size,
+                     is_binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT) < 0
+               ? -1
+               : 1;
+}
+
+/* The next message of a queue. 1: written; 0: the queue is empty; -1 ends the connection. */
+static int write_queued(live_client *client, hr_buf *queue, size_t *at)
+{
+    if (*at >= queue->size) {
+        hr_buf_clear(queue);
+        *at = 0;
+        return 0;
+    }
+    size_t size = hr_load_u32(queue->data + *at);
+    int result = live_write(client, queue->data + *at + 4, size, false);
+    *at += 4 + size;
+    if (*at >= queue->size) {
+        hr_buf_clear(queue);
+        *at = 0;
+    }
+    return result;
+}
+
+static int write_hello(live_hub *hub, live_client *client)
+{
+    const api_context *context = hub->server->context;
+    hr_buf_clear(&hub->frame);
+    hr_json json = hr_json_into(&hub->frame);
+    hr_json_open_object(&json);
+    hr_json_key(&json, "hello");
+    hr_json_open_object(&json);
+    hr_json_key_text(&json, "epoch", context->folder_id);
+    hr_json_key_i64(&json, "seq", live_events_newest(hub));
+    hr_json_key_time(&json, "time", hr_clock_now_ms(context->clock));
+    hr_json_key_text(&json, "user", client->caller.user);
+    hr_json_key_text(&json, "role", api_role_text(client->caller.role));
+    hr_json_close_object(&json);
+    hr_json_close_object(&json);
+    client->is_greeted = true;
+    return live_write(client, hub->frame.data, hub->frame.size, false);
+}
+
+/* One frame, the most urgent first. 1: written; 0: nothing to write; -1 ends the connection. */
+static int write_next(live_hub *hub, live_client *client)
+{
+    if (!client->is_greeted) {
+        return write_hello(hub, client);
+    }
+    int result = write_queued(client, &client->answers, &client->answers_at);
+    if (result == 0) {
+        result = write_queued(client, &client->missed, &client->missed_at);
+    }
+    if (result == 0) {
+        result = live_events_write(hub, client);
+    }
+    return result != 0 ? result : live_positions_write(hub, client);
+}
+
+static int on_writable(live_hub *hub, live_client *client)
+{
+    client->waiting_since_ns = 0;
+    for (;;) {
+        int result = write_next(hub, client);
+        if (result < 0) {
+            return -1;
+        }
+        if (result == 0) {
+            break;
+        }
+        if (lws_send_pipe_choked(client->wsi)) {
+            live_want_write(client);
+            break;
+        }
+    }
+    if (client->is_paused && client->answers.size < LIVE_PENDING_BYTES_MAX / 2) {
+        client->is_paused = false;
+        lws_rx_flow_control(client->wsi, 1);
+    }
+    return 0;
+}
+
+static int on_message(live_hub *hub, live_client *client, const char *bytes, size_t size)
+{
+    struct lws *wsi = client->wsi;
+    bool is_whole = lws_is_first_fragment(wsi) && lws_is_final_fragment(wsi) &&
+                    lws_remaining_packet_payload(wsi) == 0 && client->rx.size == 0;
+    bool is_end = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
+    if (client->rx.size + size > LIVE_MESSAGE_BYTES_MAX || lws_frame_is_binary(wsi)) {
+        lws_close_reason(wsi,
+                         lws_frame_is_binary(wsi) ? LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE
+                                                  : LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE,
+                         NULL, 0);
+        return -1;
+    }
+    bool is_understood = true;
+    if (is_whole) {
+        is_understood = live_receive(hub, client, bytes, size);
+    } else {
+        hr_buf_put(&client->rx, bytes, size);
+        if (is_end && hr_buf_err(&client->rx) == HR_OK) {
+            is_understood =
+                live_receive(hub, client, (const char *)client->rx.data, client->rx.size);
+        }
+    }
+    if (!is_whole && is_end) {
+        hr_buf_clear(&client->rx);
+    }
+    if (!is_understood || hr_buf_err(&client->answers) != HR_OK) {
+        lws_close_reason(wsi, LWS_CLOSE_STATUS_POLICY_VIOLATION, NULL, 0);
+        return -1;
+    }
+    if (!client->is_paused && client->answers.size > LIVE_PENDING_BYTES_MAX) {
+        client->is_paused = true;
+        lws_rx_flow_control(wsi, 0);
+    }
+    return 0;
+}
+
+/* Answer the upgrade in HTTP; lws would hang up without a word. */
+static int refuse_upgrade(struct lws *wsi, int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } answers[] = {{401, "HTTP/1.1 401 Unauthorized\r\n"},
+                   {403, "HTTP/1.1 403 Forbidden\r\n"},
+                   {404, "HTTP/1.1 404 Not Found\r\n"},
+                   {503, "HTTP/1.1 503 Service Unavailable\r\n"}};
+    static const char rest[] = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+    uint8_t bytes[LWS_PRE + 128];
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        if (answers[i].status == status) {
+            size_t size = strlen(answers[i].text);
+            memcpy(bytes + LWS_PRE, answers[i].text, size);
+            memcpy(bytes + LWS_PRE + size, rest, sizeof rest - 1);
+            (void)lws_write(wsi, bytes + LWS_PRE, size + sizeof rest - 1, LWS_WRITE_HTTP_HEADERS);
+        }
+    }
+    return -1;
+}
+
+/* ?token=.. for clients that cannot send headers. */
+static void read_token_parameter(struct lws *wsi, char *bearer, size_t size)
+{
+    char text[API_SECRET_TEXT_MAX + 8];
+    for (int i = 0; bearer[0] == 0; i++) {
+        int length = lws_hdr_copy_fragment(wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (length == -1) {
+            return;
+        }
+        if (length > 6 && strncmp(text, "token=", 6) == 0 && (size_t)length - 6 < size) {
+            memcpy(bearer, text + 6, (size_t)length - 6);
+            bearer[length - 6] = 0;
+        }
+    }
+}
+
+/* Host, origin, caller: what HTTP requests are asked too, once for the whole connection. */
+static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
+{
+    api_context *context = hub->server->context;
+    api_request *request = &hub->request;
+    char path[64];
+    api_request_reset(request);
+    server_read_head(wsi, request);
+    server_header(wsi, WSI_TOKEN_GET_URI, path, sizeof path);
+    if (strcmp(path, "/v1/live") != 0) {
+        return 404;
+    }
+    if (!api_host_is_allowed(context, request->host) ||
+        (request->origin[0] != 0 &&
+         !api_origin_is_allowed(context, request->origin, request->host))) {
+        return 403;
+    }
+    read_token_parameter(wsi, request->bearer, sizeof request->bearer);
+    api_identify(context, request);
+    if (request->caller.role < API_ROLE_VIEWER) {
+        return 401;
+    }
+    if (hub->client_count >= LIVE_CLIENTS_MAX) {
+        return 503;
+    }
+    client->caller = request->caller;
+    memcpy(client->session, request->session, sizeof client->session);
+    memcpy(client->bearer, request->bearer, sizeof client->bearer);
+    return 0;
+}
+
+static int on_upgrade(live_hub *hub, struct lws *wsi, live_session *session)
+{
+    live_client *client = calloc(1, sizeof *client);
+    if (client == NULL) {
+        return refuse_upgrade(wsi, 503);
+    }
+    int status = admit_upgrade(hub, wsi, client);
+    if (status != 0 || session == NULL) {
+        free(client);
+        return refuse_upgrade(wsi, status);
+    }
+    client->server = hub->server;
+    client->wsi = wsi;
+    hr_buf_init(&client->rx, LIVE_MESSAGE_BYTES_MAX);
+    hr_buf_init(&client->answers, API_ANSWER_BYTES_MAX);
+    hr_buf_init(&client->missed, API_ANSWER_BYTES_MAX);
+    lws_get_peer_simple(wsi, client->peer, sizeof client->peer);
+    client->next = hub->first;
+    if (hub->first != NULL) {
+        hub->first->previous = client;
+    }
+    hub->first = client;
+    hub->client_count++;
+    if (hub->clients != NULL) {
+        hr_gauge_set(hub->clients, hub->client_count);
+    }
+    session->client = client;
+    return 0;
+}
+
+static void on_closed(live_hub *hub, live_session *session)
+{
+    live_client *client = session != NULL ? session->client : NULL;
+    if (client == NULL) {
+        return;
+    }
+    session->client = NULL;
+    if (client->previous != NULL) {
+        client->previous->next = client->next;
+    } else {
+        hub->first = client->next;
+    }
+    if (client->next != NULL) {
+        client->next->previous = client->previous;
+    }
+    hub->client_count--;
+    if (hub->clients != NULL) {
+        hr_gauge_set(hub->clients, hub->client_count);
+    }
+    client->wsi = NULL;
+    if (client->job_count == 0) {
+        client_free(client);
+    }
+}
+
+/* A session or token may have ended, or its role changed, since the connection began. */
+static bool is_still_allowed(live_hub *hub, live_client *client)
+{
+    api_request *request = &hub->request;
+    api_request_reset(request);
+    memcpy(request->session, client->session, sizeof request->session);
+    memcpy(request->bearer, client->bearer, sizeof request->bearer);
+    api_identify(hub->server->context, request);
+    client->caller = request->caller;
+    return client->caller.role >= API_ROLE_VIEWER;
+}
+
+static void look_over(live_hub *hub, int64_t time_ns)
+{
+    static const int64_t laggard_ns = LIVE_LAGGARD_S * INT64_C(1000000000);
+    bool revalidate = time_ns / CHECK_NS % REVALIDATE_TICKS == 0;
+    for (live_client *client = hub->first; client != NULL; client = client->next) {
+        bool is_laggard =
+            client->waiting_since_ns != 0 && time_ns - client->waiting_since_ns > laggard_ns;
+        if (is_laggard && hub->laggards != NULL) {
+            hr_counter_add(hub->laggards, 1);
+        }
+        if (is_laggard || (revalidate && !is_still_allowed(hub, client))) {
+            client->waiting_since_ns = 0;
+            lws_set_timeout(client->wsi, PENDING_TIMEOUT_LAGGING, LWS_TO_KILL_ASYNC);
+        }
+    }
+}
+
+static void on_timer(lws_sorted_usec_list_t *timer)
+{
+    live_hub *hub = lws_container_of(timer, live_hub, timer);
+    int64_t time_ns = now_ns(hub);
+    if (time_ns - hub->checked_ns >= CHECK_NS) {
+        hub->checked_ns = time_ns;
+        look_over(hub, time_ns);
+    }
+    live_positions_tick(hub, time_ns);
+    live_hub_begin(hub);
+}
+
+void live_hub_begin(live_hub *hub)
+{
+    lws_sul_schedule(hub->server->lws, 0, &hub->timer, on_timer, TIMER_US);
+}
+
+int live_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t size)
+{
+    live_session *session = user;
+    api_server *server = lws_context_user(lws_get_context(wsi));
+    switch (reason) {
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return on_upgrade(server->live, wsi, session);
+    case LWS_CALLBACK_ESTABLISHED:
+        if (session->client == NULL) {
+            return -1;
+        }
+        live_want_write(session->client);
+        return 0;
+    case LWS_CALLBACK_RECEIVE:
+        return session->client != NULL ? on_message(server->live, session->client, in, size) : -1;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return session->client != NULL ? on_writable(server->live, session->client) : -1;
+    case LWS_CALLBACK_CLOSED:
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        on_closed(server->live, session);
+        return 0;
+    default:
+        return 0;
+    }
+}

@@ -1,0 +1,170 @@
+/* api/live_message.c - walks JSON by its brackets and quotes. */
+#include "live_message.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static size_t skip_blanks(const char *text, size_t size, size_t at)
+{
+    while (at < size &&
+           (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r')) {
+        at++;
+    }
+    return at;
+}
+
+/* Past the closing quote of the string that opens at `at`; SIZE_MAX: it does not end. */
+static size_t skip_string(const char *text, size_t size, size_t at)
+{
+    for (at++; at < size; at++) {
+        if (text[at] == '\\') {
+            at++;
+        } else if (text[at] == '"') {
+            return at + 1;
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Past the bracketed value that opens at `at`. */
+static size_t skip_brackets(const char *text, size_t size, size_t at)
+{
+    char open[LIVE_DEPTH_MAX];
+    size_t depth = 0;
+    while (at < size) {
+        char c = text[at];
+        if (c == '"') {
+            at = skip_string(text, size, at);
+            if (at == SIZE_MAX) {
+                return SIZE_MAX;
+            }
+            continue;
+        }
+        if (c == '{' || c == '[') {
+            if (depth >= LIVE_DEPTH_MAX) {
+                return SIZE_MAX;
+            }
+            open[depth++] = c;
+        } else if (c == '}' || c == ']') {
+            if (depth == 0 || open[depth - 1] != (c == '}' ? '{' : '[')) {
+                return SIZE_MAX;
+            }
+            if (--depth == 0) {
+                return at + 1;
+            }
+        }
+        at++;
+    }
+    return SIZE_MAX;
+}
+
+/* Past a value. */
+static size_t skip_value(const char *text, size_t size, size_t at)
+{
+    if (at >= size) {
+        return SIZE_MAX;
+    }
+    if (text[at] == '"') {
+        return skip_string(text, size, at);
+    }
+    if (text[at] == '{' || text[at] == '[') {
+        return skip_brackets(text, size, at);
+    }
+    size_t begin = at;
+    while (at < size && strchr(",]} \t\r\n:\"[{", text[at]) == NULL) {
+        at++;
+    }
+    return at > begin ? at : SIZE_MAX;
+}
+
+/* One `"name": value`; returns where it ends, or SIZE_MAX. */
+static size_t read_member(const char *text, size_t size, size_t at, live_member *member)
+{
+    size_t end = at < size && text[at] == '"' ? skip_string(text, size, at) : SIZE_MAX;
+    if (end == SIZE_MAX) {
+        return SIZE_MAX;
+    }
+    member->name = (live_span){.at = text + at + 1, .size = end - at - 2};
+    at = skip_blanks(text, size, end);
+    if (at >= size || text[at] != ':') {
+        return SIZE_MAX;
+    }
+    at = skip_blanks(text, size, at + 1);
+    end = skip_value(text, size, at);
+    if (end != SIZE_MAX) {
+        member->value = (live_span){.at = text + at, .size = end - at};
+    }
+    return end;
+}
+
+hr_err live_object_split(const char *text, size_t size, live_object *object)
+{
+    object->count = 0;
+    size_t at = skip_blanks(text, size, 0);
+    if (at >= size || text[at] != '{') {
+        return HR_INVALID;
+    }
+    at = skip_blanks(text, size, at + 1);
+    if (at < size && text[at] == '}') {
+        return skip_blanks(text, size, at + 1) == size ? HR_OK : HR_INVALID;
+    }
+    for (;;) {
+        if (object->count >= LIVE_MEMBERS_MAX) {
+            return HR_INVALID;
+        }
+        at = read_member(text, size, at, &object->members[object->count]);
+        if (at == SIZE_MAX) {
+            return HR_INVALID;
+        }
+        object->count++;
+        at = skip_blanks(text, size, at);
+        if (at < size && text[at] == '}') {
+            return skip_blanks(text, size, at + 1) == size ? HR_OK : HR_INVALID;
+        }
+        if (at >= size || text[at] != ',') {
+            return HR_INVALID;
+        }
+        at = skip_blanks(text, size, at + 1);
+    }
+}
+
+bool live_array_next(const char *text, size_t size, size_t *at, live_span *item)
+{
+    size_t here = skip_blanks(text, size, *at);
+    bool is_first = *at == 0;
+    if (here >= size || text[here] == ']' || text[here] != (is_first ? '[' : ',')) {
+        /* Only the closing bracket may stand here, and nothing behind it. */
+        bool is_end = !is_first && here < size && text[here] == ']' &&
+                      skip_blanks(text, size, here + 1) == size;
+        *at = is_end ? size : here < size ? here : SIZE_MAX;
+        return false;
+    }
+    here = skip_blanks(text, size, here + 1);
+    if (is_first && here < size && text[here] == ']') {
+        *at = skip_blanks(text, size, here + 1) == size ? size : here;
+        return false;
+    }
+    size_t end = skip_value(text, size, here);
+    if (end == SIZE_MAX) {
+        *at = SIZE_MAX;
+        return false;
+    }
+    *item = (live_span){.at = text + here, .size = end - here};
+    *at = end;
+    return true;
+}
+
+const live_span *live_object_get(const live_object *object, const char *name)
+{
+    for (size_t i = 0; i < object->count; i++) {
+        if (live_span_is(&object->members[i].name, name)) {
+            return &object->members[i].value;
+        }
+    }
+    return NULL;
+}
+
+bool live_span_is(const live_span *span, const char *text)
+{
+    return span->size == strlen(text) && memcmp(span->at, text, span->size) == 0;
+}

@@ -1,0 +1,45 @@
+/* api/live_message.h - takes a WebSocket client's JSON apart without copying it: which members an
+ * object has, and where their values stand. Bodies of requests are then parsed by their handlers.
+ */
+#ifndef API_LIVE_MESSAGE_H
+#define API_LIVE_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+#define LIVE_DEPTH_MAX 64   /* deeper nesting is refused */
+#define LIVE_MEMBERS_MAX 16 /* of one message; more are refused */
+
+/* A piece of the text that was given; borrowed. */
+typedef struct live_span {
+    const char *at;
+    size_t size;
+} live_span;
+
+typedef struct live_member {
+    live_span name;  /* without the quotes, escapes as they are */
+    live_span value; /* any JSON value, without blanks around it */
+} live_member;
+
+typedef struct live_object {
+    size_t count;
+    live_member members[LIVE_MEMBERS_MAX];
+} live_object;
+
+/* The members of a JSON object that fills the text. HR_INVALID: it does not. The insides of the
+ * values are checked for nesting and quotes only. */
+HR_MUST_USE hr_err live_object_split(const char *text, size_t size, live_object *object);
+
+/* The next item of a JSON array that fills the text; *at is 0 at first. False: no more, and then
+ * *at is size if the array was well formed. */
+bool live_array_next(const char *text, size_t size, size_t *at, live_span *item);
+
+/* The member's value, or NULL. */
+const live_span *live_object_get(const live_object *object, const char *name);
+
+/* The same text? */
+bool live_span_is(const live_span *span, const char *text);
+
+#endif

@@ -1,0 +1,422 @@
+/* api/live_request.c - what a client says: subscribe, seen, and requests as over HTTP. */
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "dispatch.h"
+#include "live_message.h"
+#include "live_parts.h"
+
+#define ID_BYTES_MAX 64 /* of a request's id, as the client wrote it */
+
+/* ---- answers ---- */
+
+static void put_answer(hr_buf *out, live_span id, const api_answer *answer)
+{
+    const char *body =
+        answer->borrowed != NULL ? (const char *)answer->borrowed : (const char *)answer->body.data;
+    size_t size = answer->borrowed != NULL ? answer->borrowed_size : answer->body.size;
+    bool is_json = answer->content_type != NULL &&
+                   (strncmp(answer->content_type, "application/json", 16) == 0 ||
+                    strncmp(answer->content_type, "application/geo+json", 20) == 0);
+    hr_json json = hr_json_into(out);
+    hr_json_open_object(&json);
+    hr_json_key(&json, "id");
+    hr_json_raw(&json, id.at, id.size);
+    hr_json_key_i64(&json, "status", answer->status);
+    if (answer->etag[0] != 0) {
+        hr_json_key_text(&json, "etag", answer->etag);
+    }
+    hr_json_key(&json, "body");
+    if (size == 0) {
+        hr_json_null(&json);
+    } else if (is_json) {
+        hr_json_raw(&json, body, size);
+    } else {
+        hr_json_text_sized(&json, body, size);
+    }
+    hr_json_close_object(&json);
+}
+
+/* A complaint about a message that bears no usable id. */
+static void put_complaint(live_hub *hub, hr_buf *out, const char *text)
+{
+    api_answer_reset(&hub->answer);
+    api_answer_error(&hub->answer, 400, "live.invalid", NULL, "%s", text);
+    hr_buf_put(out, hub->answer.body.data, hub->answer.body.size);
+}
+
+/* ---- requests that take their time ---- */
+
+typedef struct live_job {
+    server_job job;
+    live_client *client;
+    const api_route *route;
+    char id[ID_BYTES_MAX];
+    size_t id_size;
+    char *body;
+    api_request request;
+    api_answer answer;
+} live_job;
+
+static void job_free(live_job *work)
+{
+    api_answer_fini(&work->answer);
+    free(work->body);
+    free(work);
+}
+
+/* On a pool thread. */
+static void job_run(api_job *job)
+{
+    live_job *work = (live_job *)(void *)job;
+    api_perform(work->client->server->context, work->route, &work->request, &work->answer);
+}
+
+static void job_finish(server_job *job)
+{
+    live_job *work = (live_job *)(void *)job;
+    live_client *client = work->client;
+    if (client->wsi != NULL) {
+        hr_buf *frame = &client->server->live->frame;
+        hr_buf_clear(frame);
+        put_answer(frame, (live_span){.at = work->id, .size = work->id_size}, &work->answer);
+        live_queue_put(&client->answers, frame->data, frame->size);
+        live_want_write(client);
+    }
+    live_client_release(client);
+    job_free(work);
+}
+
+/* Texts of the copy must lead into its own arena. */
+static void move_pointers(api_request *copy, const api_request *from)
+{
+    ptrdiff_t by = copy->arena - from->arena;
+    copy->path += by;
+    for (uint32_t i = 0; i < copy->param_count; i++) {
+        copy->params[i].name += by;
+        if (copy->params[i].value[0] != 0) {
+            copy->params[i].value += by;
+        }
+    }
+    for (int i = 0; i < API_CAPTURES_MAX; i++) {
+        if (copy->captures[i][0] != 0) {
+            copy->captures[i] += by;
+        }
+    }
+}
+
+static hr_err submit(live_hub *hub, live_client *client, const api_route *route, live_span id)
+{
+    const api_request *request = &hub->request;
+    live_job *work = calloc(1, sizeof *work);
+    char *body = malloc(request->body_size + 1);
+    if (work == NULL || body == NULL) {
+        free(work);
+        free(body);
+        return HR_NO_MEMORY;
+    }
+    memcpy(body, request->body != NULL ? request->body : "", request->body_size);
+    work->job.job.run = job_run;
+    work->job.finish = job_finish;
+    work->client = client;
+    work->route = route;
+    work->body = body;
+    memcpy(work->id, id.at, id.size);
+    work->id_size = id.size;
+    work->request = *request;
+    move_pointers(&work->request, request);
+    work->request.body = body;
+    api_answer_init(&work->answer);
+    hr_err err = api_pool_submit(hub->server->pool, route->lane, &work->job.job);
+    if (err == HR_OK) {
+        client->job_count++;
+    } else {
+        job_free(work);
+    }
+    return err;
+}
+
+/* ---- requests ---- */
+
+static const struct {
+    const char *name;
+    api_method method;
+} verbs[] = {{"get", API_GET},
+             {"post", API_POST},
+             {"put", API_PUT},
+             {"patch", API_PATCH},
+             {"delete", API_DELETE}};
+
+/* A JSON text's bytes; escapes need a parser and a copy, which *parsed then owns. */
+static live_span text_of(const live_span *value, cJSON **parsed)
+{
+    *parsed = NULL;
+    if (value->size < 2 || value->at[0] != '"') {
+        return (live_span){.at = "", .size = 0};
+    }
+    if (memchr(value->at, '\\', value->size) == NULL) {
+        return (live_span){.at = value->at + 1, .size = value->size - 2};
+    }
+    *parsed = cJSON_ParseWithLength(value->at, value->size);
+    const char *text = cJSON_GetStringValue(*parsed);
+    return text != NULL ? (live_span){.at = text, .size = strlen(text)}
+                        : (live_span){.at = "", .size = 0};
+}
+
+/* Fill in hub->request; NULL: hub->answer says why not. */
+static const api_route *admit(live_hub *hub, live_client *client, api_method method,
+                              const live_span *target, const live_span *body,
+                              const live_span *if_match)
+{
+    api_request *request = &hub->request;
+    cJSON *parsed = NULL;
+    live_span text = text_of(target, &parsed);
+    api_request_reset(request);
+    api_answer_reset(&hub->answer);
+    server_next_request_id(hub->server, request->id, sizeof request->id);
+    request->method = method;
+    request->is_live = true;
+    request->caller = client->caller;
+    memcpy(request->peer, client->peer, sizeof request->peer);
+    hr_err err = api_request_set_target(request, text.at, text.size);
+    cJSON_Delete(parsed);
+    if (err != HR_OK) {
+        api_answer_error(&hub->answer, 400, "request.invalid", NULL,
+                         "the address is not well formed or too long");
+        return NULL;
+    }
+    if (if_match != NULL) {
+        live_span tag = text_of(if_match, &parsed);
+        if (tag.size < sizeof request->if_match) {
+            memcpy(request->if_match, tag.at, tag.size);
+        }
+        cJSON_Delete(parsed);
+    }
+    if (body != NULL) {
+        request->body = body->at;
+        request->body_size = body->size;
+    }
+    const api_route *route = api_admit(hub->server->context, request, &hub->answer);
+    if (route != NULL &&
+        !api_admit_body(route, request, (int64_t)request->body_size, false, &hub->answer)) {
+        return NULL;
+    }
+    return route;
+}
+
+/* Answer one request, into out if that can be done at once. */
+static void handle_request(live_hub *hub, live_client *client, const live_object *object,
+                           live_span id, hr_buf *out)
+{
+    const live_span *target = NULL;
+    api_method method = API_GET;
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0] && target == NULL; i++) {
+        target = live_object_get(object, verbs[i].name);
+        method = verbs[i].method;
+    }
+    if (target == NULL) {
+        put_complaint(hub, out, "a request needs get, post, put, patch or delete");
+        return;
+    }
+    const api_route *route = admit(hub, client, method, target, live_object_get(object, "body"),
+                                   live_object_get(object, "if_match"));
+    if (route != NULL && route->lane == API_INLINE) {
+        api_perform(hub->server->context, route, &hub->request, &hub->answer);
+    } else if (route != NULL) {
+        hr_err err = submit(hub, client, route, id);
+        if (err == HR_OK) {
+            return;
+        }
+        api_answer_error(&hub->answer, 503, "server.busy", NULL, "too much at once; try again");
+    }
+    put_answer(out, id, &hub->answer);
+}
+
+/* ---- subscriptions ---- */
+
+static bool read_degrees(const cJSON *item, int64_t max_e7, int32_t *value)
+{
+    int64_t e7 = 0;
+    if (!cJSON_IsNumber(item) || hr_decimal_from_double(item->valuedouble, 7, &e7) != HR_OK) {
+        return false;
+    }
+    e7 = e7 > max_e7 ? max_e7 : e7 < -max_e7 ? -max_e7 : e7;
+    *value = (int32_t)e7;
+    return true;
+}
+
+/* [w, s, e, n]; w > e crosses the antimeridian and becomes two boxes. */
+static bool read_bbox(const cJSON *bbox, live_view *view)
+{
+    int32_t west = 0;
+    int32_t south = 0;
+    int32_t east = 0;
+    int32_t north = 0;
+    if (cJSON_GetArraySize(bbox) != 4 ||
+        !read_degrees(cJSON_GetArrayItem(bbox, 0), GEO_LON_E7_MAX, &west) ||
+        !read_degrees(cJSON_GetArrayItem(bbox, 1), GEO_LAT_E7_MAX, &south) ||
+        !read_degrees(cJSON_GetArrayItem(bbox, 2), GEO_LON_E7_MAX, &east) ||
+        !read_degrees(cJSON_GetArrayItem(bbox, 3), GEO_LAT_E7_MAX, &north) || south > north) {
+        return false;
+    }
+    bool is_split = west > east;
+    view->box_count = is_split ? 2 : 1;
+    view->boxes[0] = (geo_box){{west, south}, {is_split ? GEO_LON_E7_MAX : east, north}};
+    view->boxes[1] = (geo_box){{-GEO_LON_E7_MAX, south}, {east, north}};
+    return true;
+}
+
+static const char *subscribe_positions(live_client *client, const cJSON *positions)
+{
+    live_view *view = &client->view;
+    if (cJSON_IsNull(positions) || cJSON_IsFalse(positions)) {
+        view->is_wanted = false;
+        return NULL;
+    }
+    const cJSON *bbox = cJSON_GetObjectItemCaseSensitive(positions, "bbox");
+    const cJSON *format = cJSON_GetObjectItemCaseSensitive(positions, "format");
+    const cJSON *max_hz = cJSON_GetObjectItemCaseSensitive(positions, "max_hz");
+    double hz = cJSON_IsNumber(max_hz) ? max_hz->valuedouble : 5;
+    if (bbox == NULL) {
+        view->box_count = 1;
+        view->boxes[0] =
+            (geo_box){{-GEO_LON_E7_MAX, -GEO_LAT_E7_MAX}, {GEO_LON_E7_MAX, GEO_LAT_E7_MAX}};
+    } else if (!read_bbox(bbox, view)) {
+        return "bbox must be [west, south, east, north] in degrees";
+    }
+    if (!(hz > 0)) {
+        return "max_hz must be above 0";
+    }
+    hz = hz < LIVE_HZ_MAX ? hz : LIVE_HZ_MAX;
+    view->period_ns = (int64_t)(1e9 / (hz > 0.01 ? hz : 0.01));
+    view->is_binary = cJSON_IsString(format) && strcmp(format->valuestring, "binary") == 0;
+    view->is_wanted = true;
+    view->is_coarse = false;
+    view->next_ns = 0; /* at once: somebody has moved the map */
+    memset(view->marks, 0, sizeof view->marks);
+    return NULL;
+}
+
+static const char *subscribe(live_hub *hub, live_client *client, const live_span *what,
+                             const live_span *resume)
+{
+    cJSON *json = cJSON_ParseWithLength(what->at, what->size);
+    cJSON *from = resume != NULL ? cJSON_ParseWithLength(resume->at, resume->size) : NULL;
+    const char *complaint = NULL;
+    const cJSON *events = cJSON_GetObjectItemCaseSensitive(json, "events");
+    const cJSON *positions = cJSON_GetObjectItemCaseSensitive(json, "positions");
+    const cJSON *seq = cJSON_GetObjectItemCaseSensitive(from, "seq");
+    const char *epoch = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(from, "epoch"));
+    if (!cJSON_IsObject(json) || (resume != NULL && (epoch == NULL || !cJSON_IsNumber(seq)))) {
+        complaint = "subscribe must be an object, resume one with epoch and seq";
+    } else if (cJSON_IsObject(events) && (!client->wants_events || resume != NULL)) {
+        double after = resume != NULL ? seq->valuedouble : 0;
+        bool is_sane = after >= -1 && after < 9e15 && after == floor(after);
+        if (is_sane) {
+            live_events_subscribe(hub, client, epoch, (int64_t)after);
+        } else {
+            complaint = "seq must be a whole number";
+        }
+    } else if (events != NULL && !cJSON_IsObject(events)) {
+        client->wants_events = false;
+    }
+    if (complaint == NULL && positions != NULL) {
+        complaint = subscribe_positions(client, positions);
+    }
+    cJSON_Delete(json);
+    cJSON_Delete(from);
+    return complaint;
+}
+
+static void handle_seen(live_client *client, const live_span *value)
+{
+    int64_t tick = 0;
+    live_view *view = &client->view;
+    if (hr_decimal_parse(value->at, value->size, 0, &tick) == HR_OK && tick >= 0 &&
+        (uint64_t)tick <= view->tick && (uint64_t)tick >= view->seen) {
+        view->tells_seen = true;
+        view->seen = (uint64_t)tick;
+    }
+}
+
+/* One object; what can be answered at once goes into out. False: not JSON at all. */
+static bool handle_object(live_hub *hub, live_client *client, live_span text, hr_buf *out)
+{
+    live_object object;
+    if (live_object_split(text.at, text.size, &object) != HR_OK) {
+        return false;
+    }
+    const live_span *id = live_object_get(&object, "id");
+    const live_span *what = live_object_get(&object, "subscribe");
+    const live_span *seen = live_object_get(&object, "seen");
+    if (what != NULL) {
+        const char *complaint = subscribe(hub, client, what, live_object_get(&object, "resume"));
+        if (complaint != NULL) {
+            put_complaint(hub, out, complaint);
+        }
+        live_want_write(client);
+    } else if (seen != NULL) {
+        handle_seen(client, seen);
+    } else if (id != NULL && id->size > 0 && id->size <= ID_BYTES_MAX &&
+               strchr("\"-0123456789", id->at[0]) != NULL) {
+        handle_request(hub, client, &object, *id, out);
+    } else {
+        put_complaint(hub, out, "expected subscribe, seen, or a request with an id");
+    }
+    return true;
+}
+
+/* Answers to an array share a frame: one array of those that are ready at once. */
+static bool receive_array(live_hub *hub, live_client *client, const char *text, size_t size)
+{
+    hr_buf *frame = &hub->frame;
+    hr_buf *batch = &hub->names; /* free while no positions are being written */
+    size_t at = 0;
+    live_span item;
+    hr_buf_clear(batch);
+    hr_buf_put_u8(batch, '[');
+    while (live_array_next(text, size, &at, &item)) {
+        hr_buf_clear(frame);
+        if (!handle_object(hub, client, item, frame)) {
+            return false;
+        }
+        if (frame->size > 0) {
+            if (batch->size > 1) {
+                hr_buf_put_u8(batch, ',');
+            }
+            hr_buf_put(batch, frame->data, frame->size);
+        }
+    }
+    hr_buf_put_u8(batch, ']');
+    if (at != size || hr_buf_err(batch) != HR_OK) {
+        return false;
+    }
+    if (batch->size > 2) {
+        live_queue_put(&client->answers, batch->data, batch->size);
+        live_want_write(client);
+    }
+    return true;
+}
+
+bool live_receive(live_hub *hub, live_client *client, const char *text, size_t size)
+{
+    size_t at = 0;
+    while (at < size && strchr(" \t\r\n", text[at]) != NULL && text[at] != 0) {
+        at++;
+    }
+    if (at < size && text[at] == '[') {
+        return receive_array(hub, client, text, size);
+    }
+    hr_buf_clear(&hub->frame);
+    if (!handle_object(hub, client, (live_span){.at = text, .size = size}, &hub->frame)) {
+        return false;
+    }
+    if (hub->frame.size > 0 && hr_buf_err(&hub->frame) == HR_OK) {
+        live_queue_put(&client->answers, hub->frame.data, hub->frame.size);
+        live_want_write(client);
+    }
+    return true;
+}
