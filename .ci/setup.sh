@@ -170,13 +170,16 @@ node_is_good() {
     [ "${version%%.*}" -ge $NODE_MAJOR_MIN ] 2>/dev/null
 }
 
-# A node that the user has from elsewhere is used; Debian's comes only where there is none. The
-# packages are fetched again only when the lock file changed.
+# A node that the user has from elsewhere is used; Debian's comes only where there is none.
+node_packages() {
+    [ ! -f "$root/dashboard/package-lock.json" ] || node_is_good || printf 'nodejs npm'
+}
+
+# The packages are fetched again only when the lock file changed.
 need_dashboard() {
     local lock=$root/dashboard/package-lock.json
     local stamp=$root/dashboard/node_modules/.hedgerow-lock
     [ -f "$lock" ] || return 0
-    node_is_good || need_packages nodejs npm
     cmp -s "$lock" "$stamp" && return 0
     must "Fetching the dashboard's packages (npm)" npm \
         "Is the network there? Then run this again." \
