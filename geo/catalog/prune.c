@@ -8,8 +8,8 @@ static const char *const prune_sql[] = {
     "DELETE FROM device_rule WHERE until_version <= ?1",
     "DELETE FROM setting WHERE until_version <= ?1",
     "DELETE FROM instants WHERE until_version <= ?1",
-    "DELETE FROM revision WHERE until_version <= ?1 AND revision <="
-    " (SELECT max(n.revision) FROM revision AS n WHERE n.fence = revision.fence) - ?2",
+    ("DELETE FROM revision WHERE until_version <= ?1 AND revision <="
+     " (SELECT max(n.revision) FROM revision AS n WHERE n.fence = revision.fence) - ?2"),
 };
 
 static geo_err prune(catalog_db *db, int64_t floor, geo_why *why)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "catalog/bytes.h"
+#include "catalog/draft.h"
 #include "catalog/wkb.h"
 
 static geo_area *area_of(const geo_point *vertices, const uint32_t *ends, uint32_t rings)
@@ -99,6 +100,46 @@ static void holes_find_their_shells(void **state)
     geo_area_free(area);
 }
 
+static void spatialite_gives_a_second_opinion_with_a_place(void **state)
+{
+    (void)state;
+    static const geo_point crossed[] = {{0, 0}, {20000000, 20000000}, {20000000, 0}, {0, 20000000}};
+    static const geo_point sound[] = {{0, 0}, {20000000, 0}, {20000000, 20000000}};
+    static const uint32_t ends[] = {4, 3};
+    catalog_db *db = NULL;
+    geo_why why = {""};
+    if (db_open(":memory:", DB_WRITE, &db, &why) != GEO_OK) {
+        fail_msg("%s", why.text);
+    }
+    geo_area *bad = area_of(crossed, &ends[0], 1);
+    geo_area *good = area_of(sound, &ends[1], 1);
+    assert_int_equal(area_check(db, bad, &why), GEO_INVALID);
+    assert_non_null(strstr(why.text, "[1 1]"));
+    assert_int_equal(area_check(db, good, &why), GEO_OK);
+    geo_area_free(good);
+    geo_area_free(bad);
+    db_close(db);
+}
+
+static void schedules_come_back_from_their_lines(void **state)
+{
+    (void)state;
+    geo_weekly weekly = {
+        .tz = "Europe/Stockholm", .count = 2, .times = {{31, 360, 1200}, {64, 0, 1440}}};
+    geo_weekly back;
+    char *lines = NULL;
+    assert_int_equal(schedule_to_lines(&weekly, &lines), GEO_OK);
+    assert_string_equal(lines, "Europe/Stockholm\n31 360 1200\n64 0 1440");
+    assert_int_equal(schedule_from_lines(lines, &back), GEO_OK);
+    assert_memory_equal(&back, &weekly, sizeof weekly);
+    free(lines);
+    static const char *const bad[] = {"",         "\n1 2 3",       "UTC\n",
+                                      "UTC\n1 2", "UTC\n128 0 60", "UTC\n1 1440 5"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(schedule_from_lines(bad[i], &back), GEO_CORRUPT);
+    }
+}
+
 static void intervals_come_back_from_their_bytes(void **state)
 {
     (void)state;
@@ -140,6 +181,8 @@ int main(void)
         cmocka_unit_test(an_area_comes_back_from_its_bytes),
         cmocka_unit_test(damaged_bytes_never_make_a_broken_area),
         cmocka_unit_test(holes_find_their_shells),
+        cmocka_unit_test(spatialite_gives_a_second_opinion_with_a_place),
+        cmocka_unit_test(schedules_come_back_from_their_lines),
         cmocka_unit_test(intervals_come_back_from_their_bytes),
         cmocka_unit_test(groups_come_back_from_their_lines),
     };

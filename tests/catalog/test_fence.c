@@ -154,8 +154,8 @@ static void an_id_comes_from_the_address_the_feature_or_the_name(void **state)
                                       "a/b",
                                       "a b",
                                       "+",
-                                      "0123456789012345678901234567890123456789"
-                                      "01234567890123456789012345"};
+                                      ("0123456789012345678901234567890123456789"
+                                       "01234567890123456789012345")};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(
             put_expecting(kit, bad[i], fixture_square(16, 59, 0.01, "{}"), CATALOG_ANY, &why),
