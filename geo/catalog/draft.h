@@ -66,6 +66,12 @@ GEO_MUST_USE geo_err fence_state_read(catalog_db *db, const char *id, fence_stat
 GEO_MUST_USE geo_err fence_state_expect(const fence_state *state, const char *id, uint64_t expected,
                                         geo_why *why);
 
+/* Where a draft's shape was said in the same words as that of the revision in force, take the
+ * stored shape: what is derived is derived once, though a later program may do it a little
+ * differently, and a new name must not move a boundary. */
+GEO_MUST_USE geo_err draft_keep_shape(catalog_db *db, fence_draft *draft, const fence_state *state,
+                                      geo_why *why);
+
 /* Write a draft as the newest revision, into the file and the rules. Inside an edit. */
 GEO_MUST_USE geo_err draft_write(catalog_change *change, const fence_draft *draft,
                                  const fence_state *state, catalog_edit_kind kind,

@@ -40,6 +40,9 @@ static geo_err put_fence(catalog_change *change, const char *id, const char *fea
         err = fence_state_expect(&state, draft.id, expected, why);
     }
     if (err == GEO_OK) {
+        err = draft_keep_shape(change->store->writer, &draft, &state, why);
+    }
+    if (err == GEO_OK) {
         err = draft_write(change, &draft, &state, state.live ? CATALOG_REPLACED : CATALOG_CREATED,
                           edit, why);
     }
@@ -102,6 +105,9 @@ static geo_err patch_fence(catalog_change *change, const char *id, const char *p
     }
     if (err == GEO_OK) {
         err = draft_from_text(db, feature, strlen(feature), &options, &draft, why);
+    }
+    if (err == GEO_OK) {
+        err = draft_keep_shape(db, &draft, &state, why);
     }
     if (err == GEO_OK) {
         err = draft_write(change, &draft, &state, CATALOG_PATCHED, edit, why);

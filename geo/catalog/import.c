@@ -143,6 +143,9 @@ static geo_err write_all(const import *job, geo_why *why)
         fence_state state;
         err = fence_state_read(job->change->store->writer, job->drafts[i].id, &state, why);
         if (err == GEO_OK) {
+            err = draft_keep_shape(job->change->store->writer, &job->drafts[i], &state, why);
+        }
+        if (err == GEO_OK) {
             err = draft_write(job->change, &job->drafts[i], &state,
                               state.live ? CATALOG_REPLACED : CATALOG_CREATED, NULL, why);
         }

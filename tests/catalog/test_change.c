@@ -70,6 +70,25 @@ static void the_next_rules_are_there_before_the_commit_and_for_nobody_else(void 
     geo_rules_unref(next);
 }
 
+static void rules_asked_for_twice_are_the_same_until_something_is_edited(void **state)
+{
+    fixture *kit = *state;
+    const geo_rules *rules[3] = {NULL};
+    catalog_change *change = fixture_begin(kit);
+    assert_int_equal(put(change, "a", square(1)), GEO_OK);
+    assert_int_equal(catalog_change_rules(change, &rules[0], NULL), GEO_OK);
+    assert_int_equal(catalog_change_rules(change, &rules[1], NULL), GEO_OK);
+    assert_ptr_equal(rules[0], rules[1]);
+    assert_int_equal(put(change, "b", square(2)), GEO_OK);
+    assert_int_equal(catalog_change_rules(change, &rules[2], NULL), GEO_OK);
+    assert_int_equal(geo_rules_fence_count(rules[0]), 1);
+    assert_int_equal(geo_rules_fence_count(rules[2]), 2);
+    (void)fixture_commit(change);
+    for (int i = 0; i < 3; i++) {
+        geo_rules_unref(rules[i]);
+    }
+}
+
 static void an_abandoned_change_leaves_nothing(void **state)
 {
     fixture *kit = *state;
@@ -85,6 +104,11 @@ static void an_abandoned_change_leaves_nothing(void **state)
         catalog_change_abandon(change);
         assert_int_equal(catalog_version(kit->store), 1);
         assert_false(has_fence(kit, "b"));
+        /* Nor does it come back with the next change. */
+        change = fixture_begin(kit);
+        assert_int_equal(catalog_change_remove(change, "b", CATALOG_ANY, NULL, NULL),
+                         GEO_NOT_FOUND);
+        catalog_change_abandon(change);
         const geo_rules *rules = fixture_rules(kit);
         assert_int_equal(geo_rules_fence_count(rules), 1);
         assert_int_equal(geo_rules_settings(rules)->max_gap_s, geo_settings_default.max_gap_s);
@@ -384,6 +408,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_new_catalogue_is_version_0_with_the_default_settings),
         CASE(the_next_rules_are_there_before_the_commit_and_for_nobody_else),
+        CASE(rules_asked_for_twice_are_the_same_until_something_is_edited),
         CASE(an_abandoned_change_leaves_nothing),
         CASE(an_edit_that_fails_leaves_the_edits_before_it),
         CASE(a_commit_of_nothing_makes_no_version),

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #define PLAIN "{\"name\":\"North paddock\"}"
 
 static geo_err put_expecting(fixture *kit, const char *id, const char *feature, uint64_t expected,
@@ -252,6 +254,70 @@ static void a_removed_fence_can_be_read_and_restored_to_the_bit(void **state)
     assert_int_equal(catalog_fence_removed(kit->store, &page, &text, &why), GEO_OK);
     assert_has(&text, "\"removed\":[]");
     catalog_text_fini(&text);
+}
+
+/* What a program that derived circles another way would have stored: the area of "b" for "a". */
+static void derive_differently(fixture *kit)
+{
+    sqlite3 *db = NULL;
+    fixture_close(kit);
+    assert_int_equal(sqlite3_open(kit->path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "UPDATE revision SET area = b.area, zone = b.zone, area_ha = b.area_ha"
+                     " FROM (SELECT area, zone, area_ha FROM revision WHERE fence = 'b') AS b"
+                     " WHERE fence = 'a'",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    fixture_open(kit);
+}
+
+static geo_box shape_box(fixture *kit, const char *id, geo_box *zone)
+{
+    const geo_rules *rules = fixture_rules(kit);
+    const geo_fence *fence = geo_rules_fence(rules, geo_rules_find(rules, id));
+    geo_box box = fence->area->box;
+    *zone = fence->zone->box;
+    geo_rules_unref(rules);
+    return box;
+}
+
+static void a_new_name_never_moves_a_boundary(void **state)
+{
+    fixture *kit = *state;
+    static const char *const circles[] = {
+        "{\"type\":\"Feature\",\"properties\":{\"radius_m\":100,\"approach_m\":20},"
+        "\"geometry\":{\"type\":\"Point\",\"coordinates\":[16,59]}}",
+        "{\"type\":\"Feature\",\"properties\":{\"radius_m\":200,\"approach_m\":50},"
+        "\"geometry\":{\"type\":\"Point\",\"coordinates\":[16,59]}}"};
+    (void)fixture_put(kit, "a", circles[0]);
+    (void)fixture_put(kit, "b", circles[1]);
+    geo_box zones[2];
+    geo_box zone;
+    geo_box small = shape_box(kit, "a", &zones[0]);
+    geo_box large = shape_box(kit, "b", &zones[1]);
+    derive_differently(kit);
+    (void)patch(kit, "a", "{\"properties\":{\"name\":\"x\"}}");
+    geo_box box = shape_box(kit, "a", &zone);
+    assert_memory_equal(&box, &large, sizeof box);
+    assert_memory_equal(&zone, &zones[1], sizeof zone);
+    catalog_text text = get(kit, "a");
+    assert_has(&text, "\"area_ha\":12.5");
+    catalog_text_fini(&text);
+    /* Another zone is derived, around the area that is kept. */
+    (void)patch(kit, "a", "{\"properties\":{\"approach_m\":21}}");
+    box = shape_box(kit, "a", &zone);
+    assert_memory_equal(&box, &large, sizeof box);
+    assert_true(zone.max.lat_e7 < zones[1].max.lat_e7);
+    assert_true(zone.max.lat_e7 > large.max.lat_e7);
+    (void)patch(kit, "a", "{\"properties\":{\"radius_m\":100.0}}");
+    box = shape_box(kit, "a", &zone);
+    assert_memory_equal(&box, &small, sizeof box);
+    (void)fixture_put(kit, "a", circles[0]);
+    box = shape_box(kit, "a", &zone);
+    assert_memory_equal(&box, &small, sizeof box);
+    assert_memory_equal(&zone, &zones[0], sizeof zone);
 }
 
 static void the_last_50_revisions_are_kept_and_those_that_kept_rules_need(void **state)
@@ -518,6 +584,7 @@ int main(void)
         CASE(an_id_comes_from_the_address_the_feature_or_the_name),
         CASE(a_patch_changes_what_it_names_and_nothing_else),
         CASE(a_removed_fence_can_be_read_and_restored_to_the_bit),
+        CASE(a_new_name_never_moves_a_boundary),
         CASE(the_last_50_revisions_are_kept_and_those_that_kept_rules_need),
         CASE(lists_come_in_pages_in_the_order_of_ids),
         CASE(bad_input_is_refused_with_a_reason_and_changes_nothing),
