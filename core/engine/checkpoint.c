@@ -242,6 +242,9 @@ hr_err engine_checkpoint(engine *engine, hr_why *why)
     atomic_store(&engine->bytes_since_checkpoint, 0);
     hr_err err = gather(engine, why);
     if (err == HR_OK) {
+        err = engine_names_flush(engine, why);
+    }
+    if (err == HR_OK) {
         err = write_file(engine, aside, &size, why);
     }
     if (err == HR_OK) {

@@ -86,7 +86,9 @@ static void free_engine(engine *engine)
     engine_worlds_free(engine->worlds);
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->names_lock);
     pthread_mutex_destroy(&engine->change_lock);
+    hr_buf_fini(&engine->names);
     pthread_mutex_destroy(&engine->checkpoint_lock);
     free(engine->folder);
     free(engine);
@@ -100,7 +102,9 @@ static void init_locks(engine *engine)
     pthread_cond_init(&engine->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->names_lock, NULL);
     pthread_mutex_init(&engine->change_lock, NULL);
+    hr_buf_init(&engine->names, (size_t)4 << 30);
     pthread_mutex_init(&engine->checkpoint_lock, NULL);
 }
 

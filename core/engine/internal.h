@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/record.h"
+#include "engine/change.h"
 #include "engine/engine.h"
 #include "partition.h"
 
@@ -56,6 +57,8 @@ struct engine {
     uint64_t snapshot_wanted; /* number of the round; 0: none ever */
     uint64_t *snapshot_done;  /* per partition: the last round it took part in */
     engine_snapshot *snapshots;
+    pthread_mutex_t names_lock;
+    hr_buf names;                    /* on their way to the catalogue; protected by names_lock */
     pthread_mutex_t change_lock;     /* one change of the rules, from its begin to the log's yes */
     pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
     uint64_t checkpoint_number;      /* of the newest file; protected by checkpoint_lock */
@@ -82,6 +85,9 @@ void engine_snapshot_write(const engine_partition *partition, hr_buf *out);
  * freed. */
 HR_MUST_USE hr_err engine_snapshot_read(engine_partition *partition, const uint8_t *bytes,
                                         size_t size);
+
+/* names.c: the catalogue learns every name before a checkpoint forgets its record. */
+HR_MUST_USE hr_err engine_names_flush(engine *engine, hr_why *why);
 
 /* keeper.c: what the log is told at the start, and checkpoints as the log grows. */
 void *engine_keeper_main(void *context);

@@ -85,6 +85,10 @@ void *engine_keeper_main(void *context)
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
     while (nap(engine)) {
+        err = engine_names_flush(engine, &why);
+        if (err != HR_OK) {
+            hr_logline(HR_LEVEL_ERROR, "engine.names_failed", "why=\"%s\"", why.text);
+        }
         if (!checkpoint_is_due(engine)) {
             continue;
         }

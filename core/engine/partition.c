@@ -13,6 +13,8 @@
 
 /* Room for the events of one view: a rules change can move every device of a partition. */
 #define EVENTS_BYTES_MAX ((size_t)1 << 30)
+/* Room for the names of every device that a partition may have. */
+#define NEW_NAMES_BYTES_MAX ((size_t)ENGINE_DEVICES_MAX * (HR_DEVICE_ID_MAX + 18))
 
 hr_err engine_partition_init(engine_partition *partition, uint32_t number, engine_worlds *worlds,
                              const engine_counters *counters, hr_why *why)
@@ -29,6 +31,7 @@ hr_err engine_partition_init(engine_partition *partition, uint32_t number, engin
     pthread_rwlock_init(&partition->lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
     hr_buf_init(&partition->events, EVENTS_BYTES_MAX);
+    hr_buf_init(&partition->new_names, NEW_NAMES_BYTES_MAX);
     atomic_init(&partition->wake_ms, INT64_MAX);
     hr_err err = engine_devices_init(&partition->devices);
     if (err == HR_OK && geo_tracker_new(&partition->tracker) != GEO_OK) {
@@ -55,6 +58,7 @@ void engine_partition_fini(engine_partition *partition)
     geo_tracker_free(partition->tracker);
     engine_fixes_free(partition->block);
     hr_buf_fini(&partition->events);
+    hr_buf_fini(&partition->new_names);
     pthread_rwlock_destroy(&partition->lock);
 }
 
@@ -323,9 +327,10 @@ static hr_err apply_rules(engine_partition *partition, uint64_t version, engine_
     return err;
 }
 
-static hr_err apply_name(engine_partition *partition, const uint8_t *bytes, size_t size)
+static hr_err apply_name(engine_partition *partition, const uint8_t *bytes, size_t size,
+                         int64_t append_ms)
 {
-    if (size <= 8) {
+    if (size <= 8 || size - 8 > HR_DEVICE_ID_MAX) {
         return HR_CORRUPT;
     }
     uint32_t index;
@@ -334,10 +339,12 @@ static hr_err apply_name(engine_partition *partition, const uint8_t *bytes, size
         hr_counter_add(partition->counters->refused, 1);
         return HR_OK;
     }
-    if (err == HR_OK) {
+    if (err == HR_OK && partition->devices.entries[index].name == 0) {
         err = engine_devices_name(&partition->devices, index, (const char *)bytes + 8, size - 8);
+        engine_names_note(partition, hr_load_u64(bytes), (const char *)bytes + 8, size - 8,
+                          append_ms);
     }
-    return err;
+    return err == HR_OK ? hr_buf_err(&partition->new_names) : err;
 }
 
 static hr_err apply_record(engine_partition *partition, const log_view *view, int64_t offset,
@@ -354,7 +361,7 @@ static hr_err apply_record(engine_partition *partition, const log_view *view, in
                    ? apply_tick(partition, (int64_t)hr_load_u64(bytes), &source, view->append_ms)
                    : HR_CORRUPT;
     case HR_RECORD_NAME:
-        return apply_name(partition, bytes, size);
+        return apply_name(partition, bytes, size, view->append_ms);
     default:
         return hr_why_set(why, HR_TOO_NEW, "record type %u is not known to this version",
                           view->type);

@@ -46,6 +46,7 @@ typedef struct engine_partition {
     engine_source told; /* the last event that is in the log already: not told again */
     hr_buf events;      /* stored events not yet appended, each behind its length */
     uint32_t event_count;
+    hr_buf new_names; /* of devices that the catalogue has not been told of; under lock */
     const engine_counters *counters;
     struct partition_block *block; /* scratch of the fix path */
 
@@ -69,6 +70,10 @@ HR_MUST_USE hr_err engine_partition_use(engine_partition *partition, uint64_t ve
  * partition->events. On failure the partition must not be used any more, only freed. */
 HR_MUST_USE hr_err engine_partition_apply(engine_partition *partition, const log_view *view,
                                           hr_why *why);
+
+/* A name that the catalogue may not have: noted until engine_names_flush() (names.c). */
+void engine_names_note(engine_partition *partition, uint64_t key, const char *id, size_t size,
+                       int64_t seen_ms);
 
 /* Go on at an offset behind damage in the log. */
 void engine_partition_skip(engine_partition *partition, int64_t offset);
