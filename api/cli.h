@@ -9,8 +9,15 @@ enum {
     CLI_USAGE = 2,  /* the command line is wrong */
 };
 
+/* What stands before the subcommand. */
+typedef struct cli_globals {
+    const char *data; /* the service's data folder */
+} cli_globals;
+
 /* Each takes its own arguments, argv[0] being its name, and returns an exit code. */
-int cli_join(int argc, char **argv);
-int cli_replay(int argc, char **argv);
+int cli_gateway(const cli_globals *globals, int argc, char **argv);
+int cli_join(const cli_globals *globals, int argc, char **argv);
+int cli_reader(const cli_globals *globals, int argc, char **argv);
+int cli_replay(const cli_globals *globals, int argc, char **argv);
 
 #endif

@@ -233,8 +233,9 @@ static int join_rows(joiner *j, cli_rows *rows)
     return j->output->failed ? CLI_FAILED : exit_code;
 }
 
-int cli_join(int argc, char **argv)
+int cli_join(const cli_globals *globals, int argc, char **argv)
 {
+    (void)globals;
     cli_rows_options options;
     int exit_code = CLI_OK;
     if (!cli_rows_parse(argc, argv, help, &options, &exit_code)) {

@@ -296,8 +296,9 @@ static int play_rows(player *p, cli_rows *rows)
     return exit_code != CLI_OK || p->output.failed ? CLI_FAILED : told;
 }
 
-int cli_replay(int argc, char **argv)
+int cli_replay(const cli_globals *globals, int argc, char **argv)
 {
+    (void)globals;
     cli_rows_options options;
     int exit_code = CLI_OK;
     if (!cli_rows_parse(argc, argv, help, &options, &exit_code)) {

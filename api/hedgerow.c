@@ -1,5 +1,6 @@
 /* api/hedgerow.c - the program hedgerow: finds the subcommand and hands over. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -7,11 +8,13 @@
 typedef struct subcommand {
     const char *name;
     const char *summary;
-    int (*run)(int argc, char **argv);
+    int (*run)(const cli_globals *globals, int argc, char **argv);
 } subcommand;
 
 static const subcommand subcommands[] = {
+    {"gateway", "add, list and remove the gateways that may send fixes", cli_gateway},
     {"join", "print which fences each fix of a CSV file lies in", cli_join},
+    {"reader", "add, list and remove those who may listen to events", cli_reader},
     {"replay", "print the events that the fixes of a CSV file make", cli_replay},
 };
 
@@ -19,28 +22,53 @@ static const subcommand subcommands[] = {
 
 static void print_help(FILE *to)
 {
-    fputs("usage: hedgerow COMMAND [OPTIONS]\n\ncommands:\n", to);
+    fputs("usage: hedgerow [--data DIR] COMMAND [OPTIONS]\n\ncommands:\n", to);
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
         fprintf(to, "  %-10s %s\n", subcommands[i].name, subcommands[i].summary);
     }
-    fputs("\nhedgerow COMMAND --help tells more about a command.\n", to);
+    fputs("\n--data DIR is the service's data folder (else HEDGEROW_DATA, else ./data).\n"
+          "hedgerow COMMAND --help tells more about a command.\n",
+          to);
+}
+
+/* Take the options before the command. The command's place in argv, or 0 when the line is wrong. */
+static int parse_globals(int argc, char **argv, cli_globals *globals)
+{
+    const char *data = getenv("HEDGEROW_DATA");
+    globals->data = data != NULL ? data : "data";
+    int at = 1;
+    while (at < argc && argv[at][0] == '-' && strcmp(argv[at], "--help") != 0) {
+        if (strcmp(argv[at], "--data") != 0 || at + 1 == argc) {
+            fprintf(stderr, "hedgerow: \"%s\" needs a value, or is no option; see --help\n",
+                    argv[at]);
+            return 0;
+        }
+        globals->data = argv[at + 1];
+        at += 2;
+    }
+    if (at >= argc) {
+        print_help(stderr);
+        return 0;
+    }
+    return at;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        print_help(stderr);
+    cli_globals globals;
+    int at = parse_globals(argc, argv, &globals);
+    if (at == 0) {
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "help") == 0) {
         print_help(stdout);
         return CLI_OK;
     }
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        if (strcmp(argv[1], subcommands[i].name) == 0) {
-            return subcommands[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[at], subcommands[i].name) == 0) {
+            return subcommands[i].run(&globals, argc - at, argv + at);
         }
     }
-    fprintf(stderr, "hedgerow: there is no command \"%s\"; hedgerow --help lists them\n", argv[1]);
+    fprintf(stderr, "hedgerow: there is no command \"%s\"; hedgerow --help lists them\n", argv[at]);
     return CLI_USAGE;
 }
