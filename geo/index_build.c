@@ -162,7 +162,8 @@ static geo_err build_branch(index_maker *maker, const index_square *square,
     index_desc *node;
     uint32_t *covers;
     uint32_t cover_count;
-    geo_err err = cut_all(maker->scratch, square, fanout, pieces, count, false, &parts);
+    const bool keeps_covers = index_keeps_covers(square->shift, fanout);
+    geo_err err = cut_all(maker->scratch, square, fanout, pieces, count, !keeps_covers, &parts);
     if (err == GEO_OK) {
         err = index_node_make(maker, square->shift, fanout, &node, out);
     }
@@ -173,10 +174,10 @@ static geo_err build_branch(index_maker *maker, const index_square *square,
         return err;
     }
     index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
-    if (!is_root) {
-        tail->edge_count = edge_count;
+    tail->edge_count = edge_count;
+    if (keeps_covers && cover_count != 0) {
         err = index_list_make(maker, covers, cover_count, &tail->covers);
-        *out |= cover_count != 0 ? INDEX_FLAG : 0;
+        *out |= INDEX_FLAG;
     }
     return err != GEO_OK ? err : build_children(maker, square, fanout, &parts, node);
 }

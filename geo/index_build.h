@@ -2,6 +2,7 @@
 #ifndef GEO_INDEX_BUILD_H
 #define GEO_INDEX_BUILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "geo/err.h"
@@ -21,6 +22,12 @@ static inline bool index_wants_branch(unsigned shift, uint64_t edge_count)
 {
     return shift > INDEX_BRANCH_SHIFT_MAX ? edge_count > INDEX_BRANCH_EDGES_FEW
                                           : shift > INDEX_CELL_SHIFT_MAX && edge_count != 0;
+}
+
+/* Are fences that cover a branch noted in its tail, once for all, or in every one of its cells? */
+static inline bool index_keeps_covers(unsigned shift, unsigned fanout)
+{
+    return shift - fanout > INDEX_CELL_SHIFT_MAX;
 }
 
 /* How finely a branch divides its square, from the edges that touch it: the denser, the finer. A

@@ -10,7 +10,8 @@
  *   ID      0: no fence at all; else one fence, number `descriptor - 1`, covers the square.
  *   NARROW  edges as 16-bit vertices (index_narrow); with the flag: a list of covering fences.
  *   WIDE    edges as 32-bit lattice coordinates (index_wide).
- *   NODE    a grid of smaller squares; with the flag: fences cover the whole of it (index_tail).
+ *   NODE    a grid of smaller squares; with the flag: fences cover the whole of it (index_tail),
+ *           unless the squares are cells: then each of them notes the covering fences itself.
  * The rest is an offset into the arena in units of 16 bytes. A node begins at a multiple of 64
  * bytes, so that its lowest two bits are free to hold the size of the grid. */
 typedef uint32_t index_desc;
@@ -134,14 +135,33 @@ static inline bool index_is_plain_branch(index_desc desc, unsigned shift)
            !(desc & INDEX_FLAG);
 }
 
-/* The place of a point's child in a node whose children are squares of 2^shift units. Blocks of
- * 4 x 4 children share one cache line. */
+/* How a node of fan-out f numbers its children where they are cells: 4 x 4 neighbours share one
+ * cache line. Bits from 2 up of the row and the column number the blocks. */
+typedef struct index_grid {
+    uint32_t side;
+    uint32_t block_mask;
+} index_grid;
+
+static const index_grid index_grids[] = {{4, 0}, {8, 4}, {16, 12}, {32, 28}};
+
+/* The place of a point's cell in such a node, whose cells have 2^shift units. */
+static inline uint32_t index_slot_of_cell(unsigned fanout, unsigned shift, int32_t x, int32_t y)
+{
+    const index_grid grid = index_grids[fanout - INDEX_FANOUT_MIN];
+    const uint32_t column = (uint32_t)x >> shift;
+    const uint32_t row = (uint32_t)y >> shift;
+    return (row & grid.block_mask) * grid.side | (column & grid.block_mask) << 2 | (row & 3) << 2 |
+           (column & 3);
+}
+
+/* The place of a point's child in any node: by rows above the cells. */
 static inline uint32_t index_slot(unsigned fanout, unsigned shift, int32_t x, int32_t y)
 {
-    uint32_t column = ((uint32_t)x >> shift) & ((1u << fanout) - 1);
-    uint32_t row = ((uint32_t)y >> shift) & ((1u << fanout) - 1);
-    uint32_t block = ((row >> 2) << (fanout - 2)) | (column >> 2);
-    return block << 4 | (row & 3) << 2 | (column & 3);
+    if (shift <= INDEX_CELL_SHIFT_MAX) {
+        return index_slot_of_cell(fanout, shift, x, y);
+    }
+    const uint32_t mask = (1u << fanout) - 1;
+    return ((uint32_t)y >> shift & mask) << fanout | ((uint32_t)x >> shift & mask);
 }
 
 static inline const uint32_t *index_narrow_ids(const index_narrow *record)

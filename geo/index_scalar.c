@@ -52,50 +52,128 @@ static index_desc common_branch(const block *b, index_desc root, unsigned *shift
     return desc;
 }
 
-/* Step 1. A point in a square without edges is done with its descriptor at once. */
-static void find_places(block *b, index_desc start, unsigned start_shift)
+/* Step 1 for point j, in any node: `node` has children of 2^shift units. A point in a square
+ * without edges is done with its descriptor at once. */
+static void find_place(block *b, uint32_t j, const index_desc *node, unsigned fanout,
+                       unsigned shift)
 {
-    const unsigned start_fanout =
-        start_shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(start);
+    const int32_t x = b->points[j].lon_e7;
+    const int32_t y = b->points[j].lat_e7;
+    const index_desc *place = node + index_slot(fanout, shift, x, y);
+    while (shift > INDEX_CELL_SHIFT_MAX && index_kind(*place) == INDEX_KIND_NODE) {
+        const index_desc desc = *place;
+        node = index_node(b->base, desc);
+        fanout = index_node_fanout(desc);
+        if (desc & INDEX_FLAG) {
+            const index_tail *tail = (const index_tail *)(node + (1u << 2 * fanout));
+            index_sink_list(&b->sink, b->base, tail->covers, b->first + j);
+        }
+        shift -= fanout;
+        place = node + index_slot(fanout, shift, x, y);
+    }
+    __builtin_prefetch(place);
+    b->places[j] = place;
+    b->shifts[j] = (uint8_t)shift;
+}
+
+/* A branch that is divided as finely as can be: the usual one where it is busy. */
+static inline bool is_dense(index_desc desc)
+{
+    const index_desc pattern =
+        (uint32_t)INDEX_KIND_NODE << INDEX_KIND_SHIFT | (INDEX_FANOUT_MAX - INDEX_FANOUT_MIN);
+    return (desc & (3u << INDEX_KIND_SHIFT | 3)) == pattern;
+}
+
+#define PAGE_SHIFT 21 /* what a dense branch of the root's children divides into */
+#define TILE_SHIFT 16
+
+/* Step 1 for points that share a square of the root: in busy places it is dense, and so are its
+ * children, so that all shifts but the last are known. */
+static void find_places_dense(block *b, const index_desc *directory)
+{
+    const uint8_t *base = b->base;
     for (uint32_t j = 0; j < b->count; j++) {
         const int32_t x = b->points[j].lon_e7;
         const int32_t y = b->points[j].lat_e7;
-        unsigned fanout = start_fanout;
-        unsigned shift = start_shift - fanout;
-        const index_desc *place = index_node(b->base, start) + index_slot(fanout, shift, x, y);
-        while (shift > INDEX_CELL_SHIFT_MAX && index_kind(*place) == INDEX_KIND_NODE) {
-            const index_desc desc = *place;
-            const index_desc *node = index_node(b->base, desc);
-            fanout = index_node_fanout(desc);
-            if (desc & INDEX_FLAG) {
-                const index_tail *tail = (const index_tail *)(node + (1u << 2 * fanout));
-                index_sink_list(&b->sink, b->base, tail->covers, b->first + j);
-            }
-            shift -= fanout;
-            place = node + index_slot(fanout, shift, x, y);
+        const index_desc page = directory[index_slot(INDEX_FANOUT_MAX, PAGE_SHIFT, x, y)];
+        if (__builtin_expect(!is_dense(page), 0)) {
+            find_place(b, j, directory, INDEX_FANOUT_MAX, PAGE_SHIFT);
+            continue;
         }
+        const index_desc *node = index_node(base, page);
+        if (__builtin_expect((page & INDEX_FLAG) != 0, 0)) {
+            const index_tail *tail = (const index_tail *)(node + (1u << 2 * INDEX_FANOUT_MAX));
+            index_sink_list(&b->sink, base, tail->covers, b->first + j);
+        }
+        const index_desc *entry = node + index_slot(INDEX_FANOUT_MAX, TILE_SHIFT, x, y);
+        const index_desc tile = *entry;
+        /* Half of the tiles may have no edges: a jump would be guessed wrong every other time. */
+        const unsigned fanout = index_node_fanout(tile);
+        const index_desc *cell =
+            index_node(base, tile) + index_slot_of_cell(fanout, TILE_SHIFT - fanout, x, y);
+        const uintptr_t choice = (uintptr_t)0 - (index_kind(tile) == INDEX_KIND_NODE);
+        const index_desc *place =
+            (const index_desc *)(((uintptr_t)cell & choice) | ((uintptr_t)entry & ~choice));
         __builtin_prefetch(place);
         b->places[j] = place;
-        b->shifts[j] = (uint8_t)shift;
+        b->shifts[j] = (uint8_t)(TILE_SHIFT - fanout);
     }
 }
 
+/* Step 1. */
+static void find_places(block *b, index_desc root)
+{
+    unsigned shift;
+    const index_desc start = common_branch(b, root, &shift);
+    const bool is_root = shift == INDEX_ROOT_SHIFT;
+    const unsigned fanout = is_root ? INDEX_ROOT_FANOUT : index_node_fanout(start);
+    const index_desc *node = index_node(b->base, start);
+    if (shift - fanout == PAGE_SHIFT && fanout == INDEX_FANOUT_MAX) {
+        find_places_dense(b, node);
+        return;
+    }
+    for (uint32_t j = 0; j < b->count; j++) {
+        find_place(b, j, node, fanout, shift - fanout);
+    }
+}
+
+/* The counters of the lists while they grow. */
+typedef struct kind_counts {
+    size_t hits;
+    unsigned nodes, lists, wides, narrows;
+} kind_counts;
+
+static inline kind_counts counts_of(const block *b)
+{
+    return (kind_counts){b->sink.count, b->node_count, b->list_count, b->wide_count,
+                         b->narrow_count};
+}
+
+static inline void counts_to(block *b, const kind_counts *n)
+{
+    b->sink.count = n->hits;
+    b->node_count = n->nodes;
+    b->list_count = n->lists;
+    b->wide_count = n->wides;
+    b->narrow_count = n->narrows;
+}
+
 /* Write the hit of an ID, or note the point under its kind; no branch depends on the kind. */
-static inline void sort_by_kind(block *b, uint32_t j, index_desc desc)
+static inline void sort_by_kind(block *b, kind_counts *n, uint32_t j, index_desc desc)
 {
     const unsigned kind = index_kind(desc);
     const unsigned is_flagged = (desc & INDEX_FLAG) != 0;
     b->descs[j] = desc;
-    b->sink.hits[b->sink.count] = (geo_hit){b->first + j, desc - 1};
-    b->sink.count += kind == INDEX_KIND_ID && desc != 0;
-    b->nodes[b->node_count] = (uint8_t)j;
-    b->node_count += kind == INDEX_KIND_NODE;
-    b->lists[b->list_count] = (uint8_t)j;
-    b->list_count += kind == INDEX_KIND_NARROW && is_flagged;
-    b->wides[b->wide_count] = (uint8_t)j;
-    b->wide_count += kind == INDEX_KIND_WIDE;
-    b->narrows[b->narrow_count] = (uint8_t)j;
-    b->narrow_count += kind == INDEX_KIND_NARROW && !is_flagged;
+    b->sink.hits[n->hits] = (geo_hit){b->first + j, desc - 1};
+    n->hits += (kind == INDEX_KIND_ID) & (desc != 0);
+    b->nodes[n->nodes] = (uint8_t)j;
+    n->nodes += kind == INDEX_KIND_NODE;
+    b->lists[n->lists] = (uint8_t)j;
+    n->lists += (kind == INDEX_KIND_NARROW) & is_flagged;
+    b->wides[n->wides] = (uint8_t)j;
+    n->wides += kind == INDEX_KIND_WIDE;
+    b->narrows[n->narrows] = (uint8_t)j;
+    n->narrows += (kind == INDEX_KIND_NARROW) & !is_flagged;
 }
 
 static inline void prefetch_block(const uint8_t *at)
@@ -107,23 +185,21 @@ static inline void prefetch_block(const uint8_t *at)
 /* Step 2. */
 static void read_places(block *b)
 {
+    kind_counts n = counts_of(b);
     for (uint32_t j = 0; j < b->count; j++) {
         index_desc desc = *b->places[j];
-        const uint8_t *at = index_at(b->base, desc);
-        if (index_kind(desc) == INDEX_KIND_NODE) {
-            at = (const uint8_t *)(index_node(b->base, desc) +
-                                   index_slot(INDEX_FANOUT_MIN, b->shifts[j] - INDEX_FANOUT_MIN,
-                                              b->points[j].lon_e7, b->points[j].lat_e7));
-        }
-        prefetch_block(at);
-        sort_by_kind(b, j, desc);
+        prefetch_block(index_at(b->base, desc));
+        sort_by_kind(b, &n, j, desc);
     }
+    counts_to(b, &n);
 }
 
 /* Step 3. */
 static void walk_nodes(block *b)
 {
-    for (unsigned t = 0; t < b->node_count; t++) {
+    const unsigned node_count = b->node_count;
+    kind_counts n = counts_of(b);
+    for (unsigned t = 0; t < node_count; t++) {
         const unsigned j = b->nodes[t];
         unsigned shift = b->shifts[j];
         index_desc desc = b->descs[j];
@@ -134,8 +210,9 @@ static void walk_nodes(block *b)
         } while (index_kind(desc) == INDEX_KIND_NODE);
         prefetch_block(index_at(b->base, desc));
         b->shifts[j] = (uint8_t)shift;
-        sort_by_kind(b, j, desc);
+        sort_by_kind(b, &n, j, desc);
     }
+    counts_to(b, &n);
 }
 
 /* Step 4. */
@@ -181,9 +258,7 @@ bool index_query_block_scalar(const geo_index_version *version, const geo_point 
     b.first = first;
     b.sink = (index_sink){hits, hits_max, 0};
     b.node_count = b.list_count = b.wide_count = b.narrow_count = 0;
-    unsigned shift;
-    index_desc start = common_branch(&b, version->root, &shift);
-    find_places(&b, start, shift);
+    find_places(&b, version->root);
     /* sort_by_kind() writes before it knows whether there is a hit. */
     if (b.sink.count + 2 * (size_t)count >= hits_max) {
         return false;

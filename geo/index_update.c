@@ -211,15 +211,28 @@ static geo_err update_children(index_updater *updater, const index_square *squar
     return GEO_OK;
 }
 
-static geo_err cut_if_edges(index_updater *updater, const index_piece *piece,
-                            const index_square *square, unsigned fanout, index_part **parts,
-                            uint32_t *count)
+/* What a piece means to the children of a branch. */
+static geo_err parts_of(index_updater *updater, const index_piece *piece,
+                        const index_square *square, unsigned fanout, index_part **parts,
+                        uint32_t *count)
 {
+    index_scratch *scratch = updater->maker.scratch;
     *parts = NULL;
     *count = 0;
-    return has_edges(piece)
-               ? index_piece_cut(updater->maker.scratch, piece, square, fanout, parts, count)
-               : GEO_OK;
+    if (has_edges(piece)) {
+        return index_piece_cut(scratch, piece, square, fanout, parts, count);
+    }
+    if (is_cover(piece) && !index_keeps_covers(square->shift, fanout)) {
+        *count = 1u << 2 * fanout;
+        *parts = index_scratch_get(scratch, *count, sizeof **parts);
+        if (*parts == NULL) {
+            return GEO_NO_MEMORY;
+        }
+        for (uint32_t child = 0; child < *count; child++) {
+            (*parts)[child] = (index_part){child, *piece};
+        }
+    }
+    return GEO_OK;
 }
 
 /* A branch that stays one, with the same fan-out: copy the node, change the touched children. */
@@ -228,15 +241,14 @@ static geo_err update_branch(index_updater *updater, index_desc desc, const inde
                              index_desc *out)
 {
     index_maker *maker = &updater->maker;
-    bool is_root = square->shift == INDEX_ROOT_SHIFT;
     index_part *parts_before;
     index_part *parts_after;
     uint32_t count_before;
     uint32_t count_after;
     index_desc *node;
-    geo_err err = cut_if_edges(updater, before, square, fanout, &parts_before, &count_before);
+    geo_err err = parts_of(updater, before, square, fanout, &parts_before, &count_before);
     if (err == GEO_OK) {
-        err = cut_if_edges(updater, after, square, fanout, &parts_after, &count_after);
+        err = parts_of(updater, after, square, fanout, &parts_after, &count_after);
     }
     if (err == GEO_OK) {
         err = index_node_make(maker, square->shift, fanout, &node, out);
@@ -246,15 +258,13 @@ static geo_err update_branch(index_updater *updater, index_desc desc, const inde
     }
     memcpy(node, index_node(maker->arena->base, desc),
            index_desc_bytes(maker->arena->base, desc, square->shift));
-    if (!is_root) {
-        index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
-        tail->edge_count += after != NULL ? after->edge_count : 0;
-        tail->edge_count -= before != NULL ? before->edge_count : 0;
-        if (is_cover(before) || is_cover(after)) {
-            err = changed_covers(updater, tail->covers, is_cover(after), &tail->covers);
-        }
-        *out |= tail->covers != 0 ? INDEX_FLAG : 0;
+    index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
+    tail->edge_count += after != NULL ? after->edge_count : 0;
+    tail->edge_count -= before != NULL ? before->edge_count : 0;
+    if ((is_cover(before) || is_cover(after)) && index_keeps_covers(square->shift, fanout)) {
+        err = changed_covers(updater, tail->covers, is_cover(after), &tail->covers);
     }
+    *out |= tail->covers != 0 ? INDEX_FLAG : 0;
     if (err == GEO_OK) {
         err = index_maker_retire(maker, desc, square->shift);
     }
