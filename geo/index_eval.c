@@ -1,6 +1,8 @@
 /* geo/index_eval.c - the careful way to answer one point, and the rarer kinds of records. */
 #include "index_eval.h"
 
+#include "index_fence.h"
+
 static bool between(int64_t value, int64_t a, int64_t b)
 {
     return a < b ? value >= a && value <= b : value >= b && value <= a;
@@ -21,19 +23,31 @@ uint32_t index_narrow_on_edges(const index_narrow *record, uint32_t on_line, int
     return on_edges;
 }
 
-/* The sign of the cross product of an edge with the way from its start to the point. */
-static int cross_sign(const index_wide_edge *edge, int32_t lon, int32_t lat, bool is_huge)
+/* What one edge says: bit 0, the leftward ray from the point crosses it; bit 1, the point is on it.
+ */
+static inline unsigned wide_edge(const index_wide_edge *edge, int32_t lon, int32_t lat)
 {
-    int64_t dx = (int64_t)edge->bx - edge->ax;
-    int64_t dy = (int64_t)edge->by - edge->ay;
-    int64_t px = (int64_t)lon - edge->ax;
-    int64_t py = (int64_t)lat - edge->ay;
-    if (is_huge) {
-        geo_wide cross = (geo_wide)dx * py - (geo_wide)px * dy;
-        return cross > 0 ? 1 : -(cross < 0);
+    int64_t cross = ((int64_t)edge->bx - edge->ax) * ((int64_t)lat - edge->ay) -
+                    ((int64_t)lon - edge->ax) * ((int64_t)edge->by - edge->ay);
+    unsigned b_above = edge->by > lat;
+    unsigned spans = (edge->ay > lat) ^ b_above;
+    unsigned crosses = spans & ((cross > 0) ^ b_above) & (cross != 0);
+    if (__builtin_expect(cross == 0, 0)) {
+        return (unsigned)(between(lon, edge->ax, edge->bx) && between(lat, edge->ay, edge->by))
+               << 1;
     }
-    int64_t cross = dx * py - px * dy;
-    return cross > 0 ? 1 : -(cross < 0);
+    return crosses;
+}
+
+/* The same where products do not fit in 64 bits. */
+static unsigned huge_edge(const index_wide_edge *edge, int32_t lon, int32_t lat)
+{
+    geo_point a = {edge->ax, edge->ay};
+    geo_point b = {edge->bx, edge->by};
+    geo_wide cross = (geo_wide)((int64_t)b.lon_e7 - a.lon_e7) * ((int64_t)lat - a.lat_e7) -
+                     (geo_wide)((int64_t)lon - a.lon_e7) * ((int64_t)b.lat_e7 - a.lat_e7);
+    bool is_on = cross == 0 && between(lon, edge->ax, edge->bx) && between(lat, edge->ay, edge->by);
+    return (unsigned)is_on << 1 | index_crosses_left(a, b, lon, lat);
 }
 
 void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_t point,
@@ -48,23 +62,24 @@ void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_
         const index_wide_entry *entry = (const index_wide_entry *)at;
         const index_wide_edge *edges = (const index_wide_edge *)(entry + 1);
         const int32_t *ends = (const int32_t *)(edges + entry->edge_count);
-        bool inside = entry->id_and_base >> 31;
-        bool is_on_edge = false;
+        unsigned inside = entry->id_and_base >> 31;
+        unsigned seen = 0;
         for (uint32_t e = 0; e < entry->edge_count; e++) {
-            const index_wide_edge *edge = &edges[e];
-            int sign = cross_sign(edge, lon, lat, record->is_huge != 0);
-            bool a_above = edge->ay > lat;
-            bool b_above = edge->by > lat;
-            inside ^= a_above != b_above && (b_above ? sign < 0 : sign > 0);
-            is_on_edge |=
-                sign == 0 && between(lon, edge->ax, edge->bx) && between(lat, edge->ay, edge->by);
+            unsigned says = __builtin_expect(record->is_huge != 0, 0)
+                                ? huge_edge(&edges[e], lon, lat)
+                                : wide_edge(&edges[e], lon, lat);
+            inside ^= says & 1;
+            seen |= says;
         }
         for (uint32_t e = 0; e < entry->end_count; e++) {
             inside ^= ends[e] <= lat;
         }
-        if (inside || is_on_edge) {
-            index_sink_add(sink, point, entry->id_and_base & ~INDEX_BASE_BIT);
+        inside |= seen >> 1;
+        if (__builtin_expect(sink->count < sink->max, 1)) {
+            /* Written in any case, kept if it is one: no jump to be guessed. */
+            sink->hits[sink->count] = (geo_hit){point, entry->id_and_base & ~INDEX_BASE_BIT};
         }
+        sink->count += inside;
         at = (const uint8_t *)(ends + entry->end_count);
     }
 }

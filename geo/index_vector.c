@@ -1,0 +1,189 @@
+/* geo/index_vector.c - the block query with vectors: compiled once for each instruction set. */
+#include "index_block.h"
+
+#if defined(__AVX512F__)
+#include "index_simd_avx512.h"
+#define QUERY_BLOCK index_query_block_avx512
+#elif defined(__AVX2__)
+#include "index_simd_avx2.h"
+#define QUERY_BLOCK index_query_block_avx2
+#else
+#include "index_simd_neon.h"
+#define QUERY_BLOCK index_query_block_neon
+#endif
+
+/* block_node_place() of every lane. */
+static inline lanes node_places(lanes nodes)
+{
+    return lanes_left(lanes_and(nodes, lanes_all(INDEX_OFFSET_MASK & ~3u)), 2);
+}
+
+/* The places of points' children in dense nodes, counted from the node. */
+#define DENSE_SLOTS(x, y, shift)                                                                   \
+    lanes_or(lanes_and(lanes_right((y), (shift)-INDEX_FANOUT_MAX),                                 \
+                       lanes_all(((1u << INDEX_FANOUT_MAX) - 1) << INDEX_FANOUT_MAX)),             \
+             lanes_and(lanes_right((x), (shift)), lanes_all((1u << INDEX_FANOUT_MAX) - 1)))
+
+/* index_slot_of_cell() where a lane's node has the fan-out 2 + small. */
+static inline lanes cell_slots(lanes small, lanes shifts, lanes x, lanes y)
+{
+    const lanes column = lanes_right_by(x, shifts);
+    const lanes row = lanes_right_by(y, shifts);
+    const lanes blocks = lanes_sub(lanes_left_by(lanes_all(4), small), lanes_all(4));
+    const lanes three = lanes_all(3);
+    lanes row_part = lanes_left_by(lanes_and(row, blocks), lanes_add(small, lanes_all(2)));
+    lanes low = lanes_or(lanes_left(lanes_and(row, three), 2), lanes_and(column, three));
+    return lanes_or(lanes_or(row_part, lanes_left(lanes_and(column, blocks), 2)), low);
+}
+
+/* Step 1 for the LANES points from number j on, if their pages are dense. */
+static inline bool find_places_of_lanes(block *b, uint32_t first_place, uint32_t j)
+{
+    const uint32_t *descs = (const uint32_t *)b->base;
+    lanes x, y;
+    lanes_load_pairs(b->points + j, &x, &y);
+    const lanes pages =
+        lanes_gather(descs, lanes_add(lanes_all(first_place), DENSE_SLOTS(x, y, BLOCK_PAGE_SHIFT)));
+    const uint32_t all = (uint32_t)((1ull << LANES) - 1);
+    if (lanes_equal(lanes_and(pages, lanes_all(BLOCK_DENSE_MASK)), lanes_all(BLOCK_DENSE)) != all) {
+        return false;
+    }
+    const uint32_t plain = lanes_equal(lanes_and(pages, lanes_all(INDEX_FLAG)), lanes_all(0));
+    if (plain != all) {
+        uint32_t page[LANES];
+        lanes_store(page, pages);
+        for (uint32_t left = ~plain & all; left != 0; left &= left - 1) {
+            uint32_t lane = (uint32_t)__builtin_ctz(left);
+            block_page_covers(b, j + lane, page[lane]);
+        }
+    }
+    const lanes entries = lanes_add(node_places(pages), DENSE_SLOTS(x, y, BLOCK_TILE_SHIFT));
+    const lanes tiles = lanes_gather(descs, entries);
+    const lanes small = lanes_and(tiles, lanes_all(3));
+    const lanes shifts = lanes_sub(lanes_all(BLOCK_TILE_SHIFT - INDEX_FANOUT_MIN), small);
+    const lanes cells = lanes_add(node_places(tiles), cell_slots(small, shifts, x, y));
+    const uint32_t is_node =
+        lanes_equal(lanes_right(tiles, INDEX_KIND_SHIFT), lanes_all(INDEX_KIND_NODE));
+    lanes_store(b->places + j, lanes_choose(is_node, cells, entries));
+    lanes_store(b->shifts + j, shifts);
+    for (uint32_t lane = 0; lane < LANES; lane++) {
+        __builtin_prefetch(descs + b->places[j + lane]);
+    }
+    return true;
+}
+
+/* Step 1. */
+static void find_places(block *b, index_desc root)
+{
+    unsigned shift;
+    const index_desc start = block_common_branch(b, root, &shift);
+    const unsigned fanout =
+        shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(start);
+    const bool is_dense = shift - fanout == BLOCK_PAGE_SHIFT && fanout == INDEX_FANOUT_MAX;
+    for (uint32_t j = 0; j < BLOCK; j += LANES) {
+        if (is_dense && find_places_of_lanes(b, block_node_place(start), j)) {
+            continue;
+        }
+        for (uint32_t lane = 0; lane < LANES; lane++) {
+            block_find_place(b, j + lane, start, fanout, shift - fanout);
+        }
+    }
+}
+
+/* Append the lanes whose bit is set to a list; whole vectors are written. */
+static inline void list_add(block_list *list, uint32_t bits, lanes points, lanes descs,
+                            lanes shifts)
+{
+    const uint32_t at = list->count;
+    lanes_store(list->points + at, lanes_pack(points, bits));
+    lanes_store(list->descs + at, lanes_pack(descs, bits));
+    lanes_store(list->shifts + at, lanes_pack(shifts, bits));
+    list->count = at + (uint32_t)__builtin_popcount(bits);
+}
+
+/* Step 2. */
+static void read_places(block *b)
+{
+    for (uint32_t j = 0; j < BLOCK; j += LANES) {
+        const lanes descs = lanes_gather((const uint32_t *)b->base, lanes_load(b->places + j));
+        const lanes points = lanes_add(lanes_iota(), lanes_all(j));
+        const lanes shifts = lanes_load(b->shifts + j);
+        const lanes kinds = lanes_right(descs, INDEX_KIND_SHIFT);
+        const uint32_t plain = lanes_equal(lanes_and(descs, lanes_all(INDEX_FLAG)), lanes_all(0));
+        const uint32_t empty = lanes_equal(descs, lanes_all(0));
+        const uint32_t ids = lanes_equal(kinds, lanes_all(INDEX_KIND_ID)) & ~empty;
+        const uint32_t narrow = lanes_equal(kinds, lanes_all(INDEX_KIND_NARROW));
+        const uint32_t wides = lanes_equal(kinds, lanes_all(INDEX_KIND_WIDE));
+        const uint32_t nodes = lanes_equal(kinds, lanes_all(INDEX_KIND_NODE));
+        lanes_store_pairs(b->sink.hits + b->sink.count,
+                          lanes_pack(lanes_add(points, lanes_all(b->first)), ids),
+                          lanes_pack(lanes_sub(descs, lanes_all(1)), ids));
+        b->sink.count += (uint32_t)__builtin_popcount(ids);
+        list_add(&b->narrows, narrow & plain, points, descs, shifts);
+        list_add(&b->lists, narrow & ~plain, points, descs, shifts);
+        if (wides != 0) {
+            list_add(&b->wides, wides, points, descs, shifts);
+        }
+        if (nodes != 0) {
+            list_add(&b->nodes, nodes, points, descs, shifts);
+        }
+    }
+    for (uint32_t t = 0; t < b->narrows.count; t++) {
+        block_prefetch(b, b->narrows.descs[t]);
+    }
+    for (uint32_t t = 0; t < b->nodes.count; t++) {
+        __builtin_prefetch(index_node(b->base, b->nodes.descs[t]));
+    }
+    for (uint32_t t = 0; t < b->lists.count; t++) {
+        __builtin_prefetch(index_at(b->base, b->lists.descs[t]));
+    }
+    for (uint32_t t = 0; t < b->wides.count; t++) {
+        block_prefetch(b, b->wides.descs[t]);
+    }
+}
+
+/* Step 4 for narrow records. False: the buffer may be too small. */
+static bool evaluate_narrows(block *b)
+{
+    for (uint32_t t = 0; t < b->narrows.count; t++) {
+        const uint32_t j = b->narrows.points[t];
+        const unsigned shift = b->narrows.shifts[t];
+        const index_narrow *record = index_at(b->base, b->narrows.descs[t]);
+        const int32_t x = index_cell_offset(b->points[j].lon_e7, shift);
+        const int32_t y = index_cell_offset(b->points[j].lat_e7, shift);
+        uint32_t crossed;
+        uint32_t on_line;
+        geo_hit *hits = b->sink.hits + b->sink.count;
+        if (b->sink.count + INDEX_NARROW_IDS_MAX + LANES >= b->sink.max) {
+            return false;
+        }
+        simd_edges(record, x, y, &crossed, &on_line);
+        if (__builtin_expect(on_line != 0, 0)) {
+            uint32_t on_edges = index_narrow_on_edges(record, on_line, x, y);
+            b->sink.count += index_narrow_hits(record, crossed, on_edges, b->first + j, hits);
+        } else {
+            b->sink.count += simd_hits(record, crossed, b->first + j, hits);
+        }
+    }
+    return true;
+}
+
+bool QUERY_BLOCK(const geo_index_version *version, const geo_point *points, uint32_t count,
+                 uint32_t first, geo_hit *hits, size_t hits_max, size_t *hit_count)
+{
+    if (count != BLOCK) {
+        return index_query_block_scalar(version, points, count, first, hits, hits_max, hit_count);
+    }
+    block b;
+    block_begin(&b, version, points, count, first, hits, hits_max);
+    find_places(&b, version->root);
+    if (b.sink.count + BLOCK + LANES >= hits_max) {
+        return false;
+    }
+    read_places(&b);
+    block_walk_nodes(&b);
+    block_lists_and_wides(&b);
+    bool fits = evaluate_narrows(&b);
+    *hit_count = b.sink.count;
+    return fits && b.sink.count <= hits_max;
+}
