@@ -90,7 +90,7 @@ GEO_MUST_USE geo_err geo_index_query_one(const geo_index_version *version, geo_p
                                          uint32_t *ids, size_t ids_max, size_t *id_count);
 
 /* The fences that the closed segment from a to b touches, ascending, exact; the segment goes the
- * short way round the antimeridian. GEO_TOO_BIG as above. */
+ * short way round the antimeridian. GEO_TOO_BIG: more than ids_max; how many is not counted. */
 GEO_MUST_USE geo_err geo_index_segment(const geo_index_version *version, geo_point a, geo_point b,
                                        uint32_t *ids, size_t ids_max, size_t *id_count);
 

@@ -1,8 +1,6 @@
 /* geo/index_eval.c - the careful way to answer one point, and the rarer kinds of records. */
 #include "index_eval.h"
 
-#include "index_fence.h"
-
 static bool between(int64_t value, int64_t a, int64_t b)
 {
     return a < b ? value >= a && value <= b : value >= b && value <= a;
@@ -24,30 +22,18 @@ uint32_t index_narrow_on_edges(const index_narrow *record, uint32_t on_line, int
 }
 
 /* What one edge says: bit 0, the leftward ray from the point crosses it; bit 1, the point is on it.
- */
+ * The products fit in 63 bits, their difference would not: so they are compared. */
 static inline unsigned wide_edge(const index_wide_edge *edge, int32_t lon, int32_t lat)
 {
-    int64_t cross = ((int64_t)edge->bx - edge->ax) * ((int64_t)lat - edge->ay) -
-                    ((int64_t)lon - edge->ax) * ((int64_t)edge->by - edge->ay);
+    int64_t left = ((int64_t)edge->bx - edge->ax) * ((int64_t)lat - edge->ay);
+    int64_t right = ((int64_t)lon - edge->ax) * ((int64_t)edge->by - edge->ay);
     unsigned b_above = edge->by > lat;
     unsigned spans = (edge->ay > lat) ^ b_above;
-    unsigned crosses = spans & ((cross > 0) ^ b_above) & (cross != 0);
-    if (__builtin_expect(cross == 0, 0)) {
+    if (__builtin_expect(left == right, 0)) {
         return (unsigned)(between(lon, edge->ax, edge->bx) && between(lat, edge->ay, edge->by))
                << 1;
     }
-    return crosses;
-}
-
-/* The same where products do not fit in 64 bits. */
-static unsigned huge_edge(const index_wide_edge *edge, int32_t lon, int32_t lat)
-{
-    geo_point a = {edge->ax, edge->ay};
-    geo_point b = {edge->bx, edge->by};
-    geo_wide cross = (geo_wide)((int64_t)b.lon_e7 - a.lon_e7) * ((int64_t)lat - a.lat_e7) -
-                     (geo_wide)((int64_t)lon - a.lon_e7) * ((int64_t)b.lat_e7 - a.lat_e7);
-    bool is_on = cross == 0 && between(lon, edge->ax, edge->bx) && between(lat, edge->ay, edge->by);
-    return (unsigned)is_on << 1 | index_crosses_left(a, b, lon, lat);
+    return spans & ((left > right) ^ b_above);
 }
 
 void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_t point,
@@ -65,9 +51,7 @@ void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_
         unsigned inside = entry->id_and_base >> 31;
         unsigned seen = 0;
         for (uint32_t e = 0; e < entry->edge_count; e++) {
-            unsigned says = __builtin_expect(record->is_huge != 0, 0)
-                                ? huge_edge(&edges[e], lon, lat)
-                                : wide_edge(&edges[e], lon, lat);
+            unsigned says = wide_edge(&edges[e], lon, lat);
             inside ^= says & 1;
             seen |= says;
         }

@@ -43,16 +43,10 @@ static inline bool index_crosses_left(geo_point a, geo_point b, int64_t x, int64
     if (a_above == b_above) {
         return false;
     }
-    int64_t dx = (int64_t)b.lon_e7 - a.lon_e7;
-    int64_t dy = (int64_t)b.lat_e7 - a.lat_e7;
-    int64_t px = x - a.lon_e7;
-    int64_t py = y - a.lat_e7;
-    if (dx == (int32_t)dx && px == (int32_t)px) {
-        int64_t cross = dx * py - px * dy; /* each product is below 2^62 */
-        return b_above ? cross < 0 : cross > 0;
-    }
-    geo_wide cross = (geo_wide)dx * py - (geo_wide)px * dy;
-    return b_above ? cross < 0 : cross > 0;
+    /* Each product fits in 63 bits, their difference would not: so they are compared. */
+    int64_t left = ((int64_t)b.lon_e7 - a.lon_e7) * (y - a.lat_e7);
+    int64_t right = (x - a.lon_e7) * ((int64_t)b.lat_e7 - a.lat_e7);
+    return b_above ? left < right : left > right;
 }
 
 /* Does the edge have a point in common with the closed square from (x, y) to (x + side, y + side)?

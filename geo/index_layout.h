@@ -86,7 +86,7 @@ typedef struct index_wide {
     uint32_t entry_count;
     uint32_t cover_count;
     uint32_t bytes;
-    uint32_t is_huge; /* some edge is too long for products in int64 */
+    uint32_t zero;
 } index_wide;
 
 typedef struct index_wide_edge {

@@ -189,8 +189,7 @@ static uint32_t wide_ends(const index_piece *piece, const index_square *square, 
     return count;
 }
 
-static uint8_t *wide_write_entry(uint8_t *at, const index_piece *piece, const index_square *square,
-                                 index_wide *record)
+static uint8_t *wide_write_entry(uint8_t *at, const index_piece *piece, const index_square *square)
 {
     index_wide_entry *entry = (index_wide_entry *)at;
     index_wide_edge *edges = (index_wide_edge *)(entry + 1);
@@ -200,12 +199,6 @@ static uint8_t *wide_write_entry(uint8_t *at, const index_piece *piece, const in
         geo_point a = piece->fence->points[piece->edges[e]];
         geo_point b = piece->fence->points[piece->edges[e] + 1];
         edges[e] = (index_wide_edge){a.lon_e7, a.lat_e7, b.lon_e7, b.lat_e7};
-        /* A point of the square is at most its side farther away than the other end. */
-        int64_t length = (int64_t)b.lon_e7 - a.lon_e7;
-        int64_t limit = ((int64_t)1 << 31) - ((int64_t)1 << square->shift) - 1;
-        if (length > limit || length < -limit) {
-            record->is_huge = 1;
-        }
     }
     entry->zero = 0;
     entry->end_count = wide_ends(piece, square, (int32_t *)(edges + piece->edge_count));
@@ -237,7 +230,7 @@ geo_err index_wide_make(index_maker *maker, const index_content *content,
     }
     at += content->cover_count * sizeof(uint32_t);
     for (uint32_t i = 0; i < content->piece_count; i++) {
-        at = wide_write_entry(at, &content->pieces[i], square, record);
+        at = wide_write_entry(at, &content->pieces[i], square);
     }
     *out = (uint32_t)INDEX_KIND_WIDE << INDEX_KIND_SHIFT | unit;
     return GEO_OK;
