@@ -15,7 +15,7 @@
 #define WORLD_E7 INT64_C(3600000000)
 /* Hits are met in the order of edges and wanted in the order of the way. So each pass over the
  * edges collects the next so many; few segments need a second pass. */
-#define HITS_PER_PASS 64
+#define HITS_PER_PASS 256
 
 typedef struct vec {
     int64_t lon;
@@ -237,7 +237,12 @@ geo_pieces geo_segment_pieces(const geo_area *area, geo_point from, geo_point to
 {
     geo_pieces pieces = {0};
     geo_fraction start = {0, 1};
-    walk w = {.area = area, .from = {from.lon_e7, from.lat_e7}, .along = short_way(from, to)};
+    walk w; /* without its hits, which are written before they are read */
+    w.area = area;
+    w.from = (vec){from.lon_e7, from.lat_e7};
+    w.along = short_way(from, to);
+    w.done = (geo_fraction){0, 0};
+    w.start_toggles = 0;
     if (w.along.lon == 0 && w.along.lat == 0) {
         if (geo_area_contains(area, from)) {
             add_piece(&pieces, start, (geo_fraction){1, 1});

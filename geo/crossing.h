@@ -33,7 +33,7 @@ typedef struct geo_pieces {
 } geo_pieces;
 
 /* The pieces of the segment within the area. A segment of one point has the piece 0..1, or none.
- * Does not allocate; costs one pass over the edges for every 64 places where they meet it. */
+ * Does not allocate; costs one pass over the edges for every 256 places where they meet it. */
 geo_pieces geo_segment_pieces(const geo_area *area, geo_point from, geo_point to);
 
 /* The lattice point at a fraction of the segment, and between the ends of a piece: each coordinate

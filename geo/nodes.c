@@ -275,6 +275,14 @@ static bool boxes_meet(const geo_node_edge *e, const geo_node_edge *f)
 static geo_err add_crossings(const grid *g, const geo_node_edge *list, points *hot)
 {
     size_t cells = (size_t)g->columns * g->rows;
+    uint64_t pairs = 0;
+    for (size_t c = 0; c < cells; c++) {
+        uint64_t in_cell = g->starts[c + 1] - g->starts[c];
+        pairs += in_cell * in_cell / 2;
+    }
+    if (pairs > GEO_NODES_PAIRS_MAX) {
+        return GEO_TOO_BIG;
+    }
     for (size_t c = 0; c < cells; c++) {
         for (uint32_t i = g->starts[c]; i < g->starts[c + 1]; i++) {
             const geo_node_edge *e = &list[g->items[i]];
@@ -365,6 +373,7 @@ typedef struct snapper {
     const points *hot;
     points on_edge;
     edges out;
+    uint64_t pairs;
 } snapper;
 
 static int64_t progress(geo_point point, bool north)
@@ -394,6 +403,10 @@ static geo_err find_on_edge(snapper *s, const geo_node_edge *e)
         uint32_t last;
         cells_of_row(&s->g, e, row, &first, &last);
         size_t cell = (size_t)row * s->g.columns + first;
+        s->pairs += s->g.starts[cell + last - first + 1] - s->g.starts[cell];
+        if (s->pairs > GEO_NODES_PAIRS_MAX) {
+            return GEO_TOO_BIG;
+        }
         for (uint32_t i = s->g.starts[cell]; i < s->g.starts[cell + last - first + 1]; i++) {
             geo_point hot = s->hot->items[s->g.items[i]];
             if (passes(e, hot)) {

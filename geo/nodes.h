@@ -14,6 +14,9 @@
 #include "geo/point.h"
 
 #define GEO_NODES_EDGES_MAX 4000000
+/* The work that may be done: pairs of edges that lie close together, and of edges and hot points.
+ */
+#define GEO_NODES_PAIRS_MAX 400000000
 
 /* From west to east, on one longitude from south to north. The counts say what changes when one
  * passes the edge from its right to its left, which is its north side. */
@@ -26,7 +29,7 @@ typedef struct geo_node_edge {
 
 /* The edges without crossings, sorted by their western ends; equal ones are made one, and those
  * where nothing changes are left out. *out is the caller's to free.
- * GEO_TOO_BIG: more edges or crossings than GEO_NODES_EDGES_MAX. GEO_NO_MEMORY. */
+ * GEO_TOO_BIG: more edges, crossings or pairs than the limits above. GEO_NO_MEMORY. */
 GEO_MUST_USE geo_err geo_nodes(const geo_node_edge *edges, uint32_t count, geo_node_edge **out,
                                uint32_t *out_count);
 

@@ -330,6 +330,28 @@ static void large_fences_get_their_zone_in_time(void **state)
     }
 }
 
+/* Many sharp bends in one place, drawn with a brush a million times as wide: no honest shape. */
+static void a_knot_under_a_wide_brush_is_too_big(void **state)
+{
+    (void)state;
+    uint64_t random = shape_seed(__func__);
+    enum {
+        KNOT = 20000
+    };
+    geo_point *line = malloc(KNOT * sizeof *line);
+    assert_non_null(line);
+    for (uint32_t v = 0; v < KNOT; v++) {
+        line[v].lon_e7 = 163700000 + (int32_t)shape_random(&random, -10, 10);
+        line[v].lat_e7 = 598500000 + (int32_t)shape_random(&random, -10, 10);
+    }
+    geo_area *area = NULL;
+    double start_s = now_s();
+    assert_int_equal(geo_corridor_new(line, KNOT, 100000, NULL, &area), GEO_TOO_BIG);
+    printf("refused after %.3f s\n", now_s() - start_s);
+    assert_null(area);
+    free(line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_zone_over_the_antimeridian_ignores_the_seam),
         cmocka_unit_test(a_zone_follows_the_antimeridian_where_the_area_ends_there),
         cmocka_unit_test(large_fences_get_their_zone_in_time),
+        cmocka_unit_test(a_knot_under_a_wide_brush_is_too_big),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
