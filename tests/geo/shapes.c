@@ -64,7 +64,10 @@ static uint64_t next_random(uint64_t *state)
 
 int64_t shape_random(uint64_t *state, int64_t low, int64_t high)
 {
-    return low + (int64_t)(next_random(state) % (uint64_t)(high - low + 1));
+    /* Unsigned, because a range may be wider than its type. */
+    uint64_t range = (uint64_t)high - (uint64_t)low + 1;
+    uint64_t drawn = next_random(state);
+    return (int64_t)((uint64_t)low + (range == 0 ? drawn : drawn % range));
 }
 
 void shape_star(uint64_t *state, geo_point center, int32_t radius, uint32_t count, geo_point *out)
