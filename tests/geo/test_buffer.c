@@ -210,6 +210,9 @@ static void assert_zone(uint64_t *random, const geo_area *area, double distance_
     if (geo_zone_new(area, distance_m, inside, &why, &zone) != GEO_OK) {
         fail_msg("%s", why.text);
     }
+    if (geo_validate(zone->vertices, zone->ring_ends, zone->ring_count, NULL, &why) != GEO_OK) {
+        fail_msg("%s", why.text);
+    }
     uint32_t in_zone = 0;
     for (int i = 0; i < 100; i++) {
         geo_point from = area->vertices[shape_random(random, 0, area->vertex_count - 1)];
