@@ -69,6 +69,15 @@ static int sign(geo_wide value)
     return (value > 0) - (value < 0);
 }
 
+/* The sign of the cross product where it needs no more than int64: of the area as it lies on the
+ * map, longitudes differ by at most 3.6e9 and latitudes by at most 1.8e9. */
+static int side_of(vec along, vec point)
+{
+    int64_t left = along.lon * point.lat;
+    int64_t right = along.lat * point.lon;
+    return (left > right) - (left < right);
+}
+
 /* Make room for a hit at index i, dropping the farthest one if the pass is full. */
 static void insert_hit(walk *w, uint32_t i, geo_fraction at)
 {
@@ -174,7 +183,7 @@ static void meet_copy(walk *w, int64_t shift, uint32_t copy_bit)
         for (uint32_t v = begin; v <= end; v++) {
             geo_point vertex = area->vertices[v == begin ? end - 1 : v - 1];
             vec b = {vertex.lon_e7 + shift - w->from.lon, vertex.lat_e7 - w->from.lat};
-            int b_side = sign(cross(w->along, b));
+            int b_side = shift == 0 ? side_of(w->along, b) : sign(cross(w->along, b));
             if (v > begin && (a_side != b_side || b_side == 0)) {
                 meet_edge(w, a, a_side, b, b_side, copy_bit);
             }
