@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "geo/json_number.h"
+
 void catalog_text_fini(catalog_text *text)
 {
     free(text->data);
@@ -49,6 +51,25 @@ void text_build_id(text_build *build, const char *id)
     text_build_literal(build, "\"");
     text_build_literal(build, id);
     text_build_literal(build, "\"");
+}
+
+static void put_degrees(text_build *build, int32_t e7)
+{
+    char digits[GEO_NUMBER_TEXT_SIZE];
+    text_build_put(build, digits, geo_number_format(e7, 7, digits));
+}
+
+void text_build_ring(text_build *build, const geo_point *vertices, uint32_t count)
+{
+    for (uint32_t i = 0; i <= count; i++) {
+        geo_point point = vertices[i == count ? 0 : i];
+        text_build_literal(build, i == 0 ? "[[" : ",[");
+        put_degrees(build, point.lon_e7);
+        text_build_literal(build, ",");
+        put_degrees(build, point.lat_e7);
+        text_build_literal(build, "]");
+    }
+    text_build_literal(build, "]");
 }
 
 void text_build_fini(text_build *build)

@@ -7,6 +7,7 @@
 
 #include "catalog/text.h"
 #include "db.h"
+#include "geo/point.h"
 
 /* A failed append stays failed: check once, in text_build_end. */
 typedef struct text_build {
@@ -21,6 +22,8 @@ void text_build_literal(text_build *build, const char *text);
 void text_build_u64(text_build *build, uint64_t value);
 /* A JSON string of plain ASCII without quotes or backslashes: our own ids. */
 void text_build_id(text_build *build, const char *id);
+/* The vertices of a ring as GeoJSON has them, the first once more at the end. */
+void text_build_ring(text_build *build, const geo_point *vertices, uint32_t count);
 void text_build_fini(text_build *build);
 
 /* Hand the text over to *out. GEO_NO_MEMORY: an append failed; the build is emptied. */

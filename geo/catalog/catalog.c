@@ -166,11 +166,17 @@ int64_t catalog_renew_due_ms(const catalog *store)
     return due_ms;
 }
 
-geo_err catalog_rules_load(catalog *store, uint64_t version, const geo_rules **out, geo_why *why)
+const geo_rules *rules_current(catalog *store)
 {
     (void)pthread_mutex_lock(&store->state_lock);
     const geo_rules *current = geo_rules_ref(store->current);
     (void)pthread_mutex_unlock(&store->state_lock);
+    return current;
+}
+
+geo_err catalog_rules_load(catalog *store, uint64_t version, const geo_rules **out, geo_why *why)
+{
+    const geo_rules *current = rules_current(store);
     if (geo_rules_version(current) == version) {
         *out = current;
         return GEO_OK;

@@ -9,7 +9,6 @@
 #include "build.h"
 #include "bytes.h"
 #include "geo/geojson_fence.h"
-#include "geo/json_number.h"
 #include "geo/measure.h"
 #include "json_in.h"
 
@@ -107,27 +106,6 @@ static geo_err join_groups(const geo_feature *feature, char **lines, geo_why *wh
     return err;
 }
 
-static void put_degrees(text_build *build, int32_t e7)
-{
-    char digits[GEO_NUMBER_TEXT_SIZE];
-    text_build_put(build, digits, geo_number_format(e7, 7, digits));
-}
-
-static void put_ring(text_build *build, const geo_feature *feature, uint32_t ring)
-{
-    uint32_t begin = ring == 0 ? 0 : feature->ring_ends[ring - 1];
-    uint32_t count = feature->ring_ends[ring] - begin;
-    for (uint32_t i = 0; i <= count; i++) {
-        geo_point point = feature->vertices[begin + (i == count ? 0 : i)];
-        text_build_literal(build, i == 0 ? "[[" : ",[");
-        put_degrees(build, point.lon_e7);
-        text_build_literal(build, ",");
-        put_degrees(build, point.lat_e7);
-        text_build_literal(build, "]");
-    }
-    text_build_literal(build, "]");
-}
-
 /* Rings that were closed for their writer are kept closed: as a MultiPolygon of lattice points. */
 static geo_err closed_geometry(const geo_feature *feature, char **geometry, geo_why *why)
 {
@@ -137,7 +115,8 @@ static geo_err closed_geometry(const geo_feature *feature, char **geometry, geo_
     for (uint32_t ring = 0; ring < feature->ring_count; ring++) {
         bool shell = ring == 0 || feature->ring_polygons[ring - 1] != feature->ring_polygons[ring];
         text_build_literal(&build, !shell ? "," : ring == 0 ? "[" : "],[");
-        put_ring(&build, feature, ring);
+        uint32_t begin = ring == 0 ? 0 : feature->ring_ends[ring - 1];
+        text_build_ring(&build, feature->vertices + begin, feature->ring_ends[ring] - begin);
     }
     text_build_literal(&build, "]]}");
     geo_err err = text_build_end(&build, &text, why);

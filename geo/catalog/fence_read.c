@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "build.h"
-#include "bytes.h"
 #include "internal.h"
 #include "schema.h"
 #include "wkb.h"
@@ -66,6 +65,56 @@ geo_err catalog_fence_list(catalog *store, const catalog_page *page, catalog_tex
     err = text_from_page(&query, "{\"type\":\"FeatureCollection\",\"features\":[", limit,
                          CATALOG_PAGE_BYTES_MAX, out, why);
     catalog_reader_give(store, db);
+    return err;
+}
+
+static void put_area_ring(text_build *build, const geo_area *area, uint32_t ring)
+{
+    uint32_t begin = ring == 0 ? 0 : area->ring_ends[ring - 1];
+    text_build_ring(build, area->vertices + begin, area->ring_ends[ring] - begin);
+}
+
+static geo_err write_shape(const geo_area *area, catalog_text *out, geo_why *why)
+{
+    uint32_t *shells = NULL;
+    text_build build = {0};
+    geo_err err = area_shells(area, &shells);
+    if (err != GEO_OK) {
+        return geo_why_set(why, err, "%s", geo_err_text(err));
+    }
+    bool first = true;
+    text_build_literal(&build, "{\"type\":\"MultiPolygon\",\"coordinates\":[");
+    for (uint32_t shell = 0; shell < area->ring_count; shell++) {
+        if (shells[shell] != shell) {
+            continue;
+        }
+        text_build_literal(&build, first ? "[" : ",[");
+        put_area_ring(&build, area, shell);
+        for (uint32_t ring = 0; ring < area->ring_count; ring++) {
+            if (ring != shell && shells[ring] == shell) {
+                text_build_literal(&build, ",");
+                put_area_ring(&build, area, ring);
+            }
+        }
+        text_build_literal(&build, "]");
+        first = false;
+    }
+    text_build_literal(&build, "]}");
+    free(shells);
+    return text_build_end(&build, out, why);
+}
+
+geo_err catalog_fence_shape(catalog *store, const char *id, catalog_text *out, geo_why *why)
+{
+    const geo_rules *rules = rules_current(store);
+    geo_err err = GEO_OK;
+    uint32_t slot = geo_rules_find(rules, id);
+    if (slot == GEO_NO_SLOT) {
+        err = geo_why_set(why, GEO_NOT_FOUND, "there is no such fence");
+    } else {
+        err = write_shape(geo_rules_fence(rules, slot)->area, out, why);
+    }
+    geo_rules_unref(rules);
     return err;
 }
 

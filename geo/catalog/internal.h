@@ -50,6 +50,9 @@ struct catalog_change {
 GEO_MUST_USE geo_err catalog_reader_take(catalog *store, catalog_db **out, geo_why *why);
 void catalog_reader_give(catalog *store, catalog_db *db);
 
+/* The rules of the last commit; the caller owns one reference. */
+const geo_rules *rules_current(catalog *store);
+
 /* Read a version of the rules from the file. GEO_GONE, GEO_NOT_FOUND as catalog_rules_load. */
 GEO_MUST_USE geo_err rules_read(catalog_db *db, uint64_t version, const geo_rules **out,
                                 geo_why *why);

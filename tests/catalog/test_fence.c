@@ -506,6 +506,13 @@ static void shapes_of_every_kind_are_taken(void **state)
     const geo_fence *road = geo_rules_fence(rules, geo_rules_find(rules, "road"));
     assert_true(geo_area_contains(road->area, (geo_point){163100000, 592100000}));
     geo_rules_unref(rules);
+    catalog_text shape = {0};
+    assert_int_equal(catalog_fence_shape(kit->store, "holes", &shape, NULL), GEO_OK);
+    assert_string_equal(shape.data,
+                        "{\"type\":\"MultiPolygon\",\"coordinates\":[[[[0,0],[9,0],[9,9],"
+                        "[0,9],[0,0]],[[1,1],[2,1],[2,2],[1,1]]]]}");
+    catalog_text_fini(&shape);
+    assert_int_equal(catalog_fence_shape(kit->store, "none", &shape, NULL), GEO_NOT_FOUND);
     catalog_text text = get(kit, "pacific");
     assert_has(&text, "[179,10],[-179,10]");
     assert_has(&text, "\"area_ha\":2421");
