@@ -1,8 +1,11 @@
-/* catalog.c - the handle: opening, the connections that read, versions, and forgetting old ones. */
+/* catalog.c - the handle: opening, the connections that read, versions, settings, a backup. */
 #include "catalog/catalog.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "build.h"
 #include "catalog/fence.h"
@@ -229,4 +232,36 @@ geo_err catalog_history(catalog *store, uint64_t before, uint32_t limit, catalog
     err = text_from_page(&query, "{\"rules\":[", limit, CATALOG_PAGE_BYTES_MAX, out, why);
     catalog_reader_give(store, db);
     return err;
+}
+
+/* SQLite does not sync what VACUUM INTO writes. */
+static geo_err sync_file(const char *path, geo_why *why)
+{
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    bool synced = file >= 0 && fsync(file) == 0;
+    int error = errno;
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return synced ? GEO_OK
+                  : geo_why_set(why, error == ENOSPC ? GEO_NO_SPACE : GEO_IO,
+                                "%.150s cannot be synced: %s", path, strerror(error));
+}
+
+geo_err catalog_backup(catalog *store, const char *path, geo_why *why)
+{
+    if (access(path, F_OK) == 0) {
+        return geo_why_set(why, GEO_EXISTS, "%.200s is there already", path);
+    }
+    catalog_db *db = NULL;
+    /* A connection of its own, because VACUUM works outside transactions only. */
+    geo_err err = db_open(store->path, DB_READ, &db, why);
+    if (err != GEO_OK) {
+        return err;
+    }
+    db_query query = db_begin(db, "VACUUM INTO ?");
+    db_text(&query, path);
+    err = db_run(&query, why);
+    db_close(db);
+    return err == GEO_OK ? sync_file(path, why) : err;
 }

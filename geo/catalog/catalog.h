@@ -2,7 +2,8 @@
  *
  * One SQLite file, with SpatiaLite for geometry: WAL, every commit synced. One connection writes,
  * a few others read. What a change is, and how it is made: catalog/change.h. Reading fences:
- * catalog/fence.h. Devices and their names: catalog/device.h. */
+ * catalog/fence.h. Devices and their names: catalog/device.h. What other parts keep in the same
+ * file: catalog/document.h. */
 #ifndef CATALOG_CATALOG_H
 #define CATALOG_CATALOG_H
 
@@ -45,6 +46,10 @@ uint64_t catalog_floor(const catalog *store);
  * CATALOG_VERSIONS_KEPT of every fence, which stay readable by catalog_fence_at(). A floor below
  * the present one changes nothing; one above the current version counts as the current version. */
 GEO_MUST_USE geo_err catalog_prune(catalog *store, uint64_t floor, geo_why *why);
+
+/* Write a whole copy of the file as of one moment, for a backup; changes may go on meanwhile. path
+ * must not exist. GEO_EXISTS, GEO_NO_SPACE, GEO_IO. */
+GEO_MUST_USE geo_err catalog_backup(catalog *store, const char *path, geo_why *why);
 
 /* When schedules must be resolved further ahead, as a change with catalog_change_renew():
  * GEO_NEVER_MS when no fence has a schedule. */

@@ -79,6 +79,10 @@ static const char *const schema_sql[] = {
     " revision INTEGER NOT NULL, time_ms INTEGER NOT NULL, who TEXT NOT NULL,"
     " max_accuracy_m INTEGER NOT NULL, max_gap_s INTEGER NOT NULL, max_speed_mps INTEGER NOT NULL,"
     " alert_max_age_s INTEGER NOT NULL, stale_after_s INTEGER NOT NULL, tz TEXT NOT NULL)",
+
+    /* What other parts keep here (catalog/document.h). */
+    "CREATE TABLE document(number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+    " name TEXT NOT NULL, revision INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE (kind, name))",
 };
 
 /* The defaults come from geo/, so that they are written down once. */
