@@ -47,6 +47,10 @@ static void an_area_comes_back_from_its_bytes(void **state)
         assert_int_equal(area_from_bytes(bytes, cut, &back), GEO_CORRUPT);
         assert_null(back);
     }
+    for (int less = -1; less <= 1; less += 2) {
+        bytes[8 + 3 * 4] = (uint8_t)(15 + less); /* the last ring ends before or behind the end */
+        assert_int_equal(area_from_bytes(bytes, size, &back), GEO_CORRUPT);
+    }
     free(bytes);
     geo_area_free(area);
 }

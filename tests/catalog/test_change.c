@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +239,57 @@ static void a_kill_between_any_two_steps_leaves_all_of_the_change_or_nothing(voi
     }
 }
 
+/* Commits until it is killed, telling of each version once its commit has returned. */
+static void change_and_tell(fixture *kit, int pipe_end)
+{
+    if (catalog_open(kit->path, &kit->store, NULL) != GEO_OK) {
+        _exit(1);
+    }
+    for (int i = 0;; i++) {
+        catalog_change *change = NULL;
+        uint64_t version = 0;
+        if (catalog_change_begin(kit->store, "child", 0, &change, NULL) != GEO_OK ||
+            put(change, i % 2 == 0 ? "a" : "b", square(i % 100)) != GEO_OK ||
+            catalog_change_commit(change, &version, NULL) != GEO_OK ||
+            write(pipe_end, &version, sizeof version) != sizeof version) {
+            _exit(1);
+        }
+    }
+}
+
+static void what_was_committed_survives_a_kill_at_any_moment(void **state)
+{
+    fixture *kit = *state;
+    unsigned seed = (unsigned)getpid();
+    print_message("seed %u\n", seed);
+    for (int round = 0; round < 10; round++) {
+        int ends[2];
+        fixture_close(kit);
+        assert_int_equal(pipe(ends), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            (void)close(ends[0]);
+            change_and_tell(kit, ends[1]);
+        }
+        (void)close(ends[1]);
+        uint64_t told = 0;
+        for (int i = 1 + rand_r(&seed) % 10; i > 0; i--) {
+            assert_int_equal(read(ends[0], &told, sizeof told), sizeof told);
+        }
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        while (read(ends[0], &told, sizeof told) == sizeof told) {
+            /* what it told before it died */
+        }
+        (void)close(ends[0]);
+        fixture_open(kit);
+        uint64_t version = catalog_version(kit->store);
+        assert_true(version == told || version == told + 1);
+        assert_true(has_fence(kit, "a"));
+    }
+}
+
 static void a_kill_while_the_file_is_made_leaves_one_that_opens(void **state)
 {
     fixture *kit = *state;
@@ -414,6 +466,7 @@ int main(void)
         CASE(a_commit_of_nothing_makes_no_version),
         CASE(a_second_change_waits_for_the_first),
         CASE(a_kill_between_any_two_steps_leaves_all_of_the_change_or_nothing),
+        CASE(what_was_committed_survives_a_kill_at_any_moment),
         CASE(a_kill_while_the_file_is_made_leaves_one_that_opens),
         CASE(a_file_of_a_newer_program_is_refused_by_name),
         CASE(a_file_of_another_kind_is_refused_and_left_alone),
