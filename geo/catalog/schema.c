@@ -40,6 +40,7 @@ static const char *const schema_sql[] = {
     " perimeter_m REAL NOT NULL, geometry TEXT, properties TEXT,"
     " PRIMARY KEY (fence, revision))",
     "CREATE INDEX revision_in_force ON revision(until_version, from_version)",
+    "CREATE INDEX revision_removed ON revision(fence, revision) WHERE what = 'removed'",
 
     /* A revision as people outside see it; removals have no text. */
     "CREATE VIEW fence_text AS SELECT fence, revision, until_version,"
@@ -165,13 +166,15 @@ static geo_err look_at(catalog_db *db, bool *empty, geo_why *why)
 
 geo_err schema_open(catalog_db *db, geo_why *why)
 {
+    static const char *const settings[] = {
+        "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
+        "PRAGMA journal_size_limit = 16777216", /* after a large import */
+        "PRAGMA secure_delete = OFF",           /* Debian's default costs writes to an SD card */
+    };
     bool empty = false;
     geo_err err = look_at(db, &empty, why);
-    if (err == GEO_OK) {
-        err = db_exec(db, "PRAGMA journal_mode = WAL", why);
-    }
-    if (err == GEO_OK) {
-        err = db_exec(db, "PRAGMA synchronous = FULL", why);
+    for (size_t i = 0; err == GEO_OK && i < sizeof settings / sizeof *settings; i++) {
+        err = db_exec(db, settings[i], why);
     }
     if (err == GEO_OK && empty) {
         err = make_tables(db, why);
