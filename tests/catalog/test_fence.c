@@ -194,6 +194,9 @@ static void a_patch_changes_what_it_names_and_nothing_else(void **state)
         "[]",
         "{\"geometry\":null}",
         "{\"id\":\"b\"}",
+        "{\"properties\":5}",
+        "{\"type\":\"FeatureCollection\"}",
+        "{\"properties\":{\"radius_m\":5}}x",
         "{\"properties\":{\"dwell_s\":-1}}",
         "{\"properties\":{\"intent\":\"keep\"}}",
         "{\"geometry\":{\"coordinates\":[[[1,1],[2,1],[2,2]]]}}",
@@ -498,7 +501,14 @@ static void shapes_of_every_kind_are_taken(void **state)
                       "[[16.3,59.2],[16.31,59.21],[16.33,59.2]]}}");
     (void)fixture_put(kit, "bare",
                       "{\"type\":\"Polygon\",\"coordinates\":[[[5,5],[6,5],[6,6],[5,5]]]}");
+    (void)fixture_put(
+        kit, "curved",
+        "{\"type\":\"Feature\",\"properties\":{\"geodesic\":true},\"geometry\":"
+        "{\"type\":\"Polygon\",\"coordinates\":[[[10,60],[30,60],[20,50],[10,60]]]}}");
     const geo_rules *rules = fixture_rules(kit);
+    const geo_fence *curved = geo_rules_fence(rules, geo_rules_find(rules, "curved"));
+    assert_true(curved->area->vertex_count > 20);
+    assert_true(geo_area_contains(curved->area, (geo_point){200000000, 603500000}));
     const geo_fence *pacific = geo_rules_fence(rules, geo_rules_find(rules, "pacific"));
     assert_int_equal(pacific->area->ring_count, 2);
     assert_true(geo_area_contains(pacific->area, (geo_point){-1799000000, 105000000}));
