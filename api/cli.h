@@ -17,6 +17,7 @@ typedef struct cli_globals {
 /* Each takes its own arguments, argv[0] being its name, and returns an exit code. */
 int cli_gateway(const cli_globals *globals, int argc, char **argv);
 int cli_join(const cli_globals *globals, int argc, char **argv);
+int cli_log(const cli_globals *globals, int argc, char **argv);
 int cli_reader(const cli_globals *globals, int argc, char **argv);
 int cli_replay(const cli_globals *globals, int argc, char **argv);
 

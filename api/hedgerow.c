@@ -16,6 +16,7 @@ static const subcommand subcommands[] = {
     {"join", "print which fences each fix of a CSV file lies in", cli_join},
     {"reader", "add, list and remove those who may listen to events", cli_reader},
     {"replay", "print the events that the fixes of a CSV file make", cli_replay},
+    {"log", "look into a data folder's journal: list, tail, dump, verify", cli_log},
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])

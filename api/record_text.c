@@ -1,0 +1,168 @@
+/* api/record_text.c - see record_text.h. */
+#include "record_text.h"
+
+#include <stdio.h>
+
+#include "base/event.h"
+#include "base/fix.h"
+#include "base/record.h"
+#include "wire/event_json.h"
+
+static void put_known(hr_json *json, const char *name, int64_t value, bool is_known, unsigned scale)
+{
+    if (is_known) {
+        hr_json_key(json, name);
+        hr_json_decimal(json, value, scale);
+    }
+}
+
+static void put_key(hr_json *json, uint64_t device)
+{
+    char key[24];
+    snprintf(key, sizeof key, "%016llx", (unsigned long long)device);
+    hr_json_key_text(json, "device_key", key);
+}
+
+static void put_hex(hr_json *json, const uint8_t *bytes, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    hr_json_key(json, "hex");
+    hr_json_raw(json, "\"", 1);
+    for (size_t i = 0; i < size; i++) {
+        char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
+        hr_buf_put(json->buf, pair, sizeof pair);
+    }
+    hr_buf_put(json->buf, "\"", 1);
+}
+
+static bool put_fix(hr_json *json, const uint8_t *bytes, size_t size)
+{
+    hr_fix fix;
+    if (size != HR_FIX_BYTES) {
+        return false;
+    }
+    hr_fix_load(bytes, &fix);
+    put_key(json, fix.device);
+    hr_json_key_time(json, "time", fix.time_ms);
+    put_known(json, "lon", fix.lon_e7, true, 7);
+    put_known(json, "lat", fix.lat_e7, true, 7);
+    put_known(json, "accuracy_m", fix.accuracy_dm, fix.accuracy_dm != HR_FIX_U16_UNKNOWN, 1);
+    put_known(json, "speed_mps", fix.speed_cm_s, fix.speed_cm_s != HR_FIX_U16_UNKNOWN, 2);
+    put_known(json, "heading_deg", fix.heading_cdeg, fix.heading_cdeg != HR_FIX_U16_UNKNOWN, 2);
+    put_known(json, "battery_pct", fix.battery_pct, fix.battery_pct != HR_FIX_U8_UNKNOWN, 0);
+    hr_json_key_bool(json, "backlog", (fix.flags & HR_FIX_BACKLOG) != 0);
+    return true;
+}
+
+static bool put_name(hr_json *json, const uint8_t *bytes, size_t size)
+{
+    if (size <= 8) {
+        return false;
+    }
+    put_key(json, hr_load_u64(bytes));
+    hr_json_key(json, "device");
+    hr_json_text_sized(json, (const char *)bytes + 8, size - 8);
+    return true;
+}
+
+static bool put_event(hr_json *json, const uint8_t *bytes, size_t size, int64_t offset)
+{
+    hr_event event;
+    hr_buf text;
+    if (hr_event_load(bytes, size, &event) != HR_OK) {
+        return false;
+    }
+    const event_json_frame frame = {.has_offset = true, .offset = offset, .has_source = true};
+    hr_buf_init(&text, 1u << 16);
+    event_json_write(&text, &event, &frame);
+    bool is_written = hr_buf_err(&text) == HR_OK;
+    if (is_written) {
+        hr_json_key(json, "event");
+        hr_json_raw(json, (const char *)text.data, text.size);
+    }
+    hr_buf_fini(&text);
+    return is_written;
+}
+
+/* Edits and acknowledgements are JSON, but a damaged or foreign one must not break the line. */
+static bool put_json_text(hr_json *json, const uint8_t *bytes, size_t size)
+{
+    hr_json_key(json, "what");
+    hr_json_text_sized(json, (const char *)bytes, size);
+    return true;
+}
+
+static bool put_dead(hr_json *json, const uint8_t *bytes, size_t size)
+{
+    hr_cursor cursor = hr_cursor_of(bytes, size);
+    size_t topic_size = hr_cursor_u16(&cursor);
+    const uint8_t *topic = hr_cursor_take(&cursor, topic_size);
+    size_t reason_size = hr_cursor_u16(&cursor);
+    const uint8_t *reason = hr_cursor_take(&cursor, reason_size);
+    if (topic == NULL || reason == NULL) {
+        return false;
+    }
+    size_t left = hr_cursor_left(&cursor);
+    hr_json_key(json, "mqtt_topic");
+    hr_json_text_sized(json, (const char *)topic, topic_size);
+    hr_json_key(json, "reason");
+    hr_json_text_sized(json, (const char *)reason, reason_size);
+    put_hex(json, hr_cursor_take(&cursor, left), left);
+    return true;
+}
+
+static bool put_u64(hr_json *json, const char *name, const uint8_t *bytes, size_t size)
+{
+    if (size != 8) {
+        return false;
+    }
+    hr_json_key_i64(json, name, (int64_t)hr_load_u64(bytes));
+    return true;
+}
+
+static const char *type_text(uint8_t type)
+{
+    static const char *const texts[] = {"unknown", "fix",  "rules",     "tick", "name",
+                                        "event",   "edit", "alert_ack", "dead"};
+    return type < sizeof texts / sizeof texts[0] ? texts[type] : texts[0];
+}
+
+static bool put_meaning(hr_json *json, uint8_t type, const uint8_t *bytes, size_t size,
+                        int64_t offset)
+{
+    switch (type) {
+    case HR_RECORD_FIX:
+        return put_fix(json, bytes, size);
+    case HR_RECORD_RULES:
+        return put_u64(json, "version", bytes, size);
+    case HR_RECORD_TICK:
+        return put_u64(json, "ms", bytes, size);
+    case HR_RECORD_NAME:
+        return put_name(json, bytes, size);
+    case HR_RECORD_EVENT:
+        return put_event(json, bytes, size, offset);
+    case HR_RECORD_EDIT:
+    case HR_RECORD_ALERT_ACK:
+        return put_json_text(json, bytes, size);
+    case HR_RECORD_DEAD:
+        return put_dead(json, bytes, size);
+    default:
+        return false;
+    }
+}
+
+void record_text_write(hr_json *json, const char *topic, uint16_t partition, const log_view *view,
+                       const uint8_t *bytes, size_t size, int64_t offset)
+{
+    hr_json_open_object(json);
+    hr_json_key_text(json, "topic", topic);
+    hr_json_key_u64(json, "partition", partition);
+    hr_json_key_i64(json, "offset", offset);
+    hr_json_key_i64(json, "append_ms", view->append_ms);
+    hr_json_key_text(json, "type", type_text(view->type));
+    if (!put_meaning(json, view->type, bytes, size, offset)) {
+        hr_json_key_u64(json, "type_number", view->type);
+        put_hex(json, bytes, size);
+    }
+    hr_json_close_object(json);
+}
