@@ -108,7 +108,7 @@ void files_remove(journal_files *files, journal_file *file)
     /* Whoever still reads it holds a reference; the last release frees it. */
     file->is_unsynced = false;
     bool is_held = file->refs > 0;
-    file->seq = UINT64_MAX;
+    file->is_gone = true;
     pthread_mutex_unlock(&files->lock);
     if (!is_held) {
         file_free(file);
@@ -170,7 +170,7 @@ void files_release(journal_files *files, journal_file *file)
     pthread_mutex_lock(&files->lock);
     file->refs--;
     bool is_open = atomic_load_explicit(&file->end, memory_order_relaxed) == FILE_OPEN;
-    bool is_gone = file->refs == 0 && file->seq == UINT64_MAX;
+    bool is_gone = file->refs == 0 && file->is_gone;
     if (file->refs == 0 && !is_open && !file->is_unsynced && file->fd >= 0) {
         close(file->fd);
         file->fd = -1;

@@ -22,6 +22,7 @@ typedef struct journal_file {
     uint32_t refs;
     bool is_unsynced;  /* closed, but not yet known to be on the disk */
     bool has_index;    /* its rows are on the disk */
+    bool is_gone;      /* out of the list; the last to release it frees it */
     int64_t newest_ms; /* the highest append_ms in it and before it */
     int64_t *rows;     /* owned: position, newest_ms before it, next offset of each partition */
     uint32_t row_count;

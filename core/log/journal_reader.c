@@ -120,6 +120,13 @@ static bool hold_file(journal_reader *r, hr_err *err, hr_why *why)
         return false;
     }
     if (r->file != NULL && r->at < r->file->base) {
+        if (r->offset < atomic_load_explicit(&journal_of(r->reader.log)->starts[r->flat],
+                                             memory_order_acquire)) {
+            /* Not damage: retention has overtaken us. */
+            *err = place(r, why);
+            r->is_placed = false;
+            return false;
+        }
         r->bad_from = r->is_past_bad ? r->bad_from : r->at;
         r->bad_to = r->file->base;
         r->is_past_bad = true;

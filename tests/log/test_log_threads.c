@@ -1,0 +1,204 @@
+/* tests/log/test_log_threads.c - writers, readers, retention and groups, all at the same time. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "log_fixture.h"
+#include "test.h"
+
+#define WRITERS 3
+#define READERS 4
+
+typedef struct shared {
+    fixture f;
+    uint32_t frames; /* of each writer */
+    _Atomic uint32_t failures;
+    _Atomic bool is_over;
+} shared;
+
+typedef struct worker {
+    shared *s;
+    uint16_t partition;
+    log_visibility visibility;
+    uint64_t records;
+} worker;
+
+/* cmocka's asserts are for its own thread only. */
+static void expect(shared *s, bool is_true, const char *what)
+{
+    if (!is_true) {
+        atomic_fetch_add(&s->failures, 1);
+        print_error("%s\n", what);
+    }
+}
+
+static void *write_frames(void *argument)
+{
+    worker *w = argument;
+    uint64_t value = 0;
+    uint8_t bytes[64 * 8];
+    for (uint32_t i = 0; i < w->s->frames; i++) {
+        uint32_t count = 1 + i % 64;
+        for (uint32_t k = 0; k < count; k++) {
+            hr_store_u64(bytes + (size_t)k * 8, value + k);
+        }
+        log_batch batch = {.type = 1,
+                           .partition = w->partition,
+                           .count = count,
+                           .record_bytes = 8,
+                           .bytes = bytes,
+                           .size = (size_t)count * 8};
+        int64_t offset = -1;
+        log_position end = 0;
+        expect(w->s, log_append(w->s->f.log, &batch, 1, NULL, &offset, &end) == HR_OK, "append");
+        expect(w->s, offset == (int64_t)value, "an offset is out of order");
+        expect(w->s, log_appended(w->s->f.log) >= end, "the appended end is behind an append");
+        value += count;
+        if (i % 100 == 0) {
+            while (log_durable(w->s->f.log) < end) {
+                log_wait(w->s->f.log, LOG_COMMITTED, log_durable(w->s->f.log), 1000);
+            }
+        }
+    }
+    w->records = value;
+    return NULL;
+}
+
+static void check_view(worker *w, const log_view *view, int64_t *next)
+{
+    size_t at = 0;
+    size_t size = 0;
+    const uint8_t *bytes = NULL;
+    expect(w->s, view->first_offset == *next, "a batch is out of order");
+    while (log_record_next(view, &at, &bytes, &size)) {
+        expect(w->s, hr_load_u64(bytes) == (uint64_t)*next, "a record is not what was written");
+        ++*next;
+    }
+    if (w->visibility == LOG_COMMITTED) {
+        expect(w->s, view->end <= log_durable(w->s->f.log), "a record was read too early");
+    }
+}
+
+static void *read_frames(void *argument)
+{
+    worker *w = argument;
+    log_store *log = w->s->f.log;
+    log_reader *reader = NULL;
+    int64_t next = 0;
+    expect(w->s, log_reader_open(log, 0, w->partition, 0, w->visibility, &reader) == HR_OK, "open");
+    for (;;) {
+        log_view view;
+        bool was_over = atomic_load(&w->s->is_over);
+        log_position seen = w->visibility == LOG_COMMITTED ? log_durable(log) : log_appended(log);
+        hr_err err = log_reader_next(reader, &view, NULL);
+        if (err == HR_OK) {
+            check_view(w, &view, &next);
+        } else if (err == HR_GONE) {
+            next = log_reader_offset(reader);
+        } else if (err == HR_TIMEOUT && was_over) {
+            break;
+        } else if (err == HR_TIMEOUT) {
+            log_wait(log, w->visibility, seen, 50);
+        } else {
+            expect(w->s, false, hr_err_name(err));
+            break;
+        }
+    }
+    log_reader_close(reader);
+    w->records = (uint64_t)next;
+    return NULL;
+}
+
+static void *keep_house(void *argument)
+{
+    worker *w = argument;
+    log_store *log = w->s->f.log;
+    while (!atomic_load(&w->s->is_over)) {
+        int64_t end = log_end(log, 0, 0, LOG_COMMITTED);
+        expect(w->s, log_group_commit(log, "slow", 0, 0, end / 2) == HR_OK, "group");
+        expect(w->s, log_retain(log, NULL) == HR_OK, "retain");
+        expect(w->s, log_start(log, 0, 0) <= log_end(log, 0, 0, LOG_APPENDED), "start and end");
+        log_offset_at(log, 0, 1, FIXTURE_NOW_MS);
+        log_wait(log, LOG_COMMITTED, log_durable(log), 5);
+    }
+    return NULL;
+}
+
+static void readers_see_what_writers_wrote_in_order(void **state)
+{
+    (void)state;
+    static shared s;
+    pthread_t threads[WRITERS + READERS + 1];
+    worker workers[WRITERS + READERS + 1];
+    fixture_init(&s.f);
+    s.f.options.retain_bytes = 512 << 10;
+    fixture_open(&s.f);
+    s.frames = fixture_is_long() ? 50000 : 4000;
+    for (uint32_t i = 0; i < WRITERS + READERS + 1; i++) {
+        workers[i] = (worker){.s = &s,
+                              .partition = (uint16_t)(i % WRITERS),
+                              .visibility = i % 2 == 0 ? LOG_APPENDED : LOG_COMMITTED};
+        void *(*run)(void *) = i < WRITERS             ? write_frames
+                               : i < WRITERS + READERS ? read_frames
+                                                       : keep_house;
+        assert_int_equal(pthread_create(&threads[i], NULL, run, &workers[i]), 0);
+    }
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    while (log_durable(s.f.log) < log_appended(s.f.log)) {
+        log_wait(s.f.log, LOG_COMMITTED, log_durable(s.f.log), 100);
+    }
+    atomic_store(&s.is_over, true);
+    for (uint32_t i = WRITERS; i < WRITERS + READERS + 1; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    for (uint32_t i = WRITERS; i < WRITERS + READERS; i++) {
+        assert_int_equal(workers[i].records, workers[workers[i].partition].records);
+    }
+    assert_int_equal(s.failures, 0);
+    fixture_fini(&s.f);
+}
+
+/* A log without a gap between commits may not sync more often than it must: waiters share. */
+static void commits_are_shared_by_those_who_wait(void **state)
+{
+    (void)state;
+    static shared s;
+    pthread_t threads[WRITERS];
+    worker workers[WRITERS];
+    hr_metrics *metrics = hr_metrics_new();
+    fixture_init(&s.f);
+    s.f.options.metrics = metrics;
+    s.f.options.commit_min_gap_ms = 20;
+    fixture_open(&s.f);
+    s.frames = 301;
+    for (uint16_t i = 0; i < WRITERS; i++) {
+        workers[i] = (worker){.s = &s, .partition = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, write_frames, &workers[i]), 0);
+    }
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    /* Each writer waits four times, so a dozen commits would do for all of them; a slow machine
+     * may need a few more, but never one for each of the 900 frames. The last may not be counted
+     * yet when its waiters go on. */
+    uint64_t commits =
+        hr_counter_value(hr_metrics_counter(metrics, "hedgerow_log_commits_total", "", ""));
+    assert_in_range(commits, 3, 100);
+    assert_int_equal(s.failures, 0);
+    fixture_fini(&s.f);
+    hr_metrics_free(metrics);
+}
+
+int main(void)
+{
+    fixture_hush();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readers_see_what_writers_wrote_in_order),
+        cmocka_unit_test(commits_are_shared_by_those_who_wait),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
