@@ -34,7 +34,7 @@ frame_look frame_parse_head(const uint8_t *bytes, frame_head *head)
         .value = (int64_t)hr_load_u64(bytes + 24),
     };
     if (head->length < FRAME_HEAD_BYTES || head->length > FRAME_BYTES_MAX ||
-        head->length % 8 != 0) {
+        head->length % 8 != 0 || head->position > (log_position)FRAME_OFFSET_MAX) {
         return FRAME_BAD;
     }
     head->checked_bytes = head->length;
@@ -63,7 +63,7 @@ static bool sizes_add_up(const uint8_t *bytes, const frame_head *head)
     for (uint32_t i = 0; i < head->batch_count; i++) {
         frame_batch batch = frame_get_batch(bytes, head, i);
         uint64_t fixed = (uint64_t)batch.record_bytes * batch.count;
-        if (batch.count == 0 || batch.first_offset < 0 ||
+        if (batch.count == 0 || batch.first_offset < 0 || batch.first_offset > FRAME_OFFSET_MAX ||
             (batch.record_bytes > 0 && fixed != batch.size)) {
             return false;
         }

@@ -26,6 +26,9 @@
 /* LOG_FRAME_BYTES_MAX of records, their table and padding; an opening frame is smaller. */
 #define FRAME_BYTES_MAX (LOG_FRAME_BYTES_MAX + FRAME_TABLE_END_MAX + LOG_BATCHES_MAX * 8)
 
+/* No offset or position comes near; whatever claims to is not ours, and sums stay in range. */
+#define FRAME_OFFSET_MAX ((int64_t)1 << 61)
+
 typedef enum frame_kind {
     FRAME_OPENING = 1,
     FRAME_DATA = 2,

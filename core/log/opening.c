@@ -70,7 +70,7 @@ hr_err opening_parse(const uint8_t *bytes, const frame_head *head, opening *out)
     layout_init(&out->layout, topics, topic_count);
     for (uint32_t i = 0; i < out->layout.total; i++) {
         out->next[i] = (int64_t)hr_cursor_u64(&in);
-        if (out->next[i] < 0) {
+        if (out->next[i] < 0 || out->next[i] > FRAME_OFFSET_MAX) {
             return HR_CORRUPT;
         }
     }

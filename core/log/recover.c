@@ -93,11 +93,12 @@ static hr_err choose_start(recovery *r)
         return err;
     }
     if (!r->is_seeded) {
-        const found_file *f = &r->found.list[0];
-        r->state.position = r->found.count > 0 ? f->base : 0;
+        const found_file *f = r->found.count > 0 ? r->found.list : NULL;
+        bool is_known = f == NULL || f->base == 0 || f->has_opening;
+        r->state.position = f != NULL ? f->base : 0;
         for (uint32_t p = 0; p < r->j->layout.total; p++) {
-            bool is_known = r->found.count == 0 || f->base == 0 || f->has_opening;
-            r->state.next[p] = !is_known ? -1 : r->found.count > 0 && f->next ? f->next[p] : 0;
+            bool has_next = f != NULL && f->next != NULL;
+            r->state.next[p] = !is_known ? -1 : has_next ? f->next[p] : 0;
         }
         return HR_OK;
     }
@@ -137,7 +138,8 @@ static hr_err find_marks(recovery *r, uint32_t i, log_position from, bool *has_m
         if (frame.head.kind == FRAME_MARK) {
             log_position proven = (log_position)frame.head.value;
             *has_mark = true;
-            r->proven = proven > r->proven ? proven : r->proven;
+            /* A mark proves only what stands before it. */
+            r->proven = proven > r->proven && proven <= at ? proven : r->proven;
         }
         at += frame.head.length;
     }

@@ -229,11 +229,19 @@ static hr_err parse(journal *j, hr_cursor *in, side_seed *seed)
     if (err != HR_OK || seed->starts == NULL) {
         return HR_NO_MEMORY;
     }
+    if (position > (log_position)FRAME_OFFSET_MAX ||
+        seed->proven > (log_position)FRAME_OFFSET_MAX) {
+        return HR_CORRUPT;
+    }
     seed->state.position = position;
     seed->state.newest_ms = newest_ms;
     for (uint32_t i = 0; i < seed->layout.total; i++) {
         seed->starts[i] = (int64_t)hr_cursor_u64(in);
         seed->state.next[i] = (int64_t)hr_cursor_u64(in);
+        if (seed->starts[i] < 0 || seed->state.next[i] < seed->starts[i] ||
+            seed->state.next[i] > FRAME_OFFSET_MAX) {
+            return HR_CORRUPT;
+        }
     }
     err = load_rows(in, seed);
     if (err == HR_OK) {

@@ -75,7 +75,7 @@ static void tell_lost(const log_state *state, uint32_t flat, int64_t from, int64
 void state_learn(log_state *state, const int64_t *next, log_damage_visitor *visit, void *context)
 {
     for (uint32_t flat = 0; flat < state->layout->total; flat++) {
-        if (next[flat] > state->next[flat]) {
+        if (next[flat] > state->next[flat] && next[flat] <= FRAME_OFFSET_MAX) {
             tell_lost(state, flat, state->next[flat], next[flat], visit, context);
             state->next[flat] = next[flat];
         }
@@ -133,7 +133,8 @@ static hr_err apply_data(log_state *state, const uint8_t *bytes, const frame_hea
 static void apply_mark(log_state *state, const uint8_t *bytes, const frame_head *head,
                        log_damage_visitor *visit, void *context)
 {
-    if ((log_position)head->value > state->proven) {
+    if (head->value >= 0 && (log_position)head->value <= head->position &&
+        (log_position)head->value > state->proven) {
         state->proven = (log_position)head->value;
     }
     uint32_t count = (head->length - FRAME_HEAD_BYTES) / 8;
