@@ -2,7 +2,6 @@
  * the log's durable end and appends ticks. */
 #include "ingest/ingest.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/logline.h"
 #include "base/record.h"
 #include "ingest/ingest_private.h"
+#include "wire/ack_json.h"
 
 #define TICK_GAP_NS INT64_C(1000000000)
 
@@ -30,11 +30,10 @@ static void on_state(void *context, bool is_up)
 
 static void send_ack(ingest *in, const ack *a)
 {
-    char topic[HR_USER_ID_MAX + 32], text[80];
+    char topic[HR_USER_ID_MAX + 32], text[ACK_JSON_SIZE];
     snprintf(topic, sizeof topic, "hedgerow/v1/ack/%s", a->user);
-    int size = snprintf(text, sizeof text, "{\"epoch\":\"%" PRIu64 "\",\"seq\":%" PRId64 "}",
-                        a->epoch, a->seq);
-    hr_err err = mqtt_link_publish(in->link, topic, text, (size_t)size, 1, false, NULL, NULL);
+    size_t size = ack_json_write(&(ack_json){a->epoch, a->seq}, text);
+    hr_err err = mqtt_link_publish(in->link, topic, text, size, 1, false, NULL, NULL);
     if (err == HR_OK) {
         hr_counter_add(in->acks_sent, 1);
     } else if (err == HR_TIMEOUT) {

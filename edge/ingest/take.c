@@ -253,7 +253,7 @@ static void take_view(const intake *t, const char *user, const hrf1_view *view)
     uint64_t producer_id = hr_device_key(user, strlen(user));
     uint64_t expected = log_producer_expected(in->log, producer_id, view->epoch, view->oldest_seq);
     uint64_t after = view->base_seq + view->fix_count;
-    if (after <= expected) {
+    if (view->fix_count == 0 || after <= expected) {
         hr_counter_add(in->repeated, view->fix_count > 0);
         answer(in, user, view, expected);
         return;

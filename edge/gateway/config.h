@@ -1,0 +1,63 @@
+/* gateway/config.h - hedgerow-edge's configuration: a file of a few "name = value" lines.
+ *
+ *   broker = tcp://192.168.1.10:1883     several, separated by commas, are tried in turn
+ *   user = barn                          as `hedgerow gateway add barn` made it
+ *   password = ...
+ *   ca_file = /etc/hedgerow/ca.pem       for ssl:// addresses
+ *   data = /var/lib/hedgerow-edge        where fixes are kept until they are acknowledged
+ *   disk_mb = 512                        above it the oldest go, sent or not
+ *   source = nmea:/dev/ttyUSB0@9600 tractor-1
+ *   source = gpsd:localhost:2947 tractor-2
+ *   source = json:-                      JSON lines on the standard input
+ *   source = lorawan:tcp://192.168.1.11:1883
+ *
+ * # begins a comment. The word after a source names the device where its fixes do not. */
+#ifndef GATEWAY_CONFIG_H
+#define GATEWAY_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+
+#define CONFIG_TEXT_MAX 512 /* of one value; HR_TOO_BIG above */
+#define CONFIG_SOURCES_MAX 8
+#define CONFIG_DISK_MB_DEFAULT 512
+#define CONFIG_BATCH_MS_DEFAULT 1000
+#define CONFIG_BATCH_FIXES_DEFAULT 1000
+
+typedef enum config_kind {
+    CONFIG_JSON,
+    CONFIG_NMEA,
+    CONFIG_GPSD,
+    CONFIG_LORAWAN,
+} config_kind;
+
+typedef struct config_source {
+    config_kind kind;
+    char place[CONFIG_TEXT_MAX]; /* behind the kind: "-", a path, "tcp://host:port", ... */
+    char device[HR_DEVICE_ID_MAX + 1];
+} config_source;
+
+typedef struct config {
+    char broker[CONFIG_TEXT_MAX];
+    char user[HR_USER_ID_MAX + 1];
+    char password[CONFIG_TEXT_MAX];
+    char ca_file[CONFIG_TEXT_MAX]; /* "": none, as the two below */
+    char cert_file[CONFIG_TEXT_MAX];
+    char key_file[CONFIG_TEXT_MAX];
+    char data[CONFIG_TEXT_MAX];
+    uint32_t disk_mb;
+    uint32_t batch_ms;    /* fixes are written at least this often */
+    uint32_t batch_fixes; /* or when there are so many; also in one message */
+    config_source sources[CONFIG_SOURCES_MAX];
+    size_t source_count;
+} config;
+
+/* HR_INVALID: why names the line. */
+HR_MUST_USE hr_err config_parse(const char *text, size_t size, config *out, hr_why *why);
+HR_MUST_USE hr_err config_load(const char *path, config *out, hr_why *why);
+
+#endif

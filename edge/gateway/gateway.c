@@ -1,0 +1,337 @@
+/* gateway/gateway.c - gathers what sources bring, writes it in batches, watches over the rest. */
+#include "gateway/gateway.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/logline.h"
+#include "base/text.h"
+#include "gateway/outbox.h"
+#include "gateway/sender.h"
+#include "gateway/source.h"
+
+#define TRIM_GAP_NS INT64_C(30000000000)
+#define NO_SPACE_PAUSE_NS INT64_C(1000000000)
+#define DRAIN_POLL_MS 500
+
+struct gateway {
+    const config *config;
+    const hr_clock *clock;
+    FILE *confirm;
+    outbox *box;
+    sender *sender;
+    source *sources[CONFIG_SOURCES_MAX];
+    size_t source_count;
+    pthread_t writer;
+    bool has_writer;
+    wire_fix *writing; /* the writer's half of the stage */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    wire_fix *stage; /* protected by lock, as all below */
+    size_t stage_count;
+    bool is_stopping;
+    bool is_ended;
+    hr_why failure; /* empty: none */
+};
+
+static int64_t mono_ns(void)
+{
+    return hr_clock_mono_ns(hr_clock_real());
+}
+
+static void wait_until(gateway *g, int64_t until_ns)
+{
+    struct timespec at = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    pthread_cond_timedwait(&g->changed, &g->lock, &at);
+}
+
+/* ---- from the sources ---- */
+
+static bool is_sane(const hr_fix *fix)
+{
+    return fix->time_ms >= HR_TIME_MS_MIN && fix->time_ms <= HR_TIME_MS_MAX - UINT32_MAX;
+}
+
+static bool take(void *context, const wire_fix *fix)
+{
+    gateway *g = context;
+    if (!is_sane(&fix->fix)) {
+        hr_logline(HR_LEVEL_WARN, "source.refused", "device=%s why=\"not a time\"", fix->id);
+        return true;
+    }
+    pthread_mutex_lock(&g->lock);
+    while (g->stage_count == GATEWAY_STAGE_MAX && !g->is_stopping) {
+        pthread_cond_wait(&g->changed, &g->lock);
+    }
+    bool is_taken = g->stage_count < GATEWAY_STAGE_MAX;
+    if (is_taken) {
+        g->stage[g->stage_count++] = *fix;
+        if (g->stage_count == g->config->batch_fixes || g->stage_count == GATEWAY_STAGE_MAX) {
+            pthread_cond_broadcast(&g->changed);
+        }
+    }
+    bool goes_on = is_taken && !g->is_stopping;
+    pthread_mutex_unlock(&g->lock);
+    return goes_on;
+}
+
+/* ---- to the disk ---- */
+
+static void fail(gateway *g, hr_err err)
+{
+    pthread_mutex_lock(&g->lock);
+    hr_why_set(&g->failure, err, "the outbox cannot be written: %s", hr_err_text(err));
+    g->is_ended = true;
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* False: the gateway stops, or the disk has failed. */
+static bool pause_for_space(gateway *g)
+{
+    pthread_mutex_lock(&g->lock);
+    if (!g->is_stopping) {
+        wait_until(g, mono_ns() + NO_SPACE_PAUSE_NS);
+    }
+    bool goes_on = !g->is_stopping;
+    pthread_mutex_unlock(&g->lock);
+    return goes_on;
+}
+
+static void confirm(gateway *g)
+{
+    if (g->confirm != NULL) {
+        fprintf(g->confirm, "{\"stored\":%" PRIu64 "}\n", outbox_end(g->box));
+        fflush(g->confirm);
+    }
+}
+
+/* Written and fsynced, or the gateway stops. A full disk makes the sources wait. */
+static void write_batch(gateway *g, size_t count)
+{
+    hr_err err = outbox_put(g->box, g->writing, count);
+    while (err == HR_NO_SPACE) {
+        hr_logline(HR_LEVEL_ERROR, "gateway.disk_full", "fixes_waiting=%zu", count);
+        if (!pause_for_space(g)) {
+            return;
+        }
+        err = outbox_put(g->box, g->writing, count);
+    }
+    log_store *log = outbox_log(g->box);
+    log_position end = log_appended(log);
+    while (err == HR_OK && g->confirm != NULL && log_durable(log) < end) {
+        log_wait(log, LOG_COMMITTED, log_durable(log), 1000);
+        err = log_health(log, NULL) == HR_IO ? HR_IO : HR_OK;
+    }
+    if (err != HR_OK) {
+        fail(g, err);
+    } else {
+        confirm(g);
+    }
+}
+
+static void trim(gateway *g)
+{
+    uint64_t dropped = outbox_trim(g->box);
+    if (dropped > 0) {
+        hr_logline(HR_LEVEL_ERROR, "gateway.dropped", "fixes=%" PRIu64 " why=\"disk cap\"",
+                   dropped);
+        sender_note_dropped(g->sender, dropped);
+    }
+}
+
+static void *run_writer(void *context)
+{
+    gateway *g = context;
+    int64_t gap_ns = (int64_t)g->config->batch_ms * 1000000;
+    int64_t write_ns = mono_ns() + gap_ns;
+    int64_t trim_ns = mono_ns() + TRIM_GAP_NS;
+    confirm(g);
+    pthread_mutex_lock(&g->lock);
+    while (!g->is_stopping || g->stage_count > 0) {
+        bool is_full = g->stage_count >= g->config->batch_fixes;
+        if (!g->is_stopping && !is_full && mono_ns() < write_ns) {
+            wait_until(g, write_ns);
+            continue;
+        }
+        size_t count = g->stage_count;
+        wire_fix *full = g->stage;
+        g->stage = g->writing;
+        g->writing = full;
+        g->stage_count = 0;
+        pthread_cond_broadcast(&g->changed);
+        pthread_mutex_unlock(&g->lock);
+        if (count > 0) {
+            write_batch(g, count);
+        }
+        if (mono_ns() >= trim_ns) {
+            trim(g);
+            trim_ns = mono_ns() + TRIM_GAP_NS;
+        }
+        write_ns = mono_ns() + gap_ns;
+        pthread_mutex_lock(&g->lock);
+    }
+    pthread_mutex_unlock(&g->lock);
+    return NULL;
+}
+
+/* ---- start, wait, stop ---- */
+
+static const char *or_null(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+static hr_err start_sender(gateway *g, hr_why *why)
+{
+    const config *c = g->config;
+    sender_options options = {.box = g->box,
+                              .clock = g->clock,
+                              .addresses = c->broker,
+                              .user = c->user,
+                              .password = or_null(c->password),
+                              .ca_file = or_null(c->ca_file),
+                              .cert_file = or_null(c->cert_file),
+                              .key_file = or_null(c->key_file),
+                              .batch_fixes = c->batch_fixes};
+    return sender_start(&options, &g->sender, why);
+}
+
+static hr_err start_sources(gateway *g, hr_why *why)
+{
+    for (size_t i = 0; i < g->config->source_count; i++) {
+        source_options options = {.what = &g->config->sources[i],
+                                  .user = g->config->user,
+                                  .clock = g->clock,
+                                  .sink = take,
+                                  .context = g};
+        hr_err err = source_start(&options, &g->sources[i], why);
+        if (err != HR_OK) {
+            return err;
+        }
+        g->source_count++;
+    }
+    return HR_OK;
+}
+
+static hr_err start_made(gateway *g, hr_why *why)
+{
+    if (g->stage == NULL || g->writing == NULL) {
+        return hr_why_set(why, HR_NO_MEMORY, "no memory for the gateway");
+    }
+    uint64_t cap_bytes = (uint64_t)g->config->disk_mb << 20;
+    hr_err err = outbox_open(g->config->data, cap_bytes, g->clock, &g->box, why);
+    if (err == HR_OK) {
+        err = start_sender(g, why);
+    }
+    if (err != HR_OK) {
+        return err;
+    }
+    int failed = pthread_create(&g->writer, NULL, run_writer, g);
+    if (failed != 0) {
+        return hr_why_errno(why, failed, "no thread for the gateway");
+    }
+    g->has_writer = true;
+    return start_sources(g, why);
+}
+
+hr_err gateway_start(const config *c, const hr_clock *clock, FILE *confirm_to, gateway **out,
+                     hr_why *why)
+{
+    gateway *g = calloc(1, sizeof *g);
+    if (g == NULL) {
+        return hr_why_set(why, HR_NO_MEMORY, "no memory for the gateway");
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&g->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&g->lock, NULL);
+    g->config = c;
+    g->clock = clock;
+    g->confirm = confirm_to;
+    g->stage = calloc(GATEWAY_STAGE_MAX, sizeof *g->stage);
+    g->writing = calloc(GATEWAY_STAGE_MAX, sizeof *g->writing);
+    hr_err err = start_made(g, why);
+    if (err != HR_OK) {
+        gateway_stop(g);
+        return err;
+    }
+    *out = g;
+    return HR_OK;
+}
+
+static bool sources_are_finished(const gateway *g)
+{
+    for (size_t i = 0; i < g->source_count; i++) {
+        if (!source_is_finished(g->sources[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Everything taken is on the disk and acknowledged. */
+static bool is_drained(gateway *g)
+{
+    log_store *log = outbox_log(g->box);
+    return log_durable(log) >= log_appended(log) && sender_wait_drained(g->sender, DRAIN_POLL_MS);
+}
+
+hr_err gateway_wait(gateway *g, hr_why *why)
+{
+    pthread_mutex_lock(&g->lock);
+    while (!g->is_ended) {
+        bool may_end = g->stage_count == 0 && sources_are_finished(g);
+        if (may_end) {
+            pthread_mutex_unlock(&g->lock);
+            bool drained = is_drained(g);
+            pthread_mutex_lock(&g->lock);
+            g->is_ended = g->is_ended || (drained && g->stage_count == 0);
+        }
+        if (!g->is_ended) {
+            wait_until(g, mono_ns() + DRAIN_POLL_MS * INT64_C(1000000));
+        }
+    }
+    hr_err err = g->failure.text[0] != '\0' ? hr_why_set(why, HR_IO, "%s", g->failure.text) : HR_OK;
+    pthread_mutex_unlock(&g->lock);
+    return err;
+}
+
+void gateway_end(gateway *g)
+{
+    pthread_mutex_lock(&g->lock);
+    g->is_ended = true;
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+}
+
+void gateway_stop(gateway *g)
+{
+    if (g == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&g->lock);
+    g->is_stopping = true;
+    g->is_ended = true;
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+    for (size_t i = 0; i < g->source_count; i++) {
+        source_stop(g->sources[i]);
+    }
+    if (g->has_writer) {
+        pthread_join(g->writer, NULL);
+    }
+    sender_stop(g->sender);
+    outbox_close(g->box);
+    free(g->stage);
+    free(g->writing);
+    pthread_cond_destroy(&g->changed);
+    pthread_mutex_destroy(&g->lock);
+    free(g);
+}

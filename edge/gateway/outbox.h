@@ -1,0 +1,73 @@
+/* gateway/outbox.h - the fixes a gateway keeps until the service has them, on core/log.
+ *
+ * A fix's offset is its sequence number. Fixes are fsynced before they are sent. */
+#ifndef GATEWAY_OUTBOX_H
+#define GATEWAY_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "log/log.h"
+#include "wire/fix_json.h"
+
+#define OUTBOX_PUT_MAX 4096 /* fixes in one call; HR_TOO_BIG above */
+
+/* Threads: outbox_put from one, reading from one, the rest from any. */
+typedef struct outbox outbox;
+
+/* cap_bytes: above it the oldest file of fixes goes, sent or not. */
+HR_MUST_USE hr_err outbox_open(const char *folder, uint64_t cap_bytes, const hr_clock *clock,
+                               outbox **out, hr_why *why);
+void outbox_close(outbox *box);
+
+/* A random number made with the outbox, and anew by outbox_renew; and the first sequence that goes
+ * under it. */
+uint64_t outbox_epoch(const outbox *box);
+uint64_t outbox_epoch_start(const outbox *box);
+
+/* The service knows of sequences that this outbox has lost: what is held from start on goes under a
+ * new epoch, and what is below is never sent again. */
+HR_MUST_USE hr_err outbox_renew(outbox *box, uint64_t start, hr_why *why);
+
+/* Append fixes as one frame. HR_NO_SPACE: the disk is full; nothing was written. */
+HR_MUST_USE hr_err outbox_put(outbox *box, const wire_fix *fixes, size_t count);
+
+/* Lowest sequence held, and the one after the last that is fsynced. */
+uint64_t outbox_start(const outbox *box);
+uint64_t outbox_end(const outbox *box);
+
+/* The end as it was found when the outbox was opened. */
+uint64_t outbox_recovered_end(const outbox *box);
+
+/* Read on from a sequence. */
+void outbox_seek(outbox *box, uint64_t sequence);
+
+typedef struct outbox_fix {
+    wire_fix fix;
+    uint64_t sequence; /* above the one asked for when those between are held no more */
+    int64_t append_ms;
+} outbox_fix;
+
+/* The next fsynced fix. HR_TIMEOUT: none yet. */
+HR_MUST_USE hr_err outbox_next(outbox *box, outbox_fix *out);
+
+/* The service has everything below. */
+void outbox_acked(outbox *box, uint64_t next);
+
+/* What it said last, as remembered over restarts. */
+uint64_t outbox_acked_next(const outbox *box);
+
+/* Let old files go; how many fixes went that the service had not acknowledged. */
+uint64_t outbox_trim(outbox *box);
+
+/* Have a function called after each commit, on the log's thread: it must not block. NULL: none any
+ * more, and none runs when this returns. */
+void outbox_on_commit(outbox *box, void (*call)(void *context), void *context);
+
+/* For waiting on commits, and for health. */
+log_store *outbox_log(outbox *box);
+
+#endif

@@ -1,0 +1,575 @@
+/* gateway/sender.c - the conversation with the service; rules in sender.h. */
+#include "gateway/sender.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/logline.h"
+#include "mqtt/link.h"
+#include "wire/ack_json.h"
+#include "wire/hrf1.h"
+
+#define ASK_AGAIN_MIN_NS INT64_C(3000000000)
+#define ASK_AGAIN_MAX_NS INT64_C(60000000000)
+#define REWIND_GAP_NS INT64_C(1000000000)
+#define PUBLISH_AGAIN_NS INT64_C(100000000)
+#define STATUS_GAP_NS INT64_C(60000000000)
+#define STATUS_BYTES_MAX 512
+#define TOPIC_SIZE 128
+
+struct sender {
+    outbox *box;
+    const hr_clock *clock;
+    mqtt_link *link;
+    pthread_t thread;
+    uint32_t batch_fixes;
+    char fixes_topic[TOPIC_SIZE];
+    char status_topic[TOPIC_SIZE];
+    hrf1_writer *writer; /* the thread's, as the two below */
+    hr_buf message;
+    uint64_t gap_end; /* what is below is not held without a gap */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_up; /* protected by lock, as all below */
+    bool is_stopping;
+    bool is_asking; /* connected, and the service has not said yet how far it is */
+    bool must_seek; /* the reader does not stand at next */
+    bool has_news;  /* something was committed since the reader came to the end */
+    uint64_t epoch;
+    uint64_t acked_next;
+    uint64_t next;     /* to be sent */
+    uint64_t sent_max; /* end of what was sent in this run */
+    uint32_t inflight;
+    int64_t ask_ns; /* when to ask, unless something moves before */
+    int64_t ask_gap_ns;
+    int64_t rewound_ns;
+    int64_t status_ns; /* when to publish the next one */
+    uint64_t sent;
+    uint64_t rewinds;
+    uint64_t dropped;
+};
+
+static int64_t mono_ns(void)
+{
+    return hr_clock_mono_ns(hr_clock_real());
+}
+
+/* ---- what the service says ---- */
+
+/* Under the lock, as all of this part. */
+static void go_to(sender *s, uint64_t next)
+{
+    s->next = next;
+    s->must_seek = true;
+    s->has_news = true;
+}
+
+static void note_progress(sender *s, int64_t now_ns)
+{
+    s->ask_gap_ns = ASK_AGAIN_MIN_NS;
+    s->ask_ns = now_ns + s->ask_gap_ns;
+}
+
+/* The service has more under this epoch than was ever sent of what is held now: the outbox lost its
+ * end, and its numbers would meet others' there. */
+static void renew(sender *s)
+{
+    hr_why why = {{0}};
+    uint64_t start = outbox_recovered_end(s->box);
+    hr_err err = outbox_renew(s->box, start, &why);
+    hr_logline(err == HR_OK ? HR_LEVEL_WARN : HR_LEVEL_ERROR, "gateway.renewed",
+               "from=%" PRIu64 " why=\"%s\"", start,
+               err == HR_OK ? "the outbox lost its end" : why.text);
+    if (err == HR_OK) {
+        s->epoch = outbox_epoch(s->box);
+        s->acked_next = start;
+        go_to(s, start);
+    }
+}
+
+static void take_answer(sender *s, uint64_t next, int64_t now_ns)
+{
+    s->is_asking = false;
+    s->acked_next = next;
+    go_to(s, next);
+    note_progress(s, now_ns);
+    hr_logline(HR_LEVEL_INFO, "gateway.goes_on", "from=%" PRIu64 " held=%" PRIu64, next,
+               outbox_end(s->box) > next ? outbox_end(s->box) - next : 0);
+}
+
+static void take_ack(sender *s, uint64_t next)
+{
+    int64_t now_ns = mono_ns();
+    uint64_t known = outbox_recovered_end(s->box);
+    known = s->sent_max > known ? s->sent_max : known;
+    if (next > known) {
+        renew(s);
+    } else if (s->is_asking) {
+        take_answer(s, next, now_ns);
+    } else if (next > s->acked_next) {
+        s->acked_next = next;
+        note_progress(s, now_ns);
+        if (next > s->next) {
+            go_to(s, next);
+        }
+    } else if (s->next > next && now_ns - s->rewound_ns > REWIND_GAP_NS) {
+        s->rewinds++;
+        s->rewound_ns = now_ns;
+        s->acked_next = next;
+        go_to(s, next);
+    }
+}
+
+static void on_message(void *context, const mqtt_message *message)
+{
+    sender *s = context;
+    ack_json ack;
+    hr_why why;
+    if (ack_json_read(message->payload, message->size, &ack, &why) != HR_OK) {
+        hr_logline(HR_LEVEL_WARN, "gateway.bad_ack", "why=\"%s\"", why.text);
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    bool is_ours = ack.epoch == s->epoch;
+    if (is_ours) {
+        take_ack(s, (uint64_t)(ack.seq + 1));
+    }
+    uint64_t acked_next = s->acked_next;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    if (is_ours) {
+        outbox_acked(s->box, acked_next);
+    }
+}
+
+static void on_state(void *context, bool is_up)
+{
+    sender *s = context;
+    pthread_mutex_lock(&s->lock);
+    s->is_up = is_up;
+    s->is_asking = true;
+    s->ask_gap_ns = ASK_AGAIN_MIN_NS;
+    s->ask_ns = 0;
+    s->status_ns = 0;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void on_commit(void *context)
+{
+    sender *s = context;
+    pthread_mutex_lock(&s->lock);
+    s->has_news = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void on_done(void *context, hr_err err)
+{
+    sender *s = context;
+    (void)err;
+    pthread_mutex_lock(&s->lock);
+    s->inflight--;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- what is sent ---- */
+
+static hr_err publish(sender *s, const hrf1_header *header)
+{
+    hr_buf_clear(&s->message);
+    hr_err err = hrf1_writer_finish(s->writer, header, &s->message);
+    if (err != HR_OK) {
+        return err;
+    }
+    pthread_mutex_lock(&s->lock);
+    s->inflight++;
+    pthread_mutex_unlock(&s->lock);
+    err = mqtt_link_publish(s->link, s->fixes_topic, s->message.data, s->message.size, 1, false,
+                            on_done, s);
+    if (err != HR_OK) {
+        pthread_mutex_lock(&s->lock);
+        s->inflight--;
+        pthread_mutex_unlock(&s->lock);
+    }
+    return err;
+}
+
+/* The lowest sequence that may still be sent before base. */
+static uint64_t oldest_before(sender *s, uint64_t base, uint64_t acked_next)
+{
+    uint64_t oldest = outbox_start(s->box);
+    oldest = oldest < outbox_epoch_start(s->box) ? outbox_epoch_start(s->box) : oldest;
+    oldest = oldest < s->gap_end ? s->gap_end : oldest;
+    oldest = oldest < acked_next ? acked_next : oldest;
+    return oldest < base ? oldest : base;
+}
+
+/* A message without fixes: how far are you? */
+static void ask(sender *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t base = s->acked_next;
+    uint64_t epoch = s->epoch;
+    s->ask_ns = mono_ns() + s->ask_gap_ns;
+    s->ask_gap_ns = s->ask_gap_ns * 2 < ASK_AGAIN_MAX_NS ? s->ask_gap_ns * 2 : ASK_AGAIN_MAX_NS;
+    pthread_mutex_unlock(&s->lock);
+    base = base > outbox_epoch_start(s->box) ? base : outbox_epoch_start(s->box);
+    hrf1_writer_begin(s->writer);
+    hrf1_header header = {.epoch = epoch, .base_seq = base, .oldest_seq = base};
+    hr_err err = publish(s, &header);
+    if (err != HR_OK) {
+        hr_logline(HR_LEVEL_DEBUG, "gateway.not_asked", "why=\"%s\"", hr_err_text(err));
+    }
+}
+
+typedef struct batch {
+    uint64_t base;
+    uint32_t count;
+    bool is_backlog;
+} batch;
+
+/* Fill the writer with fixes that follow each other; what does not fit is read again. */
+static void gather(sender *s, uint64_t next, batch *b)
+{
+    outbox_fix f;
+    int64_t backlog_before_ms = hr_clock_now_ms(s->clock) - SENDER_BACKLOG_MS;
+    *b = (batch){.base = next};
+    hrf1_writer_begin(s->writer);
+    while (b->count < s->batch_fixes && outbox_next(s->box, &f) == HR_OK) {
+        if (b->count > 0 && f.sequence != b->base + b->count) {
+            outbox_seek(s->box, f.sequence);
+            return;
+        }
+        if (b->count == 0) {
+            s->gap_end = f.sequence != next ? f.sequence : s->gap_end;
+            b->base = f.sequence;
+            b->is_backlog = f.append_ms < backlog_before_ms;
+        }
+        hr_err err = hrf1_writer_add(s->writer, f.fix.id, f.fix.id_size, &f.fix.fix);
+        if (err == HR_INVALID) {
+            /* Damage that a checksum has not seen: a gap like any other. */
+            s->gap_end = f.sequence + 1;
+            if (b->count > 0) {
+                return;
+            }
+            next = f.sequence + 1;
+            b->base = next;
+        } else if (err != HR_OK) {
+            outbox_seek(s->box, f.sequence);
+            return;
+        } else {
+            b->count++;
+        }
+    }
+}
+
+/* HR_TIMEOUT: there is nothing to send. */
+static hr_err send_batch(sender *s)
+{
+    batch b;
+    pthread_mutex_lock(&s->lock);
+    uint64_t next = s->next;
+    uint64_t acked_next = s->acked_next;
+    hrf1_header header = {.epoch = s->epoch};
+    if (s->must_seek) {
+        outbox_seek(s->box, next);
+        s->must_seek = false;
+    }
+    s->has_news = false;
+    pthread_mutex_unlock(&s->lock);
+    gather(s, next, &b);
+    if (b.count == 0) {
+        return HR_TIMEOUT;
+    }
+    header.base_seq = b.base;
+    header.oldest_seq = oldest_before(s, b.base, acked_next);
+    header.is_backlog = b.is_backlog;
+    hr_err err = publish(s, &header);
+    pthread_mutex_lock(&s->lock);
+    uint64_t end = b.base + b.count;
+    bool is_current = !s->must_seek && s->epoch == header.epoch;
+    if (err == HR_OK && is_current) {
+        s->next = end;
+        s->sent += b.count;
+        s->sent_max = end > s->sent_max ? end : s->sent_max;
+    } else if (err != HR_OK) {
+        go_to(s, is_current ? next : s->next);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return err;
+}
+
+static void publish_status(sender *s, const char *state)
+{
+    sender_state now;
+    hr_buf text;
+    hr_buf_init(&text, STATUS_BYTES_MAX);
+    sender_get(s, &now);
+    pthread_mutex_lock(&s->lock);
+    uint64_t dropped = s->dropped;
+    s->status_ns = mono_ns() + STATUS_GAP_NS;
+    pthread_mutex_unlock(&s->lock);
+    hr_json json = hr_json_into(&text);
+    hr_json_open_object(&json);
+    hr_json_key_text(&json, "state", state);
+    hr_json_key_time(&json, "time", hr_clock_now_ms(s->clock));
+    hr_json_key_u64(&json, "held", now.held);
+    hr_json_key_u64(&json, "acknowledged", now.acked_next);
+    hr_json_key_u64(&json, "dropped", dropped);
+    hr_json_close_object(&json);
+    if (hr_buf_err(&text) == HR_OK) {
+        hr_err err =
+            mqtt_link_publish(s->link, s->status_topic, text.data, text.size, 1, true, NULL, NULL);
+        if (err != HR_OK) {
+            hr_logline(HR_LEVEL_DEBUG, "gateway.no_status", "why=\"%s\"", hr_err_text(err));
+        }
+    }
+    hr_buf_fini(&text);
+}
+
+/* ---- the thread ---- */
+
+typedef enum step {
+    STEP_STOP,
+    STEP_ASK,
+    STEP_SEND,
+    STEP_STATUS,
+    STEP_WAIT,
+} step;
+
+/* What to do now; *until_ns is for waiting. Under the lock. */
+static step choose(const sender *s, int64_t *until_ns)
+{
+    int64_t now_ns = mono_ns();
+    *until_ns = INT64_MAX;
+    if (s->is_stopping) {
+        return STEP_STOP;
+    }
+    if (!s->is_up) {
+        return STEP_WAIT;
+    }
+    bool is_awaiting = s->is_asking || s->next > s->acked_next;
+    if (is_awaiting && now_ns >= s->ask_ns) {
+        return STEP_ASK;
+    }
+    if (now_ns >= s->status_ns) {
+        return STEP_STATUS;
+    }
+    bool has_room = s->inflight < SENDER_INFLIGHT_MAX &&
+                    s->next - s->acked_next < (uint64_t)SENDER_BATCHES_AHEAD * s->batch_fixes;
+    if (!s->is_asking && has_room && s->has_news) {
+        return STEP_SEND;
+    }
+    *until_ns = is_awaiting && s->ask_ns < s->status_ns ? s->ask_ns : s->status_ns;
+    return STEP_WAIT;
+}
+
+static void wait_until(sender *s, int64_t until_ns)
+{
+    if (until_ns == INT64_MAX) {
+        pthread_cond_wait(&s->changed, &s->lock);
+        return;
+    }
+    struct timespec at = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    pthread_cond_timedwait(&s->changed, &s->lock, &at);
+}
+
+static void send_next(sender *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->next == s->acked_next) {
+        /* Nothing was on its way: the time to ask begins with this. */
+        note_progress(s, mono_ns());
+    }
+    pthread_mutex_unlock(&s->lock);
+    hr_err err = send_batch(s);
+    pthread_mutex_lock(&s->lock);
+    if (err == HR_OK) {
+        /* There may be more than one batch of it. */
+        s->has_news = true;
+    } else if (err != HR_TIMEOUT && !s->is_stopping) {
+        /* The link will soon say that it is down. */
+        wait_until(s, mono_ns() + PUBLISH_AGAIN_NS);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void *run(void *context)
+{
+    sender *s = context;
+    pthread_mutex_lock(&s->lock);
+    for (;;) {
+        int64_t until_ns;
+        step next = choose(s, &until_ns);
+        if (next == STEP_STOP) {
+            break;
+        }
+        if (next == STEP_WAIT) {
+            wait_until(s, until_ns);
+            continue;
+        }
+        pthread_mutex_unlock(&s->lock);
+        if (next == STEP_ASK) {
+            ask(s);
+        } else if (next == STEP_STATUS) {
+            publish_status(s, "online");
+        } else {
+            send_next(s);
+        }
+        pthread_mutex_lock(&s->lock);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static hr_err start_link(sender *s, const sender_options *options, hr_why *why)
+{
+    char ack_topic[TOPIC_SIZE], client_id[TOPIC_SIZE];
+    snprintf(ack_topic, sizeof ack_topic, "hedgerow/v1/ack/%s", options->user);
+    snprintf(client_id, sizeof client_id, "hedgerow-edge-%s", options->user);
+    snprintf(s->fixes_topic, sizeof s->fixes_topic, "hedgerow/v1/fixes/%s", options->user);
+    snprintf(s->status_topic, sizeof s->status_topic, "hedgerow/v1/status/%s", options->user);
+    mqtt_subscription subscription = {ack_topic, 1};
+    mqtt_options mqtt = {
+        .addresses = options->addresses,
+        .client_id = client_id,
+        .user = options->user,
+        .password = options->password,
+        .ca_file = options->ca_file,
+        .cert_file = options->cert_file,
+        .key_file = options->key_file,
+        .subscriptions = &subscription,
+        .subscription_count = 1,
+        .will_topic = s->status_topic,
+        .will_text = "{\"state\":\"offline\"}",
+        .pause_max_ms = 15000,
+        .on_message = on_message,
+        .on_state = on_state,
+        .context = s,
+    };
+    return mqtt_link_start(&mqtt, &s->link, why);
+}
+
+static void release(sender *s)
+{
+    hrf1_writer_free(s->writer);
+    hr_buf_fini(&s->message);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+static sender *make(const sender_options *options)
+{
+    sender *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return NULL;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&s->lock, NULL);
+    hr_buf_init(&s->message, HRF1_BYTES_MAX);
+    s->box = options->box;
+    s->clock = options->clock;
+    s->batch_fixes = options->batch_fixes;
+    s->epoch = outbox_epoch(s->box);
+    s->acked_next = outbox_acked_next(s->box);
+    s->next = s->acked_next;
+    s->is_asking = true;
+    s->rewound_ns = INT64_MIN / 2;
+    s->writer = hrf1_writer_new();
+    if (s->writer == NULL) {
+        release(s);
+        return NULL;
+    }
+    return s;
+}
+
+hr_err sender_start(const sender_options *options, sender **out, hr_why *why)
+{
+    sender *s = make(options);
+    if (s == NULL) {
+        return hr_why_set(why, HR_NO_MEMORY, "no memory for the sender");
+    }
+    hr_err err = start_link(s, options, why);
+    if (err != HR_OK) {
+        release(s);
+        return err;
+    }
+    int failed = pthread_create(&s->thread, NULL, run, s);
+    if (failed != 0) {
+        mqtt_link_stop(s->link);
+        release(s);
+        return hr_why_errno(why, failed, "no thread for the sender");
+    }
+    outbox_on_commit(s->box, on_commit, s);
+    *out = s;
+    return HR_OK;
+}
+
+void sender_stop(sender *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    outbox_on_commit(s->box, NULL, NULL);
+    publish_status(s, "stopped");
+    pthread_mutex_lock(&s->lock);
+    s->is_stopping = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    mqtt_link_stop(s->link);
+    release(s);
+}
+
+/* ---- what others ask ---- */
+
+void sender_get(sender *s, sender_state *state)
+{
+    uint64_t end = outbox_end(s->box);
+    uint64_t start = outbox_start(s->box);
+    pthread_mutex_lock(&s->lock);
+    uint64_t first = s->acked_next > start ? s->acked_next : start;
+    *state = (sender_state){.is_connected = s->is_up,
+                            .acked_next = s->acked_next,
+                            .held = end > first ? end - first : 0,
+                            .sent = s->sent,
+                            .rewinds = s->rewinds};
+    pthread_mutex_unlock(&s->lock);
+}
+
+void sender_note_dropped(sender *s, uint64_t dropped)
+{
+    pthread_mutex_lock(&s->lock);
+    s->dropped += dropped;
+    s->status_ns = dropped > 0 ? 0 : s->status_ns;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool sender_wait_drained(sender *s, int32_t timeout_ms)
+{
+    int64_t end_ns = mono_ns() + timeout_ms * INT64_C(1000000);
+    uint64_t wanted = outbox_end(s->box);
+    pthread_mutex_lock(&s->lock);
+    while (s->acked_next < wanted && !s->is_stopping && mono_ns() < end_ns) {
+        wait_until(s, end_ns);
+    }
+    bool is_drained = s->acked_next >= wanted;
+    pthread_mutex_unlock(&s->lock);
+    return is_drained;
+}

@@ -1,0 +1,98 @@
+/* gateway/source.c - starts and ends a source of any kind. */
+#include "gateway/source.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "gateway/source_private.h"
+
+bool source_take(source *s, wire_fix *fix)
+{
+    if (fix->id_size == 0) {
+        fix->id_size = (uint8_t)strlen(s->device);
+        memcpy(fix->id, s->device, fix->id_size + 1u);
+        fix->fix.device = hr_device_key(fix->id, fix->id_size);
+    }
+    if ((fix->fix.flags & HR_FIX_TIME_ASSIGNED) != 0) {
+        /* A clock that nobody has set yet is worth less than the service's. */
+        fix->fix.time_ms = hr_clock_now_ms(s->options.clock);
+        if (hr_clock_is_synchronised(s->options.clock)) {
+            fix->fix.flags &= (uint8_t)~HR_FIX_TIME_ASSIGNED;
+        }
+    }
+    return s->options.sink(s->options.context, fix);
+}
+
+bool source_wait(source *s, int fd, int timeout_ms, bool *has_bytes)
+{
+    struct pollfd fds[2] = {{.fd = s->wake_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    poll(fds, 2, timeout_ms);
+    *has_bytes = fds[1].revents != 0;
+    return !atomic_load(&s->is_stopping);
+}
+
+static void *run(void *context)
+{
+    source *s = context;
+    if (s->options.what->kind == CONFIG_GPSD) {
+        source_run_gpsd(s);
+    } else {
+        source_run_lines(s);
+    }
+    return NULL;
+}
+
+hr_err source_start(const source_options *options, source **out, hr_why *why)
+{
+    source *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return hr_why_set(why, HR_NO_MEMORY, "no memory for a source");
+    }
+    s->options = *options;
+    const char *device = options->what->device;
+    snprintf(s->device, sizeof s->device, "%s", device[0] != '\0' ? device : options->user);
+    s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    hr_err err = s->wake_fd < 0 ? hr_why_errno(why, errno, "no eventfd") : HR_OK;
+    if (err == HR_OK && options->what->kind == CONFIG_LORAWAN) {
+        err = source_start_lorawan(s, why);
+    } else if (err == HR_OK) {
+        int failed = pthread_create(&s->thread, NULL, run, s);
+        err = failed != 0 ? hr_why_errno(why, failed, "no thread for a source") : HR_OK;
+    }
+    if (err != HR_OK) {
+        if (s->wake_fd >= 0) {
+            close(s->wake_fd);
+        }
+        free(s);
+        return err;
+    }
+    *out = s;
+    return HR_OK;
+}
+
+void source_stop(source *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    atomic_store(&s->is_stopping, true);
+    eventfd_write(s->wake_fd, 1);
+    if (s->link != NULL) {
+        mqtt_link_stop(s->link);
+    } else {
+        pthread_join(s->thread, NULL);
+    }
+    close(s->wake_fd);
+    free(s);
+}
+
+bool source_is_finished(source *s)
+{
+    return atomic_load(&s->is_finished);
+}

@@ -1,0 +1,83 @@
+/* gateway/source_gpsd.c - fixes from gpsd, through its own library. */
+#include <gps.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/logline.h"
+#include "base/text.h"
+#include "gateway/source_private.h"
+
+#define PAUSE_MS 5000
+#define SILENCE_MAX_MS 60000 /* after which the connection is made anew */
+
+/* In units of 10^-scale; not finite or negative is unknown. */
+static uint16_t detail_of(double value, unsigned scale)
+{
+    int64_t wide;
+    if (hr_decimal_from_double(value, scale, &wide) != HR_OK || wide < 0) {
+        return HR_FIX_U16_UNKNOWN;
+    }
+    return (uint16_t)(wide < HR_FIX_U16_UNKNOWN ? wide : HR_FIX_U16_UNKNOWN - 1);
+}
+
+static bool read_fix(const struct gps_data_t *data, hr_fix *out)
+{
+    const struct gps_fix_t *fix = &data->fix;
+    int64_t lon_e7, lat_e7;
+    if (fix->mode < MODE_2D || hr_decimal_from_double(fix->longitude, 7, &lon_e7) != HR_OK ||
+        hr_decimal_from_double(fix->latitude, 7, &lat_e7) != HR_OK || fix->time.tv_sec <= 0) {
+        return false;
+    }
+    *out = (hr_fix){.time_ms = (int64_t)fix->time.tv_sec * 1000 + fix->time.tv_nsec / 1000000,
+                    .lon_e7 = (int32_t)lon_e7,
+                    .lat_e7 = (int32_t)lat_e7,
+                    .accuracy_dm = detail_of(fix->eph, 1),
+                    .speed_cm_s = detail_of(fix->speed, 2),
+                    .heading_cdeg = detail_of(fix->track, 2),
+                    .battery_pct = HR_FIX_U8_UNKNOWN};
+    return lon_e7 >= -1800000000 && lon_e7 <= 1800000000 && lat_e7 >= -900000000 &&
+           lat_e7 <= 900000000;
+}
+
+static void follow(source *s, struct gps_data_t *data)
+{
+    int64_t last_ms = INT64_MIN;
+    bool has_bytes;
+    while (source_wait(s, (int)data->gps_fd, SILENCE_MAX_MS, &has_bytes)) {
+        wire_fix fix = {.id_size = 0};
+        if (!has_bytes || gps_read(data, NULL, 0) < 0) {
+            return;
+        }
+        if ((data->set & LATLON_SET) != 0 && read_fix(data, &fix.fix) &&
+            fix.fix.time_ms != last_ms) {
+            last_ms = fix.fix.time_ms;
+            source_take(s, &fix);
+        }
+    }
+}
+
+void source_run_gpsd(source *s)
+{
+    char host[CONFIG_TEXT_MAX];
+    const char *port = DEFAULT_GPSD_PORT;
+    bool ignored;
+    snprintf(host, sizeof host, "%s", s->options.what->place);
+    char *colon = strrchr(host, ':');
+    if (colon != NULL) {
+        *colon = '\0';
+        port = colon + 1;
+    }
+    do {
+        struct gps_data_t data;
+        if (gps_open(host, port, &data) != 0) {
+            hr_logline(HR_LEVEL_WARN, "source.closed", "source=gpsd:%s again_in_ms=%d", host,
+                       PAUSE_MS);
+            continue;
+        }
+        gps_stream(&data, WATCH_ENABLE | WATCH_JSON, NULL);
+        follow(s, &data);
+        gps_stream(&data, WATCH_DISABLE, NULL);
+        gps_close(&data);
+    } while (source_wait(s, -1, PAUSE_MS, &ignored));
+}

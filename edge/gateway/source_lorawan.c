@@ -1,0 +1,47 @@
+/* gateway/source_lorawan.c - uplinks from a LoRaWAN network server's MQTT broker.
+ * The place is "[user:password@]address", where the address is as in mqtt_options. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/logline.h"
+#include "gateway/source_private.h"
+#include "wire/lorawan.h"
+
+static void on_message(void *context, const mqtt_message *message)
+{
+    source *s = context;
+    wire_fix fix;
+    hr_why why = {{0}};
+    hr_err err = lorawan_read(message->payload, message->size, &fix, &why);
+    if (err == HR_OK) {
+        source_take(s, &fix);
+    } else if (err != HR_UNSUPPORTED) {
+        hr_logline(HR_LEVEL_WARN, "source.refused", "topic=%s why=\"%s\"", message->topic,
+                   why.text);
+    }
+}
+
+hr_err source_start_lorawan(source *s, hr_why *why)
+{
+    static const mqtt_subscription subscriptions[] = {{LORAWAN_CHIRPSTACK_FILTER, 1},
+                                                      {LORAWAN_TTS_FILTER, 1}};
+    char login[CONFIG_TEXT_MAX], client_id[96];
+    const char *place = s->options.what->place;
+    const char *mark = strrchr(place, '@');
+    char *password = NULL;
+    snprintf(login, sizeof login, "%.*s", mark != NULL ? (int)(mark - place) : 0, place);
+    password = strchr(login, ':');
+    if (password != NULL) {
+        *password++ = '\0';
+    }
+    snprintf(client_id, sizeof client_id, "hedgerow-edge-%s-lorawan", s->options.user);
+    mqtt_options options = {.addresses = mark != NULL ? mark + 1 : place,
+                            .client_id = client_id,
+                            .user = login[0] != '\0' ? login : NULL,
+                            .password = password,
+                            .subscriptions = subscriptions,
+                            .subscription_count = 2,
+                            .on_message = on_message,
+                            .context = s};
+    return mqtt_link_start(&options, &s->link, why);
+}

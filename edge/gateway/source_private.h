@@ -1,0 +1,32 @@
+/* gateway/source_private.h - what the kinds of sources share. */
+#ifndef GATEWAY_SOURCE_PRIVATE_H
+#define GATEWAY_SOURCE_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "gateway/source.h"
+#include "mqtt/link.h"
+
+struct source {
+    source_options options;
+    char device[HR_DEVICE_ID_MAX + 1];
+    pthread_t thread;
+    mqtt_link *link; /* LoRaWAN only; then there is no thread */
+    int wake_fd;     /* readable once the source is to stop */
+    atomic_bool is_stopping;
+    atomic_bool is_finished;
+};
+
+/* A fix for the gateway; one without time gets ours where our clock is right. False: stop. */
+bool source_take(source *s, wire_fix *fix);
+
+/* Wait for bytes of fd, or with fd -1 only for the time. False: the source is to stop. */
+bool source_wait(source *s, int fd, int timeout_ms, bool *has_bytes);
+
+/* The life of each kind. */
+void source_run_lines(source *s);
+void source_run_gpsd(source *s);
+HR_MUST_USE hr_err source_start_lorawan(source *s, hr_why *why);
+
+#endif
