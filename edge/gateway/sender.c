@@ -18,6 +18,7 @@
 #define ASK_AGAIN_MAX_NS INT64_C(60000000000)
 #define REWIND_GAP_NS INT64_C(1000000000)
 #define PUBLISH_AGAIN_NS INT64_C(100000000)
+#define FLUSH_NS INT64_C(1000000000) /* for the last status, at the end */
 #define STATUS_GAP_NS INT64_C(60000000000)
 #define STATUS_BYTES_MAX 512
 #define TOPIC_SIZE 128
@@ -182,24 +183,26 @@ static void on_done(void *context, hr_err err)
 
 /* ---- what is sent ---- */
 
-static hr_err publish(sender *s, const hrf1_header *header)
+static hr_err publish_bytes(sender *s, const char *topic, const hr_buf *bytes, bool is_retained)
 {
-    hr_buf_clear(&s->message);
-    hr_err err = hrf1_writer_finish(s->writer, header, &s->message);
-    if (err != HR_OK) {
-        return err;
-    }
     pthread_mutex_lock(&s->lock);
     s->inflight++;
     pthread_mutex_unlock(&s->lock);
-    err = mqtt_link_publish(s->link, s->fixes_topic, s->message.data, s->message.size, 1, false,
-                            on_done, s);
+    hr_err err =
+        mqtt_link_publish(s->link, topic, bytes->data, bytes->size, 1, is_retained, on_done, s);
     if (err != HR_OK) {
         pthread_mutex_lock(&s->lock);
         s->inflight--;
         pthread_mutex_unlock(&s->lock);
     }
     return err;
+}
+
+static hr_err publish(sender *s, const hrf1_header *header)
+{
+    hr_buf_clear(&s->message);
+    hr_err err = hrf1_writer_finish(s->writer, header, &s->message);
+    return err == HR_OK ? publish_bytes(s, s->fixes_topic, &s->message, false) : err;
 }
 
 /* The lowest sequence that may still be sent before base. */
@@ -527,7 +530,11 @@ void sender_stop(sender *s)
     }
     outbox_on_commit(s->box, NULL, NULL);
     publish_status(s, "stopped");
+    int64_t end_ns = mono_ns() + FLUSH_NS;
     pthread_mutex_lock(&s->lock);
+    while (s->is_up && s->inflight > 0 && mono_ns() < end_ns) {
+        wait_until(s, end_ns);
+    }
     s->is_stopping = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);

@@ -13,7 +13,7 @@
 #define PAUSE_MAX_DEFAULT_MS 10000
 #define CONNECT_TIMEOUT_S 10
 #define KEEP_ALIVE_S 30
-#define STOP_TIMEOUT_MS 3000
+#define STOP_TIMEOUT_MS 1000
 #define NS_PER_MS INT64_C(1000000)
 
 static int64_t now_ns(void)
@@ -486,7 +486,8 @@ static void part(mqtt_link *link)
 {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer5;
     options.context = link;
-    options.timeout = STOP_TIMEOUT_MS / 2;
+    /* With a timeout Paho waits for answers to what is on its way, and sometimes for ever. */
+    options.timeout = 0;
     if (link->version == MQTTVERSION_5) {
         options.onSuccess5 = on_parted5;
         options.onFailure5 = on_part_failed5;
