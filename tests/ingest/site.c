@@ -39,7 +39,7 @@ void site_open_log(site *s)
     }
 }
 
-void site_start_ingest(site *s)
+void site_start_ingest_as(site *s, const char *password)
 {
     char address[64];
     hr_why why = {{0}};
@@ -48,11 +48,16 @@ void site_start_ingest(site *s)
                               .clock = s->clock,
                               .addresses = address,
                               .user = BROKER_SERVICE_USER,
-                              .password = broker_password(s->broker),
+                              .password = password,
                               .ticks_wanted = s->ticks_wanted};
     if (ingest_start(&options, &s->ingest, &why) != HR_OK) {
         fail_msg("%s", why.text);
     }
+}
+
+void site_start_ingest(site *s)
+{
+    site_start_ingest_as(s, broker_password(s->broker));
 }
 
 static bool is_connected(void *context)

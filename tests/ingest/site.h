@@ -34,6 +34,7 @@ void site_free(site *s);
 void site_start_broker(site *s);
 void site_open_log(site *s);
 void site_start_ingest(site *s);
+void site_start_ingest_as(site *s, const char *password);
 
 /* Wait until the intake is connected, or fail the test. */
 void site_wait_connected(site *s);

@@ -1,0 +1,129 @@
+/* tests/gateway/field.c - starts, feeds, kills and hears a gateway. */
+#include "gateway/field.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ingest/support.h"
+#include "test.h"
+
+void field_write_config(field *f)
+{
+    snprintf(f->config, sizeof f->config, "%s/edge.conf", f->s->root);
+    FILE *file = fopen(f->config, "w");
+    assert_non_null(file);
+    fprintf(file, "broker = tcp://127.0.0.1:%u\nuser = barn\npassword = %s\n", f->s->port,
+            f->s->password);
+    fprintf(file, "data = %s/edge\nbatch_ms = 20\nbatch_fixes = 200\nsource = json:-\n",
+            f->s->root);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void start_gateway(field *f)
+{
+    int in[2], out[2];
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    f->pid = fork();
+    if (f->pid == 0) {
+        dup2(in[0], 0);
+        dup2(out[1], 1);
+        execl(HR_EDGE_PROGRAM, "hedgerow-edge", "--config", f->config, "--confirm", (char *)NULL);
+        _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    f->in_fd = in[1];
+    f->out_fd = out[0];
+    f->heard_size = 0;
+}
+
+/* Wait for its next line {"stored":N}. */
+static void hear(field *f)
+{
+    for (;;) {
+        char *end = memchr(f->heard, '\n', f->heard_size);
+        if (end != NULL) {
+            *end = '\0';
+            assert_int_equal(sscanf(f->heard, "{\"stored\":%lu}", &f->stored), 1);
+            size_t used = (size_t)(end - f->heard) + 1;
+            memmove(f->heard, end + 1, f->heard_size - used);
+            f->heard_size -= used;
+            return;
+        }
+        ssize_t got = read(f->out_fd, f->heard + f->heard_size, sizeof f->heard - f->heard_size);
+        assert_true(got > 0);
+        f->heard_size += (size_t)got;
+    }
+}
+
+/* Kill it, start it again, and go on from where it says it is. */
+void field_restart(field *f)
+{
+    if (f->pid > 0) {
+        support_kill(f->pid);
+        close(f->in_fd);
+        close(f->out_fd);
+    }
+    start_gateway(f);
+    hear(f);
+    f->given = f->stored;
+}
+
+/* Line number n is the fix with latitude n. */
+void field_give(field *f, uint32_t count)
+{
+    char text[160 * 64];
+    size_t size = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        size += (size_t)snprintf(text + size, sizeof text - size,
+                                 "{\"device\":\"cow-%u\",\"time\":%lu,\"lon\":16.5,\"lat\":%.7f}\n",
+                                 (unsigned)(f->given % 50), 1795161600000 + f->given * 1000,
+                                 (double)f->given / 1e7);
+        f->given++;
+        if (size > sizeof text - 200 || i + 1 == count) {
+            assert_int_equal(write(f->in_fd, text, size), (ssize_t)size);
+            size = 0;
+        }
+    }
+}
+
+void field_wait_stored(field *f)
+{
+    while (f->stored < f->given) {
+        hear(f);
+    }
+}
+
+int field_finish(field *f)
+{
+    int status;
+    close(f->in_fd);
+    f->in_fd = -1;
+    assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
+    close(f->out_fd);
+    f->pid = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void field_assert_each_once(field *f)
+{
+    size_t found;
+    site_wait_fixes(f->s, f->given);
+    site_fix *fixes = site_fixes(f->s, &found);
+    uint8_t *seen = calloc(f->given + 1, 1);
+    assert_non_null(seen);
+    for (size_t i = 0; i < found; i++) {
+        assert_in_range(fixes[i].fix.lat_e7, 0, f->given - 1);
+        if (seen[fixes[i].fix.lat_e7]++ != 0) {
+            fail_msg("fix %d was recorded twice", fixes[i].fix.lat_e7);
+        }
+    }
+    assert_int_equal(found, f->given);
+    free(seen);
+    free(fixes);
+}
