@@ -68,6 +68,8 @@ static int spawn_with_output(pid_t *pid, char *const argv[], int output_fd)
         failed |= posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
         failed |= posix_spawn_file_actions_adddup2(&actions, output_fd, 1);
         failed |= posix_spawn_file_actions_adddup2(&actions, output_fd, 2);
+        /* Not every library marks its sockets: a broker must not hold its own clients' ones. */
+        failed |= posix_spawn_file_actions_addclosefrom_np(&actions, 3);
         failed |= posix_spawnattr_setsigmask(&attributes, &none);
         failed |= posix_spawnattr_setsigdefault(&attributes, &defaults);
         failed |= posix_spawnattr_setflags(

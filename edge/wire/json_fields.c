@@ -10,13 +10,42 @@
 
 #define COORDINATE_SCALE 7
 
+/* Below it a double and its 15 digits differ by less than a hundredth of a unit. */
+#define SURE_MAX 1e13
+
 /* Zeros behind the text: some versions of cJSON look a byte too far. */
 #define PARSE_SLACK 8
 
+/* number * 10^scale, rounded half away from zero by the number's decimal digits. Unless it lies
+ * near the middle between two units, its binary form cannot round to another one than they do. */
+static hr_err units_of(double number, unsigned scale, int64_t *value)
+{
+    static const double powers[] = {1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7};
+    double scaled = number * powers[scale];
+    if (!(scaled > -SURE_MAX && scaled < SURE_MAX)) {
+        return hr_decimal_from_double(number, scale, value);
+    }
+    int64_t nearest = (int64_t)(scaled + (scaled < 0 ? -0.5 : 0.5));
+    double distance = scaled - (double)nearest;
+    if (distance > 0.49 || distance < -0.49) {
+        return hr_decimal_from_double(number, scale, value);
+    }
+    *value = nearest;
+    return HR_OK;
+}
+
 const cJSON *wire_json_member(const cJSON *object, const char *name)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNull(item) ? NULL : item;
+    if (!cJSON_IsObject(object)) {
+        return NULL;
+    }
+    /* Most names differ in the first letter, and there are many to look at for each fix. */
+    for (const cJSON *item = object->child; item != NULL; item = item->next) {
+        if (item->string[0] == name[0] && strcmp(item->string, name) == 0) {
+            return cJSON_IsNull(item) ? NULL : item;
+        }
+    }
+    return NULL;
 }
 
 static hr_err refuse_rest(const char *text, const char *end, size_t size, hr_why *why)
@@ -72,8 +101,8 @@ hr_err wire_json_coordinate(const cJSON *object, const char *name, int32_t bound
     }
     int64_t wide;
     int64_t bound = (int64_t)bound_degrees * 10000000;
-    if (hr_decimal_from_double(item->valuedouble, COORDINATE_SCALE, &wide) != HR_OK ||
-        wide < -bound || wide > bound) {
+    if (units_of(item->valuedouble, COORDINATE_SCALE, &wide) != HR_OK || wide < -bound ||
+        wide > bound) {
         return hr_why_set(why, HR_INVALID, "%s %g is not within +-%d degrees", name,
                           item->valuedouble, bound_degrees);
     }
@@ -94,7 +123,7 @@ hr_err wire_json_detail(const cJSON *object, const char *name, double factor, un
         return hr_why_set(why, HR_INVALID, "%s is not a number", name);
     }
     int64_t wide;
-    if (hr_decimal_from_double(item->valuedouble * factor, scale, &wide) == HR_OK && wide >= 0) {
+    if (units_of(item->valuedouble * factor, scale, &wide) == HR_OK && wide >= 0) {
         *value = (uint16_t)(wide < HR_FIX_U16_UNKNOWN ? wide : HR_FIX_U16_UNKNOWN - 1);
     }
     return HR_OK;
@@ -140,7 +169,7 @@ hr_err wire_json_time(const cJSON *object, const char *name, int64_t ms_per_unit
     if (!(ms >= (double)HR_TIME_MS_MIN && ms <= (double)HR_TIME_MS_MAX)) {
         return hr_why_set(why, HR_INVALID, "%s is neither text nor a number that is a time", name);
     }
-    return hr_decimal_from_double(ms, 0, &fix->time_ms);
+    return units_of(ms, 0, &fix->time_ms);
 }
 
 hr_err wire_json_device(wire_fix *out, const char *id, hr_why *why)

@@ -1,0 +1,152 @@
+/* tests/bench/bench_publisher.c - makes messages and pushes them through one MQTT connection. */
+#include "bench_publisher.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "base/logline.h"
+#include "mqtt/link.h"
+#include "wire/hrf1.h"
+
+#define WINDOW 100
+
+static atomic_int inflight;
+static atomic_bool is_up;
+
+const char *publisher_pack(const publisher_options *options)
+{
+    static char text[200];
+    snprintf(text, sizeof text, "%u:%d:%" PRIu64 ":%s", options->port, (int)options->kind,
+             options->fixes, options->password);
+    return text;
+}
+
+void publisher_make_batch(hr_buf *out, uint64_t epoch, uint64_t base_seq)
+{
+    hrf1_writer *writer = hrf1_writer_new();
+    if (writer == NULL) {
+        exit(1);
+    }
+    hrf1_writer_begin(writer);
+    for (uint32_t i = 0; i < PUBLISHER_BATCH_FIXES; i++) {
+        char id[16];
+        uint64_t seq = base_seq + i;
+        int size = snprintf(id, sizeof id, "cow-%u", (unsigned)(seq % PUBLISHER_DEVICES));
+        hr_fix fix = {.time_ms = 1700000000000 + (int64_t)seq,
+                      .lon_e7 = 163725000 + (int32_t)(seq % 100000),
+                      .lat_e7 = 598512000 + (int32_t)(seq % 77777),
+                      .accuracy_dm = 30};
+        if (hrf1_writer_add(writer, id, (size_t)size, &fix) != HR_OK) {
+            exit(1);
+        }
+    }
+    hrf1_header header = {epoch, base_seq, base_seq, false};
+    if (hrf1_writer_finish(writer, &header, out) != HR_OK) {
+        exit(1);
+    }
+    hrf1_writer_free(writer);
+}
+
+size_t publisher_make_json(char text[PUBLISHER_JSON_SIZE], uint64_t number)
+{
+    int size =
+        snprintf(text, PUBLISHER_JSON_SIZE,
+                 "{\"_type\":\"location\",\"lat\":59.%07u,\"lon\":16.3725011,\"tst\":%" PRIu64
+                 ",\"acc\":12,\"vel\":4,\"cog\":271,\"batt\":81,\"alt\":31,\"tid\":\"ph\","
+                 "\"conn\":\"m\",\"vac\":3}",
+                 (unsigned)(number % 10000000), 1700000000 + number);
+    return (size_t)size;
+}
+
+static void on_state(void *context, bool up)
+{
+    (void)context;
+    atomic_store(&is_up, up);
+}
+
+static void on_done(void *context, hr_err err)
+{
+    (void)context;
+    (void)err;
+    atomic_fetch_sub(&inflight, 1);
+}
+
+/* Until the client takes it: its window is the only brake. */
+static void publish(mqtt_link *link, const char *topic, const void *bytes, size_t size, int qos)
+{
+    while (qos > 0 && atomic_load(&inflight) >= WINDOW) {
+        usleep(50);
+    }
+    atomic_fetch_add(&inflight, qos);
+    while (mqtt_link_publish(link, topic, bytes, size, qos, false, qos > 0 ? on_done : NULL,
+                             NULL) != HR_OK) {
+        usleep(100);
+    }
+}
+
+/* One message, renumbered for each sending: making fixes is not what is measured. */
+static void publish_batches(mqtt_link *link, uint64_t fixes)
+{
+    hr_buf message;
+    hr_buf_init(&message, HRF1_BYTES_MAX);
+    publisher_make_batch(&message, 4711, 0);
+    for (uint64_t seq = 0; seq < fixes; seq += PUBLISHER_BATCH_FIXES) {
+        hr_store_u64(message.data + 20, seq);
+        hr_store_u64(message.data + 28, seq);
+        hr_store_u64(message.data + 36, 1700000000000 + seq);
+        hr_store_u32(message.data + 44, 0);
+        hr_store_u32(message.data + 44, hr_crc32c(0, message.data, message.size));
+        publish(link, "hedgerow/v1/fixes/barn", message.data, message.size, 1);
+    }
+    hr_buf_fini(&message);
+}
+
+static void publish_singles(mqtt_link *link, uint64_t fixes)
+{
+    for (uint64_t i = 0; i < fixes; i++) {
+        char text[PUBLISHER_JSON_SIZE], topic[64];
+        size_t size = publisher_make_json(text, i);
+        snprintf(topic, sizeof topic, "owntracks/barn/phone%u", (unsigned)(i % PUBLISHER_DEVICES));
+        publish(link, topic, text, size, 0);
+    }
+}
+
+int publisher_run(const char *packed)
+{
+    unsigned port;
+    int kind, used;
+    uint64_t fixes;
+    char address[64];
+    if (sscanf(packed, "%u:%d:%" SCNu64 ":%n", &port, &kind, &fixes, &used) != 3) {
+        return 2;
+    }
+    hr_logline_set_level(HR_LEVEL_ERROR);
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", port);
+    mqtt_options options = {.addresses = address,
+                            .client_id = "bench",
+                            .user = "barn",
+                            .password = packed + used,
+                            .on_state = on_state};
+    mqtt_link *link = NULL;
+    if (mqtt_link_start(&options, &link, NULL) != HR_OK) {
+        return 1;
+    }
+    while (!atomic_load(&is_up)) {
+        usleep(1000);
+    }
+    if (kind == PUBLISHER_BATCHES) {
+        publish_batches(link, fixes);
+    } else {
+        publish_singles(link, fixes);
+    }
+    for (;;) {
+        pause();
+    }
+}
