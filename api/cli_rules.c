@@ -104,8 +104,7 @@ static geo_err make_rules(cli_rules *rules, const cli_rows_options *options, con
     err = err == GEO_OK ? geo_tracker_index_build(rules->index, rules->rules) : err;
     if (err == GEO_OK) {
         rules->version = geo_index_acquire(rules->index);
-        rules->view = (geo_tracker_view){rules->version, rules->rules};
-        rules->areas = geo_tracker_index_of(&rules->view);
+        rules->areas = geo_tracker_index_of(rules->version);
     }
     return err;
 }
@@ -207,7 +206,6 @@ geo_err cli_rules_extend(cli_rules *rules, int64_t first_ms, int64_t last_ms,
     }
     *before = rules->rules;
     rules->rules = after;
-    rules->view.rules = after;
     rules->span = span;
     return GEO_OK;
 }

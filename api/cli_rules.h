@@ -14,7 +14,6 @@ typedef struct cli_rules {
     const geo_rules *rules;
     geo_index *index;
     geo_index_version *version;
-    geo_tracker_view view;
     geo_tracker_index areas;
     geo_interval span; /* that schedules are resolved for */
     uint32_t schedule_count;

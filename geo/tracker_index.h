@@ -5,15 +5,9 @@
 #include "geo/index.h"
 #include "geo/tracker.h"
 
-/* A version of the rules and the index over its areas: fences and zones by GEO_AREA_OF_SLOT and
- * GEO_ZONE_OF_SLOT. */
-typedef struct geo_tracker_view {
-    const geo_index_version *version;
-    const geo_rules *rules;
-} geo_tracker_view;
-
-/* The view is borrowed for as long as the result is used. */
-geo_tracker_index geo_tracker_index_of(const geo_tracker_view *view);
+/* Fences and zones must be in the index by GEO_AREA_OF_SLOT and GEO_ZONE_OF_SLOT. The version is
+ * borrowed for as long as the result is used. */
+geo_tracker_index geo_tracker_index_of(const geo_index_version *version);
 
 /* Make the index hold just the areas of the rules. Publishes. For a change of few fences, put and
  * remove them one by one instead. On failure nothing has changed. */

@@ -170,10 +170,9 @@ static hr_err build(engine_worlds *worlds, const geo_rules *rules, world_slot **
                 .version = geo_rules_version(rules),
                 .rules = geo_rules_ref(rules),
                 .index = index,
-                .view = {index, rules},
+                .areas = geo_tracker_index_of(index),
             },
     };
-    slot->world.areas = geo_tracker_index_of(&slot->world.view);
     *out = slot;
     return HR_OK;
 }

@@ -18,8 +18,7 @@ typedef struct engine_world {
     uint64_t version;
     const geo_rules *rules;
     geo_index_version *index;
-    geo_tracker_view view;
-    geo_tracker_index areas; /* how the tracker asks the view */
+    geo_tracker_index areas; /* how the tracker asks the index */
 } engine_world;
 
 /* Makes worlds and keeps those in use, and the newest. Threads: any; a build holds its lock. */
