@@ -10,6 +10,7 @@
 #include "bytes.h"
 #include "geo/geojson_fence.h"
 #include "geo/measure.h"
+#include "geo/tracker_event.h"
 #include "json_in.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
@@ -59,7 +60,7 @@ static geo_err choose_id(catalog_db *db, const geo_feature *feature, const draft
                          fence_draft *draft, geo_why *why)
 {
     const char *id = options->id == NULL ? feature->id : options->id;
-    if (id[0] == '\0') {
+    if (options->id == NULL && feature->id[0] == '\0') {
         return id_from_name(db, feature->name, options->taken, draft->id, why);
     }
     if (feature->id[0] != '\0' && strcmp(feature->id, id) != 0) {
@@ -76,30 +77,30 @@ static geo_err choose_id(catalog_db *db, const geo_feature *feature, const draft
     return GEO_OK;
 }
 
-static int compare_names(const void *a, const void *b)
+/* Names are shown, kept as lines, and written into logs. */
+static geo_err check_texts(const geo_feature *feature, geo_why *why)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The groups, sorted and each once, as lines. */
-static geo_err join_groups(const geo_feature *feature, char **lines, geo_why *why)
-{
-    const char *names[GEO_FENCE_GROUPS_MAX];
-    text_build build = {0};
-    catalog_text text = {0};
+    if (!text_plain(feature->name, strlen(feature->name))) {
+        return geo_why_set(why, GEO_INVALID, "name: there are control characters in it");
+    }
     for (uint32_t i = 0; i < feature->group_count; i++) {
-        names[i] = feature->groups[i];
-        if (names[i][0] == '\0' || !text_plain(names[i], strlen(names[i]))) {
+        const char *name = feature->groups[i];
+        if (name[0] == '\0' || !text_plain(name, strlen(name))) {
             return geo_why_set(why, GEO_INVALID,
                                "groups[%u] is empty or has control characters in it", (unsigned)i);
         }
     }
-    qsort(names, feature->group_count, sizeof *names, compare_names);
-    for (uint32_t i = 0; i < feature->group_count; i++) {
-        if (i == 0 || strcmp(names[i - 1], names[i]) != 0) {
-            text_build_literal(&build, i == 0 ? "" : "\n");
-            text_build_literal(&build, names[i]);
-        }
+    return GEO_OK;
+}
+
+/* The fence's groups, which are sorted and each there once, as lines. */
+static geo_err join_groups(const geo_fence *fence, char **lines, geo_why *why)
+{
+    text_build build = {0};
+    catalog_text text = {0};
+    for (uint32_t i = 0; i < fence->group_count; i++) {
+        text_build_literal(&build, i == 0 ? "" : "\n");
+        text_build_literal(&build, fence->groups[i]);
     }
     geo_err err = text_build_end(&build, &text, why);
     *lines = text.data;
@@ -137,11 +138,9 @@ static geo_err keep_texts(catalog_db *db, const geo_feature *feature, const char
         " '$.perimeter_m', '$.revision', '$.version', '$.created', '$.created_by', '$.updated',"
         " '$.updated_by')), '$.name', ?2, '$.intent', ?3)"
         " FROM (SELECT ?1 AS t, json_type(?1, '$.coordinates') IS NOT NULL AS bare)");
-    static const char *const intents[] = {
-        [GEO_INFO] = "info", [GEO_KEEP_IN] = "keep-in", [GEO_KEEP_OUT] = "keep-out"};
     db_text_sized(&query, text, size);
     db_text(&query, feature->name);
-    db_text(&query, intents[feature->intent]);
+    db_text(&query, geo_intent_text(feature->intent));
     geo_err err = db_one(&query, why);
     if (err == GEO_OK) {
         if (draft->geometry == NULL) {
@@ -185,17 +184,17 @@ geo_err draft_from_feature(catalog_db *db, const geo_feature *feature, const cha
                            geo_why *why)
 {
     geo_err err = choose_id(db, feature, options, draft, why);
-    if (err == GEO_OK && !text_plain(feature->name, strlen(feature->name))) {
-        err = geo_why_set(why, GEO_INVALID, "name: there are control characters in it");
-    }
     if (err == GEO_OK) {
-        err = join_groups(feature, &draft->groups, why);
+        err = check_texts(feature, why);
     }
     if (err == GEO_OK && feature->has_schedule) {
         err = schedule_to_lines(&feature->schedule, &draft->schedule);
     }
     if (err == GEO_OK) {
         err = make_fence(db, feature, options->now_ms, draft, why);
+    }
+    if (err == GEO_OK) {
+        err = join_groups(draft->fence, &draft->groups, why);
     }
     if (err == GEO_OK && options->close_rings && feature->kind == GEO_FEATURE_POLYGON) {
         err = closed_geometry(feature, &draft->geometry, why);

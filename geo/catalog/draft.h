@@ -24,7 +24,7 @@ typedef struct fence_draft {
 void draft_fini(fence_draft *draft);
 
 typedef struct draft_options {
-    const char *id;    /* of the URL, checked; NULL: the Feature's, or made from its name */
+    const char *id;    /* of the URL; NULL: the Feature's, or made from its name */
     const char *taken; /* SQL: whether ?1 is an id that may not be made up any more */
     int64_t now_ms;    /* schedules are resolved around it */
     bool close_rings;

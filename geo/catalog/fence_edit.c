@@ -10,17 +10,6 @@
 #include "schema.h"
 #include "stored.h"
 
-static geo_err check_id(const char *id, geo_why *why)
-{
-    if (!geo_fence_id_valid(id)) {
-        return geo_why_set(why, GEO_INVALID,
-                           "a fence's id is 1 to %d of A-Z a-z 0-9 . _ - and begins with a letter "
-                           "or a digit",
-                           GEO_FENCE_ID_MAX);
-    }
-    return GEO_OK;
-}
-
 static const char fence_taken[] = "SELECT EXISTS (SELECT 1 FROM revision WHERE fence = ?1)";
 
 static geo_err put_fence(catalog_change *change, const char *id, const char *feature, size_t size,
@@ -29,10 +18,7 @@ static geo_err put_fence(catalog_change *change, const char *id, const char *fea
     fence_draft draft = {0};
     fence_state state;
     draft_options options = {.id = id, .taken = fence_taken, .now_ms = change->now_ms};
-    geo_err err = id == NULL ? GEO_OK : check_id(id, why);
-    if (err == GEO_OK) {
-        err = draft_from_text(change->store->writer, feature, size, &options, &draft, why);
-    }
+    geo_err err = draft_from_text(change->store->writer, feature, size, &options, &draft, why);
     if (err == GEO_OK) {
         err = fence_state_read(change->store->writer, draft.id, &state, why);
     }

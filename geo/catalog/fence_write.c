@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "draft.h"
+#include "geo/tracker_event.h"
 #include "internal.h"
 #include "schema.h"
 #include "wkb.h"
@@ -172,13 +173,6 @@ static geo_err insert_revision(catalog_change *change, const fence_draft *draft,
     return err;
 }
 
-static const char *intent_text(geo_intent intent)
-{
-    static const char *const texts[] = {
-        [GEO_INFO] = "info", [GEO_KEEP_IN] = "keep-in", [GEO_KEEP_OUT] = "keep-out"};
-    return texts[intent];
-}
-
 /* The table that people's SQL sees. */
 static geo_err show_fence(catalog_change *change, const fence_draft *draft,
                           const catalog_edit *edit, uint32_t slot, geo_why *why)
@@ -200,7 +194,7 @@ static geo_err show_fence(catalog_change *change, const fence_draft *draft,
     db_i64(&query, slot);
     db_i64(&query, (int64_t)edit->revision);
     db_text(&query, draft->fence->name);
-    db_text(&query, intent_text(draft->fence->intent));
+    db_text(&query, geo_intent_text(draft->fence->intent));
     db_f64(&query, draft->area_ha);
     db_f64(&query, draft->perimeter_m);
     db_blob(&query, wkb, size);
