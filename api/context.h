@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 
 struct accounts;
+struct alerts;
 struct api_assets;
 struct api_rates;
 struct api_replays;
@@ -27,7 +28,8 @@ typedef void api_health_source(void *part, api_health_add *add, void *context);
 #define API_HEALTH_SOURCES_MAX 16
 #define API_STATUS_CLASSES 5
 
-/* Filled in before the server starts and constant after, but for ready. Threads: any. */
+/* Filled in before the server starts and constant after, but for ready and
+ * the sources of health. Threads: any. */
 typedef struct api_context {
     const hr_clock *clock;
     hr_metrics *metrics;
@@ -37,6 +39,7 @@ typedef struct api_context {
     const char *hosts;
     bool is_tls;
     struct accounts *accounts;
+    struct alerts *alerts;
     struct api_rates *rates;
     struct api_replays *replays;
     struct log_store *log;
@@ -46,15 +49,15 @@ typedef struct api_context {
     struct api_tiles *tiles;
     hr_counter *answers[API_STATUS_CLASSES]; /* see api_dispatch_init */
     int64_t started_ms;
-    _Atomic int ready; /* 1: everything serves */
-    uint32_t health_count;
+    _Atomic int ready;             /* 1: everything serves */
+    _Atomic uint32_t health_count; /* parts above it may still be written */
     struct {
         api_health_source *source;
         void *part;
     } health[API_HEALTH_SOURCES_MAX];
 } api_context;
 
-/* HR_TOO_BIG above API_HEALTH_SOURCES_MAX. Before the server starts only. */
+/* HR_TOO_BIG above API_HEALTH_SOURCES_MAX. Threads: one at a time, also while others read. */
 HR_MUST_USE hr_err api_context_add_health(api_context *context, api_health_source *source,
                                           void *part);
 

@@ -184,12 +184,15 @@ bool api_admit_body(const api_route *route, const api_request *request, int64_t 
 {
     bool takes_body =
         request->method == API_POST || request->method == API_PUT || request->method == API_PATCH;
-    if (is_chunked || (takes_body && content_length < 0)) {
+    /* Where a body is not needed, none at all is as good as an empty one. */
+    bool is_missing = takes_body && content_length < 0;
+    if (is_chunked || (is_missing && route->request_schema != NULL)) {
         api_answer_error(answer, 411, "body.length", NULL,
                          "send the body with a Content-Length, not in chunks");
         answer->close = true;
         return false;
     }
+    answer->close = is_missing; /* lws waits for a body all the same */
     if (content_length > (int64_t)route->body_bytes_max) {
         api_answer_error(answer, 413, "body.too_big", NULL, "at most %u bytes are taken here",
                          route->body_bytes_max);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/logline.h"
 #include "config.h"
@@ -18,6 +19,7 @@
 #define EXIT_PORT 4   /* the port is taken */
 #define EXIT_FAILED 1 /* everything else */
 
+#define HEALTH_PERIOD_NS 200000000
 #define SPARE_FILES 512 /* beside the connections: log files, databases, the broker */
 
 extern char **environ;
@@ -65,6 +67,32 @@ static void block_signals(sigset_t *signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Blocked signals stay pending until somebody waits for them. */
+static bool stop_asked(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+/* Until a signal says stop or a part has failed for good. */
+static int serve(api_service *service, const sigset_t *signals)
+{
+    static const struct timespec period = {.tv_nsec = HEALTH_PERIOD_NS};
+    hr_why why = {.text = ""};
+    for (;;) {
+        int signal_number = sigtimedwait(signals, NULL, &period);
+        if (signal_number > 0) {
+            hr_logline(HR_LEVEL_INFO, "service.stopping", "signal=%d", signal_number);
+            return 0;
+        }
+        if (api_service_is_failed(service, &why)) {
+            hr_logline(HR_LEVEL_ERROR, "service.failed", "why=\"%s\"", why.text);
+            return EXIT_FAILED;
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     api_config config;
@@ -91,7 +119,10 @@ int main(int argc, char **argv)
     sigset_t signals;
     block_signals(&signals);
     api_service *service = NULL;
-    err = api_service_start(&config, &service, &why);
+    err = api_service_start(&config, stop_asked, &service, &why);
+    if (err == HR_CLOSED) {
+        return 0;
+    }
     if (err != HR_OK) {
         return fail(err, &why);
     }
@@ -100,10 +131,8 @@ int main(int argc, char **argv)
     if (api_service_setup_link(service) != NULL) {
         hr_logline(HR_LEVEL_INFO, "service.setup", "link=%s", api_service_setup_link(service));
     }
-    int signal_number = 0;
-    sigwait(&signals, &signal_number);
-    hr_logline(HR_LEVEL_INFO, "service.stopping", "signal=%d", signal_number);
+    int exit_code = serve(service, &signals);
     api_service_stop(service);
     hr_logline(HR_LEVEL_INFO, "service.stopped", "data=%s", config.data);
-    return 0;
+    return exit_code;
 }

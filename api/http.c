@@ -10,6 +10,7 @@
 #include "base/logline.h"
 #include "dispatch.h"
 #include "http_head.h"
+#include "live.h"
 #include "server_parts.h"
 
 #define WRITE_BYTES_MAX 65536        /* given to lws at one time, so that it buffers little */
@@ -436,6 +437,7 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         return 0;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         server_finish_jobs(lws_context_user(lws_get_context(wsi)));
+        live_hub_poll(((api_server *)lws_context_user(lws_get_context(wsi)))->live);
         return 0;
     default:
         return 0;

@@ -10,6 +10,8 @@
 #define NO_BODY 0
 #define SMALL_BODY 4096u
 #define LARGE_BODY (1u << 20)
+#define FENCE_BODY (8u << 20)
+#define IMPORT_BODY (50u << 20)
 
 /* A table is read by its columns. */
 /* clang-format off */
@@ -47,6 +49,69 @@ static const api_route table[] = {
      route_token_remove, "End a token", NULL, NULL},
     {API_GET, "/v1/audit", OWNER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_audit,
      "Who did what, newest first", NULL, "Audit"},
+
+    {API_POST, "/v1/query/within", VIEWER, LARGE_BODY, API_RATE_READ, API_INLINE, route_within,
+     "Devices whose latest fix lies in a GeoJSON geometry", "Geometry", "DevicesAsOf"},
+    {API_GET, "/v1/query/nearby", VIEWER, NO_BODY, API_RATE_READ, API_INLINE, route_nearby,
+     "The nearest devices: ?lon&lat&radius_m&limit", NULL, "DevicesAsOf"},
+    {API_GET, "/v1/query/inside", VIEWER, NO_BODY, API_RATE_READ, API_INLINE, route_inside,
+     "The fences that ?device is in", NULL, "Inside"},
+
+    {API_GET, "/v1/fences", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_fences,
+     "Fences by id: ?after&limit; ?removed=true for those that can be restored", NULL,
+     "FeatureCollection"},
+    {API_POST, "/v1/fences", EDITOR, FENCE_BODY, API_RATE_WRITE, API_LANE_WORK, route_fence_add,
+     "Add a fence", "Feature", "Feature"},
+    {API_POST, "/v1/fences/import", EDITOR, IMPORT_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_fences_import, "Add many, all or none: ?replace=true&close_rings=true",
+     "FeatureCollection", "Imported"},
+    {API_GET, "/v1/export/fences", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
+     route_fences_export, "All fences as one file", NULL, "FeatureCollection"},
+    {API_GET, "/v1/fences/{id}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_fence,
+     "One fence, with its ETag; ?revision for an older one", NULL, "Feature"},
+    {API_PUT, "/v1/fences/{id}", EDITOR, FENCE_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_fence_put, "Add or replace a fence (If-Match)", "Feature", "Feature"},
+    {API_PATCH, "/v1/fences/{id}", EDITOR, FENCE_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_fence_patch, "Change members of a fence (merge patch, If-Match)", "Feature",
+     "Feature"},
+    {API_DELETE, "/v1/fences/{id}", EDITOR, NO_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_fence_remove, "Remove a fence (If-Match)", NULL, NULL},
+    {API_GET, "/v1/fences/{id}/devices", VIEWER, NO_BODY, API_RATE_READ, API_INLINE,
+     route_fence_devices, "Who is inside, by the tracker's state", NULL, "DevicesAsOf"},
+    {API_GET, "/v1/fences/{id}/versions", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
+     route_fence_versions, "Who changed it, and when", NULL, "FenceVersions"},
+    {API_POST, "/v1/fences/{id}/restore", EDITOR, SMALL_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_fence_restore, "Make an older revision the newest", "Restore", "Feature"},
+
+    {API_GET, "/v1/devices", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_devices,
+     "Devices by id, each with its latest fix: ?after&limit", NULL, "DevicesAsOf"},
+    {API_GET, "/v1/devices/{id}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_device,
+     "One device", NULL, "Device"},
+    {API_PATCH, "/v1/devices/{id}", EDITOR, SMALL_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_device_patch, "Change name, groups, stale_after_s", "DeviceChange", "Device"},
+    {API_DELETE, "/v1/devices/{id}", EDITOR, NO_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_device_remove, "Forget what was said about it, until it is heard of again", NULL,
+     NULL},
+    {API_GET, "/v1/devices/{id}/track", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
+     route_track, "Where it was: ?from&to&format=geojson,gpx,csv", NULL, "Feature"},
+    {API_GET, "/v1/device-groups", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
+     route_device_groups, "Groups that a fence or a device is in", NULL, NULL},
+
+    {API_GET, "/v1/events", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_events,
+     "What happened, oldest first: ?fence&device&kind&from&to&after&limit", NULL, "Events"},
+    {API_GET, "/v1/alerts", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_alerts,
+     "Alarms and warnings, newest first: ?state=open,all&limit", NULL, "Alerts"},
+    {API_POST, "/v1/alerts/{offset}/ack", EDITOR, SMALL_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_alert_ack, "Say that somebody has seen to it", NULL, NULL},
+
+    {API_GET, "/v1/rules", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_rules_history,
+     "Versions of the rules, newest first: ?before&limit", NULL, NULL},
+    {API_GET, "/v1/rules/{version}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_rules,
+     "A version, whole, as decisions read it", NULL, "Rules"},
+    {API_GET, "/v1/settings", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_settings,
+     "Settings of the rules", NULL, "Settings"},
+    {API_PATCH, "/v1/settings", OWNER, SMALL_BODY, API_RATE_WRITE, API_LANE_WORK,
+     route_settings_patch, "Change some", "Settings", "Settings"},
 
     {API_GET, "/v1/log", VIEWER, NO_BODY, API_RATE_READ, API_INLINE, route_log,
      "Topics, partitions, and how far they reach", NULL, "Log"},

@@ -33,6 +33,45 @@ api_handler route_groups;
 api_handler route_group_offsets;
 api_handler route_group_commit;
 
+/* routes_fences.c */
+api_handler route_fences;
+api_handler route_fence;
+api_handler route_fence_versions;
+api_handler route_fences_export;
+api_handler route_fences_import;
+api_handler route_fence_add;
+api_handler route_fence_put;
+api_handler route_fence_patch;
+api_handler route_fence_remove;
+api_handler route_fence_restore;
+
+/* routes_devices.c */
+api_handler route_devices;
+api_handler route_device;
+api_handler route_device_patch;
+api_handler route_device_remove;
+api_handler route_device_groups;
+
+/* routes_track.c */
+api_handler route_track;
+
+/* routes_query.c */
+api_handler route_within;
+api_handler route_nearby;
+api_handler route_inside;
+api_handler route_fence_devices;
+
+/* routes_events.c */
+api_handler route_events;
+api_handler route_alerts;
+api_handler route_alert_ack;
+
+/* routes_rules.c */
+api_handler route_rules;
+api_handler route_rules_history;
+api_handler route_settings;
+api_handler route_settings_patch;
+
 /* routes_files.c */
 api_handler route_asset;
 api_handler route_tile;

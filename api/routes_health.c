@@ -25,7 +25,7 @@ void route_health(api_context *context, const api_request *request, api_answer *
     hr_json_key(&json, "reasons");
     hr_json_open_array(&json);
     reasons list = {.json = &json};
-    for (uint32_t i = 0; i < context->health_count; i++) {
+    for (uint32_t i = 0; i < atomic_load(&context->health_count); i++) {
         context->health[i].source(context->health[i].part, add_reason, &list);
     }
     hr_json_close_array(&json);
@@ -54,11 +54,12 @@ void route_metrics(api_context *context, const api_request *request, api_answer 
 
 hr_err api_context_add_health(api_context *context, api_health_source *source, void *part)
 {
-    if (context->health_count >= API_HEALTH_SOURCES_MAX) {
+    if (atomic_load(&context->health_count) >= API_HEALTH_SOURCES_MAX) {
         return HR_TOO_BIG;
     }
-    context->health[context->health_count].source = source;
-    context->health[context->health_count].part = part;
-    context->health_count++;
+    uint32_t count = atomic_load(&context->health_count);
+    context->health[count].source = source;
+    context->health[count].part = part;
+    atomic_store(&context->health_count, count + 1);
     return HR_OK;
 }

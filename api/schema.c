@@ -45,6 +45,37 @@ static const api_schema schemas[] = {
     {"Deed", OBJECT("\"id\",\"time\",\"user\",\"action\"",
                     WHOLE("id") "," TIME("time") "," TEXT("user") "," TEXT("peer") "," TEXT(
                         "action") "," TEXT("subject"))},
+    {"Geometry", OBJECT("\"type\"", TEXT("type"))},
+    {"Feature", OBJECT("", TEXT("type") "," TEXT("id") ",\"geometry\":" REF("Geometry")
+        ",\"properties\":{\"type\":\"object\"}")},
+    {"FeatureCollection", OBJECT("", TEXT("type") "," LIST("features", REF("Feature")))},
+    {"Imported", OBJECT("\"imported\",\"version\"", WHOLE("imported") "," WHOLE("version"))},
+    {"Restore", OBJECT("\"revision\"", WHOLE("revision"))},
+    {"FenceVersions", OBJECT("\"versions\"", LIST("versions", "{\"type\":\"object\"}"))},
+    {"Device", OBJECT("\"device\",\"lon\",\"lat\",\"time\"",
+        TEXT("device") "," NUMBER("lon") "," NUMBER("lat") "," TIME("time") ","
+        NUMBER("accuracy_m") "," NUMBER("speed_mps") "," NUMBER("heading_deg") ","
+        WHOLE("battery_pct") "," NUMBER("distance_m") "," TIME("since"))},
+    {"DevicesAsOf", OBJECT("\"devices\",\"as_of\"", LIST("devices", REF("Device")) ","
+        LIST("as_of", REF("AsOf")) "," TRUTH("cut"))},
+    {"AsOf", OBJECT("\"partition\",\"offset\"", WHOLE("partition") "," WHOLE("offset"))},
+    {"Inside", OBJECT("\"device\",\"fences\"", TEXT("device") ","
+        LIST("fences", OBJECT("\"fence\",\"since\"", TEXT("fence") "," TIME("since"))))},
+    {"DeviceChange", OBJECT("", TEXT("name") "," LIST("groups", "{\"type\":\"string\"}") ","
+        "\"stale_after_s\":{\"type\":[\"integer\",\"null\"]}")},
+    {"Event", OBJECT("\"id\",\"offset\",\"kind\",\"severity\",\"device\",\"time\"",
+        TEXT("id") "," WHOLE("offset") "," TEXT("kind") "," TEXT("severity") ","
+        TEXT("device") "," TIME("time") "," NUMBER("lon") "," NUMBER("lat") "," TEXT("cause") ","
+        TRUTH("late"))},
+    {"Events", OBJECT("\"events\",\"next\"", LIST("events", REF("Event")) "," WHOLE("next") ","
+        TRUTH("more"))},
+    {"Alerts", OBJECT("\"alerts\"", LIST("alerts", "{\"type\":\"object\"}") ","
+        WHOLE("open"))},
+    {"Rules", OBJECT("\"version\",\"fences\"", WHOLE("version") ","
+        LIST("fences", "{\"type\":\"object\"}"))},
+    {"Settings", OBJECT("", WHOLE("max_accuracy_m") "," WHOLE("max_gap_s") ","
+        WHOLE("max_speed_mps") "," WHOLE("alert_max_age_s") "," WHOLE("stale_after_s") ","
+        TEXT("tz"))},
     {"Log", OBJECT("\"topics\"", TEXT("epoch") "," LIST("topics", "{\"type\":\"object\"}"))},
     {"LogRecords", OBJECT("\"records\",\"next\",\"start\",\"end\"",
         LIST("records", REF("LogRecord")) "," WHOLE("next") "," WHOLE("start") "," WHOLE("end"))},

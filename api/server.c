@@ -1,4 +1,5 @@
 /* api/server.c - starts libwebsockets, runs its service thread, and brings work back to it. */
+#include "live.h"
 #include "server_parts.h"
 
 #include <arpa/inet.h>
@@ -17,6 +18,9 @@
 #define HEADER_POOL_MAX 512    /* requests whose head is held at one time; others wait */
 #define NETWORK_TIMEOUT_S 20   /* for a head or a piece of a body to arrive */
 #define KEEPALIVE_TIMEOUT_S 75
+#define LIVE_RX_BYTES 16384 /* a longer message comes in pieces */
+#define PING_AFTER_S 30     /* of silence on a WebSocket */
+#define HANGUP_AFTER_S 60
 #define HEADER_IDLE_TIMEOUT_S 10 /* a connection that never sends its head */
 
 static void log_from_lws(int level, const char *line)
@@ -148,9 +152,11 @@ static const struct lws_protocols *server_protocols(void)
 {
     static struct lws_protocols protocols[] = {
         {"http", http_callback, 0, 0, 0, NULL, 0},
+        {LIVE_SUBPROTOCOL, live_callback, 0, LIVE_RX_BYTES, 0, NULL, 0},
         {NULL, NULL, 0, 0, 0, NULL, 0},
     };
     protocols[0].per_session_data_size = http_session_bytes();
+    protocols[1].per_session_data_size = live_session_bytes();
     return protocols;
 }
 
@@ -214,12 +220,13 @@ static hr_err probe_port(const api_address *address, hr_why *why)
 
 static hr_err create_context(api_server *server, const api_server_options *options, hr_why *why)
 {
-    static const struct lws_protocol_vhost_options *const no_options = NULL;
+    static const lws_retry_bo_t silence = {.secs_since_valid_ping = PING_AFTER_S,
+                                           .secs_since_valid_hangup = HANGUP_AFTER_S};
     struct lws_context_creation_info info = {0};
+    info.retry_and_idle_policy = &silence;
     info.iface = strcmp(options->http.host, "localhost") == 0 ? "127.0.0.1" : options->http.host;
     info.port = options->http.port;
     info.protocols = server_protocols();
-    info.pvo = no_options;
     info.user = server;
     info.gid = (gid_t)-1;
     info.uid = (uid_t)-1;
@@ -280,8 +287,12 @@ hr_err api_server_start(const api_server_options *options, api_server **out, hr_
     hr_buf_init(&server->scratch, API_ANSWER_BYTES_MAX + 65536);
     register_metrics(server);
     lws_set_log_level(LLL_ERR | LLL_WARN, log_from_lws);
-    err = create_context(server, options, why);
+    err = live_hub_new(server, &server->live);
     if (err == HR_OK) {
+        err = create_context(server, options, why);
+    }
+    if (err == HR_OK) {
+        live_hub_begin(server->live);
         err = api_pool_new(job_done, server, &server->pool);
     }
     if (err == HR_OK && pthread_create(&server->thread, NULL, service_main, server) != 0) {
@@ -314,6 +325,7 @@ void api_server_stop(api_server *server)
     }
     /* No connection is left: what finishes now only frees itself. */
     server_finish_jobs(server);
+    live_hub_free(server->live);
     hr_buf_fini(&server->scratch);
     pthread_mutex_destroy(&server->done_lock);
     free(server);

@@ -7,13 +7,21 @@
 #include <unistd.h>
 
 #include "accounts.h"
+#include "alerts.h"
 #include "assets.h"
 #include "base/logline.h"
 #include "base/record.h"
+#include "catalog/catalog.h"
+#include "catalog/device.h"
 #include "context.h"
 #include "data_folder.h"
 #include "dispatch.h"
+#include "engine/engine.h"
+#include "ingest/broker.h"
+#include "ingest/ingest.h"
+#include "keeper.h"
 #include "log/log.h"
+#include "notify/notify.h"
 #include "rate.h"
 #include "replay.h"
 #include "server.h"
@@ -26,6 +34,8 @@
 #define HR_ASSETS_FOLDER "/usr/share/hedgerow/dashboard"
 #endif
 
+#define READY_POLL_MS 100
+
 struct api_service {
     api_config config;
     api_data_folder *folder;
@@ -35,6 +45,14 @@ struct api_service {
     api_rates rates;
     bool has_rates;
     api_server *server;
+    broker *broker; /* NULL while another one is used */
+    char broker_addresses[API_CONFIG_TEXT_MAX];
+    char broker_user[HR_USER_ID_MAX + 1];
+    char broker_password[API_CONFIG_TEXT_MAX];
+    ingest *ingest;
+    notify *notify;
+    keeper *keeper;
+    api_stop_asked *stop_asked;
     char setup_link[256];
 };
 
@@ -110,6 +128,69 @@ static hr_err open_log(api_service *service, hr_why *why)
                : err;
 }
 
+static hr_err open_catalog(api_service *service, hr_why *why)
+{
+    char path[API_DATA_PATH_MAX];
+    geo_why geo = {.text = ""};
+    hr_err err = api_data_folder_join(service->folder, "catalog.db", path);
+    if (err != HR_OK) {
+        return err;
+    }
+    geo_err result = catalog_open(path, &service->context.catalog, &geo);
+    service->context.alerts = alerts_new(service->context.log);
+    if (result != GEO_OK) {
+        return hr_why_set(why, result == GEO_TOO_NEW ? HR_TOO_NEW : HR_IO, "catalog.db: %s",
+                          geo.text[0] != 0 ? geo.text : geo_err_text(result));
+    }
+    return service->context.alerts != NULL ? HR_OK : HR_NO_MEMORY;
+}
+
+static void add_engine_health(void *part, api_health_add *add, void *context)
+{
+    hr_why why = {.text = ""};
+    if (engine_health(part, &why) != HR_OK) {
+        add(context, why.text);
+    } else if (!engine_is_ready(part)) {
+        add(context, "the log is still being replayed");
+    }
+}
+
+static hr_err start_engine(api_service *service, hr_why *why)
+{
+    char path[API_DATA_PATH_MAX];
+    engine_options options = {
+        .log = service->context.log,
+        .catalog = service->context.catalog,
+        .metrics = service->metrics,
+        .folder = path,
+        .thread_count = (uint32_t)service->config.worker_threads,
+    };
+    hr_err err = api_data_folder_join(service->folder, "checkpoint", path);
+    if (err == HR_OK) {
+        err = engine_start(&options, &service->context.engine, why);
+    }
+    return err == HR_OK ? api_context_add_health(&service->context, add_engine_health,
+                                                 service->context.engine)
+                        : err;
+}
+
+/* A replay may take long; somebody who wants us to stop need not wait for it. */
+static hr_err await_engine(api_service *service, hr_why *why)
+{
+    hr_err err = HR_TIMEOUT;
+    while (err == HR_TIMEOUT && !service->stop_asked()) {
+        err = engine_wait_ready(service->context.engine, READY_POLL_MS, why);
+    }
+    return err == HR_TIMEOUT ? HR_CLOSED : err;
+}
+
+static hr_err start_keeper(api_service *service, hr_why *why)
+{
+    hr_err err = keeper_start(&service->context, api_data_folder_path(service->folder),
+                              &service->keeper, why);
+    return err;
+}
+
 /* The page works without a map file, and the service without the page. */
 static hr_err open_files(api_service *service, hr_why *why)
 {
@@ -156,21 +237,179 @@ static hr_err offer_setup(api_service *service, hr_why *why)
     return err;
 }
 
+static void note_name(void *context, uint64_t key, const char *id)
+{
+    (void)key;
+    ingest_name_known(context, id, strlen(id));
+}
+
+static hr_err load_names(void *context, ingest *in)
+{
+    const api_service *service = context;
+    return catalog_names_load(service->context.catalog, note_name, in, NULL) == GEO_OK ? HR_OK
+                                                                                       : HR_IO;
+}
+
+static bool ticks_wanted(void *context)
+{
+    const api_service *service = context;
+    return engine_wants_tick(service->context.engine, hr_clock_now_ms(service->context.clock));
+}
+
+static hr_err start_broker(api_service *service, hr_why *why)
+{
+    char path[API_DATA_PATH_MAX];
+    broker_options options = {
+        .folder = path,
+        .address = service->config.mqtt.host,
+        .port = service->config.mqtt.port,
+        .clock = service->context.clock,
+        .metrics = service->metrics,
+    };
+    hr_err err = api_data_folder_join(service->folder, "broker", path);
+    if (err == HR_OK) {
+        err = broker_start(&options, &service->broker, why);
+    }
+    if (err != HR_OK) {
+        return err;
+    }
+    snprintf(service->broker_addresses, sizeof service->broker_addresses, "tcp://%s:%u",
+             service->config.mqtt.host, service->config.mqtt.port);
+    snprintf(service->broker_user, sizeof service->broker_user, "%s", BROKER_SERVICE_USER);
+    snprintf(service->broker_password, sizeof service->broker_password, "%s",
+             broker_password(service->broker));
+    return HR_OK;
+}
+
+/* "mqtt://user:password@host:port", the scheme as MQTT users write it or as Paho does. */
+static hr_err use_broker(api_service *service, hr_why *why)
+{
+    const char *url = service->config.broker;
+    const char *rest = strstr(url, "://");
+    if (rest == NULL) {
+        return hr_why_set(why, HR_INVALID, "broker must look like mqtt://host:1883, not \"%s\"",
+                          url);
+    }
+    bool is_tls = strncmp(url, "mqtts:", 6) == 0 || strncmp(url, "ssl:", 4) == 0;
+    rest += 3;
+    const char *at = strrchr(rest, '@');
+    if (at != NULL) {
+        size_t user_size = strcspn(rest, ":@");
+        size_t password_size = rest[user_size] == ':' ? (size_t)(at - rest) - user_size - 1 : 0;
+        if (user_size > HR_USER_ID_MAX) {
+            return hr_why_set(why, HR_INVALID, "the broker's user name is too long");
+        }
+        memcpy(service->broker_user, rest, user_size);
+        memcpy(service->broker_password, at - password_size, password_size);
+        rest = at + 1;
+    }
+    snprintf(service->broker_addresses, sizeof service->broker_addresses, "%s://%.*s",
+             is_tls ? "ssl" : "tcp", (int)strcspn(rest, "/"), rest);
+    return HR_OK;
+}
+
+static void add_broker_health(void *part, api_health_add *add, void *context)
+{
+    hr_why why = {.text = ""};
+    if (broker_health(part, &why) != HR_OK) {
+        add(context, why.text);
+    }
+}
+
+static void add_ingest_health(void *part, api_health_add *add, void *context)
+{
+    hr_why why = {.text = ""};
+    if (ingest_health(part, &why) != HR_OK) {
+        add(context, why.text);
+    }
+}
+
+static void add_notify_health(void *part, api_health_add *add, void *context)
+{
+    hr_why why = {.text = ""};
+    if (notify_health(part, &why) != HR_OK) {
+        add(context, why.text);
+    }
+}
+
+static hr_err start_mqtt(api_service *service, hr_why *why)
+{
+    hr_err err =
+        service->config.broker[0] != 0 ? use_broker(service, why) : start_broker(service, why);
+    const char *user = service->broker_user[0] != 0 ? service->broker_user : NULL;
+    const char *password = service->broker_password[0] != 0 ? service->broker_password : NULL;
+    ingest_options in = {
+        .log = service->context.log,
+        .clock = service->context.clock,
+        .metrics = service->metrics,
+        .addresses = service->broker_addresses,
+        .user = user,
+        .password = password,
+        .load_names = load_names,
+        .names_context = service,
+        .ticks_wanted = ticks_wanted,
+        .ticks_context = service,
+    };
+    notify_options out = {
+        .log = service->context.log,
+        .clock = service->context.clock,
+        .metrics = service->metrics,
+        .addresses = service->broker_addresses,
+        .user = user,
+        .password = password,
+    };
+    if (err == HR_OK) {
+        err = ingest_start(&in, &service->ingest, why);
+    }
+    return err == HR_OK ? notify_start(&out, &service->notify, why) : err;
+}
+
+/* What is watched from now on; api_context wants them before anyone reads them. */
+static hr_err watch_parts(api_service *service, hr_why *why)
+{
+    const struct {
+        api_health_source *source;
+        void *part;
+    } parts[] = {{add_broker_health, service->broker},
+                 {add_ingest_health, service->ingest},
+                 {add_notify_health, service->notify},
+                 {keeper_health, service->keeper}};
+    hr_err err = HR_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && err == HR_OK; i++) {
+        if (parts[i].part != NULL) {
+            err = api_context_add_health(&service->context, parts[i].source, parts[i].part);
+        }
+    }
+    return err == HR_OK ? HR_OK : hr_why_set(why, err, "too many parts to watch");
+}
+
 const char *api_service_setup_link(const api_service *service)
 {
     return service->setup_link[0] != 0 ? service->setup_link : NULL;
 }
 
-hr_err api_service_start(const api_config *config, api_service **out, hr_why *why)
+bool api_service_is_failed(api_service *service, hr_why *why)
 {
-    /* In this order; api_service_stop() takes them down in reverse. */
+    hr_err err = log_health(service->context.log, why);
+    /* A full disk passes; everything else does not. */
+    return (err != HR_OK && err != HR_NO_SPACE) ||
+           engine_health(service->context.engine, why) != HR_OK;
+}
+
+hr_err api_service_start(const api_config *config, api_stop_asked *stop_asked, api_service **out,
+                         hr_why *why)
+{
+    /* In this order; api_service_stop() takes them down in reverse. The server comes before the
+     * engine has caught up, so that somebody who waits can be told. */
     static hr_err (*const steps[])(api_service *, hr_why *) = {
-        open_folder, open_log, open_accounts, open_files, start_server, offer_setup};
+        open_folder,  open_log,    open_accounts, open_catalog, start_engine, open_files,
+        start_server, offer_setup, await_engine,  start_mqtt,   start_keeper, watch_parts};
     api_service *service = calloc(1, sizeof *service);
     if (service == NULL) {
         return HR_NO_MEMORY;
     }
     service->config = *config;
+    service->stop_asked = stop_asked;
     api_relay_init(&service->relay);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         hr_err err = steps[i](service, why);
@@ -191,8 +430,15 @@ void api_service_stop(api_service *service)
     }
     atomic_store(&service->context.ready, 0);
     api_server_stop(service->server);
+    keeper_stop(service->keeper);
+    notify_stop(service->notify);
+    ingest_stop(service->ingest);
+    broker_stop(service->broker);
     api_tiles_close(service->context.tiles);
     api_assets_free(service->context.assets);
+    engine_stop(service->context.engine);
+    alerts_free(service->context.alerts);
+    catalog_close(service->context.catalog);
     accounts_close(service->context.accounts);
     log_close(service->context.log);
     api_relay_fini(&service->relay);

@@ -6,9 +6,10 @@ import sys
 
 import e2e_accounts
 import e2e_http
+import e2e_live
 import e2e_service
 from harness import run_all
 
 if __name__ == "__main__":
-    modules = [e2e_service, e2e_http, e2e_accounts]
+    modules = [e2e_service, e2e_http, e2e_accounts, e2e_live]
     sys.exit(run_all(sys.argv[1], modules, sys.argv[2:]))

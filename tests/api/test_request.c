@@ -93,7 +93,7 @@ static void every_row_is_well_formed(void **state)
 static void bodies_need_a_length_a_size_and_a_type(void **state)
 {
     (void)state;
-    static const api_route route = {.body_bytes_max = 100};
+    static const api_route route = {.body_bytes_max = 100, .request_schema = "Login"};
     api_answer answer;
     api_answer_init(&answer);
     api_request_reset(&request);

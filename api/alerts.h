@@ -1,0 +1,35 @@
+/* api/alerts.h - the events that somebody must look at, and whether somebody has. */
+#ifndef API_ALERTS_H
+#define API_ALERTS_H
+
+#include "base/clock.h"
+#include "base/event.h"
+#include "log/log.h"
+
+#define ALERTS_MAX 2000 /* the newest; older ones are in the log */
+
+typedef struct alert {
+    int64_t offset;
+    hr_event event;
+    int64_t acked_ms; /* 0: not yet */
+    char acked_by[HR_USER_ID_MAX + 1];
+} alert;
+
+/* Follows the `events` topic whenever it is asked something: nothing is kept beside the log.
+ * Threads: any; each call may read the log, so not on the service thread. */
+typedef struct alerts alerts;
+
+/* NULL when memory is short. */
+alerts *alerts_new(log_store *log);
+void alerts_free(alerts *alerts);
+
+/* Newest first, at most limit; all, or only those not acknowledged. *open_count gets how many of
+ * those kept are not. Late events are shown in the log but are no alerts. */
+typedef void alert_visitor(const alert *alert, void *context);
+HR_MUST_USE hr_err alerts_each(alerts *alerts, bool all, uint32_t limit, alert_visitor *visit,
+                               void *context, uint32_t *open_count, hr_why *why);
+
+/* The alert of an offset. HR_NOT_FOUND: none, or no longer among the newest. */
+HR_MUST_USE hr_err alerts_find(alerts *alerts, int64_t offset, alert *found, hr_why *why);
+
+#endif

@@ -1,0 +1,188 @@
+/* api/geo_answer.c - errors of geo/ as HTTP, ETags, areas out of bodies. */
+#include "geo_answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/change.h"
+#include "geo/geojson.h"
+#include "geo/geojson_fence.h"
+
+static int status_of(geo_err err)
+{
+    switch (err) {
+    case GEO_OK:
+        return 200;
+    case GEO_TOO_BIG:
+    case GEO_INVALID:
+    case GEO_RANGE:
+    case GEO_POLE:
+    case GEO_SYNTAX:
+        return 400;
+    case GEO_NOT_FOUND:
+        return 404;
+    case GEO_EXISTS:
+    case GEO_LOCKED:
+        return 409;
+    case GEO_GONE:
+        return 410;
+    case GEO_CONFLICT:
+        return 412;
+    case GEO_NO_SPACE:
+        return 507;
+    case GEO_NO_MEMORY:
+        return 503;
+    case GEO_IO:
+    case GEO_CORRUPT:
+    case GEO_TOO_NEW:
+        break;
+    }
+    return 500;
+}
+
+static const char *code_of(geo_err err)
+{
+    switch (err) {
+    case GEO_TOO_BIG:
+        return "too_big";
+    case GEO_INVALID:
+    case GEO_RANGE:
+    case GEO_POLE:
+        return "invalid";
+    case GEO_SYNTAX:
+        return "syntax";
+    case GEO_NOT_FOUND:
+        return "not_found";
+    case GEO_EXISTS:
+        return "exists";
+    case GEO_CONFLICT:
+        return "conflict";
+    case GEO_GONE:
+        return "gone";
+    case GEO_NO_SPACE:
+        return "no_space";
+    default:
+        return "failed";
+    }
+}
+
+/* The member that a message is about, as far as its words tell. */
+static const char *field_of(geo_err err, const char *text)
+{
+    static const char *const words[] = {"ring", "geometry", "cross", "coordinate", "pole", "area"};
+    if (err == GEO_POLE) {
+        return "geometry";
+    }
+    for (size_t i = 0; status_of(err) == 400 && i < sizeof words / sizeof words[0]; i++) {
+        if (strstr(text, words[i]) != NULL) {
+            return "geometry";
+        }
+    }
+    return NULL;
+}
+
+void api_answer_geo_failure(api_answer *answer, geo_err err, const char *what, const geo_why *why)
+{
+    char code[64];
+    snprintf(code, sizeof code, "%s.%s", what, code_of(err));
+    const char *text = why != NULL && why->text[0] != 0 ? why->text : geo_err_text(err);
+    api_answer_error(answer, status_of(err), code, field_of(err, text), "%s", text);
+    if (answer->status == 503) {
+        answer->retry_after_s = 1;
+    }
+}
+
+bool api_has_catalog(const api_context *context, api_answer *answer)
+{
+    if (context->catalog == NULL) {
+        api_answer_error(answer, 503, "catalog.absent", NULL, "the catalogue is not open yet");
+        return false;
+    }
+    return true;
+}
+
+bool api_has_engine(const api_context *context, api_answer *answer)
+{
+    if (context->engine == NULL) {
+        api_answer_error(answer, 503, "engine.absent", NULL, "the service is still starting");
+        answer->retry_after_s = 1;
+        return false;
+    }
+    return true;
+}
+
+void api_answer_catalog_text(api_answer *answer, int status, catalog_text *text)
+{
+    (void)api_answer_json(answer, status);
+    hr_buf_put(&answer->body, text->data, text->size);
+    if (text->revision != 0) {
+        snprintf(answer->etag, sizeof answer->etag, "\"%llu\"", (unsigned long long)text->revision);
+    }
+    catalog_text_fini(text);
+}
+
+bool api_expected_revision(const api_request *request, uint64_t *expected, api_answer *answer)
+{
+    *expected = CATALOG_ANY;
+    if (strcmp(request->if_none_match, "*") == 0) {
+        *expected = CATALOG_NONE;
+        return true;
+    }
+    const char *tag = request->if_match;
+    if (tag[0] == 0 || strcmp(tag, "*") == 0) {
+        return true;
+    }
+    char *end = NULL;
+    unsigned long long revision = tag[0] == '"' ? strtoull(tag + 1, &end, 10) : 0;
+    if (revision == 0 || end == NULL || strcmp(end, "\"") != 0) {
+        api_answer_error(answer, 412, "etag.unknown", NULL,
+                         "If-Match must be the ETag that was given with it");
+        return false;
+    }
+    *expected = revision;
+    return true;
+}
+
+geo_area *api_body_area(const api_request *request, api_answer *answer)
+{
+    geo_geojson reader;
+    geo_why why = {.text = ""};
+    geo_area *area = NULL;
+    geo_feature *feature = calloc(1, sizeof *feature);
+    if (feature == NULL) {
+        api_answer_geo_failure(answer, GEO_NO_MEMORY, "query", NULL);
+        return NULL;
+    }
+    static const geo_geojson_options options = {.geometry_only = true};
+    geo_err err = geo_geojson_open(request->body != NULL ? request->body : "", request->body_size,
+                                   &options, &reader, &why);
+    if (err == GEO_OK) {
+        err = geo_geojson_next(&reader, feature, &why);
+        if (err == GEO_OK) {
+            err = geo_feature_area(feature, &area, &why);
+            geo_feature_fini(feature);
+        } else if (err == GEO_NOT_FOUND) {
+            err = geo_why_set(&why, GEO_SYNTAX, "there is no geometry in the body");
+        }
+    }
+    free(feature);
+    if (err != GEO_OK) {
+        api_answer_geo_failure(answer, err, "query", &why);
+        return NULL;
+    }
+    return area;
+}
+
+void api_as_of_write(hr_json *json, const engine_answer *found)
+{
+    hr_json_key(json, "as_of");
+    hr_json_open_array(json);
+    for (uint32_t i = 0; i < found->partition_count; i++) {
+        hr_json_open_object(json);
+        hr_json_key_i64(json, "partition", i);
+        hr_json_key_i64(json, "offset", found->as_of[i]);
+        hr_json_close_object(json);
+    }
+    hr_json_close_array(json);
+}

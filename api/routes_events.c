@@ -1,0 +1,311 @@
+/* api/routes_events.c - what happened: events, and alerts that somebody must look at. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accounts.h"
+#include "alerts.h"
+#include "base/record.h"
+#include "body.h"
+#include "event_text.h"
+#include "log/log.h"
+#include "routes.h"
+
+#define EVENTS_DEFAULT 100
+#define EVENTS_MAX 10000
+#define ALERTS_DEFAULT 200
+#define NOTE_BYTES_MAX 500
+#define SCAN_NS_MAX INT64_C(5000000000) /* then the cursor says where to go on */
+#define FUTURE_MARGIN_MS 60000          /* an event may be that far ahead of its appending */
+#define COMMIT_TIMEOUT_MS 10000
+
+typedef struct event_filter {
+    const char *fence; /* NULL: any */
+    const char *device;
+    bool has_kind;
+    hr_event_kind kind;
+    int64_t from_ms;
+    int64_t to_ms;
+} event_filter;
+
+static bool read_filter(const api_request *request, event_filter *filter, api_answer *answer)
+{
+    const char *kind = api_request_param(request, "kind");
+    filter->fence = api_request_param(request, "fence");
+    filter->device = api_request_param(request, "device");
+    filter->has_kind = kind != NULL;
+    if (kind != NULL && hr_event_kind_parse(kind, strlen(kind), &filter->kind) != HR_OK) {
+        api_answer_error(answer, 400, "query.parameter", "kind",
+                         "kind must be enter, exit, cross, dwell, approach or stale");
+        return false;
+    }
+    return api_param_time(request, "from", INT64_MIN, &filter->from_ms, answer) &&
+           api_param_time(request, "to", INT64_MAX, &filter->to_ms, answer);
+}
+
+static bool passes(const event_filter *filter, const hr_event *event)
+{
+    return event->time_ms >= filter->from_ms && event->time_ms < filter->to_ms &&
+           (!filter->has_kind || event->kind == filter->kind) &&
+           (filter->fence == NULL || strcmp(event->fence_id, filter->fence) == 0) &&
+           (filter->device == NULL || strcmp(event->device_id, filter->device) == 0);
+}
+
+typedef struct event_scan {
+    hr_json *json;
+    const event_filter *filter;
+    int64_t cursor; /* offset of the last record looked at */
+    int64_t left;
+} event_scan;
+
+static void scan_view(event_scan *scan, const log_view *view)
+{
+    size_t at = 0;
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    for (int64_t offset = view->first_offset;
+         scan->left > 0 && log_record_next(view, &at, &bytes, &size); offset++) {
+        hr_event event;
+        if (offset <= scan->cursor) {
+            continue;
+        }
+        scan->cursor = offset;
+        if (view->type == HR_RECORD_EVENT && hr_event_load(bytes, size, &event) == HR_OK &&
+            passes(scan->filter, &event)) {
+            api_event_write(scan->json, &event, offset);
+            scan->left--;
+        }
+    }
+}
+
+static hr_err scan_events(api_context *context, event_scan *scan, hr_why *why)
+{
+    log_reader *reader = NULL;
+    int64_t until_ns = hr_clock_mono_ns(context->clock) + SCAN_NS_MAX;
+    hr_err err =
+        log_reader_open(context->log, HR_TOPIC_EVENTS, 0, scan->cursor + 1, LOG_COMMITTED, &reader);
+    while (err == HR_OK && scan->left > 0 && hr_clock_mono_ns(context->clock) < until_ns) {
+        log_view view;
+        err = log_reader_next(reader, &view, why);
+        if (err == HR_OK) {
+            scan_view(scan, &view);
+        } else if (err == HR_GONE || err == HR_CORRUPT) {
+            int64_t next = log_reader_offset(reader);
+            scan->cursor = next - 1 > scan->cursor ? next - 1 : scan->cursor;
+            err = HR_OK;
+        }
+    }
+    log_reader_close(reader);
+    return err == HR_TIMEOUT ? HR_OK : err;
+}
+
+static bool has_log(const api_context *context, api_answer *answer)
+{
+    if (context->log == NULL) {
+        api_answer_error(answer, 503, "log.absent", NULL, "the log is not open yet");
+        return false;
+    }
+    return true;
+}
+
+void route_events(api_context *context, const api_request *request, api_answer *answer)
+{
+    event_filter filter;
+    int64_t after = 0;
+    int64_t limit = 0;
+    if (!has_log(context, answer) || !read_filter(request, &filter, answer) ||
+        !api_param_number(request, "after", -1, INT64_MAX - 1, -1, &after, answer) ||
+        !api_param_number(request, "limit", 1, EVENTS_MAX, EVENTS_DEFAULT, &limit, answer)) {
+        return;
+    }
+    if (filter.from_ms > INT64_MIN + FUTURE_MARGIN_MS) {
+        /* Nothing is appended long before it happens, so what is older need not be read. */
+        int64_t first =
+            log_offset_at(context->log, HR_TOPIC_EVENTS, 0, filter.from_ms - FUTURE_MARGIN_MS);
+        after = first - 1 > after ? first - 1 : after;
+    }
+    hr_why why = {.text = ""};
+    hr_json json = api_answer_json(answer, 200);
+    event_scan scan = {.json = &json, .filter = &filter, .cursor = after, .left = limit};
+    hr_json_open_object(&json);
+    hr_json_key(&json, "events");
+    hr_json_open_array(&json);
+    hr_err err = scan_events(context, &scan, &why);
+    hr_json_close_array(&json);
+    hr_json_key_i64(&json, "next", scan.cursor);
+    hr_json_key_bool(&json, "more",
+                     scan.cursor + 1 < log_end(context->log, HR_TOPIC_EVENTS, 0, LOG_COMMITTED));
+    hr_json_close_object(&json);
+    if (err != HR_OK) {
+        api_answer_failure(answer, err, "events", &why);
+    }
+}
+
+/* ---- alerts ---- */
+
+static bool has_alerts(const api_context *context, api_answer *answer)
+{
+    if (context->alerts == NULL) {
+        api_answer_error(answer, 503, "alerts.absent", NULL, "the log is not open yet");
+        return false;
+    }
+    return true;
+}
+
+static void put_ack(hr_json *json, const alert *alert)
+{
+    hr_json_open_object(json);
+    hr_json_key_text(json, "user", alert->acked_by);
+    hr_json_key_time(json, "time", alert->acked_ms);
+    hr_json_close_object(json);
+}
+
+static void put_alert(const alert *alert, void *context)
+{
+    hr_json *json = context;
+    hr_json_open_object(json);
+    hr_json_key_i64(json, "alert", alert->offset);
+    hr_json_key(json, "event");
+    api_event_write(json, &alert->event, alert->offset);
+    hr_json_key(json, "acked");
+    if (alert->acked_ms != 0) {
+        put_ack(json, alert);
+    } else {
+        hr_json_null(json);
+    }
+    hr_json_close_object(json);
+}
+
+void route_alerts(api_context *context, const api_request *request, api_answer *answer)
+{
+    int64_t limit = 0;
+    const char *state = api_request_param(request, "state");
+    bool is_all = state != NULL && strcmp(state, "all") == 0;
+    if (!has_alerts(context, answer) ||
+        !api_param_number(request, "limit", 1, ALERTS_MAX, ALERTS_DEFAULT, &limit, answer)) {
+        return;
+    }
+    if (state != NULL && !is_all && strcmp(state, "open") != 0) {
+        api_answer_error(answer, 400, "query.parameter", "state", "state must be open or all");
+        return;
+    }
+    hr_why why = {.text = ""};
+    hr_json json = api_answer_json(answer, 200);
+    uint32_t open_count = 0;
+    hr_json_open_object(&json);
+    hr_json_key(&json, "alerts");
+    hr_json_open_array(&json);
+    hr_err err =
+        alerts_each(context->alerts, is_all, (uint32_t)limit, put_alert, &json, &open_count, &why);
+    hr_json_close_array(&json);
+    hr_json_key_i64(&json, "open", open_count);
+    hr_json_close_object(&json);
+    if (err != HR_OK) {
+        api_answer_failure(answer, err, "alerts", &why);
+    }
+}
+
+/* What the log keeps of it; equal for the WebSocket, which sends it as it is. */
+static void put_ack_record(hr_buf *record, const api_request *request, const alert *alert,
+                           const char *note, int64_t now_ms)
+{
+    char id[HR_EVENT_ID_SIZE];
+    hr_event_id(&alert->event, id);
+    hr_json json = hr_json_into(record);
+    hr_json_open_object(&json);
+    hr_json_key_i64(&json, "alert", alert->offset);
+    hr_json_key_text(&json, "event", id);
+    hr_json_key_text(&json, "user", request->caller.user);
+    hr_json_key_time(&json, "time", now_ms);
+    hr_json_key_text(&json, "note", note);
+    hr_json_close_object(&json);
+}
+
+static hr_err append_durably(api_context *context, const hr_buf *record, hr_why *why)
+{
+    hr_buf bytes;
+    hr_buf_init(&bytes, record->size + 16);
+    hr_buf_put_u32(&bytes, (uint32_t)record->size);
+    hr_buf_put(&bytes, record->data, record->size);
+    log_batch batch = {.topic = HR_TOPIC_EVENTS,
+                       .type = HR_RECORD_ALERT_ACK,
+                       .count = 1,
+                       .bytes = bytes.data,
+                       .size = bytes.size};
+    log_position end = 0;
+    hr_err err = hr_buf_err(&bytes);
+    if (err == HR_OK) {
+        err = log_append(context->log, &batch, 1, NULL, NULL, &end);
+    }
+    hr_buf_fini(&bytes);
+    int64_t until_ns = hr_clock_mono_ns(context->clock) + COMMIT_TIMEOUT_MS * INT64_C(1000000);
+    while (err == HR_OK && log_durable(context->log) < end) {
+        err = log_health(context->log, why);
+        if (err == HR_OK && hr_clock_mono_ns(context->clock) > until_ns) {
+            err = hr_why_set(why, HR_TIMEOUT, "the disk takes too long");
+        }
+        if (err == HR_OK) {
+            (void)log_wait(context->log, LOG_COMMITTED, log_durable(context->log), 100);
+        }
+    }
+    return err;
+}
+
+static hr_err acknowledge(api_context *context, const api_request *request, alert *alert,
+                          const char *note, hr_why *why)
+{
+    hr_buf record;
+    int64_t now_ms = hr_clock_now_ms(context->clock);
+    hr_buf_init(&record, 8192);
+    put_ack_record(&record, request, alert, note, now_ms);
+    hr_err err = hr_buf_err(&record);
+    if (err == HR_OK) {
+        err = append_durably(context, &record, why);
+    }
+    hr_buf_fini(&record);
+    if (err == HR_OK) {
+        alert->acked_ms = now_ms;
+        snprintf(alert->acked_by, sizeof alert->acked_by, "%s", request->caller.user);
+    }
+    return err;
+}
+
+/* A second acknowledgement changes nothing and tells of the first. */
+void route_alert_ack(api_context *context, const api_request *request, api_answer *answer)
+{
+    char *end = NULL;
+    long long offset = strtoll(request->captures[0], &end, 10);
+    hr_why why = {.text = ""};
+    alert alert;
+    if (!has_alerts(context, answer)) {
+        return;
+    }
+    cJSON *body = request->body_size > 0 ? api_body_parse(request, answer) : NULL;
+    if (request->body_size > 0 && body == NULL) {
+        return;
+    }
+    const char *note = body != NULL ? api_body_text(body, "note", NOTE_BYTES_MAX, "", answer) : "";
+    if (note == NULL) {
+        cJSON_Delete(body);
+        return;
+    }
+    hr_err err = *end == 0 ? alerts_find(context->alerts, offset, &alert, &why) : HR_NOT_FOUND;
+    if (err == HR_OK && alert.acked_ms == 0) {
+        err = acknowledge(context, request, &alert, note, &why);
+        if (err == HR_OK && context->accounts != NULL) {
+            accounts_audit(context->accounts, request->caller.user, request->peer, "alert.ack",
+                           request->captures[0]);
+        }
+    }
+    cJSON_Delete(body);
+    if (err != HR_OK) {
+        api_answer_failure(answer, err, "alert", &why);
+        return;
+    }
+    hr_json json = api_answer_json(answer, 200);
+    hr_json_open_object(&json);
+    hr_json_key_i64(&json, "alert", alert.offset);
+    hr_json_key(&json, "acked");
+    put_ack(&json, &alert);
+    hr_json_close_object(&json);
+}

@@ -1,0 +1,234 @@
+"""tests/api/e2e_live.py - the WebSocket: who may come in, what must arrive, slow clients."""
+import os
+import subprocess
+import time
+
+import harness
+from harness import Service, expect, test
+from websocket import Refused, WebSocket
+
+PASSWORD = "a long enough one"
+
+
+class Fixture(Service):
+    """The server with a log into which events are put by command (live_fixture.c)."""
+
+    def start(self):
+        os.makedirs(self.data, exist_ok=True)
+        program = os.path.join(os.path.dirname(harness.PROGRAM), "live_fixture")
+        self.process = subprocess.Popen([program, self.data], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True,
+                                        stderr=open(self.log.name, "a"))
+        line = self.process.stdout.readline()
+        expect(line[:5], "port ", self.read_log())
+        self.port = int(line.split()[1])
+        return self
+
+    def command(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        expect(self.process.stdout.readline().strip(), "done", line)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=20)
+        expect(self.process.returncode, 0)
+
+    def token(self, role="viewer"):
+        self.ask("POST", "/v1/setup", {"user": "owner", "password": PASSWORD})
+        cookie = self.ask("POST", "/v1/login", {"user": "owner", "password": PASSWORD})[1]
+        owner = {"Cookie": cookie["set-cookie"].split(";")[0]}
+        body = {"name": "t", "role": role, "expires_at": None}
+        return self.ask("POST", "/v1/tokens", body, owner)[2]["token"]
+
+    def connect(self, token, **more):
+        return WebSocket(self.port, "/v1/live?token=" + token, **more)
+
+
+def seqs(client, count, timeout=20):
+    """The offsets of the next `count` events."""
+    deadline = time.monotonic() + timeout
+    got = []
+    while len(got) < count and time.monotonic() < deadline:
+        message = client.receive(1)
+        if message is not None:
+            for kind in ("event", "edit", "ack"):
+                if kind in message:
+                    got.append(message[kind]["offset"])
+    return got
+
+
+@test
+def only_known_callers_of_our_origin_come_in():
+    with Fixture() as service:
+        token = service.token()
+        ours = {"Origin": "http://127.0.0.1:%d" % service.port}
+        hello = WebSocket(service.port, "/v1/live?token=" + token, headers=ours).receive()["hello"]
+        expect((hello["epoch"], hello["seq"], hello["role"]), ("00000000000000aa", -1, "viewer"))
+        bearer = {"Authorization": "Bearer " + token}
+        expect("hello" in WebSocket(service.port, headers=bearer).receive(), True)
+        for path, headers, wanted in (
+                ("/v1/live", {}, 401), ("/v1/live?token=x", {}, 401),
+                ("/v1/live", {"Cookie": "hedgerow=" + token}, 401),
+                ("/v1/live?token=" + token, {"Origin": "http://evil.example"}, 403),
+                ("/v1/live?token=" + token, {"Origin": "null"}, 403),
+                ("/v1/other?token=" + token, {}, 404)):
+            try:
+                WebSocket(service.port, path, headers=headers)
+                expect("let in", wanted, path)
+            except Refused as refused:
+                expect(refused.status, wanted, (path, headers))
+        for protocol in ("", "http", "other", "hedgerow.v2"):
+            try:
+                WebSocket(service.port, "/v1/live?token=" + token, protocol=protocol)
+                expect("let in", "refused", protocol)
+            except (Refused, ConnectionResetError):
+                pass
+
+
+@test
+def events_arrive_in_order_and_resume_without_gap_or_repeat():
+    with Fixture() as service:
+        token = service.token()
+        client = service.connect(token)
+        hello = client.receive()["hello"]
+        client.send({"subscribe": {"events": {}}})
+        client.send({"id": 1, "get": "/v1/log"})
+        expect(client.receive()["status"], 200)
+        service.command("events 100")
+        expect(seqs(client, 100), list(range(100)))
+        client.close()
+        service.command("events 5000")  # more than the ring holds
+        client = service.connect(token)
+        resume = {"epoch": hello["epoch"], "seq": 99}
+        client.send({"subscribe": {"events": {}}, "resume": resume})
+        expect(seqs(client, 5000), list(range(100, 5100)))
+        service.command("events 10")
+        expect(seqs(client, 10), list(range(5100, 5110)))
+        # The same after a restart of the service.
+        service.end()
+        service.start()
+        client = service.connect(token)
+        expect(client.receive()["hello"]["seq"], 5109)
+        client.send({"subscribe": {"events": {}}, "resume": {"epoch": hello["epoch"], "seq": 5000}})
+        expect(seqs(client, 109), list(range(5001, 5110)))
+        expect(client.receive(0.2), None, "nothing more")
+        service.end()
+
+
+@test
+def a_resume_of_another_history_says_so():
+    with Fixture() as service:
+        token = service.token()
+        service.command("events 10")
+        client = service.connect(token)
+        client.send({"subscribe": {"events": {}}, "resume": {"epoch": "another", "seq": 3}})
+        expect(client.receive_key("gap")["to"], 10)
+        service.command("events 2")
+        expect(seqs(client, 2), [10, 11])
+        service.end()
+
+
+@test
+def requests_are_answered_alone_and_in_batches():
+    with Fixture() as service:
+        client = service.connect(service.token())
+        client.receive()
+        client.send({"id": 7, "get": "/v1/health"})
+        answer = client.receive()
+        expect((answer["id"], answer["status"], answer["body"]["status"]), (7, 200, "ok"))
+        client.send({"id": "a\"b", "get": "/v1/nothing?x=%20"})
+        answer = client.receive()
+        expect((answer["id"], answer["status"]), ("a\"b", 404))
+        client.send({"id": 8, "get": "/v1/users"})
+        expect(client.receive()["status"], 403)
+        client.send([{"id": i, "get": "/v1/health"} for i in range(100)])
+        batch = client.receive()
+        expect([each["id"] for each in batch], list(range(100)))
+        client.send({"id": 9, "get": "/v1/me"})  # goes through the pool
+        expect(client.receive()["body"]["user"], "owner")
+        client.send({"id": 10, "put": "/v1/groups/g/offsets", "body": {"offsets": []}})
+        expect(client.receive()["status"], 403, "a viewer may not")
+        service.end()
+
+
+@test
+def bad_messages_end_the_connection_or_are_complained_about():
+    with Fixture() as service:
+        token = service.token()
+        for text in ("{}", '{"id":1}', '{"id":{},"get":"/"}', '{"subscribe":3}',
+                     '{"subscribe":{"positions":{"bbox":[1]}}}', '{"id":1,"get":7}',
+                     '{"subscribe":{"events":{}},"resume":{"epoch":1}}', '{"id":1,"get":"\\ud800"}'):
+            client = service.connect(token)
+            client.receive()
+            client.send(text)
+            answer = client.receive()
+            expect("error" in answer or answer["status"] >= 400, True, (text, answer))
+            client.close()
+        for text, opcode in (("x", 1), ("", 1), ("[", 1), ("{" * 5000, 1), ('{"a":1}x', 1),
+                             ("{}", 2), ("y" * 300000, 1), ("[" * 200 + "]" * 200, 1)):
+            client = service.connect(token)
+            client.receive()
+            try:
+                client.send(text, opcode)
+                while client.receive(5) is not None:
+                    pass
+                expect("went on", "ended", text[:20])
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+        client = service.connect(token)
+        client.receive()
+        client.send('{"id":1,', 1, final=False)
+        client.send('"get":"/v1/hea', 0, final=False)
+        client.send('lth"}', 0)
+        expect(client.receive()["status"], 200, "a message in pieces")
+        service.end()
+
+
+@test
+def a_stalled_client_costs_the_others_nothing():
+    with Fixture() as service:
+        token = service.token()
+        stalled = service.connect(token, receive_buffer=4096)
+        stalled.send({"subscribe": {"events": {}}})
+        others = [service.connect(token) for _ in range(20)]
+        for client in others:
+            client.send({"subscribe": {"events": {}}})
+            client.send({"id": 1, "get": "/v1/health"})
+            client.receive_key("status")
+        before = memory_kb(service)
+        for round_number in range(20):
+            service.command("big 20 50000")
+            for client in others:
+                expect(len(seqs(client, 20)), 20, round_number)
+        expect(memory_kb(service) - before < 40000, True, "memory is bounded")
+        # What the slow one missed is in the log; it has lost nothing.
+        got = seqs(stalled, 400, 60)
+        expect(got, list(range(400)))
+        service.end()
+
+
+def memory_kb(service):
+    with open("/proc/%d/status" % service.process.pid) as status:
+        for line in status:
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    return 0
+
+
+@test
+def a_token_that_ends_ends_its_connections():
+    with Fixture() as service:
+        token = service.token()
+        client = service.connect(token)
+        client.receive()
+        cookie = service.ask("POST", "/v1/login", {"user": "owner", "password": PASSWORD})[1]
+        owner = {"Cookie": cookie["set-cookie"].split(";")[0]}
+        number = service.ask("GET", "/v1/tokens", headers=owner)[2]["tokens"][0]["id"]
+        expect(service.ask("DELETE", "/v1/tokens/%d" % number, headers=owner)[0], 204)
+        try:
+            client.receive(12)
+            expect("still open", "ended")
+        except ConnectionResetError:
+            pass
+        service.end()
