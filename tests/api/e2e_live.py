@@ -158,7 +158,8 @@ def bad_messages_end_the_connection_or_are_complained_about():
         token = service.token()
         for text in ("{}", '{"id":1}', '{"id":{},"get":"/"}', '{"subscribe":3}',
                      '{"subscribe":{"positions":{"bbox":[1]}}}', '{"id":1,"get":7}',
-                     '{"subscribe":{"events":{}},"resume":{"epoch":1}}', '{"id":1,"get":"\\ud800"}'):
+                     '{"subscribe":{"events":{}},"resume":{"epoch":1}}',
+                     '{"id":1,"get":"\\ud800"}'):
             client = service.connect(token)
             client.receive()
             client.send(text)

@@ -25,10 +25,12 @@ class Service:
         self.log = tempfile.NamedTemporaryFile(prefix="hr-e2e-log-", mode="r", delete=False)
         self.process = None
         self.port = 0
+        self.mqtt_port = 0
 
     def start(self):
+        self.mqtt_port = self.mqtt_port or free_port()
         command = [PROGRAM, "--data", self.data, "--http", "127.0.0.1:0", "--mqtt",
-                   "127.0.0.1:%d" % free_port(), *self.flags]
+                   "127.0.0.1:%d" % self.mqtt_port, *self.flags]
         with open(self.log.name, "w") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log,
                                             env=self.environment)

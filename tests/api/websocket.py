@@ -17,7 +17,8 @@ class Refused(Exception):
 
 
 class WebSocket:
-    def __init__(self, port, path="/v1/live", protocol="hedgerow.v1", headers=None, receive_buffer=0):
+    def __init__(self, port, path="/v1/live", protocol="hedgerow.v1", headers=None,
+                 receive_buffer=0):
         self.link = socket.socket()
         if receive_buffer:
             self.link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

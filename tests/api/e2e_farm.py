@@ -1,0 +1,261 @@
+"""tests/api/e2e_farm.py - the whole way: fences in, fixes over MQTT, events and answers out."""
+import json
+import os
+import struct
+import subprocess
+import time
+
+import harness
+from e2e_accounts import make_token, set_up
+from harness import Service, expect, test
+from websocket import WebSocket
+
+PADDOCK = {"type": "Feature", "id": "north",
+           "properties": {"name": "North paddock", "intent": "keep-in"},
+           "geometry": {"type": "Polygon", "coordinates": [
+               [[16.0, 59.0], [16.01, 59.0], [16.01, 59.01], [16.0, 59.01], [16.0, 59.0]]]}}
+START_MS = int(time.time() * 1000) - 100000
+
+
+class Farm(Service):
+    """A service with an owner, an editor's token and a gateway."""
+
+    def start(self):
+        super().start()
+        if not os.path.exists(os.path.join(self.data, "owner")):
+            self.owner = set_up(self)
+            self.editor = make_token(self, self.owner, "editor")
+            self.viewer = make_token(self, self.owner, "viewer")
+            program = os.path.join(os.path.dirname(harness.PROGRAM), "gateway_fixture")
+            self.password = subprocess.run(
+                [program, os.path.join(self.data, "broker"), "gate"], check=True, timeout=20,
+                capture_output=True, text=True).stdout.strip()
+            open(os.path.join(self.data, "owner"), "w").close()
+        return self
+
+    def publish(self, *fixes):
+        """Fixes as (device, seconds after the start, lon, lat)."""
+        body = [{"device": device, "time": START_MS + int(1000 * seconds), "lon": lon, "lat": lat}
+                for device, seconds, lon, lat in fixes]
+        subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.mqtt_port), "-u", "gate",
+                        "-P", self.password, "-q", "1", "-t", "hedgerow/v1/fix/gate", "-m",
+                        json.dumps(body)], check=True, timeout=20)
+
+    def wait_for(self, path, wanted, timeout=15):
+        """Ask until the answer pleases; events come a commit later than fixes."""
+        deadline = time.monotonic() + timeout
+        while True:
+            status, _, body = self.ask("GET", path, headers=self.viewer)
+            if status == 200 and wanted(body):
+                return body
+            if time.monotonic() > deadline:
+                raise AssertionError("%s: %r %r" % (path, status, body))
+            harness.select_briefly()
+
+
+@test
+def fences_are_made_changed_and_removed_with_etags():
+    with Farm() as farm:
+        status, headers, body = farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)
+        expect(status, 201, body)
+        expect((body["id"], headers["location"]), ("north", "/v1/fences/north"))
+        etag = headers["etag"]
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 409)
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.viewer)[0], 403)
+        path = "/v1/fences/north"
+        expect(farm.ask("GET", path, headers=farm.viewer)[1]["etag"], etag)
+        status, _, body = farm.ask("GET", path, headers={**farm.viewer, "If-None-Match": etag})
+        expect((status, body), (304, b""))
+        change = {"properties": {"name": "Norden"}}
+        expect(farm.ask("PATCH", path, change, {**farm.editor, "If-Match": '"99"'})[0], 412)
+        expect(farm.ask("PATCH", path, change, {**farm.editor, "If-Match": "rubbish"})[0], 412)
+        status, headers, body = farm.ask("PATCH", path, change, {**farm.editor, "If-Match": etag})
+        expect((status, body["properties"]["name"]), (200, "Norden"))
+        expect(headers["etag"] != etag, True)
+        expect(farm.ask("PUT", path, PADDOCK, {**farm.editor, "If-Match": etag})[0], 412)
+        expect(farm.ask("PUT", path, PADDOCK, farm.editor)[0], 200)
+        expect(farm.ask("PUT", "/v1/fences/south", {**PADDOCK, "id": "south"},
+                        {**farm.editor, "If-None-Match": "*"})[0], 201)
+        versions = farm.ask("GET", path + "/versions", headers=farm.viewer)[2]["versions"]
+        expect([v["what"] for v in versions], ["replaced", "patched", "created"])
+        expect(farm.ask("DELETE", path, headers=farm.editor)[0], 204)
+        expect(farm.ask("GET", path, headers=farm.viewer)[0], 404)
+        status, _, body = farm.ask("POST", path + "/restore", {"revision": 2}, farm.editor)
+        expect((status, body["properties"]["name"]), (200, "Norden"))
+        ids = [f["id"] for f in farm.ask("GET", "/v1/fences", headers=farm.viewer)[2]["features"]]
+        expect(ids, ["north", "south"])
+        rules = farm.ask("GET", "/v1/rules", headers=farm.viewer)[2]["rules"]
+        whole = farm.ask("GET", "/v1/rules/%d" % rules[0]["version"], headers=farm.viewer)[2]
+        expect([f["id"] for f in whole["fences"]], ["north", "south"])
+        expect(whole["fences"][0]["rings_e7"][0][0], [160000000, 590000000])
+        exported = farm.ask("GET", "/v1/export/fences", headers=farm.viewer)[2]
+        expect(farm.ask("POST", "/v1/fences/import?replace=true", exported, farm.editor)[2]
+               ["imported"], 2)
+
+
+@test
+def bad_fences_are_refused_with_the_reason_and_change_nothing():
+    with Farm() as farm:
+        def shape(*ring):
+            return {**PADDOCK, "geometry": {"type": "Polygon", "coordinates": [list(ring)]}}
+        bow = shape([0, 0], [1, 1], [1, 0], [0, 1], [0, 0])
+        status, _, body = farm.ask("POST", "/v1/fences", bow, farm.editor)
+        expect((status, body["error"]["code"], body["error"]["field"]),
+               (400, "fence.invalid", "geometry"))
+        expect("cross" in body["error"]["message"], True, body)
+        for bad in ({}, {"type": "Feature"}, shape([0, 0], [1, 1], [0, 0]),
+                    shape([0, 0], [1, 0], [1, 1]), shape([0, 0], [999, 0], [1, 1], [0, 0]),
+                    {**PADDOCK, "id": "../etc"}, {**PADDOCK, "properties": {"intent": "eat"}}):
+            status, _, body = farm.ask("POST", "/v1/fences", bad, farm.editor)
+            expect(status, 400, (bad, body))
+            expect(len(body["error"]["message"]) > 10, True)
+        text = json.dumps(PADDOCK).replace("16.0,", "1e400,")
+        kind = {**farm.editor, "Content-Type": "application/json"}
+        expect(farm.ask("POST", "/v1/fences", text.encode(), kind)[0], 400)
+        expect(farm.ask("GET", "/v1/fences", headers=farm.viewer)[2]["features"], [])
+
+
+@test
+def a_cow_that_leaves_is_told_everywhere():
+    with Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        live = WebSocket(farm.port, headers=farm.viewer)
+        hello = live.receive()["hello"]
+        live.send({"subscribe": {"events": {}, "positions": {
+            "bbox": [15.9, 58.9, 16.2, 59.1], "format": "json", "max_hz": 10}}})
+        live.send({"id": 1, "get": "/v1/health"})
+        live.receive_key("status")
+        farm.publish(("cow-1", 0, 16.005, 59.005), ("cow-2", 0, 16.006, 59.006))
+        farm.publish(("cow-1", 30, 16.02, 59.005), ("cow-1", 60, 16.03, 59.005))
+        events = farm.wait_for("/v1/events", lambda b: len(b["events"]) >= 3)["events"]
+        expect(sorted((e["kind"], e["device"]) for e in events),
+               [("enter", "cow-1"), ("enter", "cow-2"), ("exit", "cow-1")])
+        leaving = [e for e in events if e["kind"] == "exit"][0]
+        expect((leaving["severity"], leaving["fence"], leaving["fence_name"], leaving["cause"]),
+               ("alarm", "north", "North paddock", "fix"))
+        expect(abs(leaving["crossing"]["lon"] - 16.01) < 1e-6, True, leaving)
+        told = [live.receive_key("event", 10) for _ in range(3)]
+        expect(sorted(e["id"] for e in told), sorted(e["id"] for e in events))
+        expect(told[0]["offset"] > hello["seq"], True)
+        check_queries(farm)
+        check_alerts(farm, leaving, live)
+        check_positions(farm)
+        check_log(farm)
+
+
+def check_queries(farm):
+    box = {"type": "Polygon", "coordinates": [
+        [[15.99, 58.99], [16.015, 58.99], [16.015, 59.02], [15.99, 59.02], [15.99, 58.99]]]}
+    status, _, body = farm.ask("POST", "/v1/query/within", box, farm.viewer)
+    expect((status, [d["device"] for d in body["devices"]]), (200, ["cow-2"]))
+    expect(len(body["as_of"]), 8)
+    circle = {"type": "Feature", "properties": {"radius_m": 500},
+              "geometry": {"type": "Point", "coordinates": [16.006, 59.006]}}
+    body = farm.ask("POST", "/v1/query/within", circle, farm.viewer)[2]
+    expect([d["device"] for d in body["devices"]], ["cow-2"])
+    expect(farm.ask("POST", "/v1/query/within", {"type": "Nonsense"}, farm.viewer)[0], 400)
+    path = "/v1/query/nearby?lon=16.03&lat=59.005&radius_m=5000&limit=5"
+    body = farm.ask("GET", path, headers=farm.viewer)[2]
+    expect([d["device"] for d in body["devices"]], ["cow-1", "cow-2"])
+    expect(body["devices"][0]["distance_m"] < 1 < body["devices"][1]["distance_m"], True)
+    for bad in ("", "?lon=1", "?lon=x&lat=1&radius_m=5", "?lon=1&lat=1&radius_m=-5",
+                "?lon=181&lat=1&radius_m=5", "?lon=1&lat=1&radius_m=5&limit=0"):
+        expect(farm.ask("GET", "/v1/query/nearby" + bad, headers=farm.viewer)[0], 400, bad)
+    body = farm.ask("GET", "/v1/query/inside?device=cow-2", headers=farm.viewer)[2]
+    expect([f["fence"] for f in body["fences"]], ["north"])
+    expect(farm.ask("GET", "/v1/query/inside?device=nobody", headers=farm.viewer)[0], 404)
+    body = farm.ask("GET", "/v1/fences/north/devices", headers=farm.viewer)[2]
+    expect([d["device"] for d in body["devices"]], ["cow-2"])
+    expect(farm.ask("GET", "/v1/fences/none/devices", headers=farm.viewer)[0], 404)
+    filtered = "/v1/events?device=cow-1&kind=exit&fence=north"
+    body = farm.ask("GET", filtered, headers=farm.viewer)[2]
+    expect(len(body["events"]), 1)
+    expect(farm.ask("GET", "/v1/events?after=%d" % body["next"], headers=farm.viewer)[2]["events"],
+           [])
+    times = "/v1/events?from=%d&to=%d" % (START_MS, START_MS + 1)
+    expect(len(farm.ask("GET", times, headers=farm.viewer)[2]["events"]), 2)
+    expect(farm.ask("GET", "/v1/events?kind=moo", headers=farm.viewer)[0], 400)
+
+
+def check_alerts(farm, leaving, live):
+    body = farm.ask("GET", "/v1/alerts", headers=farm.viewer)[2]
+    expect([(a["alert"], a["acked"]) for a in body["alerts"]], [(leaving["offset"], None)])
+    path = "/v1/alerts/%d/ack" % leaving["offset"]
+    expect(farm.ask("POST", path, {}, farm.viewer)[0], 403)
+    status, _, body = farm.ask("POST", path, {"note": "fetched her"}, farm.editor)
+    expect((status, body["acked"]["user"]), (200, "owner"))
+    expect(farm.ask("POST", path, {}, farm.editor)[2], body, "the first one counts")
+    expect(farm.ask("POST", "/v1/alerts/9999/ack", {}, farm.editor)[0], 404)
+    expect(farm.ask("GET", "/v1/alerts", headers=farm.viewer)[2]["alerts"], [])
+    expect(len(farm.ask("GET", "/v1/alerts?state=all", headers=farm.viewer)[2]["alerts"]), 1)
+    expect(live.receive_key("ack", 10)["note"], "fetched her")
+
+
+def check_positions(farm):
+    live = WebSocket(farm.port, headers=farm.viewer)
+    bbox = [15.9, 58.9, 16.2, 59.1]
+    live.send({"subscribe": {"positions": {"bbox": bbox, "format": "json", "max_hz": 10}}})
+    devices = live.receive_key("positions", 10)
+    expect(sorted(d["device"] for d in devices), ["cow-1", "cow-2"])
+    farm.publish(("cow-2", 70, 16.007, 59.007))
+    expect([d["device"] for d in live.receive_key("positions", 10)], ["cow-2"])
+    live.send({"subscribe": {"positions": {"bbox": bbox, "format": "binary", "max_hz": 10}}})
+    names = dict(live.receive_key("names", 10))
+    frame = live.receive(10)
+    mark, version, flags, tick, count = struct.unpack("<2sBBII", frame[:12])
+    expect((mark, version, flags, count), (b"HP", 1, 0, 2))
+    expect(len(frame), 12 + 12 * count)
+    for i in range(count):
+        word, lon, lat = struct.unpack("<Iii", frame[12 + 12 * i:24 + 12 * i])
+        expect(names[word & 0xffffff] in ("cow-1", "cow-2"), True)
+        expect(160000000 < lon < 161000000 and 590000000 < lat < 591000000, True)
+        expect(0 < word >> 24 < 255, True, "the fixes are some seconds old")
+    live.send({"subscribe": {"positions": {"bbox": [170, -10, -170, 10]}}})
+    live.send({"id": 5, "get": "/v1/health"})
+    live.receive_key("status")
+    live.close()
+
+
+def check_log(farm):
+    body = farm.ask("GET", "/v1/log", headers=farm.viewer)[2]
+    ends = {t["topic"]: sum(p["end"] for p in t["partitions"]) for t in body["topics"]}
+    expect(ends["positions"] >= 5, True, ends)
+    fixes = []
+    for partition in range(8):
+        records = farm.ask("GET", "/v1/log/positions/%d?limit=100" % partition,
+                           headers=farm.viewer)[2]["records"]
+        fixes += [r for r in records if r["type"] == "fix"]
+    expect(len(fixes), 5)
+    track = farm.ask("GET", "/v1/devices/cow-1/track", headers=farm.viewer)[2]
+    expect(len(track["geometry"]["coordinates"]), 3)
+    csv = farm.ask("GET", "/v1/devices/cow-1/track?format=csv", headers=farm.viewer)[2]
+    expect(csv.decode().count("\n"), 4)
+    gpx = farm.ask("GET", "/v1/devices/cow-1/track?format=gpx", headers=farm.viewer)[2]
+    expect(gpx.decode().count("<trkpt "), 3)
+    devices = farm.ask("GET", "/v1/devices?limit=1", headers=farm.viewer)[2]
+    expect((devices["devices"][0]["device"], devices["next"]), ("cow-1", "cow-1"))
+    farm.wait_for("/v1/devices/cow-1", lambda b: "groups" in b)
+    change = {"name": "Rosa", "groups": ["calves"], "stale_after_s": 3600}
+    status, _, body = farm.ask("PATCH", "/v1/devices/cow-1", change, farm.editor)
+    expect((status, body["name"], body["groups"]), (200, "Rosa", ["calves"]))
+    expect(farm.ask("PATCH", "/v1/devices/cow-1", {"stale_after_s": "x"}, farm.editor)[0], 400)
+    text = farm.ask("GET", "/metrics")[2].decode()
+    expect("hedgerow_http_answers_total" in text, True)
+
+
+@test
+def everything_is_there_after_a_kill():
+    with Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        farm.publish(("cow-1", 0, 16.005, 59.005))
+        before = farm.wait_for("/v1/events", lambda b: len(b["events"]) == 1)
+        farm.stop(9)
+        begun = time.monotonic()
+        farm.start()
+        expect(time.monotonic() - begun < 5, True, "started again")
+        expect(farm.wait_for("/v1/events", lambda b: True)["events"], before["events"])
+        farm.publish(("cow-1", 30, 16.02, 59.005), ("cow-1", 60, 16.03, 59.005))
+        farm.wait_for("/v1/events", lambda b: len(b["events"]) == 2)
+        begun = time.monotonic()
+        expect(farm.stop(), 0)
+        expect(time.monotonic() - begun < 1, True, "stopped within a second")
