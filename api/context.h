@@ -44,6 +44,7 @@ typedef struct api_context {
     struct api_replays *replays;
     struct log_store *log;
     struct catalog *catalog;
+    const char *catalog_path; /* for connections of people's SQL */
     struct engine *engine;
     struct api_assets *assets;
     struct api_tiles *tiles;

@@ -36,6 +36,7 @@ typedef struct http_exchange {
     hr_buf out; /* LWS_PRE bytes, then the answer */
     size_t out_at;
     bool is_head;
+    _Atomic bool is_gone; /* read by the handler's thread */
     char peer[48];
     api_request request;
     api_answer answer;
@@ -87,6 +88,7 @@ static void session_close(http_session *session)
     session->exchange = NULL;
     if (exchange->state == EXCHANGE_RUNNING) {
         exchange->wsi = NULL;
+        atomic_store(&exchange->is_gone, true);
     } else {
         exchange_free(exchange);
     }
@@ -310,6 +312,7 @@ static int on_head(http_exchange *exchange, const char *path, size_t path_size)
     api_answer_reset(&exchange->answer);
     hr_buf_clear(&exchange->body);
     server_next_request_id(exchange->server, request->id, sizeof request->id);
+    request->is_gone = &exchange->is_gone;
     memcpy(request->peer, exchange->peer, sizeof request->peer);
     if (!read_method(wsi, &request->method)) {
         return -1;

@@ -355,6 +355,7 @@ static void on_closed(live_hub *hub, live_session *session)
         hr_gauge_set(hub->clients, hub->client_count);
     }
     client->wsi = NULL;
+    atomic_store(&client->is_gone, true);
     if (client->job_count == 0) {
         client_free(client);
     }

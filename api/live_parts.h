@@ -33,7 +33,8 @@ struct live_client {
     struct lws *wsi; /* NULL once the connection is gone */
     live_client *next;
     live_client *previous;
-    unsigned job_count; /* with the pool; the last one that returns frees a closed client */
+    _Atomic bool is_gone; /* wsi is NULL; read by handlers' threads */
+    unsigned job_count;   /* with the pool; the last one that returns frees a closed client */
     api_caller caller;
     char session[API_SECRET_TEXT_MAX];
     char bearer[API_SECRET_TEXT_MAX];

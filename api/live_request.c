@@ -129,6 +129,7 @@ static hr_err submit(live_hub *hub, live_client *client, const api_route *route,
     work->request = *request;
     move_pointers(&work->request, request);
     work->request.body = body;
+    work->request.is_gone = &client->is_gone;
     api_answer_init(&work->answer);
     hr_err err = api_pool_submit(hub->server->pool, route->lane, &work->job.job);
     if (err == HR_OK) {

@@ -2,6 +2,7 @@
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,7 +65,8 @@ typedef struct api_request {
     char session[API_SECRET_TEXT_MAX]; /* from the cookie */
     char bearer[API_SECRET_TEXT_MAX];
     bool accepts_gzip;
-    bool is_live; /* came over the WebSocket: the caller is known already */
+    const _Atomic bool *is_gone; /* whoever asked has gone; NULL: cannot be told */
+    bool is_live;                /* came over the WebSocket: the caller is known already */
     api_caller caller;
     size_t arena_size;
     char arena[API_TARGET_BYTES_MAX + API_PARAMS_MAX * 2];

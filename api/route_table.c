@@ -10,6 +10,7 @@
 #define NO_BODY 0
 #define SMALL_BODY 4096u
 #define LARGE_BODY (1u << 20)
+#define SQL_BODY (64u << 10)
 #define FENCE_BODY (8u << 20)
 #define IMPORT_BODY (50u << 20)
 
@@ -103,6 +104,9 @@ static const api_route table[] = {
      "Alarms and warnings, newest first: ?state=open,all&limit", NULL, "Alerts"},
     {API_POST, "/v1/alerts/{offset}/ack", EDITOR, SMALL_BODY, API_RATE_WRITE, API_LANE_WORK,
      route_alert_ack, "Say that somebody has seen to it", NULL, NULL},
+
+    {API_POST, "/v1/sql", VIEWER, SQL_BODY, API_RATE_SQL, API_LANE_SQL, route_sql,
+     "One select over device, fence, inside, event, track", "Sql", "SqlRows"},
 
     {API_GET, "/v1/rules", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_rules_history,
      "Versions of the rules, newest first: ?before&limit", NULL, NULL},

@@ -66,6 +66,9 @@ api_handler route_events;
 api_handler route_alerts;
 api_handler route_alert_ack;
 
+/* routes_sql.c */
+api_handler route_sql;
+
 /* routes_rules.c */
 api_handler route_rules;
 api_handler route_rules_history;

@@ -76,6 +76,9 @@ static const api_schema schemas[] = {
     {"Settings", OBJECT("", WHOLE("max_accuracy_m") "," WHOLE("max_gap_s") ","
         WHOLE("max_speed_mps") "," WHOLE("alert_max_age_s") "," WHOLE("stale_after_s") ","
         TEXT("tz"))},
+    {"Sql", OBJECT("\"sql\"", TEXT("sql") "," LIST("params", "{}") "," WHOLE("limit"))},
+    {"SqlRows", OBJECT("\"columns\",\"rows\"", LIST("columns", "{\"type\":\"string\"}") ","
+        LIST("rows", "{\"type\":\"array\"}") "," TRUTH("cut"))},
     {"Log", OBJECT("\"topics\"", TEXT("epoch") "," LIST("topics", "{\"type\":\"object\"}"))},
     {"LogRecords", OBJECT("\"records\",\"next\",\"start\",\"end\"",
         LIST("records", REF("LogRecord")) "," WHOLE("next") "," WHOLE("start") "," WHOLE("end"))},

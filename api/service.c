@@ -42,6 +42,7 @@ struct api_service {
     hr_metrics *metrics;
     api_context context;
     api_relay relay;
+    char catalog_path[API_DATA_PATH_MAX];
     api_rates rates;
     bool has_rates;
     api_server *server;
@@ -130,13 +131,13 @@ static hr_err open_log(api_service *service, hr_why *why)
 
 static hr_err open_catalog(api_service *service, hr_why *why)
 {
-    char path[API_DATA_PATH_MAX];
     geo_why geo = {.text = ""};
-    hr_err err = api_data_folder_join(service->folder, "catalog.db", path);
+    hr_err err = api_data_folder_join(service->folder, "catalog.db", service->catalog_path);
     if (err != HR_OK) {
         return err;
     }
-    geo_err result = catalog_open(path, &service->context.catalog, &geo);
+    service->context.catalog_path = service->catalog_path;
+    geo_err result = catalog_open(service->catalog_path, &service->context.catalog, &geo);
     service->context.alerts = alerts_new(service->context.log);
     if (result != GEO_OK) {
         return hr_why_set(why, result == GEO_TOO_NEW ? HR_TOO_NEW : HR_IO, "catalog.db: %s",

@@ -120,12 +120,14 @@ def bodies_without_a_length_get_411():
 @test
 def curl_need_not_wait_for_100_continue():
     with Service() as service:
-        set_up(service)
-        body = json.dumps({"user": "owner", "password": PASSWORD, "more": "x" * 2000})
+        token = make_token(service, set_up(service), "viewer")
+        body = json.dumps({"type": "Polygon", "more": "x" * 2000, "coordinates": [
+            [[1, 1], [2, 1], [2, 2], [1, 1]]]})
         done = subprocess.run(
             ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{time_total}", "-d", body,
              "-H", "Content-Type: application/json", "-H", "Expect: 100-continue",
-             "http://127.0.0.1:%d/v1/login" % service.port],
+             "-H", "Authorization: " + token["Authorization"],
+             "http://127.0.0.1:%d/v1/query/within" % service.port],
             capture_output=True, text=True, timeout=20)
         status, seconds = done.stdout.split()
         expect(status, "200")

@@ -141,6 +141,7 @@ def a_cow_that_leaves_is_told_everywhere():
         check_alerts(farm, leaving, live)
         check_positions(farm)
         check_log(farm)
+        check_sql(farm)
 
 
 def check_queries(farm):
@@ -241,6 +242,72 @@ def check_log(farm):
     expect(farm.ask("PATCH", "/v1/devices/cow-1", {"stale_after_s": "x"}, farm.editor)[0], 400)
     text = farm.ask("GET", "/metrics")[2].decode()
     expect("hedgerow_http_answers_total" in text, True)
+
+
+def select(farm, sql, **more):
+    status, _, body = farm.ask("POST", "/v1/sql", {"sql": sql, **more}, farm.viewer)
+    return (status, body["rows"] if status == 200 else body["error"]["code"])
+
+
+def check_sql(farm):
+    expect(select(farm, "select id from device order by id"), (200, [["cow-1"], ["cow-2"]]))
+    expect(select(farm, "select id, intent, round(area_ha) > 50 from fence"),
+           (200, [["north", "keep-in", 1]]))
+    expect(select(farm, "select device, fence from inside"), (200, [["cow-2", "north"]]))
+    expect(select(farm, "select kind, count(*) from event group by kind order by 1"),
+           (200, [["enter", 2], ["exit", 1]]))
+    expect(select(farm, "select count(*) from track where device = ?", params=["cow-1"]),
+           (200, [[3]]))
+    expect(select(farm, "select d.id from device d join fence f on "
+                        "ST_Within(d.geom, f.geom) = 1"), (200, [["cow-2"]]))
+    expect(select(farm, "select AsText(geom) from device where id = 'cow-1'"),
+           (200, [["POINT(16.03 59.005)"]]))
+    expect(select(farm, "select round(ST_Distance(geom, MakePoint(16.03, 59.005, 4326), 1)) "
+                        "from device where id = 'cow-1'"), (200, [[0.0]]))
+    expect(select(farm, "select value from json_each('[1,2]')"), (200, [[1], [2]]))
+    expect(len(select(farm, "with recursive n(i) as (select 1 union all select i + 1 from n "
+                            "limit 50) select i from n")[1]), 50)
+    expect(len(select(farm, "select 1 union select 2", limit=1)[1]), 1)
+    for sql in ("delete from fence", "insert into fence(id) values ('x')", "drop table fence",
+                "pragma user_version", "attach 'x' as y", "select * from sqlite_master",
+                "select * from main.device", "select * from revision", "select * from setting",
+                "create temp table t(x)", "update device set id = 1", "vacuum", "begin",
+                "select load_extension('x')", "select BlobToFile(x'00', '/tmp/x')",
+                "select * from pragma_database_list", "select * from temp.sqlite_master",
+                "select InitSpatialMetadata(1)", "select DropTable(NULL, 'fence')",
+                "select ExportGeoJSON2('fence', 'geom', '/tmp/x')", "reindex", "analyze",
+                "select writefile('/tmp/x', 'y')", "select * from dbstat",
+                "select AddGeometryColumn('fence', 'g', 4326, 'POINT', 'XY')",
+                "with x as (select 1) delete from fence", "explain delete from fence"):
+        status, code = select(farm, sql)
+        expect((sql, status in (400, 403)), (sql, True))
+    expect(select(farm, "select 1; select 2"), (400, "sql.invalid"))
+    expect(select(farm, ""), (400, "sql.invalid"))
+    expect(select(farm, "select * from track")[0], 400, "track needs a device")
+    endless = ("with recursive n(i) as (select 1 union all select i + 1 from n) "
+               "select max(i) from n")
+    begun = time.monotonic()
+    expect(select(farm, endless), (400, "sql.limit"))
+    expect(time.monotonic() - begun < 8, True, "stopped by time")
+    greedy = ("with recursive n(i) as (select 1 union all select i + 1 from n limit 10000000) "
+              "select count(*) from (select distinct i || hex(zeroblob(500)) from n)")
+    expect(select(farm, greedy)[0], 400, "stopped by memory or time")
+    expect(farm.ask("GET", "/v1/fences", headers=farm.viewer)[0], 200)
+
+
+@test
+def a_statement_ends_when_its_asker_goes():
+    with Farm() as farm:
+        body = json.dumps({"sql": "with recursive n(i) as (select 1 union all select i + 1 from n)"
+                                  " select max(i) from n"})
+        head = ("POST /v1/sql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                "Authorization: %s\r\nContent-Length: %d\r\n\r\n")
+        request = head % (farm.viewer["Authorization"], len(body)) + body
+        for _ in range(2):  # as many as there are threads for it
+            farm.raw(request.encode(), 0.2)
+        begun = time.monotonic()
+        expect(select(farm, "select 1"), (200, [[1]]))
+        expect(time.monotonic() - begun < 3, True, "the abandoned ones were stopped")
 
 
 @test

@@ -1,0 +1,334 @@
+/* api/routes_sql.c - people's SQL: each statement on a connection of its own, which can only read
+ * what the contract names, and not for long. */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "body.h"
+#include "routes.h"
+#include "sql_tables.h"
+
+#define ROWS_DEFAULT 10000
+#define ROWS_MAX 100000
+#define ANSWER_BYTES_ENOUGH (16u << 20) /* rows beyond are left out; `cut` says so */
+#define SQL_BYTES_MAX 60000
+#define TIME_NS_MAX INT64_C(5000000000)
+#define MEMORY_BYTES_MAX (64 << 20)
+#define PROGRESS_STEPS 1000 /* of SQLite's machine, between looks at the limits */
+#define VALUE_BYTES_MAX (4 << 20)
+
+typedef struct statement_run {
+    api_context *context;
+    const api_request *request;
+    int64_t until_ns;
+    int64_t memory_before;
+    const char *stopped_by; /* what limit it hit; NULL: none */
+} statement_run;
+
+/* ---- what may be read ---- */
+
+static bool is_any_of(const char *name, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (sqlite3_stricmp(name, list[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Functions that read or write files, load code, or change tables. SpatiaLite disables most of
+ * them itself; here none is left to that. */
+static bool function_is_harmless(const char *name)
+{
+    static const char *const bad[] = {"load_extension",
+                                      "blobtofile",
+                                      "blobfromfile",
+                                      "eval",
+                                      "fts3_tokenizer",
+                                      "readfile",
+                                      "writefile",
+                                      "edit",
+                                      "zipfile",
+                                      "sqlar_compress",
+                                      "checkspatialmetadata",
+                                      "proj_setdatabasepath",
+                                      "sqlite_offset",
+                                      "geometryconstraints"};
+    static const char *const bad_starts[] = {
+        "import",   "export", "initspatial", "initfdo", "create", "xb_",  "registe",
+        "unregist", "eleme",  "insert",      "update",  "drop",   "add",  "discard",
+        "recover",  "set",    "clone",       "disable", "enable", "gpkg", "wms_",
+        "rl2_",     "se_",    "topo",        "stored",  "sqlproc"};
+    if (is_any_of(name, bad, sizeof bad / sizeof bad[0])) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof bad_starts / sizeof bad_starts[0]; i++) {
+        if (strncasecmp(name, bad_starts[i], strlen(bad_starts[i])) == 0) {
+            /* SetSRID only changes the value that it is given. */
+            return strcasecmp(name, "setsrid") == 0;
+        }
+    }
+    return true;
+}
+
+static bool table_is_public(const char *table, const char *schema)
+{
+    static const char *const functions[] = {"json_each", "json_tree"};
+    static const char *const shared[] = {"fence", "spatial_ref_sys", "spatial_ref_sys_aux"};
+    if (schema != NULL && sqlite3_stricmp(schema, "temp") == 0) {
+        return sql_tables_has(table);
+    }
+    return is_any_of(table, functions, 2) || is_any_of(table, shared, 3);
+}
+
+/* Everything that is not named here is denied, whatever later versions of SQLite bring. */
+static int authorise(void *context, int action, const char *first, const char *second,
+                     const char *schema, const char *trigger)
+{
+    (void)context;
+    (void)trigger;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+    case SQLITE_READ:
+        return first != NULL && table_is_public(first, schema) ? SQLITE_OK : SQLITE_DENY;
+    case SQLITE_FUNCTION:
+        return second != NULL && function_is_harmless(second) ? SQLITE_OK : SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+/* ---- limits ---- */
+
+static int on_progress(void *argument)
+{
+    statement_run *run = argument;
+    if (run->request->is_gone != NULL && atomic_load(run->request->is_gone)) {
+        run->stopped_by = "whoever asked has gone";
+    } else if (hr_clock_mono_ns(run->context->clock) > run->until_ns) {
+        run->stopped_by = "it took more than 5 seconds";
+    } else if (sqlite3_memory_used() - run->memory_before > MEMORY_BYTES_MAX) {
+        run->stopped_by = "it needs more than 64 MB of memory";
+    }
+    return run->stopped_by != NULL;
+}
+
+static void set_limits(sqlite3 *db)
+{
+    static const int limits[][2] = {{SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX},
+                                    {SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX},
+                                    {SQLITE_LIMIT_EXPR_DEPTH, 100},
+                                    {SQLITE_LIMIT_COMPOUND_SELECT, 50},
+                                    {SQLITE_LIMIT_ATTACHED, 0},
+                                    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000},
+                                    {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
+                                    {SQLITE_LIMIT_WORKER_THREADS, 0},
+                                    {SQLITE_LIMIT_COLUMN, 500}};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        sqlite3_limit(db, limits[i][0], limits[i][1]);
+    }
+}
+
+static int open_connection(api_context *context, sqlite3 **out)
+{
+    sqlite3 *db = NULL;
+    int code = sqlite3_open_v2(context->catalog_path, &db,
+                               SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_load_extension(db, "mod_spatialite", NULL, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    }
+    if (code == SQLITE_OK) {
+        /* The tables behind JSON's functions are made when first named, which must be now. */
+        code = sqlite3_exec(db,
+                            "PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
+                            "SELECT 1 FROM json_each('[]'), json_tree('[]');",
+                            NULL, NULL, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = sql_tables_add(db, context);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    }
+    *out = db;
+    set_limits(db);
+    return code;
+}
+
+/* ---- running ---- */
+
+static void put_value(hr_json *json, sqlite3_stmt *statement, int column)
+{
+    switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+        hr_json_i64(json, sqlite3_column_int64(statement, column));
+        break;
+    case SQLITE_FLOAT:
+        hr_json_double(json, sqlite3_column_double(statement, column));
+        break;
+    case SQLITE_TEXT:
+        hr_json_text_sized(json, (const char *)sqlite3_column_text(statement, column),
+                           (size_t)sqlite3_column_bytes(statement, column));
+        break;
+    case SQLITE_BLOB: {
+        /* Shapes are meant to go through AsGeoJSON(); the rest is shown as hexadecimal digits. */
+        const uint8_t *bytes = sqlite3_column_blob(statement, column);
+        int size = sqlite3_column_bytes(statement, column);
+        hr_json_raw(json, "\"", 1);
+        for (int i = 0; i < size; i++) {
+            hr_buf_printf(json->buf, "%02x", bytes[i]);
+        }
+        hr_buf_put_u8(json->buf, '"');
+        break;
+    }
+    default:
+        hr_json_null(json);
+    }
+}
+
+static int bind_values(sqlite3_stmt *statement, const cJSON *values)
+{
+    int code = SQLITE_OK;
+    int number = 0;
+    const cJSON *value = NULL;
+    cJSON_ArrayForEach(value, values)
+    {
+        number++;
+        if (code != SQLITE_OK) {
+            break;
+        }
+        if (cJSON_IsNumber(value)) {
+            bool is_whole = value->valuedouble == (double)(int64_t)value->valuedouble;
+            code = is_whole ? sqlite3_bind_int64(statement, number, (int64_t)value->valuedouble)
+                            : sqlite3_bind_double(statement, number, value->valuedouble);
+        } else if (cJSON_IsString(value)) {
+            code = sqlite3_bind_text(statement, number, value->valuestring, -1, SQLITE_TRANSIENT);
+        } else if (cJSON_IsBool(value)) {
+            code = sqlite3_bind_int(statement, number, cJSON_IsTrue(value));
+        } else {
+            code = sqlite3_bind_null(statement, number);
+        }
+    }
+    return code;
+}
+
+/* Returns SQLite's code at the end; SQLITE_DONE is good. */
+static int put_rows(sqlite3_stmt *statement, int64_t limit, api_answer *answer)
+{
+    int columns = sqlite3_column_count(statement);
+    bool is_cut = false;
+    int code = SQLITE_DONE;
+    hr_json json = api_answer_json(answer, 200);
+    hr_json_open_object(&json);
+    hr_json_key(&json, "columns");
+    hr_json_open_array(&json);
+    for (int i = 0; i < columns; i++) {
+        hr_json_text(&json, sqlite3_column_name(statement, i));
+    }
+    hr_json_close_array(&json);
+    hr_json_key(&json, "rows");
+    hr_json_open_array(&json);
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        is_cut = limit-- <= 0 || answer->body.size > ANSWER_BYTES_ENOUGH;
+        if (is_cut) {
+            code = SQLITE_DONE;
+            break;
+        }
+        hr_json_open_array(&json);
+        for (int i = 0; i < columns; i++) {
+            put_value(&json, statement, i);
+        }
+        hr_json_close_array(&json);
+    }
+    hr_json_close_array(&json);
+    hr_json_key_bool(&json, "cut", is_cut);
+    hr_json_close_object(&json);
+    return code;
+}
+
+static void answer_failure(const statement_run *run, sqlite3 *db, int code, api_answer *answer)
+{
+    if (run->stopped_by != NULL) {
+        api_answer_error(answer, 400, "sql.limit", "sql", "stopped: %s", run->stopped_by);
+    } else if (code == SQLITE_AUTH) {
+        api_answer_error(answer, 403, "sql.denied", "sql",
+                         "only select from device, fence, inside, event and track (%s)",
+                         sqlite3_errmsg(db));
+    } else if (code == SQLITE_NOMEM) {
+        api_answer_error(answer, 503, "sql.no_memory", NULL, "out of memory");
+    } else {
+        api_answer_error(answer, 400, "sql.invalid", "sql", "%s", sqlite3_errmsg(db));
+    }
+}
+
+static void run_statement(statement_run *run, sqlite3 *db, const char *sql, const cJSON *values,
+                          int64_t limit, api_answer *answer)
+{
+    sqlite3_stmt *statement = NULL;
+    const char *rest = NULL;
+    sqlite3_set_authorizer(db, authorise, NULL);
+    sqlite3_progress_handler(db, PROGRESS_STEPS, on_progress, run);
+    int code = sqlite3_prepare_v2(db, sql, -1, &statement, &rest);
+    if (code == SQLITE_OK && statement == NULL) {
+        api_answer_error(answer, 400, "sql.invalid", "sql", "there is no statement");
+        return;
+    }
+    if (code == SQLITE_OK && rest[strspn(rest, " \t\r\n;")] != 0) {
+        api_answer_error(answer, 400, "sql.invalid", "sql", "one statement at a time");
+        sqlite3_finalize(statement);
+        return;
+    }
+    if (code == SQLITE_OK && !sqlite3_stmt_readonly(statement)) {
+        code = SQLITE_AUTH; /* the authoriser has said so already */
+    }
+    code = code == SQLITE_OK ? bind_values(statement, values) : code;
+    code = code == SQLITE_OK ? put_rows(statement, limit, answer) : code;
+    if (code != SQLITE_DONE) {
+        answer_failure(run, db, code, answer);
+    }
+    sqlite3_finalize(statement);
+}
+
+void route_sql(api_context *context, const api_request *request, api_answer *answer)
+{
+    cJSON *body = api_body_parse(request, answer);
+    const char *sql = body != NULL ? api_body_text(body, "sql", SQL_BYTES_MAX, NULL, answer) : NULL;
+    int64_t limit = 0;
+    if (sql == NULL || !api_body_number(body, "limit", 1, ROWS_MAX, ROWS_DEFAULT, &limit, answer)) {
+        cJSON_Delete(body);
+        return;
+    }
+    if (context->catalog_path == NULL) {
+        cJSON_Delete(body);
+        api_answer_error(answer, 503, "catalog.absent", NULL, "the catalogue is not open yet");
+        return;
+    }
+    statement_run run = {
+        .context = context,
+        .request = request,
+        .until_ns = hr_clock_mono_ns(context->clock) + TIME_NS_MAX,
+        .memory_before = sqlite3_memory_used(),
+    };
+    sqlite3 *db = NULL;
+    int code = open_connection(context, &db);
+    if (code == SQLITE_OK) {
+        run_statement(&run, db, sql, cJSON_GetObjectItemCaseSensitive(body, "params"), limit,
+                      answer);
+    } else {
+        api_answer_error(answer, 503, "sql.unavailable", NULL, "SQL is not available: %s",
+                         db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+    }
+    sqlite3_close(db);
+    cJSON_Delete(body);
+}
