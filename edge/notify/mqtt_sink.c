@@ -8,7 +8,7 @@
 #include "base/logline.h"
 #include "mqtt/link.h"
 #include "notify/feed.h"
-#include "notify/notify.h"
+#include "notify/sinks.h"
 #include "wire/event_json.h"
 
 #define GROUP "notify-mqtt"
@@ -18,7 +18,7 @@
 
 /* A message on its way. Failed ones are published again, so the event is kept. */
 typedef struct delivery {
-    notify *n;
+    mqtt_sink *n;
     uint64_t sequence;
     int64_t offset;
     hr_event event;
@@ -26,12 +26,11 @@ typedef struct delivery {
     struct delivery *next;
 } delivery;
 
-struct notify {
+struct mqtt_sink {
     log_store *log;
     const hr_clock *clock;
     mqtt_link *link;
     pthread_t thread;
-    hr_metrics *own_metrics;
     hr_counter *sent;
     hr_counter *failed;
     feed feed; /* the thread's only */
@@ -45,7 +44,7 @@ struct notify {
 
 /* ---- what is sent ---- */
 
-static void put_event(notify *n, const delivery *d)
+static void put_event(mqtt_sink *n, const delivery *d)
 {
     event_json_frame frame = {.has_offset = true,
                               .offset = d->offset,
@@ -57,7 +56,7 @@ static void put_event(notify *n, const delivery *d)
 }
 
 /* As an OwnTracks app shows it: {"_type":"transition","event":"enter",...} */
-static void put_transition(notify *n, const hr_event *event)
+static void put_transition(mqtt_sink *n, const hr_event *event)
 {
     hr_buf_clear(&n->body);
     hr_json json = hr_json_into(&n->body);
@@ -91,7 +90,7 @@ static bool transition_topic(const hr_event *event, char topic[TOPIC_SIZE])
 static void on_done(void *context, hr_err err)
 {
     delivery *d = context;
-    notify *n = d->n;
+    mqtt_sink *n = d->n;
     pthread_mutex_lock(&n->lock);
     d->is_failed = err != HR_OK;
     d->next = n->answered;
@@ -101,7 +100,7 @@ static void on_done(void *context, hr_err err)
     pthread_mutex_unlock(&n->lock);
 }
 
-static hr_err publish(notify *n, delivery *d)
+static hr_err publish(mqtt_sink *n, delivery *d)
 {
     char topic[TOPIC_SIZE];
     put_event(n, d);
@@ -135,7 +134,7 @@ static hr_err publish(notify *n, delivery *d)
 
 /* ---- the sink's thread ---- */
 
-static bool is_stopping(notify *n)
+static bool is_stopping(mqtt_sink *n)
 {
     pthread_mutex_lock(&n->lock);
     bool stopping = n->is_stopping;
@@ -143,7 +142,7 @@ static bool is_stopping(notify *n)
     return stopping;
 }
 
-static void wait_a_little(notify *n)
+static void wait_a_little(mqtt_sink *n)
 {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
@@ -156,7 +155,7 @@ static void wait_a_little(notify *n)
 }
 
 /* Publish until the broker takes it or the sink stops; then the event is told after a restart. */
-static void publish_surely(notify *n, delivery *d)
+static void publish_surely(mqtt_sink *n, delivery *d)
 {
     while (!is_stopping(n)) {
         hr_err err = publish(n, d);
@@ -169,7 +168,7 @@ static void publish_surely(notify *n, delivery *d)
     free(d);
 }
 
-static void take_answers(notify *n)
+static void take_answers(mqtt_sink *n)
 {
     pthread_mutex_lock(&n->lock);
     delivery *list = n->answered;
@@ -190,7 +189,7 @@ static void take_answers(notify *n)
 }
 
 /* True if there was one. */
-static bool publish_next(notify *n)
+static bool publish_next(mqtt_sink *n)
 {
     delivery *d = malloc(sizeof *d);
     if (d == NULL) {
@@ -205,7 +204,7 @@ static bool publish_next(notify *n)
     return true;
 }
 
-static bool has_room(notify *n)
+static bool has_room(mqtt_sink *n)
 {
     pthread_mutex_lock(&n->lock);
     bool has = n->inflight < NOTIFY_INFLIGHT_MAX && !n->is_stopping;
@@ -213,7 +212,7 @@ static bool has_room(notify *n)
     return has;
 }
 
-static bool is_idle(notify *n)
+static bool is_idle(mqtt_sink *n)
 {
     pthread_mutex_lock(&n->lock);
     bool idle = n->inflight == 0 && n->answered == NULL;
@@ -223,7 +222,7 @@ static bool is_idle(notify *n)
 
 static void *run(void *context)
 {
-    notify *n = context;
+    mqtt_sink *n = context;
     while (!is_stopping(n)) {
         log_position seen = log_durable(n->log);
         bool has_more = true;
@@ -244,14 +243,14 @@ static void *run(void *context)
 
 static void on_state(void *context, bool is_up)
 {
-    notify *n = context;
+    mqtt_sink *n = context;
     (void)is_up;
     pthread_mutex_lock(&n->lock);
     pthread_cond_broadcast(&n->changed);
     pthread_mutex_unlock(&n->lock);
 }
 
-static void drop_answers(notify *n)
+static void drop_answers(mqtt_sink *n)
 {
     while (n->answered != NULL) {
         delivery *d = n->answered;
@@ -260,34 +259,25 @@ static void drop_answers(notify *n)
     }
 }
 
-static void release(notify *n)
+static void release(mqtt_sink *n)
 {
     drop_answers(n);
     feed_close(&n->feed);
     hr_buf_fini(&n->body);
-    hr_metrics_free(n->own_metrics);
     pthread_cond_destroy(&n->changed);
     pthread_mutex_destroy(&n->lock);
     free(n);
 }
 
-static hr_err make_metrics(notify *n, hr_metrics *metrics)
+static void make_metrics(mqtt_sink *n, hr_metrics *metrics)
 {
-    if (metrics == NULL) {
-        n->own_metrics = hr_metrics_new();
-        metrics = n->own_metrics;
-    }
-    if (metrics == NULL) {
-        return HR_NO_MEMORY;
-    }
     n->sent = hr_metrics_counter(metrics, "hedgerow_notify_sent_total", "sink=\"mqtt\"",
                                  "Events that a sink has taken.");
     n->failed = hr_metrics_counter(metrics, "hedgerow_notify_failed_total", "sink=\"mqtt\"",
                                    "Attempts at telling an event that failed.");
-    return HR_OK;
 }
 
-static hr_err start_made(notify *n, const notify_options *options, hr_why *why)
+static hr_err start_made(mqtt_sink *n, const notify_options *options, hr_why *why)
 {
     mqtt_options mqtt = {
         .addresses = options->addresses,
@@ -301,10 +291,8 @@ static hr_err start_made(notify *n, const notify_options *options, hr_why *why)
         .on_state = on_state,
         .context = n,
     };
-    hr_err err = make_metrics(n, options->metrics);
-    if (err == HR_OK) {
-        err = feed_open(&n->feed, options->log, GROUP);
-    }
+    make_metrics(n, options->metrics);
+    hr_err err = feed_open(&n->feed, options->log, GROUP);
     if (err != HR_OK) {
         return hr_why_set(why, err, "events cannot be read: %s", hr_err_text(err));
     }
@@ -320,9 +308,9 @@ static hr_err start_made(notify *n, const notify_options *options, hr_why *why)
     return HR_OK;
 }
 
-hr_err notify_start(const notify_options *options, notify **out, hr_why *why)
+hr_err mqtt_sink_start(const notify_options *options, mqtt_sink **out, hr_why *why)
 {
-    notify *n = calloc(1, sizeof *n);
+    mqtt_sink *n = calloc(1, sizeof *n);
     if (n == NULL) {
         return hr_why_set(why, HR_NO_MEMORY, "no memory for notifications");
     }
@@ -344,7 +332,7 @@ hr_err notify_start(const notify_options *options, notify **out, hr_why *why)
     return HR_OK;
 }
 
-void notify_stop(notify *n)
+void mqtt_sink_stop(mqtt_sink *n)
 {
     if (n == NULL) {
         return;
@@ -360,7 +348,7 @@ void notify_stop(notify *n)
     release(n);
 }
 
-hr_err notify_health(notify *n, hr_why *why)
+hr_err mqtt_sink_health(mqtt_sink *n, hr_why *why)
 {
     return mqtt_link_health(n->link, why);
 }
