@@ -134,7 +134,7 @@ int journal_mark(journal *j, bool with_offsets)
 /* Make the file that begins at tail.position and write its opening. It is not in the list yet. */
 static int make_file(journal *j, journal_file **out, uint64_t *reserved)
 {
-    uint32_t length = opening_bytes(&j->layout);
+    uint32_t length = opening_bytes(&j->layout, j->tail.kept);
     opening *first = malloc(sizeof *first);
     journal_file *file = file_new(j->next_seq, j->tail.position);
     char name[FILE_NAME_BYTES] = "";
@@ -160,7 +160,7 @@ static int make_file(journal *j, journal_file **out, uint64_t *reserved)
                            .newest_ms = j->tail.newest_ms,
                            .layout = j->layout};
         memcpy(first->next, j->tail.next, j->layout.total * sizeof first->next[0]);
-        opening_put(j->buffer, first, hr_clock_now_ms(j->options.clock));
+        opening_put(j->buffer, first, j->tail.kept, hr_clock_now_ms(j->options.clock));
         failed = disk_write(file->fd, j->buffer, length, 0);
     }
     if (failed != 0 && disk_remove(j->folder, name) != 0) {
@@ -216,7 +216,8 @@ int journal_roll(journal *j)
     j->active = file;
     j->reserved = reserved;
     files_index(&j->files, file, file->base, j->tail.newest_ms, j->tail.next);
-    j->tail.position += opening_bytes(&j->layout);
+    j->tail.position += opening_bytes(&j->layout, j->tail.kept);
+    j->first_frame = j->tail.position;
     j->full_mark_at = j->tail.position;
     publish_appended(j);
     return 0;
@@ -241,7 +242,7 @@ static int prepare(journal *j, uint64_t length, const log_producer *producer)
     }
     uint64_t used = j->tail.position - j->active->base;
     if (used + length + full_mark_bytes(j) > j->options.file_bytes &&
-        used > opening_bytes(&j->layout)) {
+        j->tail.position > j->first_frame) {
         int failed = journal_roll(j);
         if (failed != 0) {
             return failed;
@@ -273,6 +274,10 @@ static void count_in(journal *j, const log_batch *batches, uint32_t batch_count,
         uint32_t flat = layout_flat(&j->layout, batches[i].topic, batches[i].partition);
         atomic_store_explicit(&j->appended_next[flat], j->tail.next[flat], memory_order_release);
         hr_counter_add(j->metrics.record_bytes, batches[i].size);
+        if (j->options.kept_type != 0 && batches[i].type == j->options.kept_type) {
+            kept_take(&j->tail.kept[flat], j->tail.next[flat] - batches[i].count, batches[i].count,
+                      batches[i].record_bytes, batches[i].bytes, batches[i].size);
+        }
     }
     if (producer != NULL) {
         producer_set(&j->tail.producers,

@@ -99,7 +99,7 @@ static hr_err verify_file(verifier *v, journal_file *file, log_position end)
             /* fall through */
         case SCAN_FRAME:
             count_frame(v, &frame);
-            err = state_apply(&v->state, frame.bytes, &frame.head, frame.is_bad, found_damage, v);
+            err = state_apply(&v->state, &frame, found_damage, v);
             at += frame.head.length;
             break;
         case SCAN_BAD: {

@@ -19,7 +19,7 @@ static hr_err follow_file(journal *j, journal_file *file, scan *s)
     log_position at = j->tail.position;
     while (err == HR_OK && scan_look(s, at, true, &frame) == SCAN_FRAME) {
         files_index(&j->files, file, at, j->tail.newest_ms, j->tail.next);
-        err = state_apply(&j->tail, frame.bytes, &frame.head, frame.is_bad, NULL, NULL);
+        err = state_apply(&j->tail, &frame, NULL, NULL);
         at += frame.head.length;
     }
     scan_fini(s);

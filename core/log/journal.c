@@ -22,8 +22,9 @@ hr_err journal_make_arrays(journal *j)
     j->appended_next = calloc(count, sizeof *j->appended_next);
     j->durable_next = calloc(count, sizeof *j->durable_next);
     j->commit_next = calloc(count, sizeof *j->commit_next);
+    j->start_kept = calloc(count, sizeof *j->start_kept);
     bool has_all = j->starts != NULL && j->appended_next != NULL && j->durable_next != NULL &&
-                   j->commit_next != NULL;
+                   j->commit_next != NULL && j->start_kept != NULL;
     return has_all ? HR_OK : HR_NO_MEMORY;
 }
 
@@ -97,6 +98,7 @@ static void destroy(journal *j)
     }
     free(j->buffer);
     free(j->commit_next);
+    free(j->start_kept);
     free(j->damages);
     free((void *)j->starts);
     free((void *)j->appended_next);
@@ -319,6 +321,7 @@ const log_ops journal_ops = {
     .start = journal_start,
     .end = journal_end,
     .offset_at = journal_offset_at,
+    .kept = journal_kept,
     .topics = journal_topics,
     .reader_open = journal_reader_open,
     .reader_close = journal_reader_close,

@@ -68,16 +68,18 @@ typedef struct journal {
     pthread_cond_t work; /* the commit thread waits here */
     log_state tail;      /* of everything appended */
     journal_file *active;
-    uint64_t next_seq; /* the next file's number */
-    uint64_t reserved; /* of the active file, from its beginning */
-    uint8_t *buffer;   /* owned; the frame being written */
+    uint64_t next_seq;        /* the next file's number */
+    log_position first_frame; /* behind the active file's opening, if this run began it */
+    uint64_t reserved;        /* of the active file, from its beginning */
+    uint8_t *buffer;          /* owned; the frame being written */
     size_t buffer_size;
     log_position commit_wanted;
     log_position full_mark_at;    /* end of the last mark with offsets */
     log_position closing_mark_at; /* end of the last closing mark */
     log_position side_at;         /* what the newest side file describes */
     uint64_t side_generation;
-    int64_t *commit_next; /* owned; the commit thread's copy of tail.next */
+    kept_record *start_kept; /* owned; what was kept at each partition's start */
+    int64_t *commit_next;    /* owned; the commit thread's copy of tail.next */
     bool is_folder_unsynced;
     bool are_groups_unsaved;
     bool is_committer_asleep;

@@ -152,6 +152,13 @@ int64_t log_end(log_store *log, uint8_t topic, uint16_t partition, log_visibilit
                                                 : 0;
 }
 
+hr_err log_kept(log_store *log, uint8_t topic, uint16_t partition,
+                uint8_t bytes[LOG_KEPT_BYTES_MAX], size_t *size)
+{
+    return has_partition(log, topic, partition) ? log->ops->kept(log, topic, partition, bytes, size)
+                                                : HR_NOT_FOUND;
+}
+
 uint32_t log_topic_count(log_store *log)
 {
     const log_topic *topics = NULL;

@@ -47,6 +47,7 @@ typedef struct log_options {
     uint64_t retain_bytes;     /* oldest files go above this; 0: no limit */
     uint64_t hard_bytes;       /* appends answer HR_NO_SPACE above this; 0: no limit */
     uint64_t lazy_types;       /* bit t: frames of such types alone cause no commit */
+    uint8_t kept_type;         /* see log_kept(); 0: none */
     int32_t commit_min_gap_ms; /* -1: found by measuring the disk when the folder is made */
     bool read_only;            /* for the command line, also beside a running service */
 } log_options;
@@ -129,6 +130,12 @@ hr_err log_health(log_store *log, hr_why *why);
 /* First kept offset, and the one that the next record will get. */
 int64_t log_start(log_store *log, uint8_t topic, uint16_t partition);
 int64_t log_end(log_store *log, uint8_t topic, uint16_t partition, log_visibility visibility);
+
+/* A reader from log_start() must know what was said before: the partition's last record of
+ * options.kept_type that retention took (the rules in force). HR_NOT_FOUND: there was none. */
+#define LOG_KEPT_BYTES_MAX 16 /* larger records are not kept */
+HR_MUST_USE hr_err log_kept(log_store *log, uint8_t topic, uint16_t partition,
+                            uint8_t bytes[LOG_KEPT_BYTES_MAX], size_t *size);
 
 uint32_t log_topic_count(log_store *log);
 const log_topic *log_topic_get(log_store *log, uint8_t topic);

@@ -6,8 +6,10 @@
 #include "state.h"
 
 /* Its bytes behind the frame's head, little-endian: u64 log_id, u64 seq, i64 newest_ms, u32
- * topic_count, u32 note_count (0); for each topic 32 bytes name, u32 partition_count, u32 zero;
- * for each partition i64 next offset. The head's value is the wall time of the file's making. */
+ * topic_count, u32 kept_count; for each topic 32 bytes name, u32 partition_count, u32 zero; for
+ * each partition i64 next offset; then for each that has a kept record 32 bytes: u32 flat number of
+ * the partition, u32 size, i64 offset, the record. The head's value is the wall time of the file's
+ * making. */
 typedef struct opening {
     uint64_t log_id; /* random, one for each folder: files of two logs cannot be mixed up */
     uint64_t seq;
@@ -17,10 +19,15 @@ typedef struct opening {
     int64_t next[LOG_PARTITIONS_MAX];
 } opening;
 
-uint32_t opening_bytes(const log_layout *layout);
-void opening_put(uint8_t *to, const opening *o, int64_t made_ms);
+/* kept has one entry for each partition. */
+uint32_t opening_bytes(const log_layout *layout, const kept_record *kept);
+void opening_put(uint8_t *to, const opening *o, const kept_record *kept, int64_t made_ms);
 
 /* bytes is a whole frame that frame_check_head() accepted. HR_CORRUPT: not an opening. */
 HR_MUST_USE hr_err opening_parse(const uint8_t *bytes, const frame_head *head, opening *out);
+
+/* The kept records of an opening that opening_parse() accepted, newer ones over older ones. */
+void opening_get_kept(const uint8_t *bytes, const frame_head *head, const log_layout *layout,
+                      kept_record *kept);
 
 #endif

@@ -27,6 +27,8 @@ typedef struct log_ops {
     int64_t (*start)(log_store *log, uint8_t topic, uint16_t partition);
     int64_t (*end)(log_store *log, uint8_t topic, uint16_t partition, log_visibility visibility);
     int64_t (*offset_at)(log_store *log, uint8_t topic, uint16_t partition, int64_t append_ms);
+    hr_err (*kept)(log_store *log, uint8_t topic, uint16_t partition,
+                   uint8_t bytes[LOG_KEPT_BYTES_MAX], size_t *size);
     uint32_t (*topics)(log_store *log, const log_topic **topics);
     hr_err (*reader_open)(log_store *log, uint8_t topic, uint16_t partition, int64_t offset,
                           log_visibility visibility, log_reader **out);

@@ -95,6 +95,13 @@ typedef struct found_files {
 HR_MUST_USE hr_err find_files(const journal *j, found_files *found, hr_why *why);
 void found_fini(found_files *found);
 
+/* ---- kept.c ---- */
+hr_err journal_kept(log_store *log, uint8_t topic, uint16_t partition,
+                    uint8_t bytes[LOG_KEPT_BYTES_MAX], size_t *size);
+
+/* No lock held. Read again what the first file's opening says of records before it. */
+void journal_load_kept(journal *j);
+
 /* ---- damage.c ---- */
 void journal_damage(const log_damage *damage, void *journal_pointer); /* a log_damage_visitor */
 void journal_damage_each(log_store *log, log_damage_visitor *visit, void *context);

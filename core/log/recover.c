@@ -105,6 +105,7 @@ static hr_err choose_start(recovery *r)
     r->state.position = known->position;
     r->state.newest_ms = known->newest_ms;
     memcpy(r->state.next, known->next, r->j->layout.total * sizeof *known->next);
+    memcpy(r->state.kept, known->kept, r->j->layout.total * sizeof *known->kept);
     /* A copy: the seed may have to be written again. */
     size_t size = r->seed.row_count * file_row_width(&r->j->layout) * sizeof *r->seed.rows;
     journal_file *file = r->j->files.list[i];
@@ -197,7 +198,7 @@ static hr_err read_frames(recovery *r, log_state *state, journal_file *file, log
             note_bad(r, state, at, at + frame.head.length);
         }
         files_index(&r->j->files, file, at, state->newest_ms, state->next);
-        err = state_apply(state, frame.bytes, &frame.head, frame.is_bad, journal_damage, r->j);
+        err = state_apply(state, &frame, journal_damage, r->j);
         at += frame.head.length;
     }
     state->position = at;
@@ -223,6 +224,7 @@ static hr_err read_file(recovery *r, log_state *state, uint32_t i, log_position 
         files_index(&r->j->files, file, f->base, state->newest_ms, state->next);
     }
     scan_init(r->scan, file->fd, f->base, limit);
+    r->scan->kept_type = r->j->options.kept_type;
     err = read_frames(r, state, file, from);
     scan_fini(r->scan);
     if (err == HR_OK && !r->is_ended && next != UINT64_MAX) {

@@ -214,6 +214,7 @@ hr_err recovery_repair(recovery *r, hr_why *why)
         return hr_why_errno(why, failed, "make the journal in %s durable", j->folder);
     }
     j->is_folder_unsynced = false;
+    journal_load_kept(j);
     atomic_store(&j->appended, j->tail.position);
     atomic_store(&j->durable, j->tail.position);
     j->commit_wanted = j->tail.position;

@@ -136,12 +136,16 @@ hr_err journal_retain(log_store *log, hr_why *why)
     pthread_mutex_unlock(&j->lock);
     hr_err err = HR_OK;
     int failed = 0;
+    bool has_removed = count > 0;
     if (count > 0) {
         /* What the files say of producers must not go with them. */
         err = journal_save_side(j);
     }
     for (; err == HR_OK && failed == 0 && count > 0; count--) {
         failed = remove_oldest(j);
+    }
+    if (has_removed) {
+        journal_load_kept(j);
     }
     hr_gauge_set(j->metrics.bytes, (int64_t)files_bytes(&j->files, appended));
     pthread_mutex_unlock(&j->retain_lock);

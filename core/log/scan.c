@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "log/reader.h"
 
 void scan_init(scan *s, int fd, log_position base, log_position limit)
 {
@@ -12,6 +13,7 @@ void scan_init(scan *s, int fd, log_position base, log_position limit)
     s->base = base;
     s->limit = limit;
     s->ahead = SCAN_AHEAD_BYTES;
+    s->kept_type = 0;
     s->failed = 0;
     s->window = (window){0};
 }
@@ -37,6 +39,31 @@ static scan_found missing(const scan *s)
     return s->failed != 0 ? SCAN_STOPPED : SCAN_BAD;
 }
 
+void kept_take(kept_record *kept, int64_t first_offset, uint32_t count, uint32_t record_bytes,
+               const uint8_t *bytes, size_t size)
+{
+    log_view view = {.record_bytes = record_bytes, .bytes = bytes, .size = size};
+    const uint8_t *record = NULL;
+    size_t record_size = 0;
+    size_t at = 0;
+    while (log_record_next(&view, &at, &record, &record_size)) {
+    }
+    if (record != NULL && record_size > 0 && record_size <= LOG_KEPT_BYTES_MAX) {
+        *kept = (kept_record){.offset = first_offset + count - 1, .size = (uint8_t)record_size};
+        memcpy(kept->bytes, record, record_size);
+    }
+}
+
+static void note_kept(scan_frame *out, uint32_t i, const frame_batch *batch, const uint8_t *bytes)
+{
+    kept_record *kept = &out->kept[out->kept_count];
+    kept->size = 0;
+    kept_take(kept, batch->first_offset, batch->count, batch->record_bytes, bytes, batch->size);
+    if (kept->size > 0) {
+        out->kept_batches[out->kept_count++] = (uint16_t)i;
+    }
+}
+
 static scan_found check_batches(scan *s, log_position at, scan_frame *out)
 {
     scan_found found = SCAN_FRAME;
@@ -51,6 +78,8 @@ static scan_found check_batches(scan *s, log_position at, scan_frame *out)
         out->is_bad[i] = !frame_check_batch(&batch, bytes);
         if (out->is_bad[i]) {
             found = SCAN_PARTLY;
+        } else if (s->kept_type != 0 && batch.type == s->kept_type) {
+            note_kept(out, i, &batch, bytes);
         }
         payload += padded;
     }
@@ -74,6 +103,7 @@ scan_found scan_look(scan *s, log_position at, bool with_batches, scan_frame *ou
         return SCAN_BAD;
     }
     out->bytes = bytes;
+    out->kept_count = 0;
     if (out->head.checked_bytes == out->head.length) {
         memset(out->is_bad, 0, sizeof out->is_bad[0] * out->head.batch_count);
         return SCAN_FRAME;

@@ -13,6 +13,7 @@ typedef struct scan {
     log_position base;
     log_position limit; /* nothing is read at or behind it */
     size_t ahead;       /* bytes read at once */
+    uint8_t kept_type;  /* 0: none is looked for */
     int failed;         /* an errno of reading, 0 while well; ends the walk */
     window window;
     uint8_t table[FRAME_TABLE_END_MAX]; /* the last data frame's head and table */
@@ -25,13 +26,27 @@ typedef enum scan_found {
     SCAN_STOPPED, /* reading failed: see scan.failed */
 } scan_found;
 
+/* A record of the kept type that a batch ends with. */
+typedef struct kept_record {
+    int64_t offset;
+    uint8_t size; /* 0: none */
+    uint8_t bytes[LOG_KEPT_BYTES_MAX];
+} kept_record;
+
 typedef struct scan_frame {
     frame_head head;
     const uint8_t *bytes; /* head and table (of marks and openings all); until the next call */
     bool is_bad[LOG_BATCHES_MAX];
+    uint32_t kept_count;
+    uint16_t kept_batches[LOG_BATCHES_MAX]; /* which batches have one */
+    kept_record kept[LOG_BATCHES_MAX];
 } scan_frame;
 
 void scan_init(scan *s, int fd, log_position base, log_position limit);
+
+/* The last record of a batch's bytes, if it is small enough to be kept. */
+void kept_take(kept_record *kept, int64_t first_offset, uint32_t count, uint32_t record_bytes,
+               const uint8_t *bytes, size_t size);
 void scan_fini(scan *s);
 
 /* Look at the frame at a position. with_batches: also check what stands behind the table. */

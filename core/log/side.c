@@ -13,7 +13,7 @@
 
 /* u32 magic, u32 crc of all behind it, u32 version, i32 commit_min_gap_ms, u64 generation, log_id,
  * proven, position, i64 newest_ms, topics as in an opening, for each partition i64 start and i64
- * next, u64 file seq and base, u32 row_count, rows, producers, groups. */
+ * next, kept records, u64 file seq and base, u32 row_count, rows, producers, groups. */
 #define SIDE_MAGIC 0x31445348u /* "HSD1" */
 #define SIDE_VERSION 1
 #define SIDE_BYTES_MAX (64u << 20)
@@ -65,6 +65,29 @@ static void put_offsets(hr_buf *out, uint32_t total, const int64_t *starts, cons
     }
 }
 
+static void put_kept(hr_buf *out, uint32_t total, const kept_record *kept)
+{
+    for (uint32_t i = 0; i < total; i++) {
+        hr_buf_put_u64(out, (uint64_t)kept[i].offset);
+        hr_buf_put_u8(out, kept[i].size);
+        hr_buf_put(out, kept[i].bytes, LOG_KEPT_BYTES_MAX);
+    }
+}
+
+static hr_err load_kept(hr_cursor *in, uint32_t total, kept_record *kept)
+{
+    for (uint32_t i = 0; i < total; i++) {
+        kept[i].offset = (int64_t)hr_cursor_u64(in);
+        kept[i].size = hr_cursor_u8(in);
+        const uint8_t *bytes = hr_cursor_take(in, LOG_KEPT_BYTES_MAX);
+        if (bytes == NULL || kept[i].size > LOG_KEPT_BYTES_MAX) {
+            return HR_CORRUPT;
+        }
+        memcpy(kept[i].bytes, bytes, LOG_KEPT_BYTES_MAX);
+    }
+    return HR_OK;
+}
+
 static void put_rows(hr_buf *out, uint64_t seq, log_position base, const int64_t *rows,
                      uint32_t row_count, size_t width)
 {
@@ -98,6 +121,7 @@ side_image *side_take(journal *j)
     hr_buf *out = &image->bytes;
     put_head(out, j, ++j->side_generation, j->tail.position, &j->tail);
     put_offsets(out, j->layout.total, starts, j->tail.next);
+    put_kept(out, j->layout.total, j->tail.kept);
     pthread_mutex_lock(&j->files.lock);
     put_rows(out, j->active->seq, j->active->base, j->active->rows, j->active->row_count,
              file_row_width(&j->layout));
@@ -243,7 +267,10 @@ static hr_err parse(journal *j, hr_cursor *in, side_seed *seed)
             return HR_CORRUPT;
         }
     }
-    err = load_rows(in, seed);
+    err = load_kept(in, seed->layout.total, seed->state.kept);
+    if (err == HR_OK) {
+        err = load_rows(in, seed);
+    }
     if (err == HR_OK) {
         err = producer_load(&seed->state.producers, in);
     }
@@ -323,24 +350,29 @@ void side_seed_fini(side_seed *seed)
 hr_err side_save_proven(journal *j, const side_seed *seed, log_position proven, hr_why *why)
 {
     /* Without a seed, an empty one: it describes nothing but the proven end. */
-    log_state empty = {.layout = &j->layout, .newest_ms = INT64_MIN};
-    int64_t zeros[LOG_PARTITIONS_MAX] = {0};
-    bool is_empty = !seed->is_found;
+    log_state empty;
+    hr_err err = state_init(&empty, &j->layout);
+    if (err != HR_OK) {
+        return err;
+    }
+    const log_state *state = seed->is_found ? &seed->state : &empty;
+    const int64_t *starts = seed->is_found ? seed->starts : empty.next;
     hr_buf out;
     hr_buf_init(&out, SIDE_BYTES_MAX);
-    put_head(&out, j, ++j->side_generation, proven, is_empty ? &empty : &seed->state);
-    put_offsets(&out, j->layout.total, is_empty ? zeros : seed->starts,
-                is_empty ? zeros : seed->state.next);
-    put_rows(&out, seed->file_seq, seed->file_base, seed->rows, is_empty ? 0 : seed->row_count,
-             file_row_width(&j->layout));
-    producer_save(is_empty ? &empty.producers : &seed->state.producers, &out);
+    put_head(&out, j, ++j->side_generation, proven, state);
+    put_offsets(&out, j->layout.total, starts, state->next);
+    put_kept(&out, j->layout.total, state->kept);
+    put_rows(&out, seed->file_seq, seed->file_base, seed->rows,
+             seed->is_found ? seed->row_count : 0, file_row_width(&j->layout));
+    producer_save(&state->producers, &out);
     put_groups(&out, j);
-    hr_err err = seal(&out);
+    err = seal(&out);
     if (err == HR_OK) {
         int failed = put_bytes(j, &out);
         err = failed == 0 ? HR_OK : hr_why_errno(why, failed, "write %s/side", j->folder);
     }
     hr_buf_fini(&out);
+    state_fini(&empty);
     return err;
 }
 

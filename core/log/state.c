@@ -46,12 +46,18 @@ hr_err state_init(log_state *state, const log_layout *layout)
 {
     *state = (log_state){.layout = layout, .newest_ms = INT64_MIN};
     state->next = calloc(layout->total > 0 ? layout->total : 1, sizeof *state->next);
-    return state->next != NULL ? HR_OK : HR_NO_MEMORY;
+    state->kept = calloc(layout->total > 0 ? layout->total : 1, sizeof *state->kept);
+    if (state->next == NULL || state->kept == NULL) {
+        state_fini(state);
+        return HR_NO_MEMORY;
+    }
+    return HR_OK;
 }
 
 void state_fini(log_state *state)
 {
     free(state->next);
+    free(state->kept);
     producer_fini(&state->producers);
     *state = (log_state){0};
 }
@@ -100,12 +106,26 @@ static void apply_batch(log_state *state, const frame_batch *batch, bool is_bad,
     state->next[flat] = end;
 }
 
-static hr_err apply_data(log_state *state, const uint8_t *bytes, const frame_head *head,
-                         const bool *is_bad, log_damage_visitor *visit, void *context)
+static void apply_kept(log_state *state, const scan_frame *frame)
 {
+    for (uint32_t i = 0; i < frame->kept_count; i++) {
+        frame_batch batch = frame_get_batch(frame->bytes, &frame->head, frame->kept_batches[i]);
+        uint32_t flat = 0;
+        if (layout_find(state->layout, batch.topic, batch.partition, &flat)) {
+            state->kept[flat] = frame->kept[i];
+        }
+    }
+}
+
+static hr_err apply_data(log_state *state, const scan_frame *frame, log_damage_visitor *visit,
+                         void *context)
+{
+    const uint8_t *bytes = frame->bytes;
+    const frame_head *head = &frame->head;
+    apply_kept(state, frame);
     for (uint32_t i = 0; i < head->batch_count; i++) {
         frame_batch batch = frame_get_batch(bytes, head, i);
-        apply_batch(state, &batch, is_bad != NULL && is_bad[i], visit, context);
+        apply_batch(state, &batch, frame->is_bad[i], visit, context);
     }
     if (head->value > state->newest_ms) {
         state->newest_ms = head->value;
@@ -148,27 +168,35 @@ static void apply_mark(log_state *state, const uint8_t *bytes, const frame_head 
     state_learn(state, next, visit, context);
 }
 
-hr_err state_apply(log_state *state, const uint8_t *bytes, const frame_head *head,
-                   const bool *is_bad, log_damage_visitor *visit, void *context)
+static void apply_opening(log_state *state, const uint8_t *bytes, const frame_head *head,
+                          log_damage_visitor *visit, void *context)
 {
-    hr_err err = HR_OK;
     opening found;
+    if (opening_parse(bytes, head, &found) != HR_OK ||
+        !layout_equal(&found.layout, state->layout)) {
+        return;
+    }
+    state_learn(state, found.next, visit, context);
+    if (found.newest_ms > state->newest_ms) {
+        state->newest_ms = found.newest_ms;
+    }
+    opening_get_kept(bytes, head, state->layout, state->kept);
+}
+
+hr_err state_apply(log_state *state, const scan_frame *frame, log_damage_visitor *visit,
+                   void *context)
+{
+    const frame_head *head = &frame->head;
+    hr_err err = HR_OK;
     switch (head->kind) {
     case FRAME_OPENING:
-        err = opening_parse(bytes, head, &found);
-        if (err == HR_OK) {
-            state_learn(state, found.next, visit, context);
-            if (found.newest_ms > state->newest_ms) {
-                state->newest_ms = found.newest_ms;
-            }
-        }
-        err = HR_OK;
+        apply_opening(state, frame->bytes, head, visit, context);
         break;
     case FRAME_MARK:
-        apply_mark(state, bytes, head, visit, context);
+        apply_mark(state, frame->bytes, head, visit, context);
         break;
     default:
-        err = apply_data(state, bytes, head, is_bad, visit, context);
+        err = apply_data(state, frame, visit, context);
         break;
     }
     state->position = head->position + head->length;

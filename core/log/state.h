@@ -5,6 +5,7 @@
 #include "frame.h"
 #include "log/verify.h"
 #include "producer.h"
+#include "scan.h"
 
 /* The topics, and every partition's place in one flat numbering. Never changes after opening. */
 typedef struct log_layout {
@@ -33,6 +34,7 @@ typedef struct log_state {
     log_position proven;      /* the highest proven end in any mark so far */
     int64_t newest_ms;        /* the highest append_ms so far; INT64_MIN when there is none */
     int64_t *next;            /* owned; the offset each partition's next record gets; -1: unknown */
+    kept_record *kept;        /* owned; the newest of the kept type in each partition */
     producer_table producers;
     log_position bad_from; /* the last run of bad bytes met, for telling lost offsets */
     log_position bad_to;
@@ -41,10 +43,10 @@ typedef struct log_state {
 HR_MUST_USE hr_err state_init(log_state *state, const log_layout *layout);
 void state_fini(log_state *state);
 
-/* Count a whole frame in. is_bad[i]: batch i cannot be read. Offsets that the frame shows to be
- * missing go to visit (may be NULL). HR_NO_MEMORY only. */
-HR_MUST_USE hr_err state_apply(log_state *state, const uint8_t *bytes, const frame_head *head,
-                               const bool *is_bad, log_damage_visitor *visit, void *context);
+/* Count a frame in whose table is whole. Offsets that it shows to be missing go to visit (may be
+ * NULL). HR_NO_MEMORY only. */
+HR_MUST_USE hr_err state_apply(log_state *state, const scan_frame *frame, log_damage_visitor *visit,
+                               void *context);
 
 /* The offsets that something later than the last frame (a file's opening, the side file) knows.
  * Whatever is missing up to them goes to visit. */

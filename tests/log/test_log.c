@@ -239,6 +239,57 @@ static void old_files_go_but_never_what_a_floor_keeps(void **state)
     }
 }
 
+static void append_rules(fixture *f, uint16_t partition, uint64_t version)
+{
+    uint8_t bytes[8];
+    hr_store_u64(bytes, version);
+    log_batch batch = {.type = 2,
+                       .partition = partition,
+                       .count = 1,
+                       .record_bytes = 8,
+                       .bytes = bytes,
+                       .size = 8};
+    assert_int_equal(log_append(f->log, &batch, 1, NULL, NULL, NULL), HR_OK);
+}
+
+static void what_was_said_before_the_start_is_kept(void **state)
+{
+    fixture *f = *state;
+    uint8_t bytes[LOG_KEPT_BYTES_MAX];
+    size_t size = 0;
+    f->options.retain_bytes = 128 << 10;
+    f->options.kept_type = 2;
+    fixture_reopen(f);
+    append_rules(f, 0, 7);
+    append_rules(f, 0, 8);
+    append_rules(f, 1, 9);
+    assert_int_equal(log_kept(f->log, 0, 0, bytes, &size), HR_NOT_FOUND);
+    for (int round = 0; round < 4; round++) {
+        log_position end = 0;
+        for (uint64_t i = 0; i < 700; i++) {
+            assert_int_equal(fixture_append(f, 0, 0, i * 64, 64, &end), HR_OK);
+        }
+        fixture_commit(f, end);
+        assert_int_equal(log_retain(f->log, NULL), HR_OK);
+        assert_int_equal(log_kept(f->log, 0, 0, bytes, &size), HR_OK);
+        assert_int_equal(size, 8);
+        /* The next version is behind the start at first. */
+        assert_int_equal(hr_load_u64(bytes), round < 2 ? 8 : 30);
+        assert_int_equal(log_kept(f->log, 0, 1, bytes, &size), HR_OK);
+        assert_int_equal(hr_load_u64(bytes), 9);
+        assert_int_equal(log_kept(f->log, 0, 2, bytes, &size), HR_NOT_FOUND);
+        if (round == 1) {
+            append_rules(f, 0, 30);
+        }
+        if (round % 2 == 0) {
+            fixture_crash(f);
+            fixture_open(f);
+        } else {
+            fixture_reopen(f);
+        }
+    }
+}
+
 static void old_files_go_by_age_only_while_the_clock_is_kept(void **state)
 {
     fixture *f = *state;
@@ -358,6 +409,7 @@ int main(void)
         TEST(a_producer_is_held_to_its_sequence),
         TEST(a_time_is_found_though_the_clock_steps_back),
         TEST(old_files_go_but_never_what_a_floor_keeps),
+        TEST(what_was_said_before_the_start_is_kept),
         TEST(old_files_go_by_age_only_while_the_clock_is_kept),
         TEST(group_offsets_survive),
         TEST(a_second_opener_is_refused_and_a_reader_is_not),

@@ -14,7 +14,8 @@ static void work(model *m)
     fixture *f = m->f;
     for (int i = 0; i < 120; i++) {
         hr_err err = model_append(m, i % 4 == 0);
-        assert_true(err == HR_OK || err == HR_IO);
+        /* A dead disk cannot give the headroom either, which looks like a full one. */
+        assert_true(err == HR_OK || err == HR_IO || (err == HR_NO_SPACE && fault_is_frozen()));
         model_see_durable(m);
         if (i % 10 == 9 && log_health(f->log, NULL) == HR_OK) {
             log_wait(f->log, LOG_COMMITTED, log_durable(f->log), 100);
@@ -101,17 +102,16 @@ static bool die_at(death how, uint64_t n, uint64_t k, bool *is_alive)
 static void die_everywhere(death how)
 {
     bool is_alive = false;
-    uint64_t stride = fixture_is_long() ? 1 : 5;
     uint64_t n = 1;
     uint64_t deaths = 0;
-    for (; !is_alive; n += stride) {
+    for (; !is_alive; n++) {
         die_at(how, n, 0, &is_alive);
         deaths++;
     }
     /* Commits come when they come, so the number of steps differs from run to run. */
     uint64_t steps = n;
     uint64_t second_stride = fixture_is_long() ? 7 : 61;
-    for (n = 1 + stride; n < steps; n += second_stride) {
+    for (n = 2; n < steps; n += second_stride) {
         bool is_cut_short = true;
         for (uint64_t k = 1; is_cut_short; k++) {
             is_cut_short = die_at(how, n, k, &is_alive);
