@@ -22,7 +22,10 @@ void log_group_each(log_store *log, log_group_visitor *visit, void *context);
 HR_MUST_USE hr_err log_floor_set(log_store *log, const char *name, uint8_t topic,
                                  uint16_t partition, int64_t offset);
 
-/* Let go of whole files beyond the limits; called by the service now and then. */
+/* Let go of whole files beyond the limits; called by the service now and then, after every floor
+ * is set. A file's age is that of the newest time in it or before it, and counts only while the
+ * clock is synchronised: one that is years ahead by mistake must not empty the log. Groups that had
+ * not come so far are moved to the new start, and what they missed is counted. */
 HR_MUST_USE hr_err log_retain(log_store *log, hr_why *why);
 
 #endif

@@ -87,8 +87,9 @@ typedef struct log_producer {
  * if not NULL, gets the offset of each batch's first record. The records are durable once
  * log_durable() >= *end.
  * HR_SEQUENCE: the producer must rewind to log_producer_expected(), or should drop the prefix that
- * was appended before. HR_NO_SPACE: nothing was written; goes on by itself when there is space.
- * HR_IO: the log has failed for good (see log_health). HR_TOO_BIG: a limit; nothing was written. */
+ * was appended before (which is durable once log_durable() passes the log_appended() of now).
+ * HR_NO_SPACE: nothing was written; goes on by itself when there is space. HR_IO: the log has
+ * failed for good (see log_health). HR_TOO_BIG: a limit; nothing was written. */
 HR_MUST_USE hr_err log_append(log_store *log, const log_batch *batches, uint32_t batch_count,
                               const log_producer *producer, int64_t *first_offsets,
                               log_position *end);

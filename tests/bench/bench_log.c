@@ -329,7 +329,7 @@ static void bench_paced(bench *b)
     double began = now_s();
     for (unsigned i = 0; i < seconds * 20; i++) {
         while (now_s() < began + i * 0.05) {
-            usleep(200);
+            log_wait(log, LOG_COMMITTED, UINT64_MAX, 1);
         }
         int64_t appended_ns = hr_clock_mono_ns(hr_clock_real());
         log_batch batches[BENCH_PARTITIONS];

@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "api/cli.h"
 #include "base/fix.h"
 #include "base/record.h"
-#include "cli.h"
 #include "log_fixture.h"
 #include "test.h"
 
