@@ -68,15 +68,32 @@ static inline uint32_t block_node_place(index_desc node)
 #define BLOCK_PAGE_SHIFT 21
 #define BLOCK_TILE_SHIFT 16
 
-/* The deepest branch that holds all points of the block and has no covers on the way. */
-static inline index_desc block_common_branch(const block *b, index_desc root, unsigned *shift)
+/* What there is to know about all points of a block at once. */
+typedef struct block_span {
+    uint32_t differ;       /* bits in which their coordinates differ */
+    bool has_antimeridian; /* some of them are looked for on both sides */
+} block_span;
+
+static inline block_span block_span_of(const geo_point *points, uint32_t count)
 {
+    const int32_t x = points[0].lon_e7;
+    const int32_t y = points[0].lat_e7;
     uint32_t differ = 0;
+    uint32_t on = 0;
+    for (uint32_t j = 0; j < count; j++) {
+        differ |= (uint32_t)(points[j].lon_e7 ^ x) | (uint32_t)(points[j].lat_e7 ^ y);
+        on |= (uint32_t)(points[j].lon_e7 == GEO_LON_E7_MAX) |
+              (uint32_t)(points[j].lon_e7 == -GEO_LON_E7_MAX);
+    }
+    return (block_span){differ, on != 0};
+}
+
+/* The deepest branch that holds all points of the block and has no covers on the way. */
+static inline index_desc block_common_branch(const block *b, index_desc root, uint32_t differ,
+                                             unsigned *shift)
+{
     const int32_t x = b->points[0].lon_e7;
     const int32_t y = b->points[0].lat_e7;
-    for (uint32_t j = 1; j < b->count; j++) {
-        differ |= (uint32_t)(b->points[j].lon_e7 ^ x) | (uint32_t)(b->points[j].lat_e7 ^ y);
-    }
     index_desc desc = root;
     unsigned fanout = INDEX_ROOT_FANOUT;
     *shift = INDEX_ROOT_SHIFT;
@@ -164,17 +181,24 @@ static inline void block_walk_nodes(block *b)
     }
 }
 
-/* Step 4 for lists and wide records. */
-static inline void block_lists_and_wides(block *b)
+/* Step 4 for lists. False, here and below: the buffer may be too small. */
+static inline bool block_lists(block *b)
 {
     for (uint32_t t = 0; t < b->lists.count; t++) {
-        index_sink_list(&b->sink, b->base, b->lists.descs[t], b->first + b->lists.points[t]);
+        if (!index_list_hits(index_at(b->base, b->lists.descs[t]), b->first + b->lists.points[t],
+                             &b->sink)) {
+            return false;
+        }
     }
-    for (uint32_t t = 0; t < b->wides.count; t++) {
-        const uint32_t j = b->wides.points[t];
-        index_wide_eval(index_at(b->base, b->wides.descs[t]), b->points[j].lon_e7,
-                        b->points[j].lat_e7, b->first + j, &b->sink);
-    }
+    return true;
+}
+
+/* Step 4 for wide records without the flag. */
+static inline void block_wide(block *b, uint32_t t)
+{
+    const uint32_t j = b->wides.points[t];
+    index_wide_eval(index_at(b->base, b->wides.descs[t]), b->points[j].lon_e7, b->points[j].lat_e7,
+                    b->first + j, &b->sink);
 }
 
 #endif

@@ -11,7 +11,20 @@ uint32_t index_narrow_on_edges(const index_narrow *record, uint32_t on_line, int
     const int16_t *xs = record->coords;
     const int16_t *ys = xs + record->vertex_room;
     uint32_t on_edges = 0;
-    on_line &= (1u << (record->vertex_count - 1)) - 1;
+    for (uint32_t left = on_line & ~record->virtual_mask; left != 0; left &= left - 1) {
+        unsigned j = (unsigned)__builtin_ctz(left);
+        if (between(x, xs[j], xs[j + 1]) && between(y, ys[j], ys[j + 1])) {
+            on_edges |= 1u << j;
+        }
+    }
+    return on_edges;
+}
+
+uint32_t index_long_on_edges(const index_narrow *record, uint32_t on_line, int32_t x, int32_t y)
+{
+    const int32_t *xs = (const int32_t *)record->coords;
+    const int32_t *ys = xs + record->vertex_room;
+    uint32_t on_edges = 0;
     for (uint32_t left = on_line & ~record->virtual_mask; left != 0; left &= left - 1) {
         unsigned j = (unsigned)__builtin_ctz(left);
         if (between(x, xs[j], xs[j + 1]) && between(y, ys[j], ys[j + 1])) {
@@ -68,15 +81,21 @@ void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_
     }
 }
 
-static void eval_narrow(const index_narrow *record, int32_t x, int32_t y, uint32_t point,
-                        index_sink *sink)
+static void eval_record(index_desc desc, const index_narrow *record, int32_t x, int32_t y,
+                        uint32_t point, index_sink *sink)
 {
     geo_hit hits[INDEX_NARROW_IDS_MAX + 1];
     uint32_t crossed;
-    uint32_t on_line;
-    index_narrow_edges(record, x, y, &crossed, &on_line);
-    uint32_t on_edges = on_line != 0 ? index_narrow_on_edges(record, on_line, x, y) : 0;
-    size_t count = index_narrow_hits(record, crossed, on_edges, point, hits);
+    uint32_t on_edges;
+    if (index_is_long(desc)) {
+        index_long_edges(record, x, y, &crossed, &on_edges);
+        on_edges = index_long_on_edges(record, on_edges, x, y);
+    } else {
+        index_narrow_edges(record, x, y, &crossed, &on_edges);
+        on_edges = index_narrow_on_edges(record, on_edges, x, y);
+    }
+    size_t count =
+        index_narrow_hits(record, index_record_ids(desc, record), crossed, on_edges, point, hits);
     for (size_t i = 0; i < count; i++) {
         index_sink_add(sink, point, hits[i].id);
     }
@@ -97,11 +116,11 @@ void index_eval_point(const uint8_t *base, index_desc root, int32_t lon, int32_t
         shift -= fanout;
         desc = node[index_slot(fanout, shift, lon, lat)];
     }
-    if (index_kind(desc) == INDEX_KIND_WIDE) {
-        index_wide_eval(index_at(base, desc), lon, lat, point, sink);
-    } else if (index_kind(desc) == INDEX_KIND_NARROW && !(desc & INDEX_FLAG)) {
-        eval_narrow(index_at(base, desc), index_cell_offset(lon, shift),
+    if (index_is_short(desc) || index_is_long(desc)) {
+        eval_record(desc, index_at(base, desc), index_cell_offset(lon, shift),
                     index_cell_offset(lat, shift), point, sink);
+    } else if (index_kind(desc) == INDEX_KIND_WIDE) {
+        index_wide_eval(index_at(base, desc), lon, lat, point, sink);
     } else {
         index_sink_list(sink, base, desc, point);
     }

@@ -40,6 +40,25 @@ static inline void index_sink_list(index_sink *sink, const uint8_t *base, index_
     }
 }
 
+/* The hits of a list: as many as three are written without looking, which a list's block always
+ * holds. False: the buffer is full, which nothing is written to. */
+static inline bool index_list_hits(const index_list *list, uint32_t point, index_sink *sink)
+{
+    const uint32_t count = list->count;
+    geo_hit *hits = sink->hits + sink->count;
+    if (sink->count + count + 3 > sink->max) {
+        return false;
+    }
+    hits[0] = (geo_hit){point, list->ids[0]};
+    hits[1] = (geo_hit){point, list->ids[1]};
+    hits[2] = (geo_hit){point, list->ids[2]};
+    for (uint32_t i = 3; i < count; i++) {
+        hits[i] = (geo_hit){point, list->ids[i]};
+    }
+    sink->count += count;
+    return true;
+}
+
 /* A point relative to the centre of its cell. */
 static inline int32_t index_cell_offset(int32_t coordinate, unsigned shift)
 {
@@ -47,8 +66,9 @@ static inline int32_t index_cell_offset(int32_t coordinate, unsigned shift)
 }
 
 /* Which of the edges whose line passes through the point also hold it themselves. Virtual edges are
- * no boundary. Rare, so it stays out of line. */
+ * no boundary. Rare, so it stays out of line. The second one is for the 32-bit form. */
 uint32_t index_narrow_on_edges(const index_narrow *record, uint32_t on_line, int32_t x, int32_t y);
+uint32_t index_long_on_edges(const index_narrow *record, uint32_t on_line, int32_t x, int32_t y);
 
 /* The fences of a wide record that contain the point. */
 void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_t point,
@@ -81,12 +101,32 @@ static inline void index_narrow_edges(const index_narrow *record, int32_t px, in
     *on_line = line_bits;
 }
 
-/* Write the hits of a narrow record, given its edges' bits; room for all its ids and one more. */
-static inline size_t index_narrow_hits(const index_narrow *record, uint32_t crossed,
-                                       uint32_t on_edges, uint32_t point, geo_hit *hits)
+/* The same for the 32-bit form. */
+static inline void index_long_edges(const index_narrow *record, int32_t px, int32_t py,
+                                    uint32_t *crossed, uint32_t *on_line)
+{
+    const int32_t *x = (const int32_t *)record->coords;
+    const int32_t *y = x + record->vertex_room;
+    uint32_t cross_bits = 0;
+    uint32_t line_bits = 0;
+    for (unsigned j = 0; j + 1 < record->vertex_count; j++) {
+        int64_t left = ((int64_t)x[j + 1] - x[j]) * ((int64_t)py - y[j]);
+        int64_t right = ((int64_t)px - x[j]) * ((int64_t)y[j + 1] - y[j]);
+        uint32_t b_above = y[j + 1] > py;
+        uint32_t spans = (y[j] > py) ^ b_above;
+        cross_bits |= (spans & ((left > right) ^ b_above) & (left != right)) << j;
+        line_bits |= (uint32_t)(left == right) << j;
+    }
+    *crossed = cross_bits;
+    *on_line = line_bits;
+}
+
+/* Write the hits of a record, given its ids and its edges' bits; room for all ids and one more. */
+static inline size_t index_narrow_hits(const index_narrow *record, const uint32_t *ids,
+                                       uint32_t crossed, uint32_t on_edges, uint32_t point,
+                                       geo_hit *hits)
 {
     unsigned count = (unsigned)record->entry_count + record->cover_count;
-    const uint32_t *ids = index_narrow_ids(record);
     const uint32_t *masks = ids + count;
     size_t n = 0;
     for (unsigned i = 0; i < count; i++) {

@@ -9,11 +9,12 @@
  * square holds; its upper two bits are the kind:
  *   ID      0: no fence at all; else one fence, number `descriptor - 1`, covers the square.
  *   NARROW  edges as 16-bit vertices (index_narrow); with the flag: a list of covering fences.
- *   WIDE    edges as 32-bit lattice coordinates (index_wide).
- *   NODE    a grid of smaller squares; with the flag: fences cover the whole of it (index_tail),
- *           unless the squares are cells: then each of them notes the covering fences itself.
- * The rest is an offset into the arena in units of 16 bytes. A node begins at a multiple of 64
- * bytes, so that its lowest two bits are free to hold the size of the grid. */
+ *   WIDE    edges as 32-bit lattice coordinates (index_wide); with the flag: edges as 32-bit
+ * vertices, otherwise like a narrow record. NODE    a grid of smaller squares; with the flag:
+ * fences cover the whole of it (index_tail), unless the squares are cells: then each of them notes
+ * the covering fences itself. The rest is an offset into the arena in units of 16 bytes. A node
+ * begins at a multiple of 64 bytes, so that its lowest two bits are free to hold the size of the
+ * grid. */
 typedef uint32_t index_desc;
 
 enum {
@@ -48,6 +49,7 @@ enum {
 /* Vertices are kept relative to the cell's centre. Within +-23170 every product of two differences,
  * and the difference of two such products, fits in 31 bits. */
 #define INDEX_NARROW_COORD_MAX 23170
+#define INDEX_LONG_COORD_MAX ((1 << 30) - 1) /* of the 32-bit form: differences fit, too */
 #define INDEX_NARROW_VERTICES_MAX 32
 #define INDEX_NARROW_IDS_MAX 255
 #define INDEX_NARROW_ROOM_STEP 4
@@ -75,7 +77,8 @@ typedef struct index_narrow {
     uint8_t vertex_count;
     uint8_t vertex_room;   /* vertex_count rounded up to INDEX_NARROW_ROOM_STEP */
     uint32_t virtual_mask; /* edges that are no boundary, only close a chain on the left */
-    int16_t coords[];      /* x[vertex_room], y[vertex_room]; then uint32_t ids[], masks[] */
+    int16_t coords[];      /* x[vertex_room], y[vertex_room]; then uint32_t ids[], masks[]. In the
+                              32-bit form int32_t x[], y[], twice as long. */
 } index_narrow;
 
 #define INDEX_BASE_BIT (1u << 31)
@@ -167,6 +170,28 @@ static inline uint32_t index_slot(unsigned fanout, unsigned shift, int32_t x, in
 static inline const uint32_t *index_narrow_ids(const index_narrow *record)
 {
     return (const uint32_t *)(record->coords + 2 * record->vertex_room);
+}
+
+/* What a descriptor of the two record kinds stands for. */
+static inline bool index_is_long(index_desc desc)
+{
+    return index_kind(desc) == INDEX_KIND_WIDE && (desc & INDEX_FLAG);
+}
+
+static inline bool index_is_short(index_desc desc)
+{
+    return index_kind(desc) == INDEX_KIND_NARROW && !(desc & INDEX_FLAG);
+}
+
+static inline const uint32_t *index_long_ids(const index_narrow *record)
+{
+    return (const uint32_t *)(record->coords + 4 * record->vertex_room);
+}
+
+/* The ids of a record of either width. */
+static inline const uint32_t *index_record_ids(index_desc desc, const index_narrow *record)
+{
+    return index_is_long(desc) ? index_long_ids(record) : index_narrow_ids(record);
 }
 
 #endif

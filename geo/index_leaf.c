@@ -14,9 +14,10 @@ void index_leaf_open(index_leaf *leaf, const uint8_t *base, index_desc desc,
     leaf->at = NULL;
     leaf->center_x = (int32_t)(square->x + half);
     leaf->center_y = (int32_t)(square->y + half);
-    if (index_kind(desc) == INDEX_KIND_NARROW) {
+    leaf->desc = desc;
+    if (index_is_short(desc) || index_is_long(desc)) {
         leaf->narrow = index_at(base, desc);
-        *covers = index_narrow_ids(leaf->narrow) + leaf->narrow->entry_count;
+        *covers = index_record_ids(desc, leaf->narrow) + leaf->narrow->entry_count;
         *cover_count = leaf->narrow->cover_count;
         return;
     }
@@ -26,30 +27,40 @@ void index_leaf_open(index_leaf *leaf, const uint8_t *base, index_desc desc,
     leaf->at = (const uint8_t *)(*covers + *cover_count);
 }
 
+/* Vertex j of a narrow or long record in lattice coordinates. */
+static geo_point vertex_of(const index_leaf *leaf, unsigned j)
+{
+    const index_narrow *record = leaf->narrow;
+    const int16_t *narrow = record->coords + j;
+    const int32_t *wide = (const int32_t *)record->coords + j;
+    if (index_is_long(leaf->desc)) {
+        return (geo_point){leaf->center_x + wide[0], leaf->center_y + wide[record->vertex_room]};
+    }
+    return (geo_point){leaf->center_x + narrow[0], leaf->center_y + narrow[record->vertex_room]};
+}
+
 static bool next_narrow(index_leaf *leaf, index_entry *entry)
 {
     const index_narrow *record = leaf->narrow;
     if (leaf->next >= record->entry_count) {
         return false;
     }
-    const uint32_t *ids = index_narrow_ids(record);
+    const uint32_t *ids = index_record_ids(leaf->desc, record);
     const uint32_t count = (uint32_t)record->entry_count + record->cover_count;
-    const int16_t *x = record->coords;
-    const int16_t *y = x + record->vertex_room;
     *entry = (index_entry){.id = ids[leaf->next] & ~INDEX_BASE_BIT,
                            .base = ids[leaf->next] >> 31,
                            .edges = leaf->edges,
                            .ends = leaf->ends};
     for (uint32_t left = ids[count + leaf->next]; left != 0; left &= left - 1) {
         unsigned j = (unsigned)__builtin_ctz(left);
+        geo_point a = vertex_of(leaf, j);
+        geo_point b = vertex_of(leaf, j + 1);
         if (record->virtual_mask >> j & 1) {
             /* From the chain's end up to the top of the square, or down from there. */
-            int16_t low = y[j] < y[j + 1] ? y[j] : y[j + 1];
-            leaf->ends[entry->end_count++] = leaf->center_y + low;
+            leaf->ends[entry->end_count++] = a.lat_e7 < b.lat_e7 ? a.lat_e7 : b.lat_e7;
         } else {
             leaf->edges[entry->edge_count++] =
-                (index_wide_edge){leaf->center_x + x[j], leaf->center_y + y[j],
-                                  leaf->center_x + x[j + 1], leaf->center_y + y[j + 1]};
+                (index_wide_edge){a.lon_e7, a.lat_e7, b.lon_e7, b.lat_e7};
         }
     }
     leaf->next++;

@@ -21,6 +21,7 @@ typedef struct index_entry {
 
 /* Goes through the entries of one record. */
 typedef struct index_leaf {
+    index_desc desc;
     const index_narrow *narrow; /* or */
     const index_wide *wide;
     uint32_t next;

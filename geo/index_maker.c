@@ -43,13 +43,13 @@ size_t index_desc_bytes(const uint8_t *base, index_desc desc, unsigned shift)
         const index_list *list = index_at(base, desc);
         return sizeof *list + list->count * sizeof list->ids[0];
     }
-    switch (index_kind(desc)) {
-    case INDEX_KIND_NARROW: {
+    if (index_is_short(desc) || index_is_long(desc)) {
         const index_narrow *record = index_at(base, desc);
         size_t ids = (size_t)record->entry_count + record->cover_count;
-        return sizeof *record + record->vertex_room * 2 * sizeof record->coords[0] +
-               ids * 2 * sizeof(uint32_t);
+        size_t coord_bytes = index_is_long(desc) ? sizeof(int32_t) : sizeof(int16_t);
+        return sizeof *record + record->vertex_room * 2 * coord_bytes + ids * 2 * sizeof(uint32_t);
     }
+    switch (index_kind(desc)) {
     case INDEX_KIND_WIDE:
         return ((const index_wide *)index_at(base, desc))->bytes;
     case INDEX_KIND_NODE: {

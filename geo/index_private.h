@@ -45,9 +45,9 @@ struct geo_index {
 /* Free what only versions could see that nobody holds any more. */
 void index_reclaim(geo_index *index);
 
-/* The queries of one instruction set: answer `count` <= GEO_INDEX_BLOCK_POINTS points, none of them
- * on the antimeridian, hits numbered from `first`. False: it needs more room, and what stands in
- * the buffer is void. */
+/* The queries of one instruction set: answer `count` <= GEO_INDEX_BLOCK_POINTS points, hits
+ * numbered from `first`. False: a point lies on the antimeridian, or there is not room enough; what
+ * stands in the buffer is void then. */
 typedef bool index_block_query(const geo_index_version *version, const geo_point *points,
                                uint32_t count, uint32_t first, geo_hit *hits, size_t hits_max,
                                size_t *hit_count);

@@ -10,16 +10,6 @@ static bool is_on_antimeridian(geo_point point)
     return point.lon_e7 == GEO_LON_E7_MAX || point.lon_e7 == -GEO_LON_E7_MAX;
 }
 
-/* One bit that says whether the block holds a point on the antimeridian. */
-static bool has_antimeridian(const geo_point *points, uint32_t count)
-{
-    bool has = false;
-    for (uint32_t i = 0; i < count; i++) {
-        has |= is_on_antimeridian(points[i]);
-    }
-    return has;
-}
-
 static int compare_hits(const void *a, const void *b)
 {
     uint32_t x = ((const geo_hit *)a)->id;
@@ -96,8 +86,7 @@ geo_err geo_index_query(const geo_index_version *version, const geo_point *point
         uint32_t size = count - done < GEO_INDEX_BLOCK_POINTS ? (uint32_t)(count - done)
                                                               : GEO_INDEX_BLOCK_POINTS;
         size_t own;
-        if (!has_antimeridian(block, size) &&
-            query_block(version, block, size, (uint32_t)done, hits + n, hits_max - n, &own)) {
+        if (query_block(version, block, size, (uint32_t)done, hits + n, hits_max - n, &own)) {
             n += own;
             done += size;
             continue;

@@ -10,17 +10,23 @@ void index_draft_begin(index_draft *draft)
     draft->cover_count = 0;
     draft->virtual_mask = 0;
     draft->fits = true;
+    draft->is_long = false;
+}
+
+static bool is_beyond(int64_t x, int64_t y, int64_t limit)
+{
+    return x < -limit || x > limit || y < -limit || y > limit;
 }
 
 /* Add a vertex, given relative to the cell's centre. */
 static void draft_vertex(index_draft *draft, int64_t x, int64_t y)
 {
-    if (x < -INDEX_NARROW_COORD_MAX || x > INDEX_NARROW_COORD_MAX || y < -INDEX_NARROW_COORD_MAX ||
-        y > INDEX_NARROW_COORD_MAX || draft->vertex_count >= INDEX_NARROW_VERTICES_MAX) {
+    if (draft->vertex_count >= INDEX_NARROW_VERTICES_MAX || is_beyond(x, y, INDEX_LONG_COORD_MAX)) {
         draft->fits = false;
     } else {
-        draft->x[draft->vertex_count] = (int16_t)x;
-        draft->y[draft->vertex_count] = (int16_t)y;
+        draft->x[draft->vertex_count] = (int32_t)x;
+        draft->y[draft->vertex_count] = (int32_t)y;
+        draft->is_long |= is_beyond(x, y, INDEX_NARROW_COORD_MAX);
     }
     draft->vertex_count++;
 }
@@ -63,28 +69,33 @@ void index_draft_add_piece(index_draft *draft, const index_piece *piece, const i
     draft->masks[draft->entry_count++] = mask;
 }
 
-void index_draft_add_entry(index_draft *draft, const index_narrow *record, uint32_t entry)
+void index_draft_add_entry(index_draft *draft, index_desc desc, const index_narrow *record,
+                           uint32_t entry)
 {
-    const uint32_t *ids = index_narrow_ids(record);
+    const uint32_t *ids = index_record_ids(desc, record);
     const uint32_t mask = ids[record->entry_count + record->cover_count + entry];
     /* The vertices of an entry are neighbours: from the first edge's start to the last one's end.
      */
-    unsigned first = (unsigned)__builtin_ctz(mask);
-    unsigned count = 33 - first - (unsigned)__builtin_clz(mask);
-    unsigned shift = draft->vertex_count;
-    if (shift + count > INDEX_NARROW_VERTICES_MAX ||
-        draft->entry_count >= INDEX_NARROW_VERTICES_MAX) {
+    const unsigned first = (unsigned)__builtin_ctz(mask);
+    const unsigned count = 33 - first - (unsigned)__builtin_clz(mask);
+    const unsigned room = record->vertex_room;
+    const unsigned shift = draft->vertex_count;
+    const int16_t *narrow = record->coords + first;
+    const int32_t *wide = (const int32_t *)record->coords + first;
+    for (unsigned i = 0; i < count; i++) {
+        if (index_is_long(desc)) {
+            draft_vertex(draft, wide[i], wide[room + i]);
+        } else {
+            draft_vertex(draft, narrow[i], narrow[room + i]);
+        }
+    }
+    if (!draft->fits || draft->entry_count >= INDEX_NARROW_VERTICES_MAX) {
         draft->fits = false;
-        draft->vertex_count += count;
         return;
     }
-    const int16_t *x = record->coords + first;
-    memcpy(draft->x + shift, x, count * sizeof *x);
-    memcpy(draft->y + shift, x + record->vertex_room, count * sizeof *x);
     draft->virtual_mask |= (record->virtual_mask & mask) >> first << shift;
     draft->entries[draft->entry_count] = ids[entry];
     draft->masks[draft->entry_count++] = mask >> first << shift;
-    draft->vertex_count += count;
 }
 
 void index_draft_add_cover(index_draft *draft, uint32_t id)
@@ -127,16 +138,37 @@ const uint32_t *index_list_ids(const uint8_t *base, index_desc desc, uint32_t *s
     return list->ids;
 }
 
+/* The vertices in either width, x before y, zeros where there is room left; their end. */
+static uint32_t *write_coords(index_narrow *record, const index_draft *draft)
+{
+    const uint32_t room = record->vertex_room;
+    int16_t *narrow = record->coords;
+    int32_t *wide = (int32_t *)record->coords;
+    for (uint32_t i = 0; i < room; i++) {
+        int32_t x = i < draft->vertex_count ? draft->x[i] : 0;
+        int32_t y = i < draft->vertex_count ? draft->y[i] : 0;
+        if (draft->is_long) {
+            wide[i] = x;
+            wide[room + i] = y;
+        } else {
+            narrow[i] = (int16_t)x;
+            narrow[room + i] = (int16_t)y;
+        }
+    }
+    return draft->is_long ? (uint32_t *)(wide + 2 * room) : (uint32_t *)(narrow + 2 * room);
+}
+
 geo_err index_draft_make(index_maker *maker, const index_draft *draft, index_desc *out)
 {
     if (draft->entry_count == 0) {
         return index_list_make(maker, draft->covers, draft->cover_count, out);
     }
-    uint32_t ids_count = draft->entry_count + draft->cover_count;
-    uint32_t room = (draft->vertex_count + INDEX_NARROW_ROOM_STEP - 1) / INDEX_NARROW_ROOM_STEP *
-                    INDEX_NARROW_ROOM_STEP;
+    const uint32_t ids_count = draft->entry_count + draft->cover_count;
+    const uint32_t room = (draft->vertex_count + INDEX_NARROW_ROOM_STEP - 1) /
+                          INDEX_NARROW_ROOM_STEP * INDEX_NARROW_ROOM_STEP;
     index_narrow *record;
-    size_t bytes = sizeof *record + room * 2 * sizeof record->coords[0] +
+    size_t bytes = sizeof *record +
+                   room * 2 * (draft->is_long ? sizeof(int32_t) : sizeof(int16_t)) +
                    (size_t)ids_count * 2 * sizeof(uint32_t);
     uint32_t unit = index_maker_alloc(maker, bytes, false);
     if (unit == 0) {
@@ -148,12 +180,7 @@ geo_err index_draft_make(index_maker *maker, const index_draft *draft, index_des
     record->vertex_count = (uint8_t)draft->vertex_count;
     record->vertex_room = (uint8_t)room;
     record->virtual_mask = draft->virtual_mask;
-    for (uint32_t i = 0; i < room; i++) {
-        bool used = i < draft->vertex_count;
-        record->coords[i] = used ? draft->x[i] : 0;
-        record->coords[room + i] = used ? draft->y[i] : 0;
-    }
-    uint32_t *ids = (uint32_t *)(record->coords + 2 * room);
+    uint32_t *ids = write_coords(record, draft);
     uint32_t *masks = ids + ids_count;
     for (uint32_t i = 0; i < draft->entry_count; i++) {
         ids[i] = draft->entries[i];
@@ -163,7 +190,8 @@ geo_err index_draft_make(index_maker *maker, const index_draft *draft, index_des
         ids[draft->entry_count + i] = draft->covers[i] | INDEX_BASE_BIT;
         masks[draft->entry_count + i] = 0;
     }
-    *out = (uint32_t)INDEX_KIND_NARROW << INDEX_KIND_SHIFT | unit;
+    *out = draft->is_long ? (uint32_t)INDEX_KIND_WIDE << INDEX_KIND_SHIFT | INDEX_FLAG | unit
+                          : (uint32_t)INDEX_KIND_NARROW << INDEX_KIND_SHIFT | unit;
     return GEO_OK;
 }
 

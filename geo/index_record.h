@@ -18,15 +18,16 @@ typedef struct index_content {
     uint32_t cover_count;
 } index_content;
 
-/* A narrow record in the making. Past the limits it only goes on counting. */
+/* A narrow or long record in the making. Past the limits it only goes on counting. */
 typedef struct index_draft {
     uint32_t vertex_count; /* all that the content needs */
     uint32_t entry_count;
     uint32_t cover_count;
     uint32_t virtual_mask;
     bool fits;
-    int16_t x[INDEX_NARROW_VERTICES_MAX];
-    int16_t y[INDEX_NARROW_VERTICES_MAX];
+    bool is_long; /* some coordinate needs the 32-bit form */
+    int32_t x[INDEX_NARROW_VERTICES_MAX];
+    int32_t y[INDEX_NARROW_VERTICES_MAX];
     uint32_t entries[INDEX_NARROW_VERTICES_MAX]; /* with the base in the top bit */
     uint32_t masks[INDEX_NARROW_VERTICES_MAX];
     uint32_t covers[INDEX_NARROW_IDS_MAX];
@@ -37,7 +38,8 @@ void index_draft_begin(index_draft *draft);
 /* Entries are added ascending by id. The piece has edges, and they are listed. */
 void index_draft_add_piece(index_draft *draft, const index_piece *piece,
                            const index_square *square);
-void index_draft_add_entry(index_draft *draft, const index_narrow *record, uint32_t entry);
+void index_draft_add_entry(index_draft *draft, index_desc desc, const index_narrow *record,
+                           uint32_t entry);
 void index_draft_add_cover(index_draft *draft, uint32_t id);
 
 /* The record, list or id of a draft that fits. */

@@ -33,10 +33,10 @@ static void find_places_dense(block *b, index_desc directory)
 }
 
 /* Step 1. */
-static void find_places(block *b, index_desc root)
+static void find_places(block *b, index_desc root, uint32_t differ)
 {
     unsigned shift;
-    const index_desc start = block_common_branch(b, root, &shift);
+    const index_desc start = block_common_branch(b, root, differ, &shift);
     const unsigned fanout =
         shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(start);
     if (shift - fanout == BLOCK_PAGE_SHIFT && fanout == INDEX_FANOUT_MAX) {
@@ -87,10 +87,47 @@ static void read_places(block *b)
     b->narrows.count = narrows;
 }
 
-/* Step 4 for narrow records. False: the buffer may be too small. */
+/* Step 4 for one record, whose edges' bits are known. False, here and below: the buffer may be too
+ * small. */
+static inline bool add_hits(block *b, const index_narrow *record, const uint32_t *ids,
+                            uint32_t crossed, uint32_t on_edges, uint32_t j)
+{
+    if (b->sink.count + INDEX_NARROW_IDS_MAX >= b->sink.max) {
+        return false;
+    }
+    b->sink.count += index_narrow_hits(record, ids, crossed, on_edges, b->first + j,
+                                       b->sink.hits + b->sink.count);
+    return true;
+}
+
+static bool evaluate_wides(block *b)
+{
+    bool fits = true;
+    for (uint32_t t = 0; t < b->wides.count && fits; t++) {
+        const uint32_t j = b->wides.points[t];
+        const unsigned shift = b->wides.shifts[t];
+        const index_narrow *record = index_at(b->base, b->wides.descs[t]);
+        const int32_t x = index_cell_offset(b->points[j].lon_e7, shift);
+        const int32_t y = index_cell_offset(b->points[j].lat_e7, shift);
+        uint32_t crossed;
+        uint32_t on_edges;
+        if (__builtin_expect(!index_is_long(b->wides.descs[t]), 0)) {
+            block_wide(b, t);
+            continue;
+        }
+        index_long_edges(record, x, y, &crossed, &on_edges);
+        if (__builtin_expect(on_edges != 0, 0)) {
+            on_edges = index_long_on_edges(record, on_edges, x, y);
+        }
+        fits = add_hits(b, record, index_long_ids(record), crossed, on_edges, j);
+    }
+    return fits;
+}
+
 static bool evaluate_narrows(block *b)
 {
-    for (uint32_t t = 0; t < b->narrows.count; t++) {
+    bool fits = true;
+    for (uint32_t t = 0; t < b->narrows.count && fits; t++) {
         const uint32_t j = b->narrows.points[t];
         const unsigned shift = b->narrows.shifts[t];
         const index_narrow *record = index_at(b->base, b->narrows.descs[t]);
@@ -102,13 +139,9 @@ static bool evaluate_narrows(block *b)
         if (__builtin_expect(on_edges != 0, 0)) {
             on_edges = index_narrow_on_edges(record, on_edges, x, y);
         }
-        if (b->sink.count + INDEX_NARROW_IDS_MAX >= b->sink.max) {
-            return false;
-        }
-        b->sink.count += index_narrow_hits(record, crossed, on_edges, b->first + j,
-                                           b->sink.hits + b->sink.count);
+        fits = add_hits(b, record, index_narrow_ids(record), crossed, on_edges, j);
     }
-    return true;
+    return fits;
 }
 
 bool index_query_block_scalar(const geo_index_version *version, const geo_point *points,
@@ -116,16 +149,19 @@ bool index_query_block_scalar(const geo_index_version *version, const geo_point 
                               size_t *hit_count)
 {
     block b;
+    const block_span span = block_span_of(points, count);
+    if (span.has_antimeridian) {
+        return false;
+    }
     block_begin(&b, version, points, count, first, hits, hits_max);
-    find_places(&b, version->root);
+    find_places(&b, version->root, span.differ);
     /* Step 2 writes hits before it knows whether there are any. */
     if (b.sink.count + count >= hits_max) {
         return false;
     }
     read_places(&b);
     block_walk_nodes(&b);
-    block_lists_and_wides(&b);
-    bool fits = evaluate_narrows(&b);
+    bool fits = block_lists(&b) && evaluate_wides(&b) && evaluate_narrows(&b);
     *hit_count = b.sink.count;
     return fits && b.sink.count <= hits_max;
 }

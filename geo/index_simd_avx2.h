@@ -56,6 +56,11 @@ static inline lanes lanes_or(lanes a, lanes b)
     return _mm256_or_si256(a, b);
 }
 
+static inline lanes lanes_xor(lanes a, lanes b)
+{
+    return _mm256_xor_si256(a, b);
+}
+
 static inline lanes lanes_add(lanes a, lanes b)
 {
     return _mm256_add_epi32(a, b);
@@ -154,10 +159,12 @@ static inline void simd_edges(const index_narrow *record, int32_t px, int32_t py
     *on_line &= edges;
 }
 
-static inline size_t simd_hits(const index_narrow *record, uint32_t crossed, uint32_t point,
-                               geo_hit *hits)
+#define simd_long_edges index_long_edges
+
+static inline size_t simd_hits(const index_narrow *record, const uint32_t *ids, uint32_t crossed,
+                               uint32_t point, geo_hit *hits)
 {
-    return index_narrow_hits(record, crossed, 0, point, hits);
+    return index_narrow_hits(record, ids, crossed, 0, point, hits);
 }
 
 #endif

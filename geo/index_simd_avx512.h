@@ -60,6 +60,11 @@ static inline lanes lanes_or(lanes a, lanes b)
     return _mm512_or_si512(a, b);
 }
 
+static inline lanes lanes_xor(lanes a, lanes b)
+{
+    return _mm512_xor_si512(a, b);
+}
+
 static inline lanes lanes_add(lanes a, lanes b)
 {
     return _mm512_add_epi32(a, b);
@@ -135,12 +140,39 @@ static inline void simd_edges(const index_narrow *record, int32_t px, int32_t py
     }
 }
 
+/* The bits of index_long_edges(), eight edges at a time. */
+static inline void simd_long_edges(const index_narrow *record, int32_t px, int32_t py,
+                                   uint32_t *crossed, uint32_t *on_line)
+{
+    const int32_t *x = (const int32_t *)record->coords;
+    const int32_t *y = x + record->vertex_room;
+    const lanes qx = _mm512_set1_epi64(px);
+    const lanes qy = _mm512_set1_epi64(py);
+    const uint32_t edges = (uint32_t)((1ull << (record->vertex_count - 1)) - 1);
+    *crossed = 0;
+    *on_line = 0;
+    for (unsigned i = 0; i + 1 < record->vertex_count; i += 8) {
+        const __mmask8 m = (__mmask8)(edges >> i);
+        lanes ax = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(m, x + i));
+        lanes ay = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(m, y + i));
+        lanes bx = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(m, x + i + 1));
+        lanes by = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(m, y + i + 1));
+        lanes left = _mm512_mul_epi32(_mm512_sub_epi64(bx, ax), _mm512_sub_epi64(qy, ay));
+        lanes right = _mm512_mul_epi32(_mm512_sub_epi64(qx, ax), _mm512_sub_epi64(by, ay));
+        uint32_t a_above = _mm512_cmpgt_epi64_mask(ay, qy);
+        uint32_t b_above = _mm512_cmpgt_epi64_mask(by, qy);
+        uint32_t more = _mm512_cmpgt_epi64_mask(left, right);
+        uint32_t equal = _mm512_mask_cmpeq_epi64_mask(m, left, right);
+        *crossed |= ((a_above ^ b_above) & (more ^ b_above) & ~equal) << i;
+        *on_line |= equal << i;
+    }
+}
+
 /* The hits of index_narrow_hits() when the point is on no edge; writes up to 8 too many. */
-static inline size_t simd_hits(const index_narrow *record, uint32_t crossed, uint32_t point,
-                               geo_hit *hits)
+static inline size_t simd_hits(const index_narrow *record, const uint32_t *ids, uint32_t crossed,
+                               uint32_t point, geo_hit *hits)
 {
     const unsigned count = (unsigned)record->entry_count + record->cover_count;
-    const uint32_t *ids = index_narrow_ids(record);
     const __m256i bits = _mm256_set1_epi32((int)crossed);
     const __m256i one = _mm256_set1_epi32(1);
     size_t n = 0;

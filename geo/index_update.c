@@ -77,13 +77,13 @@ static geo_err collect(index_updater *updater, index_desc desc, unsigned shift, 
         }
         return err;
     }
+    if (index_is_short(desc) || index_is_long(desc)) {
+        const index_narrow *record = index_at(base, desc);
+        return id_set_add_all(updater, set, index_record_ids(desc, record),
+                              (uint32_t)record->entry_count + record->cover_count);
+    }
     if (index_kind(desc) == INDEX_KIND_WIDE) {
         return collect_wide(updater, index_at(base, desc), set);
-    }
-    if (index_kind(desc) == INDEX_KIND_NARROW && !(desc & INDEX_FLAG)) {
-        const index_narrow *record = index_at(base, desc);
-        return id_set_add_all(updater, set, index_narrow_ids(record),
-                              (uint32_t)record->entry_count + record->cover_count);
     }
     uint32_t single;
     uint32_t count;
@@ -305,12 +305,12 @@ static bool draft_changed(const index_updater *updater, index_desc desc, const i
     uint32_t cover_count;
     const uint32_t *covers;
     index_draft_begin(draft);
-    if (index_kind(desc) == INDEX_KIND_WIDE) {
+    if (index_kind(desc) == INDEX_KIND_WIDE && !index_is_long(desc)) {
         return false;
     }
-    if (index_kind(desc) == INDEX_KIND_NARROW && !(desc & INDEX_FLAG)) {
+    if (index_is_short(desc) || index_is_long(desc)) {
         const index_narrow *record = index_at(base, desc);
-        const uint32_t *ids = index_narrow_ids(record);
+        const uint32_t *ids = index_record_ids(desc, record);
         for (uint32_t i = 0; i < record->entry_count; i++) {
             uint32_t id = ids[i] & ~INDEX_BASE_BIT;
             if (is_pending && id > updater->id) {
@@ -318,7 +318,7 @@ static bool draft_changed(const index_updater *updater, index_desc desc, const i
                 is_pending = false;
             }
             if (id != updater->id) {
-                index_draft_add_entry(draft, record, i);
+                index_draft_add_entry(draft, desc, record, i);
             }
         }
         covers = ids + record->entry_count;

@@ -72,11 +72,34 @@ static inline bool find_places_of_lanes(block *b, uint32_t first_place, uint32_t
     return true;
 }
 
+/* block_span_of() a whole block. */
+static inline block_span span_of(const geo_point *points)
+{
+    const lanes first_x = lanes_all((uint32_t)points[0].lon_e7);
+    const lanes first_y = lanes_all((uint32_t)points[0].lat_e7);
+    lanes differ = lanes_all(0);
+    uint32_t on = 0;
+    for (uint32_t j = 0; j < BLOCK; j += LANES) {
+        lanes x, y;
+        lanes_load_pairs(points + j, &x, &y);
+        differ = lanes_or(differ, lanes_or(lanes_xor(x, first_x), lanes_xor(y, first_y)));
+        on |= lanes_equal(x, lanes_all((uint32_t)GEO_LON_E7_MAX)) |
+              lanes_equal(x, lanes_all((uint32_t)-GEO_LON_E7_MAX));
+    }
+    uint32_t each[LANES];
+    uint32_t all = 0;
+    lanes_store(each, differ);
+    for (uint32_t lane = 0; lane < LANES; lane++) {
+        all |= each[lane];
+    }
+    return (block_span){all, on != 0};
+}
+
 /* Step 1. */
-static void find_places(block *b, index_desc root)
+static void find_places(block *b, index_desc root, uint32_t differ)
 {
     unsigned shift;
-    const index_desc start = block_common_branch(b, root, &shift);
+    const index_desc start = block_common_branch(b, root, differ, &shift);
     const unsigned fanout =
         shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(start);
     const bool is_dense = shift - fanout == BLOCK_PAGE_SHIFT && fanout == INDEX_FANOUT_MAX;
@@ -142,30 +165,63 @@ static void read_places(block *b)
     }
 }
 
-/* Step 4 for narrow records. False: the buffer may be too small. */
+/* Step 4 for one record, whose edges' bits are known. False, here and below: the buffer may be too
+ * small. */
+static inline bool add_hits(block *b, const index_narrow *record, const uint32_t *ids,
+                            uint32_t crossed, uint32_t on_edges, uint32_t j)
+{
+    geo_hit *hits = b->sink.hits + b->sink.count;
+    if (b->sink.count + INDEX_NARROW_IDS_MAX + LANES >= b->sink.max) {
+        return false;
+    }
+    b->sink.count += __builtin_expect(on_edges != 0, 0)
+                         ? index_narrow_hits(record, ids, crossed, on_edges, b->first + j, hits)
+                         : simd_hits(record, ids, crossed, b->first + j, hits);
+    return true;
+}
+
+static bool evaluate_wides(block *b)
+{
+    bool fits = true;
+    for (uint32_t t = 0; t < b->wides.count && fits; t++) {
+        const uint32_t j = b->wides.points[t];
+        const unsigned shift = b->wides.shifts[t];
+        const index_narrow *record = index_at(b->base, b->wides.descs[t]);
+        const int32_t x = index_cell_offset(b->points[j].lon_e7, shift);
+        const int32_t y = index_cell_offset(b->points[j].lat_e7, shift);
+        uint32_t crossed;
+        uint32_t on_edges;
+        if (__builtin_expect(!index_is_long(b->wides.descs[t]), 0)) {
+            block_wide(b, t);
+            continue;
+        }
+        simd_long_edges(record, x, y, &crossed, &on_edges);
+        if (__builtin_expect(on_edges != 0, 0)) {
+            on_edges = index_long_on_edges(record, on_edges, x, y);
+        }
+        fits = add_hits(b, record, index_long_ids(record), crossed, on_edges, j);
+    }
+    return fits;
+}
+
 static bool evaluate_narrows(block *b)
 {
-    for (uint32_t t = 0; t < b->narrows.count; t++) {
+    bool fits = true;
+    for (uint32_t t = 0; t < b->narrows.count && fits; t++) {
         const uint32_t j = b->narrows.points[t];
         const unsigned shift = b->narrows.shifts[t];
         const index_narrow *record = index_at(b->base, b->narrows.descs[t]);
         const int32_t x = index_cell_offset(b->points[j].lon_e7, shift);
         const int32_t y = index_cell_offset(b->points[j].lat_e7, shift);
         uint32_t crossed;
-        uint32_t on_line;
-        geo_hit *hits = b->sink.hits + b->sink.count;
-        if (b->sink.count + INDEX_NARROW_IDS_MAX + LANES >= b->sink.max) {
-            return false;
+        uint32_t on_edges;
+        simd_edges(record, x, y, &crossed, &on_edges);
+        if (__builtin_expect(on_edges != 0, 0)) {
+            on_edges = index_narrow_on_edges(record, on_edges, x, y);
         }
-        simd_edges(record, x, y, &crossed, &on_line);
-        if (__builtin_expect(on_line != 0, 0)) {
-            uint32_t on_edges = index_narrow_on_edges(record, on_line, x, y);
-            b->sink.count += index_narrow_hits(record, crossed, on_edges, b->first + j, hits);
-        } else {
-            b->sink.count += simd_hits(record, crossed, b->first + j, hits);
-        }
+        fits = add_hits(b, record, index_narrow_ids(record), crossed, on_edges, j);
     }
-    return true;
+    return fits;
 }
 
 bool QUERY_BLOCK(const geo_index_version *version, const geo_point *points, uint32_t count,
@@ -175,15 +231,18 @@ bool QUERY_BLOCK(const geo_index_version *version, const geo_point *points, uint
         return index_query_block_scalar(version, points, count, first, hits, hits_max, hit_count);
     }
     block b;
+    const block_span span = span_of(points);
+    if (span.has_antimeridian) {
+        return false;
+    }
     block_begin(&b, version, points, count, first, hits, hits_max);
-    find_places(&b, version->root);
+    find_places(&b, version->root, span.differ);
     if (b.sink.count + BLOCK + LANES >= hits_max) {
         return false;
     }
     read_places(&b);
     block_walk_nodes(&b);
-    block_lists_and_wides(&b);
-    bool fits = evaluate_narrows(&b);
+    bool fits = block_lists(&b) && evaluate_wides(&b) && evaluate_narrows(&b);
     *hit_count = b.sink.count;
     return fits && b.sink.count <= hits_max;
 }
