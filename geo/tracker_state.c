@@ -265,11 +265,14 @@ geo_err geo_tracker_state_read(geo_tracker_state *state, const uint8_t *bytes, s
     if (size - FIXED_SIZE - recent_size < entries_size) {
         return GEO_SYNTAX;
     }
+    int64_t last_slot = -1;
     for (size_t at = 0; at < entries_size;) {
         size_t entry_size = check_entry(entries + at, entries_size - at);
-        if (entry_size == 0) {
-            return GEO_SYNTAX;
+        int64_t slot = entry_size == 0 ? -1 : (int64_t)(load_u32(entries + at) >> ENTRY_SLOT_SHIFT);
+        if (slot <= last_slot) {
+            return GEO_SYNTAX; /* entries are found by halving: out of order, they would get lost */
         }
+        last_slot = slot;
         at += entry_size;
     }
     geo_err err = store_replace_entries(s, entries, entries_size);
