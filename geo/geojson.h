@@ -1,4 +1,4 @@
-/* geo/geojson.h - fences as people write them: GeoJSON with the properties of DESIGN section 5. */
+/* geo/geojson.h - fences as people write them: GeoJSON with the properties below. */
 #ifndef GEO_GEOJSON_H
 #define GEO_GEOJSON_H
 

@@ -50,13 +50,13 @@ static void put_text(hr_buf *out, const char *text)
 
 void hr_event_store(hr_buf *out, const hr_event *event)
 {
-    uint8_t flags =
-        (uint8_t)((event->late ? FLAG_LATE : 0) | (event->has_crossing ? FLAG_CROSSING : 0));
+    unsigned flags = (event->late ? FLAG_LATE : 0) | (event->has_crossing ? FLAG_CROSSING : 0) |
+                     (event->has_place ? FLAG_PLACE : 0);
     hr_buf_put_u8(out, EVENT_VERSION);
     hr_buf_put_u8(out, (uint8_t)event->kind);
     hr_buf_put_u8(out, (uint8_t)event->cause);
     hr_buf_put_u8(out, (uint8_t)event->severity);
-    hr_buf_put_u8(out, flags);
+    hr_buf_put_u8(out, (uint8_t)flags);
     hr_buf_put_u16(out, event->source_partition);
     hr_buf_put_u64(out, (uint64_t)event->source_offset);
     hr_buf_put_u32(out, event->source_index);

@@ -1,4 +1,4 @@
-/* wire/event_json.h - an event as everyone outside sees it (DESIGN section 4). */
+/* wire/event_json.h - an event as everyone outside sees it. */
 #ifndef WIRE_EVENT_JSON_H
 #define WIRE_EVENT_JSON_H
 

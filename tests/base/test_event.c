@@ -47,6 +47,13 @@ static void a_stored_event_comes_back_equal(void **state)
     assert_memory_equal(bytes.data, again.data, bytes.size);
     assert_string_equal(loaded.fence_name, "North paddock");
     assert_int_equal(loaded.crossing_lat_e7, -598510000);
+    assert_true(loaded.has_place && loaded.has_crossing && loaded.late);
+    event.has_place = false;
+    event.late = false;
+    hr_buf_clear(&bytes);
+    hr_event_store(&bytes, &event);
+    assert_int_equal(hr_event_load(bytes.data, bytes.size, &loaded), HR_OK);
+    assert_true(!loaded.has_place && loaded.has_crossing && !loaded.late);
     hr_buf_fini(&bytes);
     hr_buf_fini(&again);
 }
