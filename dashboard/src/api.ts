@@ -1,0 +1,96 @@
+// src/api.ts - requests to the service; an answer that is no success is thrown as an ApiError.
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly field: string | null;
+
+  constructor(status: number, code: string, message: string, field: string | null) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.field = field;
+  }
+}
+
+export interface Answer<T> {
+  body: T;
+  etag: string | null;
+}
+
+export interface Options {
+  ifMatch?: string | null;
+  signal?: AbortSignal;
+}
+
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+const TIMEOUT_MS = 20_000;
+
+async function readError(answer: Response): Promise<ApiError> {
+  try {
+    const { error } = (await answer.json()) as {
+      error: { code: string; message: string; field?: string };
+    };
+    return new ApiError(answer.status, error.code, error.message, error.field ?? null);
+  } catch {
+    return new ApiError(answer.status, `http.${answer.status}`, answer.statusText, null);
+  }
+}
+
+export class Api {
+  /** Called when a session has ended. */
+  onSignedOut: () => void = () => {};
+
+  async request<T>(
+    method: Method,
+    path: string,
+    body?: unknown,
+    options: Options = {},
+  ): Promise<Answer<T>> {
+    const headers: Record<string, string> = { Accept: "application/json" };
+    if (body !== undefined) {
+      headers["Content-Type"] = "application/json";
+    }
+    if (options.ifMatch) {
+      headers["If-Match"] = options.ifMatch;
+    }
+    let answer: Response;
+    try {
+      answer = await fetch(path, {
+        method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: options.signal ?? AbortSignal.timeout(TIMEOUT_MS),
+        credentials: "same-origin",
+        cache: "no-store",
+      });
+    } catch (reason) {
+      throw new ApiError(0, "offline", String(reason), null);
+    }
+    if (!answer.ok) {
+      const error = await readError(answer);
+      if (error.status === 401 && path !== "/v1/login" && path !== "/v1/me") {
+        this.onSignedOut();
+      }
+      throw error;
+    }
+    const text = await answer.text();
+    const isJson = answer.headers.get("Content-Type")?.includes("json") ?? false;
+    return {
+      body: (isJson && text !== "" ? JSON.parse(text) : text) as T,
+      etag: answer.headers.get("ETag"),
+    };
+  }
+
+  async get<T>(path: string, options?: Options): Promise<T> {
+    return (await this.request<T>("GET", path, undefined, options)).body;
+  }
+
+  async post<T>(path: string, body: unknown): Promise<T> {
+    return (await this.request<T>("POST", path, body)).body;
+  }
+
+  async remove(path: string, options?: Options): Promise<void> {
+    await this.request("DELETE", path, undefined, options);
+  }
+}

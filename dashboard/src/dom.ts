@@ -1,0 +1,101 @@
+// src/dom.ts - making elements, and keeping a list of them in step with data.
+
+type Child = Node | string | number | null | undefined | false;
+type Value = string | number | boolean | null | undefined | ((event: never) => void);
+
+/** h("button", {class: "wide", onclick: save}, "Save"). A false or null attribute is left out. */
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Record<string, Value> = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") {
+      element.addEventListener(name.slice(2), value as EventListener);
+    } else if (name === "value" && "value" in element) {
+      (element as HTMLInputElement).value = String(value ?? "");
+    } else if (value === true) {
+      element.setAttribute(name, "");
+    } else if (value !== false && value !== null && value !== undefined) {
+      element.setAttribute(name, String(value));
+    }
+  }
+  append(element, children);
+  return element;
+}
+
+export function append(element: Element, children: Child[]): void {
+  for (const child of children) {
+    if (child !== null && child !== undefined && child !== false) {
+      element.append(typeof child === "number" ? String(child) : child);
+    }
+  }
+}
+
+export function fill(element: Element, ...children: Child[]): void {
+  element.replaceChildren();
+  append(element, children);
+}
+
+interface Kept {
+  stamp: string;
+  element: HTMLElement;
+}
+const kept = new WeakMap<Element, Map<string, Kept>>();
+
+/** Elements of unchanged items stay as they are, so that focus and scrolling do too. */
+export function syncList<T>(
+  parent: Element,
+  items: readonly T[],
+  key: (item: T) => string,
+  stamp: (item: T) => string,
+  make: (item: T) => HTMLElement,
+): void {
+  const before = kept.get(parent) ?? new Map<string, Kept>();
+  const after = new Map<string, Kept>();
+  let at: Element | null = parent.firstElementChild;
+  for (const item of items) {
+    const name = key(item);
+    const mark = stamp(item);
+    const old = before.get(name);
+    const entry = old && old.stamp === mark ? old : { stamp: mark, element: make(item) };
+    if (old && old !== entry) {
+      const hadFocus = old.element.contains(document.activeElement);
+      if (old.element === at) {
+        at = at.nextElementSibling;
+      }
+      old.element.remove();
+      before.delete(name);
+      if (hadFocus) {
+        queueMicrotask(() => entry.element.querySelector<HTMLElement>("button, a")?.focus());
+      }
+    }
+    if (entry.element === at) {
+      at = at.nextElementSibling;
+    } else {
+      parent.insertBefore(entry.element, at);
+    }
+    after.set(name, entry);
+  }
+  while (at) {
+    const next: Element | null = at.nextElementSibling;
+    at.remove();
+    at = next;
+  }
+  kept.set(parent, after);
+}
+
+let nextId = 0;
+
+/** A labelled control; the label is a real one, so that voices and big thumbs find it. */
+export function field(label: string, control: HTMLElement, hint?: string): HTMLElement {
+  const id = `f${++nextId}`;
+  control.id = id;
+  const children: Child[] = [h("label", { for: id }, label), control];
+  if (hint) {
+    control.setAttribute("aria-describedby", `${id}h`);
+    children.push(h("small", { id: `${id}h` }, hint));
+  }
+  return h("div", { class: "field" }, ...children);
+}

@@ -1,0 +1,185 @@
+// src/draft.ts - a fence being drawn or changed: begun, undone, saved, in conflict, given up.
+import { ApiError } from "./api.ts";
+import type { App } from "./app.ts";
+import { dropFence, explain, putFence, tell } from "./app.ts";
+import { begin, push, redo, undo } from "./history.ts";
+import type { Shape, ShapeKind } from "./shape.ts";
+import { fromGeometry, toGeometry } from "./shape.ts";
+import type { Draft } from "./state.ts";
+import type { Fence, FenceProps } from "./types.ts";
+
+/** Properties that the catalogue adds; they are not sent back. */
+const KNOWN_BY_CATALOGUE = [
+  "area_ha",
+  "perimeter_m",
+  "revision",
+  "version",
+  "created",
+  "created_by",
+  "updated",
+  "updated_by",
+];
+
+export function changeDraft(app: App, patch: Partial<Draft>): void {
+  const { draft } = app.store.state;
+  if (draft) {
+    app.store.set({ draft: { ...draft, ...patch } });
+  }
+}
+
+export function changeProps(app: App, patch: Partial<FenceProps>): void {
+  const { draft } = app.store.state;
+  if (draft) {
+    changeDraft(app, { props: { ...draft.props, ...patch } });
+  }
+}
+
+export function pushShape(app: App, shape: Shape): void {
+  const { draft } = app.store.state;
+  if (draft) {
+    changeDraft(app, {
+      history: draft.history ? push(draft.history, shape) : begin(shape),
+      error: null,
+    });
+  }
+}
+
+export function undoDraft(app: App): void {
+  const { draft } = app.store.state;
+  if (draft?.history) {
+    changeDraft(app, { history: undo(draft.history) });
+  }
+}
+
+export function redoDraft(app: App): void {
+  const { draft } = app.store.state;
+  if (draft?.history) {
+    changeDraft(app, { history: redo(draft.history) });
+  }
+}
+
+export function beginFence(app: App, kind: ShapeKind): void {
+  app.store.set({
+    tab: "map",
+    selection: null,
+    draft: {
+      id: null,
+      etag: null,
+      kind,
+      history: null,
+      props: { name: "", intent: "keep-in" },
+      isAddingHole: false,
+      isSaving: false,
+      error: null,
+      theirs: null,
+    },
+  });
+}
+
+function draftOf(fence: Fence, etag: string | null): Draft {
+  const shape = fromGeometry(fence.geometry, fence.properties);
+  return {
+    id: fence.id,
+    etag,
+    kind: shape.kind,
+    history: begin(shape),
+    props: { ...fence.properties },
+    isAddingHole: false,
+    isSaving: false,
+    error: null,
+    theirs: null,
+  };
+}
+
+/** The newest state of the fence is what is changed, and its ETag what is expected at saving. */
+export async function editFence(app: App, id: string): Promise<void> {
+  const answer = await app.api.request<Fence>("GET", fencePath(id));
+  putFence(app, answer.body);
+  app.store.set({ tab: "map", draft: draftOf(answer.body, answer.etag) });
+  app.map.showFence(answer.body);
+}
+
+export function fencePath(id: string): string {
+  return `/v1/fences/${encodeURIComponent(id)}`;
+}
+
+/** What the service is sent: no empty properties, none that the catalogue makes itself. */
+export function featureOf(draft: Draft): unknown {
+  if (!draft.history) {
+    throw new Error("no shape yet");
+  }
+  const { geometry, properties } = toGeometry(draft.history.present);
+  const props: Record<string, unknown> = { ...draft.props };
+  for (const name of [...KNOWN_BY_CATALOGUE, "radius_m", "width_m"]) {
+    delete props[name];
+  }
+  for (const [name, value] of Object.entries(props)) {
+    if (value === null || value === undefined || (Array.isArray(value) && value.length === 0)) {
+      delete props[name];
+    }
+  }
+  const id = draft.id === null ? {} : { id: draft.id };
+  return { type: "Feature", ...id, geometry, properties: { ...props, ...properties } };
+}
+
+/** True when it is saved. */
+export async function saveDraft(app: App): Promise<boolean> {
+  const { draft } = app.store.state;
+  if (!draft || draft.isSaving) {
+    return false;
+  }
+  changeDraft(app, { isSaving: true, error: null });
+  try {
+    const answer =
+      draft.id === null
+        ? await app.api.request<Fence>("POST", "/v1/fences", featureOf(draft))
+        : await app.api.request<Fence>("PUT", fencePath(draft.id), featureOf(draft), {
+            ifMatch: draft.etag,
+          });
+    putFence(app, answer.body);
+    const selection = { kind: "fence" as const, id: answer.body.id };
+    app.store.set({ draft: null, selection });
+    tell(app, app.t("fence.saved", { name: answer.body.properties.name }), "good");
+    return true;
+  } catch (reason) {
+    if (reason instanceof ApiError && reason.status === 412 && draft.id !== null) {
+      await showTheirs(app, draft.id);
+    } else {
+      changeDraft(app, { isSaving: false, error: explain(app, reason) });
+    }
+    return false;
+  }
+}
+
+/** Somebody else has saved meanwhile: both are shown, and the person decides. */
+async function showTheirs(app: App, id: string): Promise<void> {
+  try {
+    const answer = await app.api.request<Fence>("GET", fencePath(id));
+    changeDraft(app, { isSaving: false, theirs: { fence: answer.body, etag: answer.etag } });
+  } catch (reason) {
+    changeDraft(app, { isSaving: false, error: explain(app, reason) });
+  }
+}
+
+export async function keepMine(app: App): Promise<void> {
+  const { draft } = app.store.state;
+  if (draft?.theirs) {
+    changeDraft(app, { etag: draft.theirs.etag, theirs: null });
+    await saveDraft(app);
+  }
+}
+
+export function takeTheirs(app: App): void {
+  const { draft } = app.store.state;
+  if (draft?.theirs) {
+    putFence(app, draft.theirs.fence);
+    app.store.set({ draft: draftOf(draft.theirs.fence, draft.theirs.etag) });
+  }
+}
+
+export async function removeFence(app: App, id: string): Promise<void> {
+  const { etag } = await app.api.request<Fence>("GET", fencePath(id));
+  await app.api.remove(fencePath(id), { ifMatch: etag });
+  dropFence(app, id);
+  app.store.set({ draft: null, selection: null });
+}

@@ -1,0 +1,68 @@
+// src/format.ts - numbers, lengths, areas and times as people of a language and its units read them.
+import type { Translate } from "./i18n.ts";
+import type { Settings } from "./settings.ts";
+
+const M_PER_FT = 0.3048;
+const M_PER_MILE = 1609.344;
+const M2_PER_ACRE = 4046.8564224;
+const M2_PER_HA = 10_000;
+
+export interface Format {
+  number(value: number, digits?: number): string;
+  length(m: number): string;
+  area(m2: number): string;
+  speed(mps: number): string;
+  clock(time: string | number): string;
+  moment(time: string | number): string;
+  age(ms: number): string;
+  position(lon: number, lat: number): string;
+}
+
+export function formatter(settings: Settings, t: Translate): Format {
+  const { language, units } = settings;
+  const isMetric = units === "metric";
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
+  const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const number = (value: number, digits = 0): string =>
+    value.toLocaleString(language, {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+  return {
+    number,
+    length(m) {
+      if (isMetric) {
+        return m < 10_000 ? `${number(m, m < 100 ? 1 : 0)} m` : `${number(m / 1000, 2)} km`;
+      }
+      const ft = m / M_PER_FT;
+      return ft < 5280 ? `${number(ft)} ft` : `${number(m / M_PER_MILE, 2)} mi`;
+    },
+    area(m2) {
+      const value = isMetric ? m2 / M2_PER_HA : m2 / M2_PER_ACRE;
+      const unit = isMetric ? "ha" : t("unit.acres");
+      return `${number(value, value < 10 ? 2 : value < 1000 ? 1 : 0)} ${unit}`;
+    },
+    speed(mps) {
+      return isMetric ? `${number(mps * 3.6, 1)} km/h` : `${number(mps * 2.236936, 1)} mph`;
+    },
+    clock: (time) => clock.format(new Date(time)),
+    moment: (time) => moment.format(new Date(time)),
+    age(ms) {
+      const s = Math.max(0, Math.round(ms / 1000));
+      if (s < 60) {
+        return t("age.s", { n: s });
+      }
+      if (s < 3600) {
+        return t("age.min", { n: Math.floor(s / 60) });
+      }
+      return s < 172_800
+        ? t("age.h", { n: Math.floor(s / 3600) })
+        : t("age.days", { n: Math.floor(s / 86_400) });
+    },
+    position(lon, lat) {
+      const part = (value: number, plus: string, minus: string): string =>
+        `${number(Math.abs(value), 5)}° ${value < 0 ? minus : plus}`;
+      return `${part(lat, t("compass.n"), t("compass.s"))}, ${part(lon, t("compass.e"), t("compass.w"))}`;
+    },
+  };
+}

@@ -1,0 +1,358 @@
+// src/map/map.ts - the map: base tiles where the owner gave them, fences, animals, a track.
+import Feature from "ol/Feature.js";
+import OlMap from "ol/Map.js";
+import View from "ol/View.js";
+import ScaleLine from "ol/control/ScaleLine.js";
+import Zoom from "ol/control/Zoom.js";
+import { createEmpty, extend, isEmpty } from "ol/extent.js";
+import Circle from "ol/geom/Circle.js";
+import LineString from "ol/geom/LineString.js";
+import Point from "ol/geom/Point.js";
+import KeyboardPan from "ol/interaction/KeyboardPan.js";
+import KeyboardZoom from "ol/interaction/KeyboardZoom.js";
+import { defaults as defaultInteractions } from "ol/interaction/defaults.js";
+import Graticule from "ol/layer/Graticule.js";
+import TileLayer from "ol/layer/Tile.js";
+import VectorLayer from "ol/layer/Vector.js";
+import { fromLonLat, transformExtent } from "ol/proj.js";
+import VectorSource from "ol/source/Vector.js";
+import XYZ from "ol/source/XYZ.js";
+import { Circle as CircleStyle, Fill, Stroke, Style, Text } from "ol/style.js";
+import type { App, MapPort } from "../app.ts";
+import { deviceName } from "../app.ts";
+import { LEVEL_OK, mercatorX, mercatorY } from "../herd.ts";
+import { isDark } from "../settings.ts";
+import { boxOf, fromGeometry } from "../shape.ts";
+import type { Fence, Position } from "../types.ts";
+import { AnimalsLayer } from "./animals_layer.ts";
+import { boxOfExtent, geometryOf, stretchAt, toMap } from "./convert.ts";
+import { fenceStyle } from "./style.ts";
+
+const TOUCH_PX = 24;
+const START: Position = [15, 60];
+const START_ZOOM = 4;
+const PLACE_ZOOM = 17;
+const REDRAW_AGES_MS = 10_000; // ages grow though nothing arrives
+
+export class FarmMap implements MapPort {
+  readonly map: OlMap;
+  readonly fences = new VectorSource();
+  readonly animals: AnimalsLayer;
+  readonly element: HTMLElement;
+  #app: App;
+  #fenceLayer: VectorLayer;
+  #track = new VectorSource();
+  #own = new VectorSource();
+  #isPlaced = false;
+  #inView = -1;
+  #onSeen: (count: number) => void;
+
+  constructor(app: App, element: HTMLElement, onSeen: (count: number) => void) {
+    this.#app = app;
+    this.element = element;
+    this.#onSeen = onSeen;
+    this.animals = new AnimalsLayer({
+      herd: app.herd,
+      now: Date.now,
+      counts: () => this.#counts(),
+      selected: () => {
+        const { selection } = app.store.state;
+        return selection?.kind === "animal" ? selection.id : null;
+      },
+      nameOf: (id) => deviceName(app, id),
+      isDark: () => isDark(app.store.state.settings),
+      seen: (count) => this.#seen(count),
+    });
+    this.#fenceLayer = new VectorLayer({
+      source: this.fences,
+      style: (feature, resolution) => this.#fenceStyle(feature as Feature, resolution),
+      updateWhileInteracting: true,
+    });
+    this.map = this.#makeMap();
+    this.#listen();
+    void this.#addTiles();
+  }
+
+  #makeMap(): OlMap {
+    const { t, store } = this.#app;
+    return new OlMap({
+      target: this.element,
+      keyboardEventTarget: this.element,
+      controls: [
+        new Zoom({ zoomInTipLabel: t("map.zoom_in"), zoomOutTipLabel: t("map.zoom_out") }),
+        new ScaleLine({ units: store.state.settings.units === "metric" ? "metric" : "imperial" }),
+      ],
+      interactions: defaultInteractions({
+        altShiftDragRotate: false,
+        pinchRotate: false,
+        keyboard: false,
+      }).extend([new KeyboardPan({ pixelDelta: 48, duration: 0 }), new KeyboardZoom()]),
+      layers: [
+        this.#graticule(),
+        this.#fenceLayer,
+        new VectorLayer({ source: this.#track, style: trackStyle, zIndex: 6 }),
+        new VectorLayer({ source: this.#own, style: ownStyle, zIndex: 7 }),
+        this.animals,
+      ],
+      view: new View({
+        center: fromLonLat(START),
+        zoom: START_ZOOM,
+        maxZoom: 22,
+        enableRotation: false,
+      }),
+    });
+  }
+
+  #graticule(): Graticule {
+    const label = (): Text =>
+      new Text({
+        font: "12px system-ui, sans-serif",
+        fill: new Fill({ color: "#5d6b61" }),
+        stroke: new Stroke({ color: "#f4f6f1", width: 3 }),
+      });
+    return new Graticule({
+      strokeStyle: new Stroke({ color: "#8a968c88", width: 1 }),
+      showLabels: true,
+      lonLabelStyle: label(),
+      latLabelStyle: label(),
+      latLabelPosition: 0.98,
+      intervals: [
+        90, 45, 30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001,
+      ],
+      wrapX: false,
+    });
+  }
+
+  /** The owner's map, where there is one; else the grid, the scale and the fences must do. */
+  async #addTiles(): Promise<void> {
+    try {
+      const probe = await fetch("/tiles/0/0/0");
+      if (!probe.ok && (await probe.text()).includes("tiles.absent")) {
+        return;
+      }
+    } catch {
+      return;
+    }
+    const layer = new TileLayer({ source: new XYZ({ url: "/tiles/{z}/{x}/{y}" }), zIndex: -1 });
+    this.map.addLayer(layer);
+  }
+
+  #listen(): void {
+    const { store } = this.#app;
+    const redraw = (): void => this.animals.changed();
+    store.on(["fences", "draft"], () => this.#syncFences());
+    store.on(["herdVersion", "counts", "devices"], redraw);
+    store.on(["selection"], () => {
+      redraw();
+      this.#fenceLayer.changed();
+    });
+    store.on(["settings"], () => {
+      redraw();
+      this.#fenceLayer.changed();
+    });
+    store.on(["track"], () => this.#drawTrack());
+    store.on(["herdVersion", "fences"], () => this.#placeOnce());
+    setInterval(redraw, REDRAW_AGES_MS);
+    this.map.on("moveend", () => this.#watch());
+    this.map.on("singleclick", (event) => {
+      if (!store.state.draft && !store.state.measuring) {
+        this.#select(event.coordinate, event.pixel);
+      }
+    });
+  }
+
+  #watch(): void {
+    const size = this.map.getSize();
+    if (!size || size[0] === 0 || size[1] === 0) {
+      return;
+    }
+    const box = boxOfExtent(this.map.getView().calculateExtent(size));
+    this.#app.store.set({ view: box });
+    this.#app.live.watch(box);
+  }
+
+  #seen(count: number): void {
+    if (count !== this.#inView) {
+      this.#inView = count;
+      this.#onSeen(count);
+    }
+  }
+
+  #counts(): [number, number, number][] {
+    return this.#app.store.state.counts.map(([lon, lat, n]) => [
+      mercatorX(lon),
+      mercatorY(lat),
+      n,
+    ]);
+  }
+
+  #fenceStyle(feature: Feature, resolution: number): Style[] {
+    const { selection, settings } = this.#app.store.state;
+    const isSelected = selection?.kind === "fence" && selection.id === feature.getId();
+    return fenceStyle(feature, resolution, isSelected, isDark(settings));
+  }
+
+  /** The fence that is being changed is drawn by the editor. */
+  #syncFences(): void {
+    const { fences, draft } = this.#app.store.state;
+    for (const feature of this.fences.getFeatures()) {
+      const id = String(feature.getId());
+      if (!fences.has(id) || draft?.id === id) {
+        this.fences.removeFeature(feature);
+      }
+    }
+    for (const fence of fences.values()) {
+      const old = this.fences.getFeatureById(fence.id) as Feature | null;
+      if (draft?.id === fence.id || old?.get("fence") === fence) {
+        continue;
+      }
+      const feature = old ?? new Feature();
+      feature.setGeometry(geometryOf(fromGeometry(fence.geometry, fence.properties)));
+      feature.set("fence", fence);
+      feature.setId(fence.id);
+      if (!old) {
+        this.fences.addFeature(feature);
+      }
+    }
+  }
+
+  /** At first, all fences are shown; without any, all animals. */
+  #placeOnce(): void {
+    const { fences } = this.#app.store.state;
+    const { herd } = this.#app;
+    if (this.#isPlaced || (fences.size === 0 && herd.count === 0)) {
+      return;
+    }
+    const extent = createEmpty();
+    for (const fence of fences.values()) {
+      const box = boxOf(fromGeometry(fence.geometry, fence.properties));
+      extend(extent, transformExtent(box, "EPSG:4326", "EPSG:3857"));
+    }
+    if (fences.size === 0) {
+      for (let slot = 0; slot < herd.count; slot++) {
+        const x = herd.x[slot]!;
+        const y = herd.y[slot]!;
+        if (!Number.isNaN(x)) {
+          extend(extent, [x, y, x, y]);
+        }
+      }
+    }
+    if (!isEmpty(extent) || herd.count > 0) {
+      this.#isPlaced = true;
+      this.#fit(extent, 17);
+    }
+  }
+
+  #fit(extent: number[], maxZoom: number): void {
+    const size = this.map.getSize();
+    if (size && size[0]! > 0 && !extent.some((part) => !Number.isFinite(part))) {
+      this.map.getView().fit(extent, { padding: [48, 48, 64, 48], maxZoom });
+    }
+  }
+
+  #select(coordinate: number[], pixel: number[]): void {
+    const resolution = this.map.getView().getResolution() ?? 1;
+    const [x = 0, y = 0] = coordinate;
+    const animal = this.animals.nearest(x, y, TOUCH_PX * resolution);
+    if (animal !== null) {
+      this.#app.store.set({ selection: { kind: "animal", id: animal } });
+      return;
+    }
+    const feature = this.map.forEachFeatureAtPixel(pixel, (found) => found, {
+      layerFilter: (layer) => layer === this.#fenceLayer,
+      hitTolerance: 8,
+    });
+    const id = feature?.getId();
+    this.#app.store.set({ selection: id ? { kind: "fence", id: String(id) } : null });
+  }
+
+  #drawTrack(): void {
+    const { track } = this.#app.store.state;
+    this.#track.clear();
+    if (!track || track.points.length === 0) {
+      return;
+    }
+    const line = track.points.map((p) => toMap([p.lon, p.lat]));
+    this.#track.addFeature(new Feature(new LineString(line)));
+    const here = line[track.at];
+    if (here) {
+      this.#track.addFeature(new Feature(new Point(here)));
+    }
+  }
+
+  showTrack(): void {
+    const extent = this.#track.getExtent();
+    if (extent && !isEmpty(extent)) {
+      this.#fit(extent, PLACE_ZOOM);
+    }
+  }
+
+  showPlace(position: Position): void {
+    this.#isPlaced = true;
+    const view = this.map.getView();
+    view.setCenter(toMap(position));
+    view.setZoom(Math.max(view.getZoom() ?? 0, PLACE_ZOOM));
+  }
+
+  showFence(fence: Fence): void {
+    this.#isPlaced = true;
+    const box = boxOf(fromGeometry(fence.geometry, fence.properties));
+    this.#fit(transformExtent(box, "EPSG:4326", "EPSG:3857"), 19);
+  }
+
+  showOwnPosition(position: Position, accuracy_m: number): void {
+    this.#own.clear();
+    const circle = new Circle(toMap(position), accuracy_m * stretchAt(position[1]));
+    this.#own.addFeatures([new Feature(circle), new Feature(new Point(toMap(position)))]);
+  }
+
+  resize(): void {
+    this.map.updateSize();
+    this.#placeOnce();
+  }
+
+  /** Animals in view that are well come last; ids, at most limit. */
+  inView(limit: number): string[] {
+    const size = this.map.getSize();
+    if (!size) {
+      return [];
+    }
+    const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = this.map.getView().calculateExtent(size);
+    const { herd } = this.#app;
+    const urgent: string[] = [];
+    const well: string[] = [];
+    for (let slot = 0; slot < herd.count; slot++) {
+      const x = herd.x[slot]!;
+      const y = herd.y[slot]!;
+      if (x >= x0 && x <= x1 && y >= y0 && y <= y1 && herd.hidden[slot] === 0) {
+        const into = herd.level[slot] === LEVEL_OK ? well : urgent;
+        if (into.length < limit) {
+          into.push(herd.ids[slot]!);
+        }
+      }
+    }
+    return [...urgent, ...well].slice(0, limit);
+  }
+}
+
+const trackStyle = [
+  new Style({ stroke: new Stroke({ color: "#ffffff", width: 6 }) }),
+  new Style({
+    stroke: new Stroke({ color: "#cc79a7", width: 3 }),
+    image: new CircleStyle({
+      radius: 9,
+      fill: new Fill({ color: "#cc79a7" }),
+      stroke: new Stroke({ color: "#16211a", width: 3 }),
+    }),
+  }),
+];
+
+const ownStyle = new Style({
+  fill: new Fill({ color: "#56b4e922" }),
+  stroke: new Stroke({ color: "#56b4e9", width: 2 }),
+  image: new CircleStyle({
+    radius: 8,
+    fill: new Fill({ color: "#56b4e9" }),
+    stroke: new Stroke({ color: "#ffffff", width: 3 }),
+  }),
+});

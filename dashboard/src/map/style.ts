@@ -1,0 +1,151 @@
+// src/map/style.ts - colours and line styles of fences; each intent has a dash of its own as well.
+import { Circle as CircleStyle, Fill, Stroke, Style, Text } from "ol/style.js";
+import type { FeatureLike } from "ol/Feature.js";
+import type Geometry from "ol/geom/Geometry.js";
+import MultiPoint from "ol/geom/MultiPoint.js";
+import type { Fence, Intent } from "../types.ts";
+
+/** Told apart by people who see red and green alike (Okabe and Ito's palette). */
+const COLORS: Record<Intent, string> = {
+  "keep-in": "#009e73",
+  "keep-out": "#d55e00",
+  info: "#0072b2",
+};
+const DASHES: Record<Intent, number[] | undefined> = {
+  "keep-in": undefined,
+  "keep-out": [12, 7],
+  info: [2, 6],
+};
+const SIGNS: Record<Intent, string> = { "keep-in": "▣", "keep-out": "⊘", info: "○" };
+const SAFE_COLOR = /^#[0-9a-f]{6}$/i;
+const HANDLE_RADIUS_PX = 11;
+
+export function intentSign(intent: Intent): string {
+  return SIGNS[intent];
+}
+
+export function intentColor(intent: Intent): string {
+  return COLORS[intent];
+}
+
+function colorOf(fence: Fence): string {
+  const own = fence.properties.color;
+  return own && SAFE_COLOR.test(own) ? own : COLORS[fence.properties.intent];
+}
+
+/** The width of a corridor on the ground, in pixels there. */
+export function corridorWidth_px(width_m: number, lat: number, resolution: number): number {
+  return Math.max(2, width_m / (resolution * Math.cos((lat * Math.PI) / 180)));
+}
+
+export function fenceStyle(
+  feature: FeatureLike,
+  resolution: number,
+  isSelected: boolean,
+  isDark: boolean,
+): Style[] {
+  const fence = feature.get("fence") as Fence;
+  const intent = fence.properties.intent;
+  const color = colorOf(fence);
+  const halo = isDark ? "#101512" : "#ffffff";
+  const label = new Text({
+    text: `${SIGNS[intent]} ${fence.properties.name}`,
+    font: "600 14px system-ui, sans-serif",
+    fill: new Fill({ color: isDark ? "#f2f5f0" : "#16211a" }),
+    stroke: new Stroke({ color: halo, width: 4 }),
+    overflow: true,
+    placement: "point",
+  });
+  const dash = DASHES[intent];
+  const line = new Stroke({ color, width: isSelected ? 5 : 3, ...(dash ? { lineDash: dash } : {}) });
+  if (fence.geometry.type === "LineString") {
+    const lat = fence.geometry.coordinates[0]?.[1] ?? 0;
+    const width = corridorWidth_px(fence.properties.width_m ?? 1, lat, resolution);
+    return [
+      new Style({ stroke: new Stroke({ color: `${color}33`, width, lineCap: "round" }) }),
+      new Style({ stroke: line, text: label }),
+    ];
+  }
+  return [
+    new Style({ stroke: new Stroke({ color: halo, width: isSelected ? 9 : 6 }) }),
+    new Style({ stroke: line, fill: new Fill({ color: `${color}22` }), text: label }),
+  ];
+}
+
+/** A corner that a glove can take hold of: what is drawn is smaller than what can be touched. */
+function handleStyle(corners: (geometry: Geometry) => number[][]): Style {
+  return new Style({
+    image: new CircleStyle({
+      radius: HANDLE_RADIUS_PX,
+      fill: new Fill({ color: "#ffffff" }),
+      stroke: new Stroke({ color: "#5b2a86", width: 4 }),
+    }),
+    geometry: (feature) => {
+      const geometry = feature.getGeometry();
+      return geometry instanceof MultiPoint || !geometry
+        ? undefined
+        : new MultiPoint(corners(geometry as Geometry));
+    },
+  });
+}
+
+function cornersOf(geometry: Geometry): number[][] {
+  const flat: number[][] = [];
+  const walk = (part: unknown): void => {
+    if (Array.isArray(part) && typeof part[0] === "number") {
+      flat.push(part as number[]);
+    } else if (Array.isArray(part)) {
+      part.forEach(walk);
+    }
+  };
+  const type = geometry.getType();
+  if (type === "Circle") {
+    const circle = geometry as Geometry & { getCenter(): number[]; getLastCoordinate(): number[] };
+    return [circle.getCenter(), circle.getLastCoordinate()];
+  }
+  walk((geometry as Geometry & { getCoordinates(): unknown }).getCoordinates());
+  return flat;
+}
+
+export function draftStyle(width_px: number | null): Style[] {
+  const styles = [
+    new Style({ stroke: new Stroke({ color: "#ffffff", width: 7 }) }),
+    new Style({
+      stroke: new Stroke({ color: "#5b2a86", width: 4 }),
+      fill: new Fill({ color: "#5b2a8633" }),
+    }),
+    handleStyle(cornersOf),
+  ];
+  if (width_px !== null) {
+    styles.unshift(
+      new Style({
+        stroke: new Stroke({ color: "#5b2a8655", width: width_px, lineCap: "round" }),
+      }),
+    );
+  }
+  return styles;
+}
+
+/** The corner under the pointer, or the one that a tap would add. */
+export const pointerStyle = new Style({
+  image: new CircleStyle({
+    radius: HANDLE_RADIUS_PX + 4,
+    fill: new Fill({ color: "#ffd54a" }),
+    stroke: new Stroke({ color: "#16211a", width: 3 }),
+  }),
+  stroke: new Stroke({ color: "#5b2a86", width: 3, lineDash: [8, 6] }),
+  fill: new Fill({ color: "#5b2a8622" }),
+});
+
+/** What somebody else has saved while one was drawing. */
+export const theirsStyle = [
+  new Style({ stroke: new Stroke({ color: "#ffffff", width: 8 }) }),
+  new Style({ stroke: new Stroke({ color: "#cc79a7", width: 5, lineDash: [4, 8] }) }),
+];
+
+export const warningStyle = new Style({
+  image: new CircleStyle({
+    radius: 16,
+    stroke: new Stroke({ color: "#d55e00", width: 5 }),
+  }),
+});

@@ -1,0 +1,58 @@
+// src/settings.ts - what one person wishes on one device: language, units, light or dark, sound.
+
+export type Language = "en" | "sv" | "de";
+export interface Settings {
+  language: Language;
+  units: "metric" | "imperial";
+  theme: "auto" | "light" | "dark";
+  sound: boolean;
+  notify: boolean;
+}
+
+const KEY = "hedgerow.settings";
+export const LANGUAGES: readonly Language[] = ["en", "sv", "de"];
+
+function defaults(): Settings {
+  const wished = navigator.language.slice(0, 2) as Language;
+  const isImperial = ["en-US", "en-LR", "my"].includes(navigator.language);
+  return {
+    language: LANGUAGES.includes(wished) ? wished : "en",
+    units: isImperial ? "imperial" : "metric",
+    theme: "auto",
+    sound: false,
+    notify: false,
+  };
+}
+
+export function loadSettings(): Settings {
+  try {
+    const text = localStorage.getItem(KEY);
+    return { ...defaults(), ...(text ? (JSON.parse(text) as Partial<Settings>) : {}) };
+  } catch {
+    return defaults();
+  }
+}
+
+export function saveSettings(settings: Settings): void {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(settings));
+  } catch {
+    // A browser that keeps nothing still shows the page.
+  }
+}
+
+export function applyTheme(settings: Settings): void {
+  const root = document.documentElement;
+  if (settings.theme === "auto") {
+    delete root.dataset["theme"];
+  } else {
+    root.dataset["theme"] = settings.theme;
+  }
+  root.lang = settings.language;
+}
+
+export function isDark(settings: Settings): boolean {
+  return settings.theme === "auto"
+    ? matchMedia("(prefers-color-scheme: dark)").matches
+    : settings.theme === "dark";
+}

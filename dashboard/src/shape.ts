@@ -1,0 +1,302 @@
+// src/shape.ts - a fence being drawn: its shape, its measures, what is wrong with it. Pure.
+import type { Geometry, Position } from "./types.ts";
+
+export type Shape =
+  | { kind: "polygon"; polygons: Position[][][] } // closed rings, as in GeoJSON
+  | { kind: "circle"; center: Position; radius_m: number }
+  | { kind: "corridor"; line: Position[]; width_m: number };
+export type ShapeKind = Shape["kind"];
+
+const RADIUS_M = 6371008.8;
+const RAD = Math.PI / 180;
+const EDGE_M_MIN = 1;
+const CORNER_DEG_MIN = 5;
+
+/** Metres east and north of an origin; good to a millimetre for what a farm spans. */
+function planeAt(origin: Position): (p: Position) => [number, number] {
+  const scale = Math.cos(origin[1] * RAD) * RAD * RADIUS_M;
+  return ([lon, lat]) => {
+    const dlon = ((((lon - origin[0] + 180) % 360) + 360) % 360) - 180;
+    return [dlon * scale, (lat - origin[1]) * RAD * RADIUS_M];
+  };
+}
+
+export function distance_m(a: Position, b: Position): number {
+  const dlat = (b[1] - a[1]) * RAD;
+  const dlon = (b[0] - a[0]) * RAD;
+  const h =
+    Math.sin(dlat / 2) ** 2 +
+    Math.cos(a[1] * RAD) * Math.cos(b[1] * RAD) * Math.sin(dlon / 2) ** 2;
+  return 2 * RADIUS_M * Math.asin(Math.min(1, Math.sqrt(h)));
+}
+
+export function length_m(line: readonly Position[]): number {
+  let sum = 0;
+  for (let i = 1; i < line.length; i++) {
+    sum += distance_m(line[i - 1] as Position, line[i] as Position);
+  }
+  return sum;
+}
+
+/** Signed: counter-clockwise is positive. */
+function ringArea_m2(ring: readonly Position[]): number {
+  const first = ring[0];
+  if (!first) {
+    return 0;
+  }
+  const plane = planeAt(first);
+  let twice = 0;
+  let before = plane(first);
+  for (const position of ring.slice(1)) {
+    const here = plane(position);
+    twice += before[0] * here[1] - here[0] * before[1];
+    before = here;
+  }
+  return twice / 2;
+}
+
+export function area_m2(shape: Shape): number {
+  switch (shape.kind) {
+    case "circle":
+      return Math.PI * shape.radius_m ** 2;
+    case "corridor":
+      return length_m(shape.line) * shape.width_m + Math.PI * (shape.width_m / 2) ** 2;
+    case "polygon":
+      return shape.polygons.reduce(
+        (sum, rings) =>
+          sum +
+          rings.reduce((part, ring, i) => part + (i ? -1 : 1) * Math.abs(ringArea_m2(ring)), 0),
+        0,
+      );
+  }
+}
+
+export function boundary_m(shape: Shape): number {
+  switch (shape.kind) {
+    case "circle":
+      return 2 * Math.PI * shape.radius_m;
+    case "corridor":
+      return 2 * length_m(shape.line) + Math.PI * shape.width_m;
+    case "polygon":
+      return shape.polygons.flat().reduce((sum, ring) => sum + length_m(ring), 0);
+  }
+}
+
+function turn(a: Position, b: Position, c: Position): number {
+  return Math.sign((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]));
+}
+
+function onEdge(a: Position, b: Position, p: Position): boolean {
+  return (
+    Math.min(a[0], b[0]) <= p[0] &&
+    p[0] <= Math.max(a[0], b[0]) &&
+    Math.min(a[1], b[1]) <= p[1] &&
+    p[1] <= Math.max(a[1], b[1])
+  );
+}
+
+function edgesMeet(a: Position, b: Position, c: Position, d: Position): boolean {
+  const t1 = turn(a, b, c);
+  const t2 = turn(a, b, d);
+  const t3 = turn(c, d, a);
+  const t4 = turn(c, d, b);
+  if (t1 !== t2 && t3 !== t4 && t1 * t2 <= 0 && t3 * t4 <= 0) {
+    return true;
+  }
+  return (
+    (t1 === 0 && onEdge(a, b, c)) ||
+    (t2 === 0 && onEdge(a, b, d)) ||
+    (t3 === 0 && onEdge(c, d, a)) ||
+    (t4 === 0 && onEdge(c, d, b))
+  );
+}
+
+export type Warning =
+  | { code: "crosses"; at: Position }
+  | { code: "short"; at: Position; length_m: number }
+  | { code: "sharp"; at: Position; angle_deg: number }
+  | { code: "outside"; at: Position }
+  | { code: "few" };
+
+/** Where a ring or rings of one polygon meet themselves or each other; null: nowhere. */
+export function findCrossing(rings: readonly (readonly Position[])[]): Position | null {
+  const edges: { a: Position; b: Position; ring: number; i: number; last: number }[] = [];
+  rings.forEach((ring, number) => {
+    for (let i = 1; i < ring.length; i++) {
+      const a = ring[i - 1] as Position;
+      const b = ring[i] as Position;
+      edges.push({ a, b, ring: number, i, last: ring.length - 1 });
+    }
+  });
+  // Sorted by their west ends, an edge need only be compared with those that begin before it ends.
+  edges.sort((p, q) => Math.min(p.a[0], p.b[0]) - Math.min(q.a[0], q.b[0]));
+  for (let m = 0; m < edges.length; m++) {
+    const p = edges[m]!;
+    const east = Math.max(p.a[0], p.b[0]);
+    for (let n = m + 1; n < edges.length; n++) {
+      const q = edges[n]!;
+      if (Math.min(q.a[0], q.b[0]) > east) {
+        break;
+      }
+      const apart = Math.abs(p.i - q.i);
+      const areNeighbours = p.ring === q.ring && (apart === 1 || apart === p.last - 1);
+      if (!areNeighbours && edgesMeet(p.a, p.b, q.a, q.b)) {
+        return q.a;
+      }
+    }
+  }
+  return null;
+}
+
+function covers(ring: readonly Position[], p: Position): boolean {
+  let inside = false;
+  for (let i = 1; i < ring.length; i++) {
+    const [ax, ay] = ring[i - 1] as Position;
+    const [bx, by] = ring[i] as Position;
+    if (ay > p[1] !== by > p[1] && p[0] < ((bx - ax) * (p[1] - ay)) / (by - ay) + ax) {
+      inside = !inside;
+    }
+  }
+  return inside;
+}
+
+function cornerWarnings(ring: readonly Position[], found: Warning[]): void {
+  const first = ring[0];
+  if (!first) {
+    return;
+  }
+  const plane = planeAt(first);
+  const corners = ring.slice(0, -1);
+  corners.forEach((at, i) => {
+    const before = plane(corners[(i + corners.length - 1) % corners.length] as Position);
+    const here = plane(at);
+    const after = plane(corners[(i + 1) % corners.length] as Position);
+    const u = [before[0] - here[0], before[1] - here[1]] as const;
+    const v = [after[0] - here[0], after[1] - here[1]] as const;
+    const edge_m = Math.hypot(v[0], v[1]);
+    if (edge_m < EDGE_M_MIN) {
+      found.push({ code: "short", at, length_m: edge_m });
+      return;
+    }
+    const between = Math.abs(Math.atan2(u[0] * v[1] - u[1] * v[0], u[0] * v[0] + u[1] * v[1]));
+    const angle_deg = between / RAD;
+    if (angle_deg < CORNER_DEG_MIN) {
+      found.push({ code: "sharp", at, angle_deg });
+    }
+  });
+}
+
+export function warningsOf(shape: Shape): Warning[] {
+  const found: Warning[] = [];
+  if (shape.kind === "corridor") {
+    if (shape.line.length < 2 || length_m(shape.line) < EDGE_M_MIN) {
+      found.push({ code: "few" });
+    }
+    return found;
+  }
+  if (shape.kind === "circle") {
+    return shape.radius_m < EDGE_M_MIN ? [{ code: "few" }] : [];
+  }
+  for (const rings of shape.polygons) {
+    const outer = rings[0] ?? [];
+    if (rings.some((ring) => ring.length < 4)) {
+      found.push({ code: "few" });
+      continue;
+    }
+    const at = findCrossing(rings);
+    if (at) {
+      found.push({ code: "crosses", at });
+    }
+    for (const hole of rings.slice(1)) {
+      const corner = hole.find((position) => !covers(outer, position));
+      if (corner) {
+        found.push({ code: "outside", at: corner });
+      }
+    }
+    rings.forEach((ring) => cornerWarnings(ring, found));
+  }
+  return found;
+}
+
+/** True when saving it makes no sense: the service would refuse it. */
+export function isHopeless(warnings: readonly Warning[]): boolean {
+  return warnings.some((w) => w.code === "crosses" || w.code === "few" || w.code === "outside");
+}
+
+const E7 = 1e7;
+function rounded([lon, lat]: Position): Position {
+  return [Math.round(lon * E7) / E7, Math.round(lat * E7) / E7];
+}
+
+/** RFC 7946: outer rings run counter-clockwise, holes clockwise. */
+function wound(ring: Position[], isOuter: boolean): Position[] {
+  const right = ringArea_m2(ring) >= 0 === isOuter;
+  return (right ? ring : [...ring].reverse()).map(rounded);
+}
+
+export interface ShapeProps {
+  radius_m?: number | null;
+  width_m?: number | null;
+}
+
+export function toGeometry(shape: Shape): { geometry: Geometry; properties: ShapeProps } {
+  switch (shape.kind) {
+    case "circle":
+      return {
+        geometry: { type: "Point", coordinates: rounded(shape.center) },
+        properties: { radius_m: Math.round(shape.radius_m * 100) / 100 },
+      };
+    case "corridor":
+      return {
+        geometry: { type: "LineString", coordinates: shape.line.map(rounded) },
+        properties: { width_m: shape.width_m },
+      };
+    case "polygon": {
+      const all = shape.polygons.map((rings) => rings.map((ring, i) => wound(ring, i === 0)));
+      const geometry: Geometry =
+        all.length === 1
+          ? { type: "Polygon", coordinates: all[0] as Position[][] }
+          : { type: "MultiPolygon", coordinates: all };
+      return { geometry, properties: {} };
+    }
+  }
+}
+
+export function fromGeometry(geometry: Geometry, properties: ShapeProps): Shape {
+  switch (geometry.type) {
+    case "Point":
+      return {
+        kind: "circle",
+        center: geometry.coordinates,
+        radius_m: properties.radius_m ?? 1,
+      };
+    case "LineString":
+      return { kind: "corridor", line: geometry.coordinates, width_m: properties.width_m ?? 1 };
+    case "Polygon":
+      return { kind: "polygon", polygons: [geometry.coordinates] };
+    case "MultiPolygon":
+      return { kind: "polygon", polygons: geometry.coordinates };
+  }
+}
+
+/** West, south, east, north of all that is in it. */
+export function boxOf(shape: Shape): [number, number, number, number] {
+  const reach_m =
+    shape.kind === "circle" ? shape.radius_m : shape.kind === "corridor" ? shape.width_m / 2 : 0;
+  const positions =
+    shape.kind === "circle"
+      ? [shape.center]
+      : shape.kind === "corridor"
+        ? shape.line
+        : shape.polygons.flat(2);
+  const lons = positions.map((p) => p[0]);
+  const lats = positions.map((p) => p[1]);
+  const dlat = reach_m / RADIUS_M / RAD;
+  const dlon = dlat / Math.max(0.01, Math.cos((lats[0] ?? 0) * RAD));
+  return [
+    Math.min(...lons) - dlon,
+    Math.min(...lats) - dlat,
+    Math.max(...lons) + dlon,
+    Math.max(...lats) + dlat,
+  ];
+}

@@ -1,0 +1,138 @@
+// src/sync.ts - keeps the store in step with the service: loads once, then follows the live protocol.
+import type { App } from "./app.ts";
+import { explain, tell } from "./app.ts";
+import { decodePositions } from "./decode.ts";
+import type { LiveHandlers } from "./live.ts";
+import { levelsOf, withAck, withEvent, withLoaded } from "./state.ts";
+import { EVENTS_MAX } from "./state.ts";
+import type { Alert, Device, Fence, Health, Hello, HrEvent } from "./types.ts";
+
+const RELOAD_WAIT_MS = 200;
+const PAGES_MAX = 200;
+
+async function pages<P extends { next?: string | null }>(
+  app: App,
+  path: string,
+  take: (page: P) => void,
+): Promise<void> {
+  let after = "";
+  for (let i = 0; i < PAGES_MAX; i++) {
+    const from = after === "" ? "" : `&after=${encodeURIComponent(after)}`;
+    const page: P = await app.api.get(`${path}?limit=1000${from}`);
+    take(page);
+    if (!page.next) {
+      return;
+    }
+    after = page.next;
+  }
+}
+
+export async function loadFences(app: App): Promise<void> {
+  const fences = new Map<string, Fence>();
+  await pages<{ features: Fence[]; next: string | null }>(app, "/v1/fences", (page) => {
+    for (const fence of page.features) {
+      fences.set(fence.id, fence);
+    }
+  });
+  app.store.set({ fences });
+}
+
+export async function loadDevices(app: App): Promise<void> {
+  const devices = new Map<string, Device>();
+  type Page = { devices: (Device & { device?: string })[]; next?: string | null };
+  await pages<Page>(app, "/v1/devices", (page) => {
+    for (const device of page.devices) {
+      const id = device.id ?? device.device;
+      devices.set(id, { ...device, id });
+      if (device.lon !== undefined && device.lat !== undefined && device.time !== undefined) {
+        const { lon, lat, time } = device;
+        app.herd.putDevice({ ...device, device: id, lon, lat, time });
+      }
+    }
+  });
+  app.store.set({ devices, herdVersion: app.herd.version });
+}
+
+async function loadEvents(app: App, seq: number): Promise<void> {
+  const after = Math.max(-1, seq - EVENTS_MAX);
+  const [alerts, events] = await Promise.all([
+    app.api.get<{ alerts: Alert[] }>("/v1/alerts?state=all&limit=500"),
+    app.api.get<{ events: HrEvent[] }>(`/v1/events?after=${after}&limit=${EVENTS_MAX}`),
+  ]);
+  app.store.set(withLoaded(app.store.state, alerts.alerts, events.events));
+}
+
+async function loadAll(app: App, seq: number): Promise<void> {
+  const parts = [loadFences(app), loadDevices(app), loadEvents(app, seq)];
+  for (const part of await Promise.allSettled(parts)) {
+    if (part.status === "rejected") {
+      tell(app, explain(app, part.reason), "bad");
+    }
+  }
+}
+
+/** Runs once, a little after the last of many calls. */
+function soon(run: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(run, RELOAD_WAIT_MS);
+  };
+}
+
+/** What the live protocol does to the store. `onEvent` hears of new events, once each. */
+export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => void): LiveHandlers {
+  const reloadFences = soon(() => void loadFences(getApp()).catch(() => {}));
+  const reloadDevices = soon(() => void loadDevices(getApp()).catch(() => {}));
+  const set: App["store"]["set"] = (patch) => getApp().store.set(patch);
+  return {
+    link(link) {
+      set({ link });
+      if (link !== "live") {
+        getApp().herd.forgetHandles();
+      }
+    },
+    hello(hello: Hello, isNew: boolean) {
+      if (isNew) {
+        void loadAll(getApp(), hello.seq);
+      }
+    },
+    event(event) {
+      const { store } = getApp();
+      store.set(withEvent(store.state, event));
+      onEvent(event);
+    },
+    ack(alert, acked) {
+      const { store } = getApp();
+      store.set({ alerts: withAck(store.state.alerts, alert, acked) });
+    },
+    edit: reloadFences,
+    gap() {
+      void loadAll(getApp(), getApp().live.seq);
+    },
+    names(names) {
+      const { herd, store } = getApp();
+      for (const [handle, id] of names) {
+        herd.name(handle, id);
+        if (!store.state.devices.has(id)) {
+          reloadDevices();
+        }
+      }
+      herd.setLevels(levelsOf(store.state));
+    },
+    frame(frame) {
+      const { herd } = getApp();
+      const tick = decodePositions(frame, herd);
+      set({ herdVersion: herd.version, counts: [] });
+      return tick;
+    },
+    positions(devices) {
+      const { herd } = getApp();
+      devices.forEach((device) => herd.putDevice(device));
+      set({ herdVersion: herd.version, counts: [] });
+    },
+    counts: (counts) => set({ counts }),
+    window() {},
+    probe: (body) => set({ health: body as Health }),
+  };
+}

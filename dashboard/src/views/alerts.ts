@@ -1,0 +1,156 @@
+// src/views/alerts.ts - the inbox: what somebody must look at, and what else has happened.
+import type { App } from "../app.ts";
+import { attempt, deviceName, mayEdit } from "../app.ts";
+import { h, syncList } from "../dom.ts";
+import { withAck } from "../state.ts";
+import type { Acked, Alert, HrEvent } from "../types.ts";
+import { eventText, severitySign } from "../words.ts";
+import type { Parts } from "./shell.ts";
+
+type Which = "open" | "all" | "late" | "events";
+const WHICH: readonly Which[] = ["open", "all", "late", "events"];
+const ROWS_MAX = 200;
+
+function placeOf(event: HrEvent): { lon: number; lat: number } | null {
+  if (event.crossing) {
+    return event.crossing;
+  }
+  return event.lon === undefined || event.lat === undefined
+    ? null
+    : { lon: event.lon, lat: event.lat };
+}
+
+async function acknowledge(app: App, alert: Alert): Promise<void> {
+  const answer = await app.api.post<{ acked: Acked }>(`/v1/alerts/${alert.alert}/ack`, {});
+  const { alerts } = app.store.state;
+  app.store.set({ alerts: withAck(alerts, alert.alert, answer.acked) });
+}
+
+function show(app: App, event: HrEvent): void {
+  const place = placeOf(event);
+  app.store.set({ tab: "map", selection: { kind: "animal", id: event.device } });
+  if (place) {
+    app.map.showPlace([place.lon, place.lat]);
+  }
+}
+
+function row(app: App, alert: Alert): HTMLElement {
+  const { t, format } = app;
+  const { event, acked } = alert;
+  const place = placeOf(event);
+  return h(
+    "li",
+    { class: `alert ${event.severity}`, "data-alert": alert.alert },
+    h(
+      "span",
+      { class: `sign ${event.severity}`, role: "img", "aria-label": t(`severity.${event.severity}`) },
+      severitySign(event.severity),
+    ),
+    h(
+      "span",
+      { class: "text" },
+      h("strong", {}, eventText(app, event)),
+      h(
+        "small",
+        {},
+        h("time", { datetime: event.time }, format.moment(event.time)),
+        event.late && ` · ${t("alerts.late_word")}`,
+        place && ` · ${format.position(place.lon, place.lat)}`,
+      ),
+      acked &&
+        h("small", { class: "acked" }, `✓ ${t("alerts.acked", {
+          who: acked.user,
+          time: format.moment(acked.time),
+        })}`),
+    ),
+    h(
+      "span",
+      { class: "row" },
+      h("button", { onclick: () => show(app, event) }, t("show_on_map")),
+      !acked && event.severity !== "info" && !event.late && mayEdit(app) &&
+        h(
+          "button",
+          {
+            class: "primary",
+            "data-ack": alert.alert,
+            onclick: () => void attempt(app, () => acknowledge(app, alert)),
+          },
+          t("alerts.ack"),
+        ),
+    ),
+  );
+}
+
+function chosen(app: App, which: Which): Alert[] {
+  const { alerts, events, filter } = app.store.state;
+  const ackedOf = new Map(alerts.map((alert) => [alert.alert, alert.acked]));
+  const ofEvents = (wanted: (event: HrEvent) => boolean): Alert[] =>
+    events.filter(wanted).map((event) => ({
+      alert: event.offset,
+      event,
+      acked: ackedOf.get(event.offset) ?? null,
+    }));
+  const all =
+    which === "open"
+      ? alerts.filter((alert) => !alert.acked)
+      : which === "all"
+        ? [...alerts]
+        : ofEvents((event) => which === "events" || event.late);
+  const text = filter.trim().toLocaleLowerCase();
+  return text === ""
+    ? all
+    : all.filter(({ event }) =>
+        `${event.device} ${deviceName(app, event.device)} ${event.fence_name ?? ""}`
+          .toLocaleLowerCase()
+          .includes(text),
+      );
+}
+
+export function alertsView({ app }: Parts): HTMLElement {
+  const { t, store } = app;
+  let which: Which = "open";
+  const list = h("ul", { class: "items alerts" });
+  const empty = h("p", { class: "hint" }, t("alerts.none"));
+  const search = h("input", {
+    type: "search",
+    placeholder: t("search.alerts"),
+    "aria-label": t("search.alerts"),
+  });
+  search.addEventListener("input", () => store.set({ filter: search.value }));
+  const buttons = WHICH.map((name) =>
+    h(
+      "button",
+      {
+        "data-which": name,
+        "aria-pressed": String(name === which),
+        onclick: () => {
+          which = name;
+          buttons.forEach((button) =>
+            button.setAttribute("aria-pressed", String(button.dataset["which"] === which)),
+          );
+          render();
+        },
+      },
+      t(`alerts.${name}_tab`),
+    ),
+  );
+  const render = (): void => {
+    const rows = chosen(app, which).slice(0, ROWS_MAX);
+    empty.hidden = rows.length > 0;
+    const stamp = (alert: Alert): string =>
+      `${alert.acked?.user ?? ""} ${deviceName(app, alert.event.device)} ${mayEdit(app)}`;
+    syncList(list, rows, (alert) => String(alert.alert), stamp, (alert) => row(app, alert));
+  };
+  store.on(["alerts", "events", "devices", "filter"], render);
+  render();
+  return h(
+    "div",
+    { class: "view" },
+    h("h2", {}, t("tab.alerts")),
+    h("div", { class: "row", role: "group", "aria-label": t("alerts.filter") }, ...buttons),
+    search,
+    empty,
+    list,
+  );
+}
+

@@ -1,0 +1,117 @@
+// src/views/animal_card.ts - one animal: where it is, how it is, which fences it is in, its track.
+import type { App } from "../app.ts";
+import { attempt, deviceName, fenceName, mayEdit, tell } from "../app.ts";
+import { field, fill, h } from "../dom.ts";
+import type { Device } from "../types.ts";
+import { trackPart } from "./track.ts";
+
+const REFRESH_MS = 5000;
+
+function facts(app: App, device: Device, fences: string[]): HTMLElement {
+  const { t, format } = app;
+  const rows: [string, string][] = [];
+  if (device.time !== undefined) {
+    rows.push([t("animal.age"), format.age(Date.now() - Date.parse(device.time))]);
+  }
+  if (device.lon !== undefined && device.lat !== undefined) {
+    rows.push([t("animal.place"), format.position(device.lon, device.lat)]);
+  }
+  rows.push([t("animal.inside"), fences.length > 0 ? fences.join(", ") : t("animal.nowhere")]);
+  if (device.speed_mps !== undefined) {
+    rows.push([t("animal.speed"), format.speed(device.speed_mps)]);
+  }
+  if (device.battery_pct !== undefined) {
+    rows.push([t("animal.battery"), `${device.battery_pct} %`]);
+  }
+  if (device.accuracy_m !== undefined) {
+    rows.push([t("animal.accuracy"), `± ${format.length(device.accuracy_m)}`]);
+  }
+  return h(
+    "dl",
+    {},
+    ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+  );
+}
+
+function nameForm(app: App, id: string, device: Device): HTMLElement {
+  const { t } = app;
+  const name = h("input", { value: device.name ?? "", maxlength: 100 });
+  const groups = h("input", { value: (device.groups ?? []).join(", ") });
+  const form = h(
+    "form",
+    {},
+    field(t("animal.name"), name),
+    field(t("animal.groups"), groups, t("form.groups_hint")),
+    h("button", { class: "primary" }, t("save")),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void attempt(app, async () => {
+      const body = {
+        name: name.value.trim() || null,
+        groups: groups.value.split(",").map((part) => part.trim()).filter(Boolean),
+      };
+      const path = `/v1/devices/${encodeURIComponent(id)}`;
+      const { etag } = await app.api.request<Device>("GET", path);
+      const answer = await app.api.request<Device>("PATCH", path, body, { ifMatch: etag });
+      const devices = new Map(app.store.state.devices).set(id, { ...answer.body, id });
+      app.store.set({ devices });
+      tell(app, t("saved"), "good");
+    });
+  });
+  return h("details", {}, h("summary", {}, t("animal.rename")), form);
+}
+
+export function animalCard(app: App, id: string): HTMLElement {
+  const { t } = app;
+  const body = h("div", {});
+  const title = h("h2", {}, deviceName(app, id));
+  const more = h("div", {});
+  const load = async (isFirst: boolean): Promise<void> => {
+    const path = encodeURIComponent(id);
+    const device = await app.api.get<Device>(`/v1/devices/${path}`);
+    const { fences } = await app.api.get<{ fences: (string | { fence: string })[] }>(
+      `/v1/query/inside?device=${path}`,
+    );
+    const names = fences.map((f) => fenceName(app, typeof f === "string" ? f : f.fence));
+    title.textContent = device.name || id;
+    fill(body, facts(app, device, names));
+    if (isFirst && mayEdit(app)) {
+      more.append(nameForm(app, id, device));
+    }
+  };
+  void attempt(app, () => load(true));
+  const timer = setInterval(() => {
+    if (card.isConnected) {
+      void load(false).catch(() => {});
+    } else if (app.store.state.selection?.id !== id) {
+      clearInterval(timer);
+    }
+  }, REFRESH_MS);
+  const card = h(
+    "div",
+    { class: "card", "data-selected": id },
+    title,
+    body,
+    h(
+      "div",
+      { class: "row" },
+      h(
+        "button",
+        {
+          onclick: () => {
+            const slot = app.herd.slot(id);
+            if (slot !== undefined) {
+              app.map.showPlace([app.herd.lon[slot]!, app.herd.lat[slot]!]);
+            }
+          },
+        },
+        t("show_on_map"),
+      ),
+      h("button", { onclick: () => app.store.set({ selection: null }) }, t("close")),
+    ),
+    trackPart(app, id),
+    more,
+  );
+  return card;
+}

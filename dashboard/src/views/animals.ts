@@ -1,0 +1,121 @@
+// src/views/animals.ts - all animals as a table: how old their data is, how they are.
+import type { App } from "../app.ts";
+import { deviceName, matches } from "../app.ts";
+import { h, syncList } from "../dom.ts";
+import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
+import type { Parts } from "./shell.ts";
+
+const ROWS_MAX = 200;
+const REFRESH_MS = 3000;
+
+type Order = "urgent" | "name" | "age" | "battery";
+const ORDERS: readonly Order[] = ["urgent", "name", "age", "battery"];
+
+function levelOf(app: App, id: string): number {
+  return app.herd.level[app.herd.slot(id) ?? -1] ?? 0;
+}
+
+function timeOf(app: App, id: string): number {
+  const slot = app.herd.slot(id);
+  return slot === undefined ? 0 : (app.herd.timeMs[slot] ?? 0);
+}
+
+function sorted(app: App, order: Order): string[] {
+  const { devices } = app.store.state;
+  const ids = [...new Set([...devices.keys(), ...app.herd.ids])].filter((id) =>
+    matches(app, id, devices.get(id)),
+  );
+  const battery = (id: string): number => devices.get(id)?.battery_pct ?? 101;
+  const byName = (a: string, b: string): number =>
+    deviceName(app, a).localeCompare(deviceName(app, b), undefined, { numeric: true });
+  const rules: Record<Order, (a: string, b: string) => number> = {
+    urgent: (a, b) => levelOf(app, b) - levelOf(app, a) || byName(a, b),
+    name: byName,
+    age: (a, b) => timeOf(app, a) - timeOf(app, b),
+    battery: (a, b) => battery(a) - battery(b) || byName(a, b),
+  };
+  return ids.sort(rules[order]);
+}
+
+function row(app: App, id: string): HTMLElement {
+  const { t, format, herd, store } = app;
+  const device = store.state.devices.get(id);
+  const level = levelOf(app, id);
+  const word =
+    level === LEVEL_ALARM ? t("level.alarm") : level === LEVEL_WARNING ? t("level.warning") : "";
+  const sign = level === LEVEL_ALARM ? "◆" : level === LEVEL_WARNING ? "▲" : "●";
+  const open = (): void => {
+    const slot = herd.slot(id);
+    store.set({ selection: { kind: "animal", id }, tab: "map" });
+    if (slot !== undefined) {
+      app.map.showPlace([herd.lon[slot]!, herd.lat[slot]!]);
+    }
+  };
+  const parts = [
+    word,
+    timeOf(app, id) > 0 ? format.age(Date.now() - timeOf(app, id)) : t("animal.never"),
+    device?.battery_pct === undefined ? "" : `${t("animal.battery")} ${device.battery_pct} %`,
+    device?.speed_mps === undefined ? "" : format.speed(device.speed_mps),
+  ];
+  return h(
+    "li",
+    { "data-animal": id },
+    h(
+      "button",
+      { class: "item", onclick: open },
+      h("span", { class: `sign level-${level}`, "aria-hidden": "true" }, sign),
+      h(
+        "span",
+        { class: "text" },
+        h("strong", {}, deviceName(app, id)),
+        h("small", {}, parts.filter((part) => part !== "").join(" · ")),
+      ),
+    ),
+  );
+}
+
+export function animalsView({ app }: Parts): HTMLElement {
+  const { t, store, format } = app;
+  let order: Order = "urgent";
+  const list = h("ul", { class: "items animals" });
+  const sum = h("p", { class: "hint", role: "status" });
+  const search = h("input", {
+    type: "search",
+    placeholder: t("search.hint"),
+    "aria-label": t("search.hint"),
+  });
+  search.addEventListener("input", () => store.set({ filter: search.value }));
+  const select = h(
+    "select",
+    { "aria-label": t("animals.order") },
+    ...ORDERS.map((name) => h("option", { value: name }, t(`animals.by_${name}`))),
+  );
+  select.addEventListener("change", () => {
+    order = select.value as Order;
+    render();
+  });
+  const render = (): void => {
+    if (store.state.tab !== "animals") {
+      return;
+    }
+    const ids = sorted(app, order);
+    sum.textContent = t("animals.sum", { n: format.number(ids.length) });
+    const stamp = (id: string): string => {
+      const device = store.state.devices.get(id);
+      const age = format.age(Date.now() - timeOf(app, id));
+      return `${age} ${levelOf(app, id)} ${device?.name} ${device?.battery_pct}`;
+    };
+    syncList(list, ids.slice(0, ROWS_MAX), (id) => id, stamp, (id) => row(app, id));
+  };
+  setInterval(render, REFRESH_MS);
+  store.on(["tab", "devices", "filter", "group", "alerts"], render);
+  render();
+  return h(
+    "div",
+    { class: "view" },
+    h("h2", {}, t("tab.animals")),
+    h("div", { class: "search" }, search, select),
+    sum,
+    list,
+  );
+}

@@ -1,0 +1,268 @@
+// src/views/map_panel.ts - beside the map: search, new fences, what is on the map as a list.
+import type { App } from "../app.ts";
+import { attempt, deviceName, matches, mayEdit } from "../app.ts";
+import { fill, h, syncList } from "../dom.ts";
+import { beginFence, editFence } from "../draft.ts";
+import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
+import { intentSign } from "../map/style.ts";
+import type { ShapeKind } from "../shape.ts";
+import type { Fence } from "../types.ts";
+import { exchangePart } from "./exchange.ts";
+import { fenceForm } from "./fence_form.ts";
+import { animalCard } from "./animal_card.ts";
+import { measurePart, positionPart } from "./tools.ts";
+import type { Parts } from "./shell.ts";
+
+const ROWS_MAX = 60;
+const REFRESH_MS = 2000;
+const KINDS: readonly { kind: ShapeKind; sign: string }[] = [
+  { kind: "polygon", sign: "⬠" },
+  { kind: "circle", sign: "◯" },
+  { kind: "corridor", sign: "═" },
+];
+
+function searchPart(app: App): HTMLElement {
+  const { t, store } = app;
+  const input = h("input", {
+    type: "search",
+    placeholder: t("search.hint"),
+    "aria-label": t("search.hint"),
+  });
+  input.addEventListener("input", () => store.set({ filter: input.value }));
+  const groups = h("select", { "aria-label": t("search.group") });
+  groups.addEventListener("change", () => store.set({ group: groups.value }));
+  const render = (): void => {
+    const names = new Set<string>();
+    store.state.devices.forEach((device) => device.groups?.forEach((name) => names.add(name)));
+    fill(
+      groups,
+      h("option", { value: "" }, t("search.all")),
+      ...[...names].sort().map((name) =>
+        h("option", { value: name, selected: name === store.state.group }, name),
+      ),
+    );
+    groups.hidden = names.size === 0;
+  };
+  store.on(["devices"], render);
+  render();
+  return h("div", { class: "search" }, input, groups);
+}
+
+function drawPart(app: App): HTMLElement {
+  return h(
+    "div",
+    { class: "row draw", role: "group", "aria-label": app.t("fence.new") },
+    ...KINDS.map(({ kind, sign }) =>
+      h(
+        "button",
+        { "data-draw": kind, onclick: () => beginFence(app, kind) },
+        h("span", { "aria-hidden": "true", class: "sign" }, sign),
+        h("span", {}, app.t(`fence.new.${kind}`)),
+      ),
+    ),
+  );
+}
+
+function fenceRow(app: App, fence: Fence): HTMLElement {
+  const { t, format } = app;
+  const { name, intent, area_ha } = fence.properties;
+  const open = (): void => {
+    app.store.set({ selection: { kind: "fence", id: fence.id } });
+    app.map.showFence(fence);
+  };
+  return h(
+    "li",
+    { "data-fence": fence.id },
+    h(
+      "button",
+      { class: "item", onclick: open },
+      h("span", { class: `sign ${intent}`, "aria-hidden": "true" }, intentSign(intent)),
+      h(
+        "span",
+        { class: "text" },
+        h("strong", {}, name),
+        h(
+          "small",
+          {},
+          [t(`intent.${intent}`), area_ha === undefined ? "" : format.area(area_ha * 10_000)]
+            .filter((part) => part !== "")
+            .join(" · "),
+        ),
+      ),
+    ),
+    mayEdit(app) &&
+      h(
+        "button",
+        {
+          "aria-label": t("fence.edit_named", { name }),
+          onclick: () => void attempt(app, () => editFence(app, fence.id)),
+        },
+        t("fence.edit"),
+      ),
+  );
+}
+
+function fencesPart(app: App): HTMLElement {
+  const { t, store } = app;
+  const list = h("ul", { class: "items fences" });
+  const empty = h("p", { class: "hint" }, t("fence.none"));
+  const render = (): void => {
+    const wanted = store.state.filter.trim().toLocaleLowerCase();
+    const all = [...store.state.fences.values()].sort((a, b) =>
+      a.properties.name.localeCompare(b.properties.name),
+    );
+    const fences = all.filter(
+      (fence) => wanted === "" || fence.properties.name.toLocaleLowerCase().includes(wanted),
+    );
+    empty.hidden = all.length > 0;
+    const stamp = (fence: Fence): string => JSON.stringify([fence.properties, mayEdit(app)]);
+    syncList(list, fences.slice(0, ROWS_MAX), (f) => f.id, stamp, (f) => fenceRow(app, f));
+  };
+  store.on(["fences", "filter"], render);
+  render();
+  return h("section", {}, h("h2", {}, t("fences.title")), empty, list);
+}
+
+/** The canvas as a list, for those who read instead of look. */
+function animalsPart({ app, farm }: Parts): HTMLElement {
+  const { t, store, herd, format } = app;
+  const list = h("ul", { class: "items animals" });
+  const title = h("h2", {}, t("animals.in_view"));
+  const stateOf = (id: string): string => {
+    const slot = herd.slot(id) ?? 0;
+    const level = herd.level[slot] ?? 0;
+    const word =
+      level === LEVEL_ALARM ? t("level.alarm") : level === LEVEL_WARNING ? t("level.warning") : "";
+    const age = format.age(Date.now() - (herd.timeMs[slot] ?? 0));
+    return word === "" ? age : `${word} · ${age}`;
+  };
+  const row = (id: string): HTMLElement =>
+    h(
+      "li",
+      { "data-animal": id },
+      h(
+        "button",
+        {
+          class: "item",
+          onclick: () => store.set({ selection: { kind: "animal", id } }),
+        },
+        h(
+          "span",
+          { class: "text" },
+          h("strong", {}, deviceName(app, id)),
+          h("small", {}, stateOf(id)),
+        ),
+      ),
+    );
+  const render = (): void => {
+    if (store.state.tab !== "map" || store.state.draft) {
+      return;
+    }
+    const ids = farm
+      .inView(ROWS_MAX)
+      .filter((id) => matches(app, id, store.state.devices.get(id)));
+    const stamp = (id: string): string => `${deviceName(app, id)} ${stateOf(id)}`;
+    syncList(list, ids, (id) => id, stamp, row);
+  };
+  setInterval(render, REFRESH_MS);
+  store.on(["view", "filter", "group", "tab", "draft"], render);
+  return h("section", {}, title, list);
+}
+
+function fenceCard(app: App, fence: Fence): HTMLElement {
+  const { t, format } = app;
+  const { name, intent, area_ha, perimeter_m, updated, updated_by } = fence.properties;
+  const inside = h("p", {}, "");
+  app.api
+    .get<{ devices: { device: string }[] }>(`/v1/fences/${encodeURIComponent(fence.id)}/devices`)
+    .then(({ devices }) => {
+      inside.textContent = t("fence.inside", { n: devices.length });
+    })
+    .catch(() => inside.remove());
+  return h(
+    "div",
+    { class: "card", "data-selected": fence.id },
+    h("h2", {}, `${intentSign(intent)} ${name}`),
+    h("p", {}, t(`intent.${intent}`)),
+    inside,
+    area_ha !== undefined &&
+      perimeter_m !== undefined &&
+      h("p", {}, `${format.area(area_ha * 10_000)} · ${format.length(perimeter_m)}`),
+    updated !== undefined &&
+      h("p", { class: "hint" }, t("fence.changed", {
+        time: format.moment(updated),
+        who: updated_by ?? "",
+      })),
+    h(
+      "div",
+      { class: "row" },
+      mayEdit(app) &&
+        h(
+          "button",
+          {
+            class: "primary",
+            onclick: () => void attempt(app, () => editFence(app, fence.id)),
+          },
+          t("fence.edit"),
+        ),
+      h("button", { onclick: () => app.store.set({ selection: null }) }, t("close")),
+    ),
+  );
+}
+
+/** What is selected on the map. */
+function selectionPart(app: App): HTMLElement {
+  const { store } = app;
+  const place = h("div", { class: "selection", "aria-live": "polite" });
+  let shown = "";
+  const render = (): void => {
+    const { selection, fences, draft } = store.state;
+    const fence = selection?.kind === "fence" ? fences.get(selection.id) : undefined;
+    const revision = fence?.properties.revision ?? 0;
+    const key = selection && !draft ? `${selection.kind} ${selection.id} ${revision}` : "";
+    if (key === shown) {
+      return;
+    }
+    shown = key;
+    place.replaceChildren();
+    if (key !== "" && fence) {
+      place.append(fenceCard(app, fence));
+    } else if (key !== "" && selection?.kind === "animal") {
+      place.append(animalCard(app, selection.id));
+    }
+  };
+  store.on(["selection", "fences", "draft"], render);
+  render();
+  return place;
+}
+
+export function mapView(parts: Parts): HTMLElement {
+  const { app } = parts;
+  const look = h(
+    "div",
+    { class: "view" },
+    selectionPart(app),
+    searchPart(app),
+    mayEdit(app) && drawPart(app),
+    fencesPart(app),
+    animalsPart(parts),
+    h("section", { class: "tools" }, measurePart(parts), positionPart(parts)),
+    exchangePart(app),
+  );
+  const view = h("div", {}, look);
+  const render = (): void => {
+    const { draft } = app.store.state;
+    const form = view.querySelector(".fence-form");
+    look.hidden = draft !== null;
+    if (draft && !form) {
+      view.append(fenceForm(parts));
+      document.body.classList.add("is-editing");
+    } else if (!draft && form) {
+      form.remove();
+      document.body.classList.remove("is-editing");
+    }
+  };
+  app.store.on(["draft"], render);
+  render();
+  return view;
+}

@@ -1,0 +1,99 @@
+// src/views/settings_dialog.ts - language, units, light or dark, sound; and the way out.
+import type { App } from "../app.ts";
+import { attempt, changeSettings } from "../app.ts";
+import { field, h } from "../dom.ts";
+import type { Language, Settings } from "../settings.ts";
+
+const LANGUAGE_NAMES: readonly [Language, string][] = [
+  ["en", "English"],
+  ["sv", "Svenska"],
+  ["de", "Deutsch"],
+];
+
+function choice<V extends string>(
+  options: readonly (readonly [V, string])[],
+  chosen: V,
+  change: (value: V) => void,
+): HTMLSelectElement {
+  const select = h(
+    "select",
+    {},
+    ...options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)),
+  );
+  select.addEventListener("change", () => change(select.value as V));
+  return select;
+}
+
+export function toggle(
+  label: string,
+  isOn: boolean,
+  change: (isOn: boolean) => void,
+): HTMLElement {
+  const box = h("input", { type: "checkbox", checked: isOn });
+  box.addEventListener("change", () => change(box.checked));
+  return h("label", { class: "toggle" }, box, h("span", {}, label));
+}
+
+export function settingsDialog(app: App): HTMLDialogElement {
+  const { t, store } = app;
+  const settings = store.state.settings;
+  const set = (patch: Partial<Settings>): void => changeSettings(app, patch);
+  const dialog = h("dialog", { class: "card", "aria-label": t("settings.title") });
+  const notify = toggle(t("settings.notify"), settings.notify, (isOn) => {
+    if (isOn && "Notification" in window) {
+      void Notification.requestPermission().then((answer) => set({ notify: answer === "granted" }));
+    } else {
+      set({ notify: false });
+    }
+  });
+  dialog.append(
+    h("h2", {}, t("settings.title")),
+    h("p", {}, t("settings.signed_in", { user: store.state.me?.user ?? "" })),
+    field(
+      t("settings.language"),
+      choice(LANGUAGE_NAMES, settings.language, (language) => set({ language })),
+    ),
+    field(
+      t("settings.units"),
+      choice(
+        [
+          ["metric", t("settings.metric")],
+          ["imperial", t("settings.imperial")],
+        ],
+        settings.units,
+        (units) => set({ units }),
+      ),
+    ),
+    field(
+      t("settings.theme"),
+      choice(
+        [
+          ["auto", t("settings.auto")],
+          ["light", t("settings.light")],
+          ["dark", t("settings.dark")],
+        ],
+        settings.theme,
+        (theme) => set({ theme }),
+      ),
+    ),
+    toggle(t("settings.sound"), settings.sound, (sound) => set({ sound })),
+    notify,
+    h(
+      "div",
+      { class: "row" },
+      h(
+        "button",
+        {
+          onclick: () =>
+            void attempt(app, async () => {
+              await app.api.post("/v1/logout", {});
+              app.api.onSignedOut();
+            }),
+        },
+        t("settings.sign_out"),
+      ),
+      h("button", { class: "primary", onclick: () => dialog.close() }, t("close")),
+    ),
+  );
+  return dialog;
+}

@@ -1,0 +1,243 @@
+// src/views/system.ts - how the service is doing, who may use it, and programs' tokens.
+import type { App } from "../app.ts";
+import { attempt, tell } from "../app.ts";
+import { field, fill, h } from "../dom.ts";
+import { metric, parseMetrics } from "../metrics.ts";
+import type { Role } from "../types.ts";
+import type { Parts } from "./shell.ts";
+
+const REFRESH_MS = 5000;
+const ROLES: readonly Role[] = ["viewer", "editor", "owner"];
+
+interface User {
+  user: string;
+  role: Role;
+}
+interface Token {
+  id: number;
+  name: string;
+  user: string;
+  role: Role;
+  expires_at: string | null;
+}
+
+function roleSelect(app: App): HTMLSelectElement {
+  return h("select", {}, ...ROLES.map((role) => h("option", { value: role }, app.t(`role.${role}`))));
+}
+
+function healthPart(app: App): HTMLElement {
+  const { t, store, format } = app;
+  const state = h("p", { role: "status" });
+  const reasons = h("ul", { class: "warnings" });
+  const about = h("p", { class: "hint" });
+  const render = (): void => {
+    const { health } = store.state;
+    state.textContent = !health
+      ? t("health.unknown")
+      : health.status === "ok"
+        ? `✓ ${t("health.ok")}`
+        : `▲ ${t("health.degraded")}`;
+    fill(reasons, ...(health?.reasons ?? []).map((reason) => h("li", {}, reason)));
+    about.textContent =
+      health?.uptime_s === undefined
+        ? ""
+        : t("health.about", {
+            version: health.version ?? "",
+            up: format.age(health.uptime_s * 1000),
+          });
+  };
+  store.on(["health"], render);
+  render();
+  return h("section", {}, h("h2", {}, t("health.title")), state, reasons, about);
+}
+
+/** A few of the service's own numbers; what it does not tell is left out. */
+function numbersPart(app: App): HTMLElement {
+  const { t, store, format } = app;
+  const list = h("dl", {});
+  const load = async (): Promise<void> => {
+    const metrics = parseMetrics(await app.api.get<string>("/metrics"));
+    const rows = metric(metrics).map(([name, value]) => [name, format.number(value)] as const);
+    fill(list, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  };
+  const refresh = (): void => {
+    if (store.state.tab === "system" && store.state.link === "live") {
+      void load().catch(() => {});
+    }
+  };
+  store.on(["tab"], refresh);
+  setInterval(refresh, REFRESH_MS);
+  return h("details", {}, h("summary", {}, t("numbers.title")), list);
+}
+
+function usersPart(app: App): HTMLElement {
+  const { t } = app;
+  const list = h("ul", { class: "items" });
+  const load = async (): Promise<void> => {
+    const { users } = await app.api.get<{ users: User[] }>("/v1/users");
+    const remove = (user: string): void => {
+      if (confirm(t("users.remove_sure", { user }))) {
+        void attempt(app, async () => {
+          await app.api.remove(`/v1/users/${encodeURIComponent(user)}`);
+          await load();
+        });
+      }
+    };
+    fill(
+      list,
+      ...users.map(({ user, role }) =>
+        h(
+          "li",
+          {},
+          h(
+            "span",
+            { class: "text" },
+            h("strong", {}, user),
+            h("small", {}, t(`role.${role}`)),
+          ),
+          user !== app.store.state.me?.user &&
+            h(
+              "button",
+              { "aria-label": t("users.remove_named", { user }), onclick: () => remove(user) },
+              t("remove"),
+            ),
+        ),
+      ),
+    );
+  };
+  const name = h("input", { required: true, autocapitalize: "none", autocomplete: "off" });
+  const password = h("input", { type: "password", required: true, autocomplete: "new-password" });
+  const role = roleSelect(app);
+  const form = h(
+    "form",
+    {},
+    field(t("login.user"), name),
+    field(t("login.password"), password),
+    field(t("users.role"), role),
+    h("button", { class: "primary" }, t("add")),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const body = { user: name.value.trim(), password: password.value, role: role.value };
+    void attempt(app, async () => {
+      await app.api.post("/v1/users", body);
+      form.reset();
+      await load();
+    });
+  });
+  const add = h("details", {}, h("summary", {}, t("users.add")), form);
+  whenShown(app, load);
+  return h("section", {}, h("h2", {}, t("users.title")), list, add);
+}
+
+function tokensPart(app: App): HTMLElement {
+  const { t, format } = app;
+  const list = h("ul", { class: "items" });
+  const fresh = h("div", { role: "status" });
+  const load = async (): Promise<void> => {
+    const { tokens } = await app.api.get<{ tokens: Token[] }>("/v1/tokens");
+    fill(
+      list,
+      ...tokens.map((token) => {
+        const expiry = token.expires_at
+          ? t("tokens.until", { time: format.moment(token.expires_at) })
+          : t("tokens.forever");
+        return h(
+          "li",
+          {},
+          h(
+            "span",
+            { class: "text" },
+            h("strong", {}, token.name),
+            h("small", {}, `${token.user} · ${t(`role.${token.role}`)} · ${expiry}`),
+          ),
+          h(
+            "button",
+            {
+              "aria-label": t("tokens.remove_named", { name: token.name }),
+              onclick: () =>
+                void attempt(app, async () => {
+                  await app.api.remove(`/v1/tokens/${token.id}`);
+                  await load();
+                }),
+            },
+            t("remove"),
+          ),
+        );
+      }),
+    );
+  };
+  const name = h("input", { required: true });
+  const role = roleSelect(app);
+  const form = h(
+    "form",
+    {},
+    field(t("tokens.name"), name),
+    field(t("users.role"), role),
+    h("button", { class: "primary" }, t("add")),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void attempt(app, async () => {
+      const body = { name: name.value.trim(), role: role.value, expires_at: null };
+      const { token } = await app.api.post<{ token: string }>("/v1/tokens", body);
+      fill(fresh, h("p", {}, t("tokens.once")), h("code", { class: "secret" }, token));
+      form.reset();
+      await load();
+    });
+  });
+  whenShown(app, load);
+  return h(
+    "section",
+    {},
+    h("h2", {}, t("tokens.title")),
+    list,
+    fresh,
+    h("details", {}, h("summary", {}, t("tokens.add")), form),
+  );
+}
+
+/** The own password; all other sessions of this user end with the old one. */
+function passwordPart(app: App): HTMLElement {
+  const { t } = app;
+  const old = h("input", { type: "password", required: true, autocomplete: "current-password" });
+  const fresh = h("input", { type: "password", required: true, autocomplete: "new-password" });
+  const form = h(
+    "form",
+    {},
+    field(t("password.old"), old),
+    field(t("password.new"), fresh),
+    h("button", { class: "primary" }, t("save")),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void attempt(app, async () => {
+      const body = { old_password: old.value, password: fresh.value };
+      await app.api.request("PATCH", "/v1/me", body);
+      form.reset();
+      tell(app, t("saved"), "good");
+    });
+  });
+  return h("details", {}, h("summary", {}, t("password.title")), form);
+}
+
+function whenShown(app: App, load: () => Promise<void>): void {
+  app.store.on(["tab"], () => {
+    if (app.store.state.tab === "system") {
+      void attempt(app, load);
+    }
+  });
+}
+
+export function systemView({ app }: Parts): HTMLElement {
+  const isOwner = app.store.state.me?.role === "owner";
+  return h(
+    "div",
+    { class: "view" },
+    healthPart(app),
+    numbersPart(app),
+    isOwner && usersPart(app),
+    tokensPart(app),
+    passwordPart(app),
+  );
+}

@@ -1,0 +1,84 @@
+// src/views/tools.ts - measuring on the map, and one's own position where the browser allows it.
+import LineString from "ol/geom/LineString.js";
+import Draw from "ol/interaction/Draw.js";
+import { h } from "../dom.ts";
+import { shapeOf } from "../map/convert.ts";
+import { pointerStyle } from "../map/style.ts";
+import { length_m } from "../shape.ts";
+import type { Position } from "../types.ts";
+import type { Parts } from "./shell.ts";
+
+export function measurePart({ app, farm }: Parts): HTMLElement {
+  const { t, store, format } = app;
+  const result = h("output", {});
+  let draw: Draw | null = null;
+  const button = h("button", { "aria-pressed": "false" }, t("measure.title"));
+  const stop = (): void => {
+    if (draw) {
+      farm.map.removeInteraction(draw);
+      draw = null;
+    }
+    button.setAttribute("aria-pressed", "false");
+    store.set({ measuring: false });
+  };
+  const start = (): void => {
+    draw = new Draw({ type: "LineString", style: pointerStyle, stopClick: true });
+    draw.on("drawstart", ({ feature }) => {
+      feature.getGeometry()?.on("change", (event) => {
+        const shape = shapeOf(event.target as LineString, 0);
+        result.textContent = shape?.kind === "corridor" ? format.length(length_m(shape.line)) : "";
+      });
+    });
+    farm.map.addInteraction(draw);
+    button.setAttribute("aria-pressed", "true");
+    store.set({ measuring: true });
+  };
+  button.addEventListener("click", () => (draw ? stop() : start()));
+  store.on(["draft"], () => {
+    if (store.state.draft) {
+      stop();
+    }
+  });
+  return h("div", { class: "row" }, button, result);
+}
+
+export function canLocate(): boolean {
+  return "geolocation" in navigator && window.isSecureContext;
+}
+
+export function positionPart({ app, farm }: Parts): HTMLElement {
+  const { t } = app;
+  if (!canLocate()) {
+    return h("p", { class: "hint" }, t("position.unsafe"));
+  }
+  let watch: number | null = null;
+  const text = h("output", {});
+  const button = h("button", { "aria-pressed": "false" }, t("position.title"));
+  button.addEventListener("click", () => {
+    if (watch !== null) {
+      navigator.geolocation.clearWatch(watch);
+      watch = null;
+      button.setAttribute("aria-pressed", "false");
+      text.textContent = "";
+      return;
+    }
+    let isFirst = true;
+    button.setAttribute("aria-pressed", "true");
+    watch = navigator.geolocation.watchPosition(
+      ({ coords }) => {
+        const here: Position = [coords.longitude, coords.latitude];
+        farm.showOwnPosition(here, coords.accuracy);
+        text.textContent = `± ${app.format.length(coords.accuracy)}`;
+        if (isFirst) {
+          isFirst = false;
+          farm.showPlace(here);
+        }
+      },
+      () => {
+        text.textContent = t("position.refused");
+      },
+      { enableHighAccuracy: true },
+    );
+  });
+  return h("div", { class: "row" }, button, text);
+}

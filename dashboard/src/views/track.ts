@@ -1,0 +1,150 @@
+// src/views/track.ts - where an animal was: the line on the map, a slider through time, files.
+import type { App } from "../app.ts";
+import { attempt } from "../app.ts";
+import { field, h } from "../dom.ts";
+import { length_m } from "../shape.ts";
+import type { TrackPoint } from "../state.ts";
+import type { Position } from "../types.ts";
+
+const HOURS: readonly number[] = [1, 6, 24, 168];
+const PLAY_MS = 60;
+const FORMATS = ["gpx", "csv", "geojson"] as const;
+
+interface TrackLine {
+  geometry: { type: string; coordinates: Position[] } | null;
+  properties?: { times?: (string | number)[]; coordTimes?: (string | number)[] };
+}
+type TrackAnswer = TrackLine | { features: TrackLine[] };
+
+/** The line of a track, with its times beside the coordinates. */
+export function readTrack(answer: TrackAnswer): TrackPoint[] {
+  const lines = "features" in answer ? answer.features : [answer];
+  return lines.flatMap((line) => {
+    const times = line.properties?.times ?? line.properties?.coordTimes ?? [];
+    const coordinates = line.geometry?.coordinates ?? [];
+    return coordinates.map(([lon, lat], i) => ({
+      lon,
+      lat,
+      timeMs: new Date(times[i] ?? NaN).getTime(),
+    }));
+  });
+}
+
+function player(app: App, text: HTMLElement): HTMLElement {
+  const { t, store, format } = app;
+  const slider = h("input", { type: "range", min: 0, max: 0, value: 0 });
+  const play = h("button", { type: "button" }, t("track.play"));
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const stop = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+    play.textContent = t("track.play");
+  };
+  const go = (at: number): void => {
+    const { track } = store.state;
+    if (track) {
+      store.set({ track: { ...track, at } });
+    }
+  };
+  slider.addEventListener("input", () => go(Number(slider.value)));
+  play.addEventListener("click", () => {
+    if (timer !== undefined) {
+      stop();
+      return;
+    }
+    play.textContent = t("track.pause");
+    timer = setInterval(() => {
+      const { track } = store.state;
+      const last = (track?.points.length ?? 0) - 1;
+      if (!track || !slider.isConnected || track.at >= last) {
+        stop();
+      } else {
+        go(Math.min(last, track.at + Math.max(1, Math.round(last / 200))));
+      }
+    }, PLAY_MS);
+  });
+  const end = store.on(["track"], () => {
+    const { track } = store.state;
+    if (!track) {
+      stop();
+      end();
+      return;
+    }
+    slider.max = String(Math.max(0, track.points.length - 1));
+    slider.value = String(track.at);
+    const point = track.points[track.at];
+    text.textContent = point ? format.moment(point.timeMs) : "";
+    slider.setAttribute("aria-valuetext", text.textContent);
+  });
+  return h("div", {}, field(t("track.time"), slider), h("div", { class: "row" }, play));
+}
+
+export function trackPart(app: App, id: string): HTMLElement {
+  const { t, store, format } = app;
+  const summary = h("p", { role: "status" });
+  const time = h("p", {});
+  const result = h("div", {});
+  const hours = h(
+    "select",
+    {},
+    ...HOURS.map((n) =>
+      h("option", { value: n, selected: n === 24 }, n < 48 ? t("age.h", { n }) : t("age.days", { n: n / 24 })),
+    ),
+  );
+  const range = (): string => {
+    const to = new Date();
+    const from = new Date(to.getTime() - Number(hours.value) * 3_600_000);
+    return `from=${from.toISOString()}&to=${to.toISOString()}`;
+  };
+  const path = `/v1/devices/${encodeURIComponent(id)}/track`;
+  const show = async (): Promise<void> => {
+    const answer = await app.api.get<TrackAnswer>(`${path}?${range()}&format=geojson`);
+    const points = readTrack(answer);
+    result.replaceChildren();
+    if (points.length === 0) {
+      store.set({ track: null });
+      summary.textContent = t("track.none");
+      return;
+    }
+    const line = points.map((p): Position => [p.lon, p.lat]);
+    summary.textContent = t("track.sum", {
+      n: format.number(points.length),
+      length: format.length(length_m(line)),
+    });
+    result.append(player(app, time), time);
+    store.set({ track: { device: id, points, at: points.length - 1, isHeat: false } });
+  };
+  const download = (kind: string): void => {
+    const link = h("a", { href: `${path}?${range()}&format=${kind}`, download: `${id}.${kind}` });
+    link.click();
+  };
+  return h(
+    "details",
+    {},
+    h("summary", {}, t("track.title")),
+    field(t("track.back"), hours),
+    h(
+      "div",
+      { class: "row" },
+      h("button", { class: "primary", onclick: () => void attempt(app, show) }, t("track.show")),
+      h(
+        "button",
+        {
+          onclick: () => {
+            result.replaceChildren();
+            summary.textContent = "";
+            store.set({ track: null });
+          },
+        },
+        t("track.clear"),
+      ),
+    ),
+    summary,
+    result,
+    h(
+      "div",
+      { class: "row", role: "group", "aria-label": t("track.export") },
+      ...FORMATS.map((kind) => h("button", { onclick: () => download(kind) }, kind.toUpperCase())),
+    ),
+  );
+}

@@ -1,0 +1,15 @@
+// src/words.ts - what happened, as a sentence; signs that say what colours say.
+import type { App } from "./app.ts";
+import { deviceName, fenceName } from "./app.ts";
+import type { HrEvent, Severity } from "./types.ts";
+
+export function eventText(app: App, event: HrEvent): string {
+  return app.t(`event.${event.kind}`, {
+    animal: deviceName(app, event.device),
+    fence: event.fence_name ?? fenceName(app, event.fence),
+  });
+}
+
+export function severitySign(severity: Severity): string {
+  return { alarm: "◆", warning: "▲", info: "●" }[severity];
+}
