@@ -15,7 +15,7 @@ export class Store<S extends object> {
   #scheduled = false;
   #schedule: Schedule;
 
-  constructor(state: S, schedule: Schedule = queueMicrotask) {
+  constructor(state: S, schedule: Schedule = (flush) => queueMicrotask(flush)) {
     this.#state = state;
     this.#schedule = schedule;
   }
