@@ -38,6 +38,7 @@ typedef struct api_context {
     const char *origins;   /* comma lists, see config.h */
     const char *hosts;
     bool is_tls;
+    bool logs_answers; /* each one, at level debug; else only those that failed */
     struct accounts *accounts;
     struct alerts *alerts;
     struct api_rates *rates;

@@ -282,8 +282,10 @@ void api_perform(api_context *context, const api_route *route, const api_request
     }
     compress(route, request, answer);
     count_answer(context, answer);
-    hr_logline(answer->status >= 500 ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "http.answer",
-               "request=%s method=%s path=%s status=%d user=%s peer=%s", request->id,
-               api_method_text(request->method), request->path, answer->status,
-               request->caller.user[0] != 0 ? request->caller.user : "-", request->peer);
+    if (answer->status >= 500 || context->logs_answers) {
+        hr_logline(answer->status >= 500 ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "http.answer",
+                   "request=%s method=%s path=%s status=%d user=%s peer=%s", request->id,
+                   api_method_text(request->method), request->path, answer->status,
+                   request->caller.user[0] != 0 ? request->caller.user : "-", request->peer);
+    }
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "catalog/change.h"
 #include "geo/geojson.h"
 #include "geo/geojson_fence.h"
@@ -176,13 +177,16 @@ geo_area *api_body_area(const api_request *request, api_answer *answer)
 
 void api_as_of_write(hr_json *json, const engine_answer *found)
 {
+    char text[HR_DECIMAL_TEXT_SIZE];
+    hr_buf *buf = json->buf;
     hr_json_key(json, "as_of");
     hr_json_open_array(json);
     for (uint32_t i = 0; i < found->partition_count; i++) {
-        hr_json_open_object(json);
-        hr_json_key_i64(json, "partition", i);
-        hr_json_key_i64(json, "offset", found->as_of[i]);
-        hr_json_close_object(json);
+        hr_buf_put_text(buf, i > 0 ? ",{\"partition\":" : "{\"partition\":");
+        hr_buf_put(buf, text, hr_decimal_format(i, 0, text));
+        hr_buf_put(buf, ",\"offset\":", 10);
+        hr_buf_put(buf, text, hr_decimal_format(found->as_of[i], 0, text));
+        hr_buf_put_u8(buf, '}');
     }
     hr_json_close_array(json);
 }

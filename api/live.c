@@ -175,6 +175,14 @@ static int write_next(live_hub *hub, live_client *client)
     return result != 0 ? result : live_positions_write(hub, client);
 }
 
+/* Asking the socket is a system call; most frames are the only one. */
+static bool has_more(const live_hub *hub, const live_client *client)
+{
+    return client->answers.size > 0 || client->missed.size > 0 || client->view.is_due ||
+           (client->wants_events && !client->is_catching_up &&
+            client->next_event < hub->ring_next);
+}
+
 static int on_writable(live_hub *hub, live_client *client)
 {
     client->waiting_since_ns = 0;
@@ -183,7 +191,7 @@ static int on_writable(live_hub *hub, live_client *client)
         if (result < 0) {
             return -1;
         }
-        if (result == 0) {
+        if (result == 0 || !has_more(hub, client)) {
             break;
         }
         if (lws_send_pipe_choked(client->wsi)) {

@@ -1,6 +1,7 @@
 /* api/service.c - the order in which the parts start and stop. */
 #include "service.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,8 @@
 #endif
 
 #define READY_POLL_MS 100
+#define BROKER_POLL_MS 10
+#define BROKER_WAIT_NS INT64_C(10000000000)
 
 struct api_service {
     api_config config;
@@ -72,6 +75,7 @@ static hr_err open_folder(api_service *service, hr_why *why)
     service->context.hosts = service->config.hosts;
     service->context.started_ms = hr_clock_now_ms(service->context.clock);
     api_dispatch_init(&service->context);
+    service->context.logs_answers = strcmp(service->config.log_level, "debug") == 0;
     service->context.is_tls = service->config.tls_cert[0] != 0;
     api_rates_init(&service->rates, service->context.clock);
     service->has_rates = true;
@@ -365,6 +369,21 @@ static hr_err start_mqtt(api_service *service, hr_why *why)
     return err == HR_OK ? notify_start(&out, &service->notify, why) : err;
 }
 
+/* Ready means that fixes published from now on are taken: the broker keeps none for somebody who
+ * has not subscribed yet. One that is not ours may be away for long; then we go on without. */
+static hr_err await_mqtt(api_service *service, hr_why *why)
+{
+    const hr_clock *clock = service->context.clock;
+    int64_t until_ns = hr_clock_mono_ns(clock) + BROKER_WAIT_NS;
+    while (ingest_health(service->ingest, NULL) != HR_OK && hr_clock_mono_ns(clock) < until_ns) {
+        if (service->stop_asked()) {
+            return hr_why_set(why, HR_CLOSED, "asked to stop");
+        }
+        (void)poll(NULL, 0, BROKER_POLL_MS);
+    }
+    return HR_OK;
+}
+
 /* What is watched from now on; api_context wants them before anyone reads them. */
 static hr_err watch_parts(api_service *service, hr_why *why)
 {
@@ -403,8 +422,9 @@ hr_err api_service_start(const api_config *config, api_stop_asked *stop_asked, a
     /* In this order; api_service_stop() takes them down in reverse. The server comes before the
      * engine has caught up, so that somebody who waits can be told. */
     static hr_err (*const steps[])(api_service *, hr_why *) = {
-        open_folder,  open_log,    open_accounts, open_catalog, start_engine, open_files,
-        start_server, offer_setup, await_engine,  start_mqtt,   start_keeper, watch_parts};
+        open_folder, open_log,     open_accounts, open_catalog, start_engine,
+        open_files,  start_server, offer_setup,   await_engine, start_mqtt,
+        await_mqtt,  start_keeper, watch_parts};
     api_service *service = calloc(1, sizeof *service);
     if (service == NULL) {
         return HR_NO_MEMORY;

@@ -121,6 +121,8 @@ def a_resume_of_another_history_says_so():
     with Fixture() as service:
         token = service.token()
         service.command("events 10")
+        while service.connect(token).receive()["hello"]["seq"] != 9:
+            pass  # not committed yet
         client = service.connect(token)
         client.send({"subscribe": {"events": {}}, "resume": {"epoch": "another", "seq": 3}})
         expect(client.receive_key("gap")["to"], 10)
@@ -202,7 +204,8 @@ def a_stalled_client_costs_the_others_nothing():
             service.command("big 20 50000")
             for client in others:
                 expect(len(seqs(client, 20)), 20, round_number)
-        expect(memory_kb(service) - before < 40000, True, "memory is bounded")
+        if "san/" not in harness.PROGRAM:  # sanitizers keep what is freed
+            expect(memory_kb(service) - before < 40000, True, "memory is bounded")
         # What the slow one missed is in the log; it has lost nothing.
         got = seqs(stalled, 400, 60)
         expect(got, list(range(400)))

@@ -67,11 +67,15 @@ class Service:
     def __enter__(self):
         return self.start()
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         try:
             if self.process and self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
+            log = self.read_log()
+            for mark in ("Sanitizer", "runtime error:"):
+                if mark in log:
+                    raise AssertionError(log[:20000])
         finally:
             os.unlink(self.log.name)
             if self.folder:
