@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,6 +74,11 @@ static void tell(const bench *b, const char *name, const char *what, double ours
             fflush(to[i]);
         }
     }
+}
+
+static void wait_ms(int ms)
+{
+    poll(NULL, 0, ms);
 }
 
 /* ---- decoding alone, on one core ---- */
@@ -209,7 +215,7 @@ static void start_service(bench *b)
         if (now_s() > end) {
             die("ingest", why.text);
         }
-        usleep(1000);
+        wait_ms(1);
     }
 }
 
@@ -250,12 +256,12 @@ static double run_publisher(bench *b, publisher_kind kind, uint64_t wanted, uint
         _exit(127);
     }
     while (appended_fixes(b) == before) {
-        usleep(200);
+        wait_ms(1);
     }
     double began = now_s(), last = began, silent_since = began;
     uint64_t count = appended_fixes(b) - before, first = count;
     while (count < wanted && now_s() - silent_since < 15 && now_s() - began < WAIT_MAX_S) {
-        usleep(1000);
+        wait_ms(1);
         uint64_t now = appended_fixes(b) - before;
         if (now != count) {
             silent_since = now_s();

@@ -2,8 +2,8 @@
 #include "bench_publisher.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +13,17 @@
 #include "base/crc32c.h"
 #include "base/logline.h"
 #include "mqtt/link.h"
+#include "wire/ack_json.h"
 #include "wire/hrf1.h"
 
-#define WINDOW 100
+#define WINDOW 100                              /* messages unanswered by the broker */
+#define AHEAD_MAX (500 * PUBLISHER_BATCH_FIXES) /* fixes that the service has not acknowledged */
 
-static atomic_int inflight;
-static atomic_bool is_up;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int inflight; /* protected by lock, as is_up */
+static bool is_up;
+static uint64_t acked; /* fixes; protected by lock */
 
 const char *publisher_pack(const publisher_options *options)
 {
@@ -68,26 +73,56 @@ size_t publisher_make_json(char text[PUBLISHER_JSON_SIZE], uint64_t number)
 static void on_state(void *context, bool up)
 {
     (void)context;
-    atomic_store(&is_up, up);
+    pthread_mutex_lock(&lock);
+    is_up = up;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void on_ack(void *context, const mqtt_message *message)
+{
+    (void)context;
+    ack_json ack;
+    if (ack_json_read(message->payload, message->size, &ack, NULL) == HR_OK) {
+        pthread_mutex_lock(&lock);
+        acked = (uint64_t)(ack.seq + 1);
+        pthread_cond_broadcast(&changed);
+        pthread_mutex_unlock(&lock);
+    }
+}
+
+/* As a gateway does: what is sent too far ahead only fills the broker's queue. */
+static void wait_for_service(uint64_t seq)
+{
+    pthread_mutex_lock(&lock);
+    while (seq > acked + AHEAD_MAX) {
+        pthread_cond_wait(&changed, &lock);
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 static void on_done(void *context, hr_err err)
 {
     (void)context;
     (void)err;
-    atomic_fetch_sub(&inflight, 1);
+    pthread_mutex_lock(&lock);
+    inflight--;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
 }
 
 /* Until the client takes it: its window is the only brake. */
 static void publish(mqtt_link *link, const char *topic, const void *bytes, size_t size, int qos)
 {
-    while (qos > 0 && atomic_load(&inflight) >= WINDOW) {
-        usleep(50);
+    pthread_mutex_lock(&lock);
+    while (qos > 0 && inflight >= WINDOW) {
+        pthread_cond_wait(&changed, &lock);
     }
-    atomic_fetch_add(&inflight, qos);
+    inflight += qos;
+    pthread_mutex_unlock(&lock);
     while (mqtt_link_publish(link, topic, bytes, size, qos, false, qos > 0 ? on_done : NULL,
                              NULL) != HR_OK) {
-        usleep(100);
+        poll(NULL, 0, 1);
     }
 }
 
@@ -98,6 +133,7 @@ static void publish_batches(mqtt_link *link, uint64_t fixes)
     hr_buf_init(&message, HRF1_BYTES_MAX);
     publisher_make_batch(&message, 4711, 0);
     for (uint64_t seq = 0; seq < fixes; seq += PUBLISHER_BATCH_FIXES) {
+        wait_for_service(seq);
         hr_store_u64(message.data + 20, seq);
         hr_store_u64(message.data + 28, seq);
         hr_store_u64(message.data + 36, 1700000000000 + seq);
@@ -129,7 +165,11 @@ int publisher_run(const char *packed)
     }
     hr_logline_set_level(HR_LEVEL_ERROR);
     snprintf(address, sizeof address, "tcp://127.0.0.1:%u", port);
+    mqtt_subscription acks = {"hedgerow/v1/ack/barn", 1};
     mqtt_options options = {.addresses = address,
+                            .subscriptions = &acks,
+                            .subscription_count = 1,
+                            .on_message = on_ack,
                             .client_id = "bench",
                             .user = "barn",
                             .password = packed + used,
@@ -138,9 +178,11 @@ int publisher_run(const char *packed)
     if (mqtt_link_start(&options, &link, NULL) != HR_OK) {
         return 1;
     }
-    while (!atomic_load(&is_up)) {
-        usleep(1000);
+    pthread_mutex_lock(&lock);
+    while (!is_up) {
+        pthread_cond_wait(&changed, &lock);
     }
+    pthread_mutex_unlock(&lock);
     if (kind == PUBLISHER_BATCHES) {
         publish_batches(link, fixes);
     } else {
