@@ -1,13 +1,10 @@
 /* ingest/broker.c - keeps the managed broker running: configuration, start, take-over, restart. */
 #include "ingest/broker.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -39,32 +36,6 @@ struct broker {
     int64_t down_since_ms; /* protected by lock */
     hr_why trouble;        /* protected by lock: why it is down */
 };
-
-/* Names of the first lines are what broker_address() looks for. */
-static void put_config(hr_buf *out, const char *folder, const char *address, uint16_t port)
-{
-    hr_buf_put_text(out, "# Made by hedgerowd at every start; changes here are lost.\n");
-    hr_buf_printf(out, "listener %u %s\n", port, address);
-    hr_buf_put_text(out, "allow_anonymous false\n");
-    hr_buf_printf(out, "password_file %s/passwords\n", folder);
-    hr_buf_printf(out, "acl_file %s/acl\n", folder);
-    hr_buf_printf(out, "pid_file %s/%s\n", folder, BROKER_PID_NAME);
-    /* Sessions and retained states outlive a planned stop; safety never rests on this file. */
-    hr_buf_printf(out, "persistence true\npersistence_location %s/\n", folder);
-    hr_buf_put_text(out, "persistent_client_expiration 14d\n");
-    hr_buf_printf(out, "max_packet_size %u\n", BROKER_PACKET_BYTES_MAX);
-    hr_buf_put_text(out, "max_queued_messages 0\n");
-    hr_buf_printf(out, "max_queued_bytes %u\n", BROKER_QUEUED_BYTES_MAX);
-    hr_buf_printf(out, "max_inflight_messages %d\n", BROKER_INFLIGHT_MAX);
-    hr_buf_printf(out, "max_connections %d\n", BROKER_CONNECTIONS_MAX);
-    hr_buf_put_text(out, "set_tcp_nodelay true\n");
-    hr_buf_put_text(out, "log_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n");
-    hr_buf_put_text(out, "log_type information\n");
-    if (geteuid() == 0) {
-        /* It would give up root for a user that cannot read this folder. */
-        hr_buf_put_text(out, "user root\n");
-    }
-}
 
 static bool file_is(const char *folder, const char *name, const hr_buf *text)
 {
@@ -101,8 +72,7 @@ static hr_err write_files(broker *b, const broker_options *options, hr_why *why)
     const char *address = options->address != NULL ? options->address : "127.0.0.1";
     hr_buf text;
     hr_buf_init(&text, BROKER_FILE_BYTES_MAX);
-    put_config(&text, b->folder.text, address, options->port);
-    hr_err err = hr_buf_err(&text);
+    hr_err err = broker_config_make(b->folder.text, address, options->port, &text, why);
     if (err == HR_OK) {
         err = meet_orphan(b, file_is(b->folder.text, BROKER_CONFIG_NAME, &text), why);
     }
@@ -338,27 +308,4 @@ pid_t broker_pid(broker *b)
     pid_t pid = b->pid;
     pthread_mutex_unlock(&b->lock);
     return pid;
-}
-
-hr_err broker_address(const char *folder, char *address, size_t capacity, uint16_t *port,
-                      hr_why *why)
-{
-    hr_buf text;
-    hr_buf_init(&text, BROKER_FILE_BYTES_MAX);
-    hr_err err = broker_file_read(folder, BROKER_CONFIG_NAME, &text, why);
-    if (err == HR_OK) {
-        hr_buf_put_u8(&text, 0);
-        const char *line = strstr((const char *)text.data, "\nlistener ");
-        unsigned number;
-        char found[64];
-        if (line == NULL || sscanf(line, "\nlistener %u %63s", &number, found) != 2 ||
-            number > UINT16_MAX || strlen(found) >= capacity) {
-            err = hr_why_set(why, HR_CORRUPT, "%s/%s has no listener", folder, BROKER_CONFIG_NAME);
-        } else {
-            memcpy(address, found, strlen(found) + 1);
-            *port = (uint16_t)number;
-        }
-    }
-    hr_buf_fini(&text);
-    return err;
 }

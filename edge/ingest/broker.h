@@ -51,6 +51,27 @@ HR_MUST_USE hr_err broker_user_each(const char *folder, broker_user_visitor *vis
 HR_MUST_USE hr_err broker_address(const char *folder, char *address, size_t capacity,
                                   uint16_t *port, hr_why *why);
 
+#define BROKER_LAN_PORT 8883
+#define BROKER_FINGERPRINT_TEXT_SIZE 96
+
+/* What a gateway on the local network needs to know. */
+typedef struct broker_lan {
+    uint16_t port;
+    char ca_file[1024]; /* the authority's certificate, for the gateway to have */
+    char fingerprint[BROKER_FINGERPRINT_TEXT_SIZE];
+} broker_lan;
+
+/* Listen on every address with TLS as well, with a certificate of an authority made here, from now
+ * on and after every start; a running broker is restarted for it. HR_NOT_FOUND: there never was a
+ * broker in this folder. */
+HR_MUST_USE hr_err broker_lan_open(const char *folder, uint16_t port, hr_why *why);
+
+/* Listen on the loopback only again. */
+HR_MUST_USE hr_err broker_lan_close(const char *folder, hr_why *why);
+
+/* HR_NOT_FOUND: the local network is not let in. */
+HR_MUST_USE hr_err broker_lan_get(const char *folder, broker_lan *lan, hr_why *why);
+
 /* ---- its life: the service only ---- */
 
 /* A broker that is kept running. Threads: any. */

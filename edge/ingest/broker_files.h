@@ -40,6 +40,11 @@ HR_MUST_USE hr_err broker_folder_lock(const char *folder, int *fd, hr_why *why);
  * configuration; else 0. */
 pid_t broker_running_pid(const char *folder);
 
+/* The whole configuration for that listener, and for the local network if it is let in; makes what
+ * TLS needs. folder is the real one. */
+HR_MUST_USE hr_err broker_config_make(const char *folder, const char *address, uint16_t port,
+                                      hr_buf *out, hr_why *why);
+
 /* Give the service's user this password; passwords and rules are made anew from all users. */
 HR_MUST_USE hr_err broker_users_write_service(const char *folder, const char *password,
                                               hr_why *why);

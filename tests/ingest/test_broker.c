@@ -377,6 +377,75 @@ static void a_taken_port_is_told_in_words(void **state)
     assert_non_null(strstr(why.text, "in use"));
 }
 
+typedef struct lan_login {
+    uint16_t port;
+    const char *password;
+    const char *ca_file;
+    const char *host;
+} lan_login;
+
+static bool can_publish_by_tls(void *context)
+{
+    const lan_login *l = context;
+    char port[8];
+    snprintf(port, sizeof port, "%u", l->port);
+    const char *const argv[] = {"mosquitto_pub",
+                                "-h",
+                                l->host,
+                                "-p",
+                                port,
+                                "--cafile",
+                                l->ca_file,
+                                "-u",
+                                "barn",
+                                "-P",
+                                l->password,
+                                "-t",
+                                "hedgerow/v1/fixes/barn",
+                                "-m",
+                                "x",
+                                NULL};
+    return support_run(argv) == 0;
+}
+
+static bool cannot_publish_by_tls(void *context)
+{
+    return !can_publish_by_tls(context);
+}
+
+static void the_local_network_is_let_in_by_tls_only_and_when_asked(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE];
+    broker_lan lan, again;
+    hr_why why = {{0}};
+    uint16_t port = support_port();
+    add_user(p, "barn", BROKER_GATEWAY, password);
+    assert_int_equal(broker_lan_get(p->folder, &lan, NULL), HR_NOT_FOUND);
+    if (broker_lan_open(p->folder, port, &why) != HR_OK) {
+        fail_msg("%s", why.text);
+    }
+    assert_int_equal(broker_lan_get(p->folder, &lan, NULL), HR_OK);
+    assert_int_equal(lan.port, port);
+    assert_int_equal(strlen(lan.fingerprint), 95);
+    lan_login l = {port, password, lan.ca_file, "127.0.0.1"};
+    assert_true(support_until(can_publish_by_tls, &l));
+    l.host = "localhost";
+    assert_true(support_until(can_publish_by_tls, &l));
+    /* Without TLS there is nothing to talk to. */
+    assert_int_not_equal(support_publish(port, "barn", password, "hedgerow/v1/fix/barn", "x"), 0);
+    /* A restart keeps the door open and the authority the same. */
+    broker_stop(p->b);
+    start(p);
+    assert_true(support_until(can_publish_by_tls, &l));
+    assert_int_equal(broker_lan_get(p->folder, &again, NULL), HR_OK);
+    assert_string_equal(again.fingerprint, lan.fingerprint);
+    assert_int_equal(broker_lan_close(p->folder, NULL), HR_OK);
+    assert_true(support_until(cannot_publish_by_tls, &l));
+    login loop = {p, "barn", password, "hedgerow/v1/fixes/barn"};
+    assert_true(support_until(can_publish, &loop));
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, drop_place)
 
 int main(void)
@@ -393,6 +462,7 @@ int main(void)
         WITH_PLACE(an_orphan_with_the_same_configuration_is_adopted),
         WITH_PLACE(an_orphan_with_another_configuration_is_ended),
         WITH_PLACE(a_taken_port_is_told_in_words),
+        WITH_PLACE(the_local_network_is_let_in_by_tls_only_and_when_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
