@@ -16,8 +16,12 @@ void field_write_config(field *f)
     snprintf(f->config, sizeof f->config, "%s/edge.conf", f->s->root);
     FILE *file = fopen(f->config, "w");
     assert_non_null(file);
-    fprintf(file, "broker = tcp://127.0.0.1:%u\nuser = barn\npassword = %s\n", f->s->port,
-            f->s->password);
+    if (f->lan.port != 0) {
+        fprintf(file, "broker = ssl://localhost:%u\nca_file = %s\n", f->lan.port, f->lan.ca_file);
+    } else {
+        fprintf(file, "broker = tcp://127.0.0.1:%u\n", f->s->port);
+    }
+    fprintf(file, "user = barn\npassword = %s\n", f->s->password);
     fprintf(file, "data = %s/edge\nbatch_ms = 20\nbatch_fixes = 200\nsource = json:-\n",
             f->s->root);
     assert_int_equal(fclose(file), 0);

@@ -17,6 +17,7 @@ typedef struct field {
     size_t heard_size;
     uint64_t given;  /* lines written to it, in all runs */
     uint64_t stored; /* as it last confirmed */
+    broker_lan lan;  /* by which it connects, unless the port is 0 */
 } field;
 
 /* Its configuration, in the site's folder. */

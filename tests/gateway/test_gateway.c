@@ -64,11 +64,26 @@ static void fixes_wait_out_an_outage_and_are_flagged(void **state)
     field_assert_each_once(f);
 }
 
+static void a_gateway_comes_in_over_tls(void **state)
+{
+    field *f = *state;
+    assert_int_equal(broker_lan_open(f->s->broker_folder, support_port(), NULL), HR_OK);
+    assert_int_equal(broker_lan_get(f->s->broker_folder, &f->lan, NULL), HR_OK);
+    field_write_config(f);
+    field_restart(f);
+    field_give(f, 300);
+    field_wait_stored(f);
+    field_assert_each_once(f);
+}
+
 static void a_killed_gateway_goes_on(void **state)
 {
     field *f = *state;
     for (int round = 0; round < 5; round++) {
         field_give(f, 300);
+        if (round % 2 == 0) {
+            field_wait_stored(f);
+        }
         field_restart(f);
     }
     field_give(f, 100);
@@ -128,6 +143,7 @@ int main(void)
         WITH_FIELD(what_is_given_arrives),
         WITH_FIELD(the_end_of_input_ends_the_program_once_all_is_acknowledged),
         WITH_FIELD(fixes_wait_out_an_outage_and_are_flagged),
+        WITH_FIELD(a_gateway_comes_in_over_tls),
         WITH_FIELD(a_killed_gateway_goes_on),
         WITH_FIELD(anyone_may_die_at_any_time),
     };

@@ -33,7 +33,7 @@ void site_open_log(site *s)
                            .topic_count = 3,
                            .clock = s->clock,
                            .lazy_types = UINT64_C(1) << HR_RECORD_TICK,
-                           .commit_min_gap_ms = 0};
+                           .commit_min_gap_ms = s->commit_min_gap_ms};
     if (log_open(&options, &s->log, &why) != HR_OK) {
         fail_msg("%s", why.text);
     }

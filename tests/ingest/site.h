@@ -24,6 +24,7 @@ typedef struct site {
     ingest *ingest;
     char password[BROKER_PASSWORD_SIZE]; /* of the gateway "barn" */
     bool (*ticks_wanted)(void *context);
+    int32_t commit_min_gap_ms;
 } site;
 
 /* Start everything; the intake is connected and subscribed. clock NULL: the real one. */

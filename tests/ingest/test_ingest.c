@@ -130,6 +130,27 @@ static void a_batch_is_appended_and_acknowledged(void **state)
     support_kill(l.pid);
 }
 
+static void no_acknowledgement_comes_before_the_fsync(void **state)
+{
+    site *s = *state;
+    listener l;
+    ingest_stop(s->ingest);
+    log_close(s->log);
+    s->commit_min_gap_ms = 500;
+    site_open_log(s);
+    site_start_ingest(s);
+    site_wait_connected(s);
+    listen_for_acks(s, &l);
+    for (uint32_t i = 0; i < 3; i++) {
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "{\"epoch\":\"7\",\"seq\":%u}", i * 10 + 9);
+        site_publish_batch(s, 7, i * 10, 0, 10);
+        wait_for_ack(&l, wanted);
+        assert_int_equal(site_fix_count(s), i * 10 + 10);
+    }
+    support_kill(l.pid);
+}
+
 static void repeats_are_dropped_and_answered(void **state)
 {
     site *s = *state;
@@ -381,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_SITE(a_batch_is_appended_and_acknowledged),
+        WITH_SITE(no_acknowledgement_comes_before_the_fsync),
         WITH_SITE(repeats_are_dropped_and_answered),
         WITH_SITE(a_batch_that_comes_too_early_is_refused_until_the_gateway_rewinds),
         WITH_SITE(a_gap_that_nobody_holds_any_more_is_passed),
