@@ -95,6 +95,11 @@ typedef struct found_files {
 HR_MUST_USE hr_err find_files(const journal *j, found_files *found, hr_why *why);
 void found_fini(found_files *found);
 
+/* ---- tidy.c ---- */
+
+/* While opening: drop what crashes have left beside the journal. */
+void journal_tidy(journal *j);
+
 /* ---- kept.c ---- */
 hr_err journal_kept(log_store *log, uint8_t topic, uint16_t partition,
                     uint8_t bytes[LOG_KEPT_BYTES_MAX], size_t *size);

@@ -215,6 +215,7 @@ hr_err recovery_repair(recovery *r, hr_why *why)
     }
     j->is_folder_unsynced = false;
     journal_load_kept(j);
+    journal_tidy(j);
     atomic_store(&j->appended, j->tail.position);
     atomic_store(&j->durable, j->tail.position);
     j->commit_wanted = j->tail.position;

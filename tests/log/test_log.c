@@ -1,7 +1,9 @@
 /* tests/log/test_log.c - the log's ordinary days: append, commit, read, close, open again. */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "log_fixture.h"
@@ -321,6 +323,25 @@ static void group_offsets_survive(void **state)
     assert_int_equal(log_group_offset(f->log, "historian", 0, 1), -1);
 }
 
+static void a_group_need_not_wait_for_the_end_to_be_remembered(void **state)
+{
+    fixture *f = *state;
+    log_position end = 0;
+    struct stat status;
+    char path[FIXTURE_PATH_MAX];
+    snprintf(path, sizeof path, "%s/side-1", f->folder);
+    assert_int_equal(fixture_append(f, 0, 2, 0, 50, &end), HR_OK);
+    fixture_commit(f, end);
+    assert_int_not_equal(stat(path, &status), 0);
+    assert_int_equal(log_group_commit(f->log, "historian", 0, 2, 40), HR_OK);
+    for (int i = 0; i < 300 && stat(path, &status) != 0; i++) {
+        log_wait(f->log, LOG_COMMITTED, UINT64_MAX, 100);
+    }
+    fixture_crash(f);
+    fixture_open(f);
+    assert_int_equal(log_group_offset(f->log, "historian", 0, 2), 40);
+}
+
 static void a_second_opener_is_refused_and_a_reader_is_not(void **state)
 {
     fixture *f = *state;
@@ -412,6 +433,7 @@ int main(void)
         TEST(what_was_said_before_the_start_is_kept),
         TEST(old_files_go_by_age_only_while_the_clock_is_kept),
         TEST(group_offsets_survive),
+        TEST(a_group_need_not_wait_for_the_end_to_be_remembered),
         TEST(a_second_opener_is_refused_and_a_reader_is_not),
         TEST(other_topics_are_refused),
         TEST(a_lazy_frame_waits_for_the_next_commit),

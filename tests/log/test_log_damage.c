@@ -153,6 +153,13 @@ static void flip(const char *path, uint64_t bit)
     close(fd);
 }
 
+static void make_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
 static uint64_t size_of(const char *path)
 {
     struct stat status;
@@ -352,6 +359,32 @@ static void files_under_each_others_names_are_known_by_what_they_hold(void **sta
     free(told);
 }
 
+static void what_was_cut_does_not_fill_the_disk(void **state)
+{
+    specimen *s = *state;
+    char path[FIXTURE_PATH_MAX];
+    uint32_t kept = 0;
+    fresh_copy(s);
+    path_of(s, "000000000077.idx", path);
+    make_file(path);
+    for (uint32_t i = 0; i < 20; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%016u.torn", i);
+        path_of(s, name, path);
+        make_file(path);
+    }
+    fixture_open(&s->copy);
+    for (uint32_t i = 0; i < 20; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%016u.torn", i);
+        path_of(s, name, path);
+        kept += access(path, F_OK) == 0;
+    }
+    assert_int_equal(kept, 8);
+    path_of(s, "000000000077.idx", path);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void a_newer_format_is_refused_by_name(void **state)
 {
     specimen *s = *state;
@@ -416,6 +449,7 @@ int main(void)
         TEST(the_first_file_gone_moves_the_start),
         TEST(everything_gone_but_the_side_file_reuses_no_offset),
         TEST(files_under_each_others_names_are_known_by_what_they_hold),
+        TEST(what_was_cut_does_not_fill_the_disk),
         TEST(a_newer_format_is_refused_by_name),
         TEST(a_file_of_another_log_is_refused_by_name),
         TEST(a_folder_without_a_log_is_not_made_by_reading),

@@ -98,6 +98,85 @@ static void a_tail_torn_at_any_byte_of_the_last_three_frames_is_cut(void **state
     fixture_remove(torn.folder);
 }
 
+/* ---- recovery that dies ---- */
+
+static void spoil(const char *path, uint64_t at)
+{
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "spoiled", 7, (off_t)at), 7);
+    close(fd);
+}
+
+/* Frame 1 is damaged, frame 3 torn: the mark that proves frame 1 is cut with frame 3. A second
+ * recovery must know all the same that frame 2 was acknowledged. */
+static void damage_stays_damage_though_its_proof_is_cut(void **state)
+{
+    fixture *f = *state;
+    fixture torn;
+    log_position ends[4] = {0};
+    char path[FIXTURE_PATH_MAX];
+    assert_int_equal(fixture_append(f, 0, 0, 0, 5, &ends[0]), HR_OK);
+    fixture_commit(f, ends[0]);
+    log_position begin = log_appended(f->log);
+    assert_int_equal(fixture_append(f, 0, 0, 5, 5, &ends[1]), HR_OK);
+    assert_int_equal(fixture_append(f, 0, 1, 0, 5, &ends[2]), HR_OK);
+    fixture_commit(f, ends[2]);
+    log_position last = log_appended(f->log);
+    assert_int_equal(fixture_append(f, 0, 1, 5, 5, &ends[3]), HR_OK);
+    fixture_commit(f, ends[3]);
+    fixture_crash(f);
+    fixture_beside(f, "torn", &torn);
+    snprintf(path, sizeof path, "%s/000000000001.log", torn.folder);
+    bool is_cut_short = true;
+    for (uint64_t k = 1; is_cut_short; k++) {
+        fixture_copy(f->folder, torn.folder);
+        spoil(path, begin + 40);
+        spoil(path, last + 40);
+        fault_freeze_at(k, false);
+        hr_err err = log_open(&torn.options, &torn.log, NULL);
+        is_cut_short = fault_is_frozen();
+        if (err == HR_OK) {
+            fixture_crash(&torn);
+        }
+        torn.log = NULL;
+        fault_clear();
+        fixture_open(&torn);
+        assert_int_equal(log_end(torn.log, 0, 1, LOG_COMMITTED), 5);
+        fixture_expect(&torn, 0, 1, 0, 0, 5, LOG_COMMITTED);
+        fixture_expect(&torn, 0, 0, 0, 0, 5, LOG_COMMITTED);
+        fixture_close(&torn);
+    }
+    fixture_remove(torn.folder);
+}
+
+static void files_that_went_never_come_back_in_part(void **state)
+{
+    fixture *f = *state;
+    f->options.file_bytes = 16 << 10;
+    f->options.reserve_bytes = 4 << 10;
+    f->options.retain_bytes = 32 << 10;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        log_position end = 0;
+        fixture_close(f);
+        fixture_remove(f->folder);
+        fixture_open(f);
+        for (uint64_t i = 0; i < 100; i++) {
+            assert_int_equal(fixture_append(f, 0, 0, i * 100, 100, &end), HR_OK);
+        }
+        fixture_reopen(f);
+        power_watch(f->folder);
+        fixture_reopen(f);
+        assert_int_equal(log_retain(f->log, NULL), HR_OK);
+        assert_true(log_start(f->log, 0, 0) > 5000);
+        fixture_crash(f);
+        power_cut(seed);
+        fixture_open(f);
+        assert_int_equal(fixture_damages(f), 0);
+        power_forget();
+    }
+}
+
 /* ---- errors of input and output ---- */
 
 static _Atomic int heard;
@@ -411,6 +490,8 @@ int main(void)
     fixture_hush();
     const struct CMUnitTest tests[] = {
         TEST(a_tail_torn_at_any_byte_of_the_last_three_frames_is_cut),
+        TEST(damage_stays_damage_though_its_proof_is_cut),
+        TEST(files_that_went_never_come_back_in_part),
         TEST(a_failed_sync_is_never_tried_again),
         TEST(what_a_failed_sync_lost_is_written_again_before_it_counts),
         TEST(a_failed_write_ends_the_log_and_a_start_recovers_it),
