@@ -10,6 +10,8 @@
 #include "geo/rules_diff.h"
 #include "geo/tracker_index.h"
 
+#define CHANGES_ONE_BY_ONE_MAX 64
+
 typedef struct world_slot {
     engine_world world;
     uint32_t users;
@@ -137,6 +139,12 @@ static geo_err apply_difference(engine_worlds *worlds, const geo_rules *rules)
     if (err != GEO_OK) {
         return err;
     }
+    /* An import changes so much that building all anew is the shorter way. */
+    if (diff->changed_count > CHANGES_ONE_BY_ONE_MAX &&
+        diff->changed_count > geo_rules_fence_count(rules) / 8) {
+        geo_rules_diff_free(diff);
+        return geo_tracker_index_build(worlds->index, rules);
+    }
     for (uint32_t i = 0; err == GEO_OK && i < diff->changed_count; i++) {
         err = put_slot(worlds, rules, diff->changed[i]);
     }
@@ -155,6 +163,9 @@ static hr_err build(engine_worlds *worlds, const geo_rules *rules, world_slot **
     geo_err err = worlds->indexed == NULL ? geo_tracker_index_build(worlds->index, rules)
                                           : apply_difference(worlds, rules);
     if (err != GEO_OK) {
+        /* The index may hold a part of the change: the next build begins from nothing. */
+        geo_rules_unref(worlds->indexed);
+        worlds->indexed = NULL;
         return hr_why_set(why, engine_err_from_geo(err),
                           "cannot index version %llu of the rules: %s",
                           (unsigned long long)geo_rules_version(rules), geo_err_text(err));
