@@ -28,7 +28,7 @@ static void an_index_answers_like_the_areas(void **state)
     (void)state;
     uint64_t seed = shape_seed(__func__);
     for (size_t place = 0; place < PLACE_COUNT; place++) {
-        for (uint32_t count = 1; count <= (places[place].radius < 1000000 ? 200 : 40); count *= 6) {
+        for (uint32_t count = 1; count <= (places[place].radius < 1000000 ? 100 : 20); count *= 6) {
             world w;
             world_init(&w, seed + place * 1000 + count, places[place].center, places[place].radius);
             world_fill(&w, count);
@@ -56,8 +56,9 @@ static void changes_equal_a_build(void **state)
         geo_index *index = NULL;
         world_init(&w, seed + place, places[place].center, places[place].radius);
         assert_int_equal(geo_index_new(NULL, &index), GEO_OK);
-        w.id_end = 60;
-        for (int step = 1; step <= 400; step++) {
+        w.id_end = 40;
+        const int steps = places[place].radius < 1000000 ? 400 : 100;
+        for (int step = 1; step <= steps; step++) {
             uint32_t id = (uint32_t)shape_random(&w.random, 0, w.id_end - 1);
             bool is_removal = shape_random(&w.random, 0, 2) == 0;
             geo_area *area = is_removal ? NULL : world_area(&w);

@@ -1,0 +1,98 @@
+/* tests/geo/test_index_isa.c - every build of the queries gives the same hits in the same order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "test.h"
+#include "worlds.h"
+
+#define POINTS 4000
+#define HITS_MAX ((size_t)POINTS * 300)
+
+/* Where the answers of the reference stand beside those of another build. */
+typedef struct answers {
+    geo_hit *hits;
+    size_t count;
+} answers;
+
+static void ask(const geo_index_version *version, const geo_point *points, answers *a)
+{
+    size_t done = 0;
+    a->count = 0;
+    while (done < POINTS) {
+        size_t own;
+        size_t answered;
+        assert_int_equal(geo_index_query(version, points + done, POINTS - done, a->hits + a->count,
+                                         HITS_MAX - a->count, &own, &answered),
+                         GEO_OK);
+        assert_true(answered > 0);
+        a->count += own;
+        done += answered;
+    }
+}
+
+static void check_world(world *w, answers *expected, answers *found)
+{
+    static geo_point points[POINTS];
+    geo_index *index = world_index(w);
+    geo_index_version *version = geo_index_acquire(index);
+    for (uint32_t i = 0; i < POINTS; i++) {
+        points[i] = world_point(w);
+        if (points[i].lon_e7 == GEO_LON_E7_MAX && i % 64 != 0) {
+            points[i].lon_e7--; /* such points send their whole block another way */
+        }
+    }
+    assert_true(geo_index_force_isa(GEO_INDEX_SCALAR));
+    ask(version, points, expected);
+    for (int isa = GEO_INDEX_SCALAR + 1; isa <= GEO_INDEX_AVX512; isa++) {
+        if (geo_index_force_isa((geo_index_isa)isa)) {
+            ask(version, points, found);
+            assert_int_equal(found->count, expected->count);
+            assert_memory_equal(found->hits, expected->hits, found->count * sizeof(geo_hit));
+        }
+    }
+    geo_index_release(version);
+    geo_index_free(index);
+}
+
+static void all_builds_write_the_same_hits(void **state)
+{
+    (void)state;
+    static const int32_t radii[] = {300, 20000, 700000, 3000000, 60000000};
+    const geo_index_isa best = geo_index_isa_in_use();
+    answers expected = {malloc(HITS_MAX * sizeof(geo_hit)), 0};
+    answers found = {malloc(HITS_MAX * sizeof(geo_hit)), 0};
+    uint64_t seed = shape_seed(__func__);
+    assert_non_null(expected.hits);
+    assert_non_null(found.hits);
+    for (size_t r = 0; r < sizeof radii / sizeof radii[0]; r++) {
+        for (uint32_t count = 1; count <= 100; count *= 10) {
+            world w;
+            world_init(&w, seed + r * 10 + count, (geo_point){163725000, 598512000}, radii[r]);
+            world_fill(&w, count);
+            check_world(&w, &expected, &found);
+            world_fini(&w);
+        }
+    }
+    assert_true(geo_index_force_isa(best));
+    free(expected.hits);
+    free(found.hits);
+}
+
+static void the_scalar_build_is_always_there(void **state)
+{
+    (void)state;
+    const geo_index_isa best = geo_index_isa_in_use();
+    print_message("in use: %s\n", geo_index_isa_name(best));
+    assert_true(geo_index_force_isa(GEO_INDEX_SCALAR));
+    assert_int_equal(geo_index_isa_in_use(), GEO_INDEX_SCALAR);
+    assert_true(geo_index_force_isa(best));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_builds_write_the_same_hits),
+        cmocka_unit_test(the_scalar_build_is_always_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
