@@ -188,6 +188,11 @@ static bool is_jump(const job *j, const geo_fix *fix)
     }
     /* A speed in m/s times a time in ms is a way in mm, at most 2^32 * 2^42 thousandths of it. */
     geo_wide limit_um = (geo_wide)settings->max_speed_mps * (geo_wide)elapsed_ms * 1000;
+    int64_t units = llabs((int64_t)fix->place.lon_e7 - j->last.lon_e7) +
+                    llabs((int64_t)fix->place.lat_e7 - j->last.lat_e7);
+    if ((geo_wide)units * GEO_UNIT_UM_MAX <= limit_um) {
+        return false; /* it is no farther than that in any plane */
+    }
     return limit_um < INT64_MAX && geo_metric_farther_than(j->last, fix->place, (uint64_t)limit_um);
 }
 

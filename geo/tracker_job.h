@@ -9,6 +9,9 @@
 #include "geo/tracker.h"
 #include "tracker_store.h"
 
+/* One lattice unit is at most this many micrometres, on either axis. */
+#define GEO_UNIT_UM_MAX 11132
+
 /* An entry of the state, and what this input says about it. */
 typedef struct job_entry {
     store_entry kept;

@@ -1,4 +1,6 @@
 /* geo/tracker_sides.c - rules 5 to 8: which side of each line a fix is on, and what that means. */
+#include <stdlib.h>
+
 #include "geo/crossing.h"
 #include "geo/metric.h"
 #include "tracker_job.h"
@@ -168,9 +170,30 @@ static geo_err cross_fence(job *j, const geo_fix *fix, uint32_t slot, const geo_
     return tell(j, fix, GEO_CROSS, &crossed, &at);
 }
 
+/* Whether the way from L to P is too short for any cross, so that no fence needs to be looked for;
+ * with steps of a few metres and accuracies of a few metres it mostly is.
+ *
+ * A cross wants L, P and the middle of a piece each farther from the boundary than an accuracy, so
+ * L lies farther from where the piece begins than its own, P from where it ends than its own, and
+ * the middle from both than the larger. Along a straight way |dlon| + |dlat| adds up, and in any
+ * plane of the metric it is at least the distance; rounding the middle costs two units at most. */
+static bool too_short_to_cross(const job *j, const geo_fix *fix)
+{
+    int64_t lon = llabs((int64_t)fix->place.lon_e7 - j->last.lon_e7);
+    int64_t lat = llabs((int64_t)fix->place.lat_e7 - j->last.lat_e7);
+    lon = lon > GEO_LON_E7_MAX ? 2 * (int64_t)GEO_LON_E7_MAX - lon : lon;
+    int64_t last_dm = j->next.last_accuracy_dm;
+    int64_t here_dm = fix->accuracy_dm;
+    int64_t needed_dm = last_dm + here_dm + 2 * (last_dm > here_dm ? last_dm : here_dm);
+    return (lon + lat + 4) * GEO_UNIT_UM_MAX <= needed_dm * GEO_METRIC_UM_PER_DM;
+}
+
 geo_err job_cross(job *j, const geo_fix *fix, const uint32_t *hits, size_t hit_count)
 {
     geo_tracker *tracker = j->tracker;
+    if (too_short_to_cross(j, fix)) {
+        return GEO_OK;
+    }
     geo_err err = job_areas_touched(j, j->last, fix->place);
     for (size_t i = 0; i < tracker->area_count && err == GEO_OK; i++) {
         uint32_t slot = tracker->areas[i] / 2;

@@ -1,0 +1,195 @@
+/* tests/bench/bench_tracker.c - fixes a second through index and tracker, events included.
+ * bench_tracker [--quick] [--json FILE]. CPU time of one thread, medians. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench_farm.h"
+#include "geo/tracker_index.h"
+
+#define DEVICES 10000u
+#define CALL_POINTS 1024u
+#define HITS_MAX ((size_t)1 << 16)
+#define RUNS_MAX 15
+
+typedef struct bench {
+    FILE *json;
+    int runs;
+    size_t point_count;
+} bench;
+
+typedef struct run {
+    const geo_index_version *version;
+    geo_tracker *tracker;
+    geo_tracker_state *states;
+    size_t event_count;
+    geo_hit hits[HITS_MAX];
+    uint32_t starts[CALL_POINTS + 1];
+    uint32_t filled[CALL_POINTS];
+    uint32_t areas[HITS_MAX];
+} run;
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void need(bool ok, const char *what)
+{
+    if (!ok) {
+        fprintf(stderr, "bench_tracker: %s\n", what);
+        exit(1);
+    }
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Rules of the farm's areas, one info fence each. */
+static const geo_rules *make_rules(const farm *f)
+{
+    geo_rules_builder *builder = NULL;
+    const geo_rules *rules = NULL;
+    need(geo_rules_builder_new(NULL, &builder) == GEO_OK, "out of memory");
+    for (uint32_t i = 0; i < f->options.fence_count; i++) {
+        const geo_area *from = f->areas[i];
+        char id[16];
+        geo_area *area = NULL;
+        const geo_fence *fence = NULL;
+        snprintf(id, sizeof id, "f%u", (unsigned)i);
+        need(geo_area_new(from->vertices, from->ring_ends, from->ring_count, &area) == GEO_OK,
+             "out of memory");
+        geo_fence description = {.id = id, .name = "", .expires_at_ms = GEO_NEVER_MS, .area = area};
+        need(geo_fence_new(&description, &fence, NULL) == GEO_OK &&
+                 geo_rules_put_fence(builder, fence, NULL) == GEO_OK,
+             "out of memory");
+        geo_fence_unref(fence);
+    }
+    need(geo_rules_build(builder, 1, &rules) == GEO_OK, "out of memory");
+    geo_rules_builder_free(builder);
+    return rules;
+}
+
+/* The hits of a block, by point. */
+static void ask_index(run *r, const geo_point *points, size_t count)
+{
+    size_t hit_count = 0;
+    size_t done = 0;
+    geo_err err = geo_index_query(r->version, points, count, r->hits, HITS_MAX, &hit_count, &done);
+    need(err == GEO_OK && done == count, "more hits than there is room for");
+    memset(r->starts, 0, sizeof r->starts);
+    for (size_t i = 0; i < hit_count; i++) {
+        r->starts[r->hits[i].point + 1]++;
+    }
+    for (size_t p = 0; p < count; p++) {
+        r->starts[p + 1] += r->starts[p];
+    }
+    memcpy(r->filled, r->starts, count * sizeof r->filled[0]);
+    for (size_t i = 0; i < hit_count; i++) {
+        r->areas[r->filled[r->hits[i].point]++] = r->hits[i].id;
+    }
+}
+
+static void play(run *r, const geo_point *points, size_t count)
+{
+    for (size_t from = 0; from < count; from += CALL_POINTS) {
+        size_t block = count - from < CALL_POINTS ? count - from : CALL_POINTS;
+        ask_index(r, points + from, block);
+        for (size_t i = 0; i < block; i++) {
+            size_t n = from + i;
+            size_t told = 0;
+            int64_t time_ms = (int64_t)(n / DEVICES) * 5000;
+            geo_fix fix = {time_ms, time_ms, points[n], 50};
+            geo_err err = geo_tracker_fix(r->tracker, &r->states[n % DEVICES], n % DEVICES, &fix,
+                                          r->areas + r->starts[i], r->starts[i + 1] - r->starts[i]);
+            need(err == GEO_OK, "out of memory");
+            (void)geo_tracker_events(r->tracker, &told);
+            r->event_count += told;
+        }
+    }
+}
+
+static void bench_farm(const bench *b, uint32_t fence_count)
+{
+    farm f;
+    farm_options options = {.fence_count = fence_count, .cover = 0.65, .spike = 0.25};
+    geo_index *index = NULL;
+    run *r = calloc(1, sizeof *r);
+    double rates[RUNS_MAX];
+    farm_init(&f, &options);
+    geo_point *points = farm_make_points(&f, FARM_WALKING, b->point_count);
+    const geo_rules *rules = make_rules(&f);
+    need(r != NULL && geo_index_new(NULL, &index) == GEO_OK &&
+             geo_tracker_index_build(index, rules) == GEO_OK,
+         "out of memory");
+    geo_index_version *version = geo_index_acquire(index);
+    geo_tracker_index areas = geo_tracker_index_of(version);
+    r->version = version;
+    r->states = malloc(DEVICES * sizeof *r->states);
+    need(r->states != NULL && geo_tracker_new(&r->tracker) == GEO_OK, "out of memory");
+    geo_tracker_use(r->tracker, rules, &areas);
+    for (int n = 0; n < b->runs; n++) {
+        for (uint32_t d = 0; d < DEVICES; d++) {
+            geo_tracker_state_init(&r->states[d]);
+        }
+        r->event_count = 0;
+        double begin_s = now_s();
+        play(r, points, b->point_count);
+        rates[n] = (double)b->point_count / (now_s() - begin_s) / 1e6;
+        for (uint32_t d = 0; d < DEVICES; d++) {
+            geo_tracker_state_fini(&r->states[d]);
+        }
+    }
+    qsort(rates, (size_t)b->runs, sizeof rates[0], compare_doubles);
+    char line[512];
+    snprintf(
+        line, sizeof line,
+        "{\"bench\":\"geo.tracker\",\"case\":{\"fences\":%u,\"points\":\"walking\",\"fixes\":%zu,"
+        "\"events\":%zu},\"ours\":%.4g,\"peer\":null,\"theirs\":null,\"unit\":\"M fixes/s\","
+        "\"ratio\":null,\"runs\":%d}",
+        (unsigned)fence_count, b->point_count, r->event_count, rates[b->runs / 2], b->runs);
+    puts(line);
+    if (b->json != NULL) {
+        fprintf(b->json, "%s\n", line);
+    }
+    geo_tracker_free(r->tracker);
+    free(r->states);
+    free(r);
+    geo_index_release(version);
+    geo_index_free(index);
+    geo_rules_unref(rules);
+    free(points);
+    farm_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    bench b = {.runs = 7, .point_count = 4000000};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--quick") == 0) {
+            b.runs = 3;
+            b.point_count = 1000000;
+        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+            b.json = fopen(argv[++i], "w");
+            need(b.json != NULL, "cannot write the JSON file");
+        } else {
+            fprintf(stderr, "usage: bench_tracker [--quick] [--json FILE]\n");
+            return 2;
+        }
+    }
+    bench_farm(&b, 1000);
+    bench_farm(&b, 10000);
+    bench_farm(&b, 100000);
+    if (b.json != NULL) {
+        fclose(b.json);
+    }
+    return 0;
+}
