@@ -217,6 +217,10 @@ bool accounts_by_token(accounts *accounts, const char *token, api_caller *caller
     bool known = false;
     pthread_mutex_lock(&accounts->table_lock);
     account_tables *tables = accounts->tables;
+    if (accounts->has_local && same_hash(accounts->local_hash, hash)) {
+        *caller = (api_caller){.user = ACCOUNTS_LOCAL_USER, .role = API_ROLE_OWNER};
+        known = true;
+    }
     for (uint32_t i = 0; i < tables->token_count && !known; i++) {
         const account_token *each = &tables->tokens[i];
         if (same_hash(each->hash, hash)) {
@@ -291,5 +295,14 @@ void accounts_each_token(accounts *accounts, accounts_token_visitor *visit, void
     for (uint32_t i = 0; i < accounts->tables->token_count; i++) {
         visit(&accounts->tables->tokens[i].token, context);
     }
+    pthread_mutex_unlock(&accounts->table_lock);
+}
+
+void accounts_make_local(accounts *accounts, char token[ACCOUNTS_SECRET_SIZE])
+{
+    accounts_make_secret(token);
+    pthread_mutex_lock(&accounts->table_lock);
+    accounts_hash_secret(token, accounts->local_hash);
+    accounts->has_local = true;
     pthread_mutex_unlock(&accounts->table_lock);
 }

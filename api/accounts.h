@@ -87,6 +87,11 @@ HR_MUST_USE hr_err accounts_token_add(accounts *accounts, const char *user, cons
 HR_MUST_USE hr_err accounts_token_remove(accounts *accounts, int64_t id, const char *user,
                                          hr_why *why);
 
+/* A secret for the programs of whoever may read the data folder: an owner's token by the name
+ * ACCOUNTS_LOCAL_USER, which lives as long as this process. A new one ends the one before. */
+#define ACCOUNTS_LOCAL_USER "local"
+void accounts_make_local(accounts *accounts, char token[ACCOUNTS_SECRET_SIZE]);
+
 /* ---- lists ---- */
 
 typedef struct accounts_user {

@@ -45,6 +45,8 @@ struct accounts {
     sqlite3 *db;                /* protected by write_lock */
     pthread_mutex_t table_lock; /* held for moments only */
     account_tables *tables;     /* protected by table_lock */
+    bool has_local;             /* protected by table_lock, like the next */
+    uint8_t local_hash[ACCOUNTS_HASH_BYTES];
 };
 
 /* Read everything again after a change; write_lock is held. On an error the old tables stay. */

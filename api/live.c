@@ -179,8 +179,7 @@ static int write_next(live_hub *hub, live_client *client)
 static bool has_more(const live_hub *hub, const live_client *client)
 {
     return client->answers.size > 0 || client->missed.size > 0 || client->view.is_due ||
-           (client->wants_events && !client->is_catching_up &&
-            client->next_event < hub->ring_next);
+           (client->wants_events && !client->is_catching_up && client->next_event < hub->ring_next);
 }
 
 static int on_writable(live_hub *hub, live_client *client)

@@ -21,6 +21,7 @@
 #include "ingest/broker.h"
 #include "ingest/ingest.h"
 #include "keeper.h"
+#include "local.h"
 #include "log/log.h"
 #include "notify/notify.h"
 #include "rate.h"
@@ -223,21 +224,26 @@ static hr_err start_server(api_service *service, hr_why *why)
     return api_server_start(&options, &service->server, why);
 }
 
-/* Nobody has an account yet: say how to make the first one. The code proves that whoever uses it
- * can read what the service prints. */
+/* Let local programs in. Where nobody has an account yet, say how to make the first one: the code
+ * proves that whoever uses it can read what the service prints. */
 static hr_err offer_setup(api_service *service, hr_why *why)
 {
+    const char *host = service->config.http.host;
+    bool is_v6 = strchr(host, ':') != NULL;
+    char address[API_HOST_TEXT_MAX + 32];
+    snprintf(address, sizeof address, "%s://%s%s%s:%u", service->context.is_tls ? "https" : "http",
+             is_v6 ? "[" : "", host, is_v6 ? "]" : "", api_server_port(service->server));
+    hr_err err = api_local_offer(service->folder, service->context.accounts, address, why);
+    if (err != HR_OK) {
+        return err;
+    }
     if (accounts_has_owner(service->context.accounts)) {
         return HR_OK;
     }
     char code[ACCOUNTS_SECRET_SIZE];
-    hr_err err = accounts_owner_link(service->context.accounts, code, why);
+    err = accounts_owner_link(service->context.accounts, code, why);
     if (err == HR_OK) {
-        const char *host = service->config.http.host;
-        bool is_v6 = strchr(host, ':') != NULL;
-        snprintf(service->setup_link, sizeof service->setup_link, "%s://%s%s%s:%u/#setup=%s",
-                 service->context.is_tls ? "https" : "http", is_v6 ? "[" : "", host,
-                 is_v6 ? "]" : "", api_server_port(service->server), code);
+        snprintf(service->setup_link, sizeof service->setup_link, "%s/#setup=%s", address, code);
     }
     return err;
 }
