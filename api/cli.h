@@ -11,14 +11,23 @@ enum {
 
 /* What stands before the subcommand. */
 typedef struct cli_globals {
-    const char *data; /* the service's data folder */
+    const char *data;  /* the service's data folder */
+    const char *url;   /* where the API is; NULL: what the data folder says */
+    const char *token; /* NULL: the data folder's own */
 } cli_globals;
 
 /* Each takes its own arguments, argv[0] being its name, and returns an exit code. */
+int cli_device_ask(const cli_globals *globals, int argc, char **argv);
+int cli_events(const cli_globals *globals, int argc, char **argv);
+int cli_fence(const cli_globals *globals, int argc, char **argv);
 int cli_gateway(const cli_globals *globals, int argc, char **argv);
 int cli_join(const cli_globals *globals, int argc, char **argv);
 int cli_log(const cli_globals *globals, int argc, char **argv);
+int cli_query(const cli_globals *globals, int argc, char **argv);
 int cli_reader(const cli_globals *globals, int argc, char **argv);
 int cli_replay(const cli_globals *globals, int argc, char **argv);
+int cli_sql(const cli_globals *globals, int argc, char **argv);
+int cli_status(const cli_globals *globals, int argc, char **argv);
+int cli_user(const cli_globals *globals, int argc, char **argv);
 
 #endif

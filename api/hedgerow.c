@@ -12,23 +12,33 @@ typedef struct subcommand {
 } subcommand;
 
 static const subcommand subcommands[] = {
+    {"status", "how the service is", cli_status},
+    {"fence", "list, show, add, import, export and remove fences", cli_fence},
+    {"device", "list devices, show one", cli_device_ask},
+    {"events", "print events, and follow new ones", cli_events},
+    {"query", "ask where devices are: within, nearby, inside", cli_query},
+    {"sql", "ask in SQL", cli_sql},
+    {"user", "add, list and remove people", cli_user},
     {"gateway", "add, list and remove the gateways that may send fixes", cli_gateway},
-    {"join", "print which fences each fix of a CSV file lies in", cli_join},
     {"reader", "add, list and remove those who may listen to events", cli_reader},
-    {"replay", "print the events that the fixes of a CSV file make", cli_replay},
     {"log", "look into a data folder's journal: list, tail, dump, verify", cli_log},
+    {"join", "print which fences each fix of a CSV file lies in", cli_join},
+    {"replay", "print the events that the fixes of a CSV file make", cli_replay},
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
 
 static void print_help(FILE *to)
 {
-    fputs("usage: hedgerow [--data DIR] COMMAND [OPTIONS]\n\ncommands:\n", to);
+    fputs("usage: hedgerow [OPTIONS] COMMAND ...\n\ncommands:\n", to);
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
         fprintf(to, "  %-10s %s\n", subcommands[i].name, subcommands[i].summary);
     }
-    fputs("\n--data DIR is the service's data folder (else HEDGEROW_DATA, else ./data).\n"
-          "hedgerow COMMAND --help tells more about a command.\n",
+    fputs("\noptions:\n"
+          "  --data DIR     the service's data folder (else HEDGEROW_DATA, else ./data)\n"
+          "  --url URL      where the service is (else HEDGEROW_URL, else the data folder says)\n"
+          "  --token TOKEN  an API token (else HEDGEROW_TOKEN, else the data folder's own)\n"
+          "\nhedgerow COMMAND --help tells more about a command.\n",
           to);
 }
 
@@ -36,15 +46,21 @@ static void print_help(FILE *to)
 static int parse_globals(int argc, char **argv, cli_globals *globals)
 {
     const char *data = getenv("HEDGEROW_DATA");
-    globals->data = data != NULL ? data : "data";
+    *globals = (cli_globals){.data = data != NULL ? data : "data",
+                             .url = getenv("HEDGEROW_URL"),
+                             .token = getenv("HEDGEROW_TOKEN")};
     int at = 1;
     while (at < argc && argv[at][0] == '-' && strcmp(argv[at], "--help") != 0) {
-        if (strcmp(argv[at], "--data") != 0 || at + 1 == argc) {
+        const char **place = strcmp(argv[at], "--data") == 0    ? &globals->data
+                             : strcmp(argv[at], "--url") == 0   ? &globals->url
+                             : strcmp(argv[at], "--token") == 0 ? &globals->token
+                                                                : NULL;
+        if (place == NULL || at + 1 == argc) {
             fprintf(stderr, "hedgerow: \"%s\" needs a value, or is no option; see --help\n",
                     argv[at]);
             return 0;
         }
-        globals->data = argv[at + 1];
+        *place = argv[at + 1];
         at += 2;
     }
     if (at >= argc) {

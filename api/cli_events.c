@@ -1,0 +1,141 @@
+/* api/cli_events.c - hedgerow events: what happened, and what happens. */
+#include <cjson/cJSON.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli_client.h"
+
+#define FOLLOW_MS 500
+
+static const char help[] =
+    "usage: hedgerow events [--fence ID] [--device ID] [--kind KIND] [--from TIME] [--to TIME]\n"
+    "                       [--after CURSOR] [--follow]\n"
+    "\n"
+    "Prints events as JSON lines, oldest first; --follow goes on until Ctrl-C.\n";
+
+static volatile sig_atomic_t is_over;
+
+static void end_following(int signal_number)
+{
+    (void)signal_number;
+    is_over = 1;
+}
+
+/* The filters, as the beginning of every page's path. */
+static bool parse(cli_client *client, int argc, char **argv, hr_buf *filters, const char **after,
+                  bool *follows)
+{
+    static const char *const names[] = {"--fence", "--device", "--kind", "--from", "--to"};
+    hr_buf_put_text(filters, "/v1/events?limit=1000");
+    for (int i = 1; i < argc; i++) {
+        bool is_known = false;
+        if (strcmp(argv[i], "--follow") == 0) {
+            *follows = true;
+            continue;
+        }
+        if (i + 1 == argc) {
+            return false;
+        }
+        if (strcmp(argv[i], "--after") == 0) {
+            *after = argv[++i];
+            continue;
+        }
+        for (size_t n = 0; n < sizeof names / sizeof names[0] && !is_known; n++) {
+            if (strcmp(argv[i], names[n]) == 0) {
+                cli_client_add(client, filters, names[n] + 2, argv[++i]);
+                is_known = true;
+            }
+        }
+        if (!is_known) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Print a page; its cursor goes into cursor. *count: how many events there were. */
+static bool print_page(const char *answer, char *cursor, size_t cursor_size, int *count)
+{
+    cJSON *page = cJSON_Parse(answer);
+    const cJSON *events = cJSON_GetObjectItemCaseSensitive(page, "events");
+    const cJSON *next = cJSON_GetObjectItemCaseSensitive(page, "next");
+    const cJSON *event;
+    *count = 0;
+    cJSON_ArrayForEach(event, events)
+    {
+        char *line = cJSON_PrintUnformatted(event);
+        puts(line != NULL ? line : "");
+        cJSON_free(line);
+        (*count)++;
+    }
+    bool is_good = cJSON_IsNumber(next) || cJSON_IsString(next);
+    if (cJSON_IsNumber(next)) {
+        snprintf(cursor, cursor_size, "%.0f", next->valuedouble);
+    } else if (is_good) {
+        snprintf(cursor, cursor_size, "%s", next->valuestring);
+    }
+    cJSON_Delete(page);
+    fflush(stdout);
+    return is_good;
+}
+
+static int print_pages(cli_client *client, const hr_buf *filters, const char *after, bool follows)
+{
+    char cursor[64];
+    int count;
+    snprintf(cursor, sizeof cursor, "%s", after != NULL ? after : "");
+    do {
+        hr_buf path, answer;
+        hr_buf_init(&path, 4096);
+        hr_buf_init(&answer, CLI_ANSWER_BYTES_MAX);
+        hr_buf_put(&path, filters->data, filters->size);
+        if (cursor[0] != '\0') {
+            cli_client_add(client, &path, "after", cursor);
+        }
+        hr_buf_put_u8(&path, 0);
+        int code = hr_buf_err(&path) == HR_OK
+                       ? cli_client_ask(client, "GET", (const char *)path.data, NULL, 0, &answer)
+                       : CLI_USAGE;
+        bool is_good =
+            code == CLI_OK && print_page((const char *)answer.data, cursor, sizeof cursor, &count);
+        hr_buf_fini(&path);
+        hr_buf_fini(&answer);
+        if (!is_good) {
+            return code == CLI_OK ? CLI_FAILED : code;
+        }
+        if (count == 0 && follows) {
+            poll(NULL, 0, FOLLOW_MS);
+        }
+    } while ((count > 0 || follows) && !is_over);
+    return CLI_OK;
+}
+
+int cli_events(const cli_globals *globals, int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        fputs(help, stdout);
+        return CLI_OK;
+    }
+    cli_client *client = cli_client_new(globals, "events");
+    if (client == NULL) {
+        return CLI_FAILED;
+    }
+    hr_buf filters;
+    const char *after = NULL;
+    bool follows = false;
+    int code = CLI_USAGE;
+    hr_buf_init(&filters, 4096);
+    if (parse(client, argc, argv, &filters, &after, &follows)) {
+        signal(SIGINT, end_following);
+        signal(SIGTERM, end_following);
+        code = print_pages(client, &filters, after, follows);
+    } else {
+        fputs(help, stderr);
+    }
+    hr_buf_fini(&filters);
+    cli_client_free(client);
+    return code;
+}
