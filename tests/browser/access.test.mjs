@@ -1,0 +1,98 @@
+// tests/browser/access.test.mjs - without WebGL, on phone and tablet, read by machines for people.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { AXE, Farm, browse, shot, signIn, square, until, withPage } from "./harness.mjs";
+
+const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true };
+const TABLET = { viewport: { width: 834, height: 1112 }, hasTouch: true };
+
+async function violations(page) {
+  await page.addScriptTag({ path: AXE });
+  const { violations: found } = await page.evaluate(async () =>
+    globalThis.axe.run(document, {
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }),
+  );
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(" | ")}`);
+}
+
+describe("access", () => {
+  let farm;
+  before(async () => {
+    farm = await new Farm().start();
+    await farm.ask("POST", "/v1/fences", square("north", "North paddock", 150));
+    await farm.publish(["cow-1", 0, 0, 0], ["cow-2", 0, 20, 20], ["cow-1", 60, 230, 10]);
+  });
+  after(() => farm.end());
+
+  for (const theme of ["light", "dark"]) {
+    it(`axe finds nothing in any view (${theme})`, async () => {
+      const options = { colorScheme: theme, bypassCSP: true };
+      const entry = await browse(farm, options);
+      await entry.waitForSelector("input[name=user]");
+      assert.deepEqual(await violations(entry), []);
+      await signIn(entry);
+      await entry.waitForSelector(".escaped li");
+      for (const tab of ["alerts", "animals", "system", "map"]) {
+        await entry.click(`[data-tab="${tab}"]`);
+        await until("the view", () => entry.locator(".view").first().isVisible());
+        assert.deepEqual(await violations(entry), [], tab);
+        await shot(entry, `${tab}-${theme}`);
+      }
+      await entry.click('[data-fence="north"] button:has-text("Edit")');
+      await entry.click("summary:has-text('More')");
+      await entry.check("label:has-text('Only at certain hours') input");
+      assert.deepEqual(await violations(entry), [], "form");
+      await entry.click("text=Settings");
+      assert.deepEqual(await violations(entry), [], "settings");
+      await entry.end();
+    });
+  }
+
+  it("works with WebGL switched off", async () => {
+    const flags = ["--disable-webgl", "--disable-3d-apis"];
+    await withPage(farm, { flags }, async (page) => {
+      const hasWebGl = await page.evaluate(
+        () => document.createElement("canvas").getContext("webgl") !== null,
+      );
+      assert.equal(hasWebGl, false);
+      await page.waitForSelector('.animals [data-animal="cow-2"]');
+      await page.waitForSelector(".in-view:has-text('2 animals')");
+    });
+  });
+
+  it("on a phone nothing is wider than the screen, and targets are large", async () => {
+    await withPage(farm, PHONE, async (page) => {
+      for (const tab of ["map", "alerts", "animals", "system"]) {
+        await page.tap(`[data-tab="${tab}"]`);
+        await shot(page, `phone-${tab}`);
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(width <= 390, `${tab} is ${width} wide`);
+        const small = await page.$$eval("button, select, summary, a", (all) =>
+          all
+            .map((element) => [element.textContent, element.getBoundingClientRect()])
+            .filter(([, box]) => box.height > 0 && (box.height < 47.5 || box.width < 47.5))
+            .map(([text, box]) => `${text}: ${box.width} x ${box.height}`),
+        );
+        assert.deepEqual(small, [], tab);
+      }
+    });
+  });
+
+  it("on a tablet map and list stand together", async () => {
+    await withPage(farm, TABLET, async (page) => {
+      await page.waitForSelector('.animals [data-animal="cow-2"]');
+      assert.ok(await page.locator("#map").isVisible());
+      await shot(page, "tablet");
+    });
+  });
+
+  it("the first page is small and soon there", async () => {
+    const page = await browse(farm);
+    const bytes = await page.evaluate(() =>
+      performance.getEntriesByType("resource").reduce((sum, r) => sum + r.transferSize, 0),
+    );
+    assert.ok(bytes < 250 * 1024, `${bytes} bytes`);
+    await page.end();
+  });
+});

@@ -1,0 +1,86 @@
+// tests/browser/alerts.test.mjs - an animal crosses a fence; the alert arrives, is acknowledged.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { Farm, mapBox, shot, square, until, withPage } from "./harness.mjs";
+
+describe("alerts", () => {
+  let farm;
+  before(async () => {
+    farm = await new Farm().start();
+    await farm.ask("POST", "/v1/fences", square("north", "North paddock", 150));
+    await farm.ask("POST", "/v1/fences",
+      square("pond", "Pond", 40, { intent: "keep-out" }, [400, 0]));
+    await farm.publish(["cow-1", 0, 0, 0], ["cow-2", 0, 40, 30], ["cow-3", 0, -50, 60]);
+  });
+  after(() => farm.end());
+
+  it("an animal is seen to leave; the alert arrives, stays on top, and is acknowledged", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="north"]');
+      await page.waitForSelector('.animals [data-animal="cow-1"]');
+      await shot(page, "map");
+      await farm.publish(["cow-1", 60, 100, 0], ["cow-1", 100, 230, 10]);
+      await page.waitForSelector(".escaped li:has-text('cow-1')");
+      await shot(page, "map-escaped");
+      await page.click('[data-tab="alerts"]');
+      const alert = page.locator("li.alert.alarm", { hasText: "cow-1 left North paddock" });
+      await alert.waitFor();
+      await shot(page, "alerts");
+      await alert.locator("button:has-text('Acknowledge')").click();
+      await alert.waitFor({ state: "detached" });
+      const { alerts } = await farm.ask("GET", "/v1/alerts?state=all");
+      assert.equal(alerts.length, 1);
+      assert.equal(alerts[0].acked.user, "owner");
+      await page.click('[data-which="all"]');
+      await page.waitForSelector("li.alert .acked:has-text('owner')");
+      assert.ok(await page.locator(".escaped li").isVisible());
+      await farm.publish(["cow-1", 160, 60, 0]);
+      await until("being back", async () => !(await page.locator(".escaped").isVisible()));
+    });
+  });
+
+  it("what somebody else acknowledges is seen at once", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="alerts"]');
+      await farm.publish(["cow-2", 60, 300, 0], ["cow-2", 90, 400, 0]);
+      const alert = page.locator("li.alert", { hasText: "cow-2 entered Pond" });
+      await alert.waitFor();
+      const { alerts } = await farm.ask("GET", "/v1/alerts");
+      const { alert: offset } = alerts.find((a) => a.event.fence === "pond");
+      await farm.ask("POST", `/v1/alerts/${offset}/ack`, {});
+      await alert.waitFor({ state: "detached" });
+    });
+  });
+
+  it("an alert is shown on the map, and an animal's card tells of it", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="alerts"]');
+      await page.click('[data-which="events"]');
+      await page.locator("li.alert", { hasText: "cow-1 left" }).first()
+        .locator("button:has-text('Show on map')").click();
+      await page.waitForSelector('[data-selected="cow-1"] dl');
+      await page.click('[data-selected="cow-1"] summary:has-text("Track")');
+      await page.click("button:has-text('Show track')");
+      await page.waitForSelector("text=positions,");
+      await shot(page, "animal-track");
+    });
+  });
+
+  it("an animal is chosen by a click on the map", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('.animals [data-animal="cow-3"]');
+      await page.click('.animals [data-animal="cow-3"] button');
+      await page.click("[data-selected='cow-3'] button:has-text('Show on map')");
+      await page.click("[data-selected='cow-3'] button:has-text('Close')");
+      const { x, y, width, height } = await mapBox(page);
+      await page.mouse.click(x + width / 2, y + height / 2);
+      await page.waitForSelector('[data-selected="cow-3"]');
+      await page.click('[data-tab="animals"]');
+      await page.waitForSelector('.view .animals [data-animal="cow-1"]');
+      await shot(page, "animals");
+      await page.click('[data-tab="system"]');
+      await page.waitForSelector("text=Everything is well");
+      await shot(page, "system");
+    });
+  });
+});

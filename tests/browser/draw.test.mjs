@@ -1,0 +1,127 @@
+// tests/browser/draw.test.mjs - fences drawn with the mouse, by touch, and by keyboard alone.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { Farm, mapBox, shot, square, until, withPage } from "./harness.mjs";
+
+const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true };
+
+async function save(page, name) {
+  await page.fill(".fence-form label:has-text('Name') + input", name);
+  await page.click(".fence-form button:has-text('Save')");
+  await page.waitForSelector(`.fences strong:text-is("${name}")`);
+}
+
+describe("drawing", () => {
+  let farm;
+  before(async () => {
+    farm = await new Farm().start();
+    await farm.ask("POST", "/v1/fences", square("yard", "Yard", 200));
+  });
+  after(() => farm.end());
+
+  const fenceNamed = async (name) =>
+    (await farm.ask("GET", "/v1/fences")).features.find((f) => f.properties.name === name);
+
+  it("a fence is drawn with the mouse, measured while it is drawn, and saved", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="yard"]');
+      await page.click('[data-draw="polygon"]');
+      const { x, y } = await mapBox(page);
+      for (const [dx, dy] of [[200, 200], [420, 200], [420, 380]]) {
+        await page.mouse.click(x + dx, y + dy, { delay: 20 });
+        await page.mouse.move(x + dx + 8, y + dy + 8);
+      }
+      await page.waitForSelector(".measures:has-text('ha')");
+      await page.mouse.click(x + 200, y + 380, { delay: 20 });
+      await page.mouse.click(x + 200, y + 200, { delay: 20 });
+      await page.waitForSelector(".fence-form button:has-text('Add a hole')");
+      await shot(page, "draw-mouse");
+      await save(page, "By mouse");
+      const fence = await fenceNamed("By mouse");
+      assert.equal(fence.geometry.coordinates[0].length, 5);
+      assert.equal(fence.properties.intent, "keep-in");
+    });
+  });
+
+  it("a fence is drawn by touch on a phone", async () => {
+    await withPage(farm, PHONE, async (page) => {
+      await page.waitForSelector('[data-fence="yard"]');
+      await page.tap('[data-draw="polygon"]');
+      const { x, y } = await mapBox(page);
+      for (const [dx, dy] of [[120, 60], [280, 70], [270, 220], [120, 210]]) {
+        await page.touchscreen.tap(x + dx, y + dy);
+        await page.waitForTimeout(350);
+      }
+      await shot(page, "draw-touch");
+      await page.tap("button:has-text('Finish')");
+      await page.waitForSelector("button:has-text('Add a hole')");
+      await save(page, "By touch");
+      assert.equal((await fenceNamed("By touch")).geometry.coordinates[0].length, 5);
+    });
+  });
+
+  it("a fence is drawn by keyboard alone", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="yard"]');
+      await page.focus('[data-draw="polygon"]');
+      await page.keyboard.press("Enter");
+      await page.focus("#map");
+      const moves = [["ArrowLeft", 2], ["ArrowDown", 3], ["ArrowRight", 4], ["ArrowUp", 3]];
+      for (const [key, times] of moves) {
+        for (let i = 0; i < times; i++) {
+          await page.keyboard.press(key);
+        }
+        await page.keyboard.press("Enter");
+      }
+      await shot(page, "draw-keyboard");
+      await page.keyboard.press("f");
+      await page.waitForSelector("button:has-text('Add a hole')");
+      await page.focus(".fence-form label:has-text('Name') + input");
+      await page.keyboard.type("By keyboard");
+      await page.keyboard.press("Enter");
+      const fence = await until("the fence", () => fenceNamed("By keyboard"));
+      assert.equal(fence.geometry.coordinates[0].length, 5);
+    });
+  });
+
+  it("a circle and a corridor keep their sizes", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="yard"]');
+      await page.click('[data-draw="circle"]');
+      await page.click("button:has-text('Circle at the cross')");
+      await page.fill("label:has-text('radius') + input", "75");
+      await page.keyboard.press("Tab");
+      await save(page, "Round");
+      const circle = await fenceNamed("Round");
+      assert.equal(circle.geometry.type, "Point");
+      assert.equal(circle.properties.radius_m, 75);
+      await page.click('[data-draw="corridor"]');
+      const { x, y } = await mapBox(page);
+      await page.mouse.click(x + 150, y + 150, { delay: 20 });
+      await page.mouse.click(x + 500, y + 300, { delay: 20 });
+      await page.click("button:has-text('Finish')");
+      await page.fill("label:has-text('width') + input", "12");
+      await page.keyboard.press("Tab");
+      await save(page, "Way");
+      const way = await fenceNamed("Way");
+      assert.equal(way.geometry.type, "LineString");
+      assert.equal(way.properties.width_m, 12);
+      await shot(page, "shapes");
+    });
+  });
+
+  it("a line that crosses itself is told and cannot be saved", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="yard"]');
+      await page.click('[data-draw="polygon"]');
+      const { x, y } = await mapBox(page);
+      for (const [dx, dy] of [[200, 200], [400, 400], [400, 200], [200, 400]]) {
+        await page.mouse.click(x + dx, y + dy, { delay: 20 });
+      }
+      await page.click("button:has-text('Finish')");
+      await page.waitForSelector(".warnings:has-text('crosses itself')");
+      assert.ok(await page.locator(".fence-form button:has-text('Save')").isDisabled());
+      await shot(page, "self-crossing");
+    });
+  });
+});

@@ -1,0 +1,123 @@
+// tests/browser/edit.test.mjs - a fence is changed, undone, restored; two people at the same fence.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { Farm, mapBox, shot, square, until, withPage } from "./harness.mjs";
+
+describe("editing", () => {
+  let farm;
+  before(async () => {
+    farm = await new Farm().start();
+  });
+  after(() => farm.end());
+
+  const ringOf = async (id) =>
+    (await farm.ask("GET", `/v1/fences/${id}`)).geometry.coordinates[0];
+
+  async function open(page, id) {
+    await page.click(`[data-fence="${id}"] button:has-text("Edit")`);
+    await page.waitForSelector("button:has-text('Add a hole')");
+  }
+
+  /** Where a corner is on the screen, by the place of the fence in the middle of the map. */
+  async function dragCorner(page) {
+    const { x, y, width, height } = await mapBox(page);
+    const side = Math.min(width - 96, height - 112) / 2;
+    const [cx, cy] = [x + width / 2, y + 48 + (height - 112) / 2];
+    await page.mouse.move(cx + side, cy - side);
+    await page.mouse.down();
+    await page.mouse.move(cx + side / 2, cy - side / 2, { steps: 5 });
+    await page.mouse.up();
+  }
+
+  it("a corner is dragged, undone, redone, and saved", async () => {
+    await farm.ask("POST", "/v1/fences", square("one", "One", 300));
+    await withPage(farm, {}, async (page) => {
+      await open(page, "one");
+      const before = await page.textContent(".measures");
+      await dragCorner(page);
+      await until("a change", async () => (await page.textContent(".measures")) !== before);
+      const changed = await page.textContent(".measures");
+      await shot(page, "edit");
+      await page.click("button:has-text('Undo')");
+      assert.equal(await page.textContent(".measures"), before);
+      await page.click("button:has-text('Redo')");
+      assert.equal(await page.textContent(".measures"), changed);
+      const old = await ringOf("one");
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector(".fence-form", { state: "detached" });
+      const now = await ringOf("one");
+      assert.equal(now.length, old.length);
+      assert.notDeepEqual(now, old);
+    });
+  });
+
+  it("an older version is restored", async () => {
+    await withPage(farm, {}, async (page) => {
+      await open(page, "one");
+      await page.click("summary:has-text('Version history')");
+      await page.click(".versions button:has-text('Restore')");
+      await page.waitForSelector(".fence-form", { state: "detached" });
+      const wanted = square("one", "One", 300).geometry.coordinates[0];
+      const ring = await ringOf("one");
+      ring.flat().forEach((part, i) => assert.ok(Math.abs(part - wanted.flat()[i]) < 1e-6));
+    });
+  });
+
+  it("the second of two people is told, is shown both, and decides", async () => {
+    await farm.ask("POST", "/v1/fences", square("two", "Two", 200));
+    await withPage(farm, {}, async (page) => {
+      await open(page, "two");
+      await page.fill(".fence-form label:has-text('Name') + input", "Mine");
+      await farm.ask("PUT", "/v1/fences/two", square("two", "Theirs", 120), { "If-Match": "*" });
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector(".conflict:has-text('Theirs')");
+      await shot(page, "conflict");
+      assert.equal((await farm.ask("GET", "/v1/fences/two")).properties.name, "Theirs");
+      await page.click("button:has-text('Save mine over it')");
+      await page.waitForSelector('.fences strong:text-is("Mine")');
+      assert.equal((await farm.ask("GET", "/v1/fences/two")).properties.name, "Mine");
+    });
+  });
+
+  it("times, herds and warnings of a fence are saved and shown again", async () => {
+    await farm.ask("POST", "/v1/fences", square("three", "Three", 100));
+    await withPage(farm, {}, async (page) => {
+      await open(page, "three");
+      await page.click("summary:has-text('More')");
+      await page.fill("label:has-text('For these herds') + input", "heifers, bulls");
+      await page.fill("label:has-text('Tell after a stay') + input", "30");
+      await page.fill("label:has-text('Warn when nearer') + input", "15");
+      await page.check("label:has-text('Only at certain hours') input");
+      await page.click('[data-cell="5-10"]');
+      await shot(page, "fence-form");
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector(".fence-form", { state: "detached" });
+      const { properties } = await farm.ask("GET", "/v1/fences/three");
+      assert.deepEqual(properties.groups, ["heifers", "bulls"]);
+      assert.equal(properties.dwell_s, 1800);
+      assert.equal(properties.approach_m, 15);
+      assert.deepEqual(properties.schedule.weekly, [
+        { days: ["mon", "tue", "wed", "thu", "fri"], from: "06:00", to: "20:00" },
+        { days: ["sat"], from: "10:00", to: "11:00" },
+      ]);
+    });
+  });
+
+  it("a fence is removed, and fences are imported from a file", async () => {
+    await withPage(farm, {}, async (page) => {
+      page.on("dialog", (dialog) => void dialog.accept());
+      await open(page, "three");
+      await page.click(".fence-form button:has-text('Remove'):not(:has-text('corners'))");
+      await page.waitForSelector('[data-fence="three"]', { state: "detached" });
+      await page.click("summary:has-text('Import and export')");
+      const features = [square("a", "From a file", 50), square("b", "Also from it", 60)];
+      await page.setInputFiles("input[type=file]", {
+        name: "fences.geojson",
+        mimeType: "application/geo+json",
+        buffer: Buffer.from(JSON.stringify({ type: "FeatureCollection", features })),
+      });
+      await page.waitForSelector('[data-fence="a"]');
+      await page.waitForSelector('[data-fence="b"]');
+    });
+  });
+});
