@@ -136,14 +136,14 @@ static void make_fences(const sim_demo_options *o, const sim_scenario *scenario)
     if (access(made, F_OK) == 0) {
         return;
     }
-    snprintf(path, sizeof path, "%s/demo-token", o->data);
+    snprintf(path, sizeof path, "%s/local-token", o->data);
     if (o->token != NULL) {
         snprintf(token, sizeof token, "%s", o->token);
     } else if (read_text(path, token)) {
         token[strcspn(token, "\r\n")] = '\0';
     }
     if (token[0] == '\0') {
-        fputs("hedgerow-sim: no DATA/demo-token and no --token: the demo farm has no fences\n",
+        fputs("hedgerow-sim: no DATA/local-token and no --token: the demo farm has no fences\n",
               stderr);
         return;
     }

@@ -13,7 +13,7 @@ typedef struct sim_demo_options {
     const char *data;    /* the service's data folder */
     const char *http;    /* host:port */
     const char *mqtt;    /* host:port; NULL: as the service says */
-    const char *token;   /* NULL: the one in DATA/demo-token, if there is one */
+    const char *token;   /* NULL: the one in DATA/local-token, if there is one */
 } sim_demo_options;
 
 /* Wait until the service is ready, make a gateway's login at the first start (kept in
