@@ -1,0 +1,188 @@
+/* tests/stream/test_models.c - clusters and regressions against laws that are known. */
+#include "base/hash.h"
+#include "stream/clusters.h"
+#include "stream/descent.h"
+#include "stream/trend.h"
+#include "suites.h"
+#include "test.h"
+
+static double normal(hr_random *random)
+{
+    double radius = sqrt(-2 * log(1 - hr_random_unit(random)));
+    return radius * cos(2 * M_PI * hr_random_unit(random));
+}
+
+/* Four herds in the corners of a square of side 10, one unit wide. */
+static void add_herds(stream_clusters *clusters, hr_random *random, int count, double shift)
+{
+    for (int i = 0; i < count; i++) {
+        uint64_t herd = hr_random_below(random, 4);
+        stream_clusters_add(clusters, shift + 10 * (double)(herd & 1) + normal(random),
+                            10 * (double)(herd >> 1) + normal(random));
+    }
+}
+
+/* The farthest that a herd's middle is from a centre. */
+static double worst_miss(const stream_clusters *clusters, double shift)
+{
+    stream_cluster list[STREAM_CLUSTERS_MAX];
+    uint32_t count = stream_clusters_list(clusters, list);
+    double worst = 0;
+    for (int herd = 0; herd < 4; herd++) {
+        double best = INFINITY;
+        for (uint32_t i = 0; i < count; i++) {
+            best = fmin(best,
+                        hypot(list[i].x - shift - 10 * (herd & 1), list[i].y - 10 * (herd >> 1)));
+        }
+        worst = fmax(worst, best);
+    }
+    return worst;
+}
+
+static void clusters_find_every_herd(void **state)
+{
+    (void)state;
+    double worst = 0;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        hr_random random = {.state = seed};
+        stream_clusters clusters;
+        stream_clusters_init(&clusters, 4, 0.5, seed);
+        for (int step = 0; step < 20; step++) {
+            add_herds(&clusters, &random, 200, 0);
+            stream_clusters_step(&clusters);
+        }
+        worst = fmax(worst, worst_miss(&clusters, 0));
+    }
+    print_message("clusters: the worst centre is %.2f herd widths off\n", worst);
+    assert_true(worst < 1);
+}
+
+static void clusters_follow_herds_that_walk(void **state)
+{
+    (void)state;
+    hr_random random = {.state = 3};
+    stream_clusters clusters;
+    stream_clusters_init(&clusters, 4, 0.5, 3);
+    for (int step = 0; step < 60; step++) {
+        add_herds(&clusters, &random, 200, step);
+        stream_clusters_step(&clusters);
+    }
+    assert_true(worst_miss(&clusters, 59) < 2.5);
+}
+
+static void clusters_of_parts_merge(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        hr_random random = {.state = seed};
+        stream_clusters parts[2];
+        for (int p = 0; p < 2; p++) {
+            stream_clusters_init(&parts[p], 4, 1, seed + (uint64_t)p);
+            add_herds(&parts[p], &random, 400, 0);
+            stream_clusters_step(&parts[p]);
+            add_herds(&parts[p], &random, 400, 0);
+        }
+        assert_int_equal(stream_clusters_merge(&parts[0], &parts[1]), HR_OK);
+        assert_true(worst_miss(&parts[0], 0) < 1);
+        stream_cluster list[STREAM_CLUSTERS_MAX];
+        double weight = 0;
+        uint32_t count = stream_clusters_list(&parts[0], list);
+        for (uint32_t i = 0; i < count; i++) {
+            weight += list[i].weight;
+        }
+        assert_double_near(weight, 1600, 1e-6);
+    }
+}
+
+static void trend_intervals_hold_the_truth_as_often_as_they_say(void **state)
+{
+    (void)state;
+    int held = 0;
+    int reached = 0;
+    enum {
+        ROUNDS = 2000
+    };
+    for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
+        hr_random random = {.state = seed};
+        stream_trend trend;
+        stream_trend_init(&trend, 0.5);
+        /* A battery that loses 4 % a day, told in whole and half days for a week. */
+        for (int i = 0; i < 14; i++) {
+            double day = 20000 + i * 0.5;
+            stream_trend_add(&trend, day, 90 - 4 * (day - 20000) + normal(&random));
+        }
+        stream_trend_line line;
+        assert_true(stream_trend_line_of(&trend, &line));
+        held += fabs(line.slope + 4) < 2.16 * line.slope_error;
+        double x;
+        double from;
+        double to;
+        assert_true(stream_trend_reach(&trend, 0, &x, &from, &to));
+        assert_double_near(x, 20022.5, 4);
+        reached += from <= 20022.5 && 20022.5 <= to;
+    }
+    print_message("trend: slope held %d, crossing held %d of %d\n", held, reached, ROUNDS);
+    assert_in_range(held, ROUNDS * 93 / 100, ROUNDS * 97 / 100);
+    assert_in_range(reached, ROUNDS * 93 / 100, ROUNDS * 97 / 100);
+}
+
+static void trend_of_parts_is_the_trend(void **state)
+{
+    (void)state;
+    hr_random random = {.state = 11};
+    stream_trend all;
+    stream_trend parts[2];
+    stream_trend_init(&all, 1);
+    stream_trend_init(&parts[0], 1);
+    stream_trend_init(&parts[1], 1);
+    for (int i = 0; i < 500; i++) {
+        double x = 1e6 + hr_random_unit(&random) * 100;
+        double y = 3 * (x - 1e6) + normal(&random);
+        stream_trend_add(&all, x, y);
+        stream_trend_add(&parts[i % 3 == 0], x, y);
+    }
+    stream_trend_merge(&parts[0], &parts[1]);
+    stream_trend_line one;
+    stream_trend_line two;
+    assert_true(stream_trend_line_of(&all, &one));
+    assert_true(stream_trend_line_of(&parts[0], &two));
+    assert_double_near(one.slope, two.slope, 1e-9);
+    assert_double_near(one.slope_error, two.slope_error, 1e-9);
+    assert_double_near(one.level, two.level, 1e-9);
+    assert_double_near(one.slope, 3, 0.01);
+}
+
+static void descent_learns_and_follows_a_change(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        hr_random random = {.state = seed};
+        stream_descent descent;
+        stream_descent_init(&descent, 3, 0.05);
+        double squares = 0;
+        for (int i = 0; i < 8000; i++) {
+            double x[3] = {1, normal(&random), normal(&random) * 5};
+            double truth = i < 4000 ? 2 + 3 * x[1] - x[2] : -1 + x[1] + x[2];
+            double miss = stream_descent_predict(&descent, x) - truth;
+            if (i % 4000 >= 3000) {
+                squares += miss * miss;
+            }
+            stream_descent_add(&descent, x, truth + normal(&random));
+        }
+        double deviation = sqrt(squares / 2000);
+        assert_true(deviation < 2.5 * sqrt(0.05 / 1.95));
+    }
+}
+
+int run_models_tests(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clusters_find_every_herd),
+        cmocka_unit_test(clusters_follow_herds_that_walk),
+        cmocka_unit_test(clusters_of_parts_merge),
+        cmocka_unit_test(trend_intervals_hold_the_truth_as_often_as_they_say),
+        cmocka_unit_test(trend_of_parts_is_the_trend),
+        cmocka_unit_test(descent_learns_and_follows_a_change),
+    };
+    return cmocka_run_group_tests_name("stream models", tests, NULL, NULL);
+}
