@@ -384,7 +384,7 @@ static int confirm_upgrade(struct lws *wsi)
 
 static bool may_connect(api_server *server)
 {
-    if (server->connection_count < API_CONNECTIONS_MAX) {
+    if (server->connection_count < server->connections_max) {
         return true;
     }
     if (server->refused_connections != NULL) {

@@ -1,7 +1,11 @@
 /* api/routes_health.c - is everything well, and every number there is. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "accounts.h"
+#include "base/record.h"
+#include "engine/engine.h"
+#include "log/log.h"
 #include "routes.h"
 
 typedef struct reasons {
@@ -40,6 +44,56 @@ void route_health(api_context *context, const api_request *request, api_answer *
     hr_json_close_object(&json);
 }
 
+static void set_gauge(hr_metrics *metrics, const char *name, const char *labels, const char *help,
+                      int64_t value)
+{
+    hr_gauge_set(hr_metrics_gauge(metrics, name, labels, help), value);
+}
+
+/* What is known only when somebody asks: how far the log and the workers are. */
+static void gauge_offsets(api_context *context)
+{
+    hr_metrics *metrics = context->metrics;
+    for (uint32_t t = 0; t < log_topic_count(context->log); t++) {
+        const log_topic *topic = log_topic_get(context->log, (uint8_t)t);
+        for (uint32_t p = 0; p < topic->partition_count; p++) {
+            char labels[80];
+            uint16_t partition = (uint16_t)p;
+            int64_t end = log_end(context->log, (uint8_t)t, partition, LOG_COMMITTED);
+            snprintf(labels, sizeof labels, "topic=\"%s\",partition=\"%u\"", topic->name, p);
+            set_gauge(metrics, "hedgerow_log_end_offset", labels,
+                      "Offset that the next committed record will get.", end);
+            set_gauge(metrics, "hedgerow_log_start_offset", labels, "Oldest offset kept.",
+                      log_start(context->log, (uint8_t)t, partition));
+            if (t == HR_TOPIC_POSITIONS && context->engine != NULL) {
+                int64_t offset = engine_offset(context->engine, p);
+                set_gauge(metrics, "hedgerow_engine_offset", labels,
+                          "Offset that the partition's worker reads next.", offset);
+                set_gauge(metrics, "hedgerow_engine_lag", labels,
+                          "Committed records that the worker has not read.",
+                          end > offset ? end - offset : 0);
+            }
+        }
+    }
+}
+
+static void gauge_process(api_context *context)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file != NULL) {
+        if (fscanf(file, "%*d %ld", &pages) == 1) {
+            set_gauge(context->metrics, "process_resident_memory_bytes", "",
+                      "Memory in use by the service.", pages * sysconf(_SC_PAGESIZE));
+        }
+        fclose(file);
+    }
+    set_gauge(context->metrics, "hedgerow_uptime_seconds", "", "Since the service was started.",
+              (hr_clock_now_ms(context->clock) - context->started_ms) / 1000);
+    set_gauge(context->metrics, "hedgerow_ready", "", "1 once everything serves.",
+              atomic_load(&context->ready));
+}
+
 void route_metrics(api_context *context, const api_request *request, api_answer *answer)
 {
     (void)request;
@@ -47,6 +101,10 @@ void route_metrics(api_context *context, const api_request *request, api_answer 
         api_answer_error(answer, 503, "metrics.absent", NULL, "there are no metrics here");
         return;
     }
+    if (context->log != NULL) {
+        gauge_offsets(context);
+    }
+    gauge_process(context);
     answer->status = 200;
     answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
     hr_metrics_write(context->metrics, &answer->body);

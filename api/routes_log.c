@@ -7,6 +7,7 @@
 #include "base/fix.h"
 #include "base/record.h"
 #include "body.h"
+#include "engine/live.h"
 #include "event_text.h"
 #include "log/group.h"
 #include "log/log.h"
@@ -86,12 +87,17 @@ static void put_known(hr_json *json, const char *name, int64_t value, bool is_kn
     }
 }
 
-static void put_fix(hr_json *json, const uint8_t *bytes)
+/* The log knows devices by their keys; the name is the engine's. */
+static void put_fix(const api_context *context, hr_json *json, const uint8_t *bytes)
 {
     hr_fix fix;
     hr_fix_load(bytes, &fix);
     char key[24];
+    char id[HR_DEVICE_ID_MAX + 1];
     snprintf(key, sizeof key, "%016llx", (unsigned long long)fix.device);
+    if (context->engine != NULL && engine_device_name(context->engine, fix.device, id) == HR_OK) {
+        hr_json_key_text(json, "device", id);
+    }
     hr_json_key_text(json, "device_key", key);
     hr_json_key_time(json, "time", fix.time_ms);
     put_known(json, "lon", fix.lon_e7, true, 7);
@@ -137,15 +143,15 @@ static const char *type_text(uint8_t type)
     return type < sizeof texts / sizeof texts[0] ? texts[type] : texts[0];
 }
 
-static void put_record(hr_json *json, const log_view *view, const uint8_t *bytes, size_t size,
-                       int64_t offset)
+static void put_record(const api_context *context, hr_json *json, const log_view *view,
+                       const uint8_t *bytes, size_t size, int64_t offset)
 {
     hr_json_open_object(json);
     hr_json_key_i64(json, "offset", offset);
     hr_json_key_i64(json, "append_ms", view->append_ms);
     hr_json_key_text(json, "type", type_text(view->type));
     if (view->type == HR_RECORD_FIX && size == HR_FIX_BYTES) {
-        put_fix(json, bytes);
+        put_fix(context, json, bytes);
     } else if (view->type == HR_RECORD_RULES && size == HR_RULES_BYTES) {
         hr_json_key_u64(json, "version", hr_load_u64(bytes));
     } else if (view->type == HR_RECORD_TICK && size == HR_TICK_BYTES) {
@@ -168,30 +174,31 @@ static void put_record(hr_json *json, const log_view *view, const uint8_t *bytes
 }
 
 /* The records of a view from *offset on, at most *left of them. */
-static void put_view(hr_json *json, const log_view *view, int64_t *offset, int64_t *left)
+static void put_view(const api_context *context, hr_json *json, const log_view *view,
+                     int64_t *offset, int64_t *left)
 {
     size_t at = 0;
     const uint8_t *bytes = NULL;
     size_t size = 0;
     for (int64_t each = view->first_offset; log_record_next(view, &at, &bytes, &size); each++) {
         if (each >= *offset && *left > 0) {
-            put_record(json, view, bytes, size, each);
+            put_record(context, json, view, bytes, size, each);
             *offset = each + 1;
             --*left;
         }
     }
 }
 
-static hr_err put_records(log_store *log, hr_json *json, uint8_t topic, uint16_t partition,
-                          int64_t *offset, int64_t limit, hr_why *why)
+static hr_err put_records(const api_context *context, hr_json *json, uint8_t topic,
+                          uint16_t partition, int64_t *offset, int64_t limit, hr_why *why)
 {
     log_reader *reader = NULL;
-    hr_err err = log_reader_open(log, topic, partition, *offset, LOG_COMMITTED, &reader);
+    hr_err err = log_reader_open(context->log, topic, partition, *offset, LOG_COMMITTED, &reader);
     while (err == HR_OK && limit > 0 && json->buf->size < ANSWER_BYTES_ENOUGH) {
         log_view view;
         err = log_reader_next(reader, &view, why);
         if (err == HR_OK) {
-            put_view(json, &view, offset, &limit);
+            put_view(context, json, &view, offset, &limit);
         } else if (err == HR_GONE || err == HR_CORRUPT) {
             /* The offsets in the answer show what is missing. */
             *offset = log_reader_offset(reader);
@@ -227,7 +234,7 @@ void route_log_records(api_context *context, const api_request *request, api_ans
     hr_json_key(&json, "records");
     hr_json_open_array(&json);
     int64_t next = offset < start ? start : offset;
-    hr_err err = put_records(context->log, &json, topic, partition, &next, limit, &why);
+    hr_err err = put_records(context, &json, topic, partition, &next, limit, &why);
     hr_json_close_array(&json);
     hr_json_key_i64(&json, "next", next);
     hr_json_key_i64(&json, "start", start);

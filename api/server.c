@@ -281,6 +281,10 @@ hr_err api_server_start(const api_server_options *options, api_server **out, hr_
     }
     server->context = options->context;
     server->relay = options->relay;
+    server->connections_max =
+        options->connections_max > 0 && options->connections_max < API_CONNECTIONS_MAX
+            ? options->connections_max
+            : API_CONNECTIONS_MAX;
     server->request_prefix = (uint64_t)hr_clock_mono_ns(hr_clock_real());
     server->request_prefix = hr_hash64(&server->request_prefix, sizeof server->request_prefix);
     pthread_mutex_init(&server->done_lock, NULL);

@@ -29,8 +29,9 @@ typedef struct api_server_options {
     api_address http;
     const char *tls_cert; /* "" or NULL: plain HTTP */
     const char *tls_key;
-    api_relay *relay;     /* may be NULL */
-    api_context *context; /* outlives the server */
+    api_relay *relay;         /* may be NULL */
+    uint32_t connections_max; /* 0: API_CONNECTIONS_MAX; less where files are scarce */
+    api_context *context;     /* outlives the server */
 } api_server_options;
 
 /* Listen and serve. HR_EXISTS: another program has the port (why says so). */

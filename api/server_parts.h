@@ -31,7 +31,8 @@ struct api_server {
     server_job *done_first; /* protected by done_lock */
     server_job *done_last;  /* protected by done_lock */
     uint64_t request_prefix;
-    uint64_t request_count;    /* service thread only */
+    uint64_t request_count; /* service thread only */
+    unsigned connections_max;
     unsigned connection_count; /* service thread only */
     hr_gauge *connections;
     hr_counter *refused_connections;

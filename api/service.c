@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "accounts.h"
@@ -36,6 +37,7 @@
 #define HR_ASSETS_FOLDER "/usr/share/hedgerow/dashboard"
 #endif
 
+#define FILES_OF_THE_PARTS 256u
 #define READY_POLL_MS 100
 #define BROKER_POLL_MS 10
 #define BROKER_WAIT_NS INT64_C(10000000000)
@@ -212,12 +214,24 @@ static hr_err open_files(api_service *service, hr_why *why)
     return err;
 }
 
+/* The log, the databases and the broker must never run out of files because of connections. */
+static uint32_t connections_max(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > UINT32_MAX) {
+        return 0;
+    }
+    uint32_t files = (uint32_t)limit.rlim_cur;
+    return files > 2 * FILES_OF_THE_PARTS ? files - FILES_OF_THE_PARTS : files / 2;
+}
+
 static hr_err start_server(api_service *service, hr_why *why)
 {
     api_server_options options = {
         .http = service->config.http,
         .tls_cert = service->config.tls_cert,
         .tls_key = service->config.tls_key,
+        .connections_max = connections_max(),
         .relay = &service->relay,
         .context = &service->context,
     };

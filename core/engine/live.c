@@ -291,6 +291,21 @@ static uint32_t find_device(const engine_partition *partition, uint64_t key, con
     return index;
 }
 
+hr_err engine_device_name(engine *engine, uint64_t key, char id[HR_DEVICE_ID_MAX + 1])
+{
+    engine_partition *partition =
+        &engine->partitions[hr_device_partition(key, engine->partition_count)];
+    pthread_rwlock_rdlock(&partition->lock);
+    uint32_t index = engine_devices_find(&partition->devices, key);
+    const char *name =
+        index != ENGINE_NO_DEVICE ? engine_device_id(&partition->devices, index) : "";
+    size_t size = strnlen(name, HR_DEVICE_ID_MAX);
+    memcpy(id, name, size);
+    id[size] = 0;
+    pthread_rwlock_unlock(&partition->lock);
+    return size > 0 ? HR_OK : HR_NOT_FOUND;
+}
+
 hr_err engine_device_get(engine *engine, const char *id, engine_device *device)
 {
     uint64_t key;

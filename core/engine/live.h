@@ -57,6 +57,9 @@ HR_MUST_USE hr_err engine_devices_list(engine *engine, const char *after, size_t
 /* HR_NOT_FOUND: no fix of it was ever seen. */
 HR_MUST_USE hr_err engine_device_get(engine *engine, const char *id, engine_device *device);
 
+/* The id of a device's key. HR_NOT_FOUND: no fix of it was ever seen, or its name is not known. */
+HR_MUST_USE hr_err engine_device_name(engine *engine, uint64_t key, char id[HR_DEVICE_ID_MAX + 1]);
+
 typedef struct engine_stay {
     char fence_id[HR_FENCE_ID_MAX + 1];
     int64_t since_ms;

@@ -1,6 +1,7 @@
 """tests/api/e2e_farm.py - the whole way: fences in, fixes over MQTT, events and answers out."""
 import json
 import os
+import re
 import struct
 import subprocess
 import time
@@ -227,6 +228,7 @@ def check_log(farm):
                            headers=farm.viewer)[2]["records"]
         fixes += [r for r in records if r["type"] == "fix"]
     expect(len(fixes), 5)
+    expect(sorted(f["device"] for f in fixes), ["cow-1"] * 3 + ["cow-2"] * 2)
     track = farm.ask("GET", "/v1/devices/cow-1/track", headers=farm.viewer)[2]
     expect(len(track["geometry"]["coordinates"]), 3)
     csv = farm.ask("GET", "/v1/devices/cow-1/track?format=csv", headers=farm.viewer)[2]
@@ -241,7 +243,30 @@ def check_log(farm):
     expect((status, body["name"], body["groups"]), (200, "Rosa", ["calves"]))
     expect(farm.ask("PATCH", "/v1/devices/cow-1", {"stale_after_s": "x"}, farm.editor)[0], 400)
     text = farm.ask("GET", "/metrics")[2].decode()
-    expect("hedgerow_http_answers_total" in text, True)
+    check_metrics(text)
+
+
+def check_metrics(text):
+    """As a Prometheus server would read it."""
+    values, types = {}, {}
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            name, kind = line[7:].split(" ")
+            expect(name in types, False, "one TYPE for each name: " + name)
+            types[name] = kind
+        elif line and not line.startswith("#"):
+            match = re.fullmatch(r'([a-zA-Z_:][\w:]*)(\{[^{}]*\})? (\S+)', line)
+            expect(match is not None, True, line)
+            float(match.group(3))
+            key = match.group(1) + (match.group(2) or "")
+            expect(key in values, False, "each series once: " + key)
+            values[key] = float(match.group(3))
+            base = re.sub(r"_(bucket|sum|count)$", "", match.group(1))
+            expect(match.group(1) in types or base in types, True, line)
+    lag = [v for k, v in values.items() if k.startswith("hedgerow_engine_lag{")]
+    expect((len(lag), sum(lag)), (8, 0))
+    expect(values["hedgerow_ready"], 1)
+    expect(values["process_resident_memory_bytes"] > 1e6, True)
 
 
 def select(farm, sql, **more):

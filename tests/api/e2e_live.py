@@ -1,5 +1,6 @@
 """tests/api/e2e_live.py - the WebSocket: who may come in, what must arrive, slow clients."""
 import os
+import shutil
 import subprocess
 import time
 
@@ -235,4 +236,53 @@ def a_token_that_ends_ends_its_connections():
             expect("still open", "ended")
         except ConnectionResetError:
             pass
+        service.end()
+
+
+@test
+def undici_gets_the_same():
+    """Node's own clients, where there is Node (./check installs it)."""
+    node = shutil.which("node")
+    if node is None:
+        return
+    with Fixture() as service:
+        token = service.token()
+        service.command("events 500")
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "undici.mjs")
+        done = subprocess.run([node, "--experimental-websocket", "--no-warnings", script,
+                               str(service.port), token, "500"],
+                              capture_output=True, text=True, timeout=60)
+        expect(done.returncode, 0, done.stdout + done.stderr)
+        service.end()
+
+
+@test
+def a_hundred_readers_hardly_notice_one_that_does_not_read():
+    with Fixture() as service:
+        token = service.token()
+        clients = [service.connect(token) for _ in range(100)]
+        for client in clients:
+            client.send({"subscribe": {"events": {}}})
+            client.send({"id": 1, "get": "/v1/health"})
+            client.receive_key("status")
+
+        def round_trip_s():
+            times = []
+            for _ in range(15):
+                begun = time.monotonic()
+                service.command("events 1")
+                for client in clients:
+                    client.receive_key("event", 20)
+                times.append(time.monotonic() - begun)
+            return sorted(times)[len(times) // 2]
+
+        alone_s = round_trip_s()
+        stalled = service.connect(token, receive_buffer=4096)
+        stalled.send({"subscribe": {"events": {}}, "resume": {"epoch": "00000000000000aa",
+                                                              "seq": -1}})
+        service.command("big 50 100000")
+        for client in clients:
+            seqs(client, 50)
+        beside_s = round_trip_s()
+        expect(beside_s < 3 * alone_s + 0.1, True, (alone_s, beside_s))
         service.end()

@@ -17,11 +17,12 @@ PROGRAM = None
 class Service:
     """One running hedgerowd. Use with `with`."""
 
-    def __init__(self, *flags, data=None, environment=None):
+    def __init__(self, *flags, data=None, environment=None, before=()):
         self.folder = None if data else tempfile.mkdtemp(prefix="hr-e2e-")
         self.data = data or os.path.join(self.folder, "data")
         self.flags = flags
         self.environment = environment
+        self.before = list(before)  # words in front of the command
         self.log = tempfile.NamedTemporaryFile(prefix="hr-e2e-log-", mode="r", delete=False)
         self.process = None
         self.port = 0
@@ -29,7 +30,7 @@ class Service:
 
     def start(self):
         self.mqtt_port = self.mqtt_port or free_port()
-        command = [PROGRAM, "--data", self.data, "--http", "127.0.0.1:0", "--mqtt",
+        command = [*self.before, PROGRAM, "--data", self.data, "--http", "127.0.0.1:0", "--mqtt",
                    "127.0.0.1:%d" % self.mqtt_port, *self.flags]
         with open(self.log.name, "w") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log,
