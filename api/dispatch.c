@@ -48,8 +48,8 @@ static bool ends_with(const char *text, size_t size, const char *end)
 }
 
 /* A page elsewhere can make its own name point to us (DNS rebinding) and would then count as of our
- * origin. So only names that nobody outside can own are served: addresses, localhost, .local, this
- * machine's own name, and what is configured. */
+ * origin. So only names that nobody outside can own are served: addresses, localhost, .local, names
+ * of one word (a machine in the house), this machine's own, and what is configured. */
 bool api_host_is_allowed(const api_context *context, const char *host)
 {
     const char *name = NULL;
@@ -62,7 +62,7 @@ bool api_host_is_allowed(const api_context *context, const char *host)
     memcpy(text, name, size);
     text[size] = 0;
     if (inet_pton(AF_INET, text, &ignored) == 1 || inet_pton(AF_INET6, text, &ignored) == 1 ||
-        strcasecmp(text, "localhost") == 0 || ends_with(text, size, ".localhost") ||
+        strchr(text, '.') == NULL || ends_with(text, size, ".localhost") ||
         ends_with(text, size, ".local") || list_has(context->hosts, text, size)) {
         return true;
     }
@@ -164,6 +164,10 @@ const api_route *api_admit(api_context *context, api_request *request, api_answe
         api_answer_error(answer, 421, "host.unknown", NULL,
                          "this service does not go by that name; see the setting `hosts`");
         return NULL;
+    }
+    if (request->origin[0] != 0 &&
+        list_has(context->origins, request->origin, strlen(request->origin))) {
+        memcpy(answer->cors_origin, request->origin, sizeof answer->cors_origin);
     }
     const api_route *route = find_route(request, answer);
     if (route == NULL || !admit_caller(context, route, request, answer)) {

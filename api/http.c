@@ -124,7 +124,7 @@ static int exchange_write(http_exchange *exchange)
 
 static int exchange_respond(http_exchange *exchange)
 {
-    if (exchange->state == EXCHANGE_READING && exchange->body.capacity > WRITE_BYTES_MAX) {
+    if (exchange->body.capacity > WRITE_BYTES_MAX) {
         hr_buf_fini(&exchange->body);
         hr_buf_init(&exchange->body, SIZE_MAX / 2);
     }

@@ -30,6 +30,16 @@ static void put_optional_lines(hr_buf *out, const api_answer *answer)
         put_line(out, "Content-Encoding", answer->encoding);
         put_line(out, "Vary", "Accept-Encoding");
     }
+    if (answer->cors_origin[0] != 0) {
+        put_line(out, "Access-Control-Allow-Origin", answer->cors_origin);
+        put_line(out, "Access-Control-Allow-Credentials", "true");
+        put_line(out, "Vary", "Origin");
+    }
+    if (answer->cors_origin[0] != 0 && answer->allow[0] != 0) {
+        put_line(out, "Access-Control-Allow-Methods", answer->allow);
+        put_line(out, "Access-Control-Allow-Headers",
+                 "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key");
+    }
     if (answer->etag[0] != 0) {
         put_line(out, "ETag", answer->etag);
     }

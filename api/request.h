@@ -101,6 +101,7 @@ typedef struct api_answer {
     char set_cookie[256];
     char allow[64];
     char disposition[128];
+    char cors_origin[API_HEADER_TEXT_MAX]; /* a configured origin that asks; else "" */
     int retry_after_s;
     bool close; /* end the connection after it */
 } api_answer;

@@ -36,6 +36,7 @@ api_handler route_group_commit;
 /* routes_fences.c */
 api_handler route_fences;
 api_handler route_fence;
+api_handler route_fence_shape;
 api_handler route_fence_versions;
 api_handler route_fences_export;
 api_handler route_fences_import;

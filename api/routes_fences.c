@@ -118,6 +118,21 @@ void route_fence(api_context *context, const api_request *request, api_answer *a
     }
 }
 
+void route_fence_shape(api_context *context, const api_request *request, api_answer *answer)
+{
+    catalog_text text;
+    geo_why why = {.text = ""};
+    if (!api_has_catalog(context, answer)) {
+        return;
+    }
+    geo_err err = catalog_fence_shape(context->catalog, request->captures[0], &text, &why);
+    if (err == GEO_OK) {
+        api_answer_catalog_text(answer, 200, &text);
+    } else {
+        api_answer_geo_failure(answer, err, "fence", &why);
+    }
+}
+
 void route_fence_versions(api_context *context, const api_request *request, api_answer *answer)
 {
     int64_t before = 0;

@@ -321,6 +321,44 @@ def check_sql(farm):
 
 
 @test
+def circles_have_the_shape_that_decides():
+    with Farm() as farm:
+        circle = {"type": "Feature", "id": "well", "properties": {"name": "Well", "radius_m": 50},
+                  "geometry": {"type": "Point", "coordinates": [16.0, 59.0]}}
+        expect(farm.ask("POST", "/v1/fences", circle, farm.editor)[0], 201)
+        body = farm.ask("GET", "/v1/fences/well/shape", headers=farm.viewer)[2]
+        expect(body["type"], "MultiPolygon")
+        expect(len(body["coordinates"][0][0]) > 8, True)
+        expect(farm.ask("GET", "/v1/fences/none/shape", headers=farm.viewer)[0], 404)
+
+
+@test
+def a_crowd_is_counted_instead_of_shown():
+    with Farm() as farm:
+        for start in range(0, 6000, 500):
+            farm.publish(*[("cow-%d" % i, 0, 16 + i % 80 * 0.01, 59 + i // 80 * 0.01)
+                           for i in range(start, start + 500)])
+        farm.wait_for("/v1/query/nearby?lon=16&lat=59&radius_m=900000&limit=1000",
+                      lambda b: sum(a["offset"] for a in b["as_of"]) >= 6000)
+        live = WebSocket(farm.port, headers=farm.viewer)
+        live.send({"subscribe": {"positions": {"bbox": [15.9, 58.9, 17, 60], "max_hz": 10}}})
+        counts = live.receive_key("counts", 10)
+        expect(sum(count for _, _, count in counts), 6000)
+        live.send({"subscribe": {"positions": {"bbox": [15.995, 58.995, 16.005, 59.005]}}})
+        expect([d["device"] for d in live.receive_key("positions", 10)], ["cow-0"])
+        many = {"type": "FeatureCollection", "features": [
+            {"type": "Feature", "id": "f%d" % i, "properties": {"name": "x" * 200},
+             "geometry": PADDOCK["geometry"]} for i in range(3000)]}
+        status, _, body = farm.ask("POST", "/v1/fences/import", many, farm.editor)
+        expect((status, body["imported"]), (201, 3000))
+        pages, after = 0, ""
+        while after is not None and pages < 10:
+            body = farm.ask("GET", "/v1/fences?limit=1000&after=" + after, headers=farm.viewer)[2]
+            after, pages = body["next"], pages + 1
+        expect(pages in (3, 4), True)
+
+
+@test
 def a_statement_ends_when_its_asker_goes():
     with Farm() as farm:
         body = json.dumps({"sql": "with recursive n(i) as (select 1 union all select i + 1 from n)"

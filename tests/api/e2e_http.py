@@ -47,6 +47,21 @@ def only_names_of_ours_are_served():
 
 
 @test
+def other_origins_get_nothing_unless_they_are_configured():
+    friend = {"Origin": "https://farm.example"}
+    with Service() as service:
+        headers = service.ask("GET", "/v1/health", headers=friend)[1]
+        expect("access-control-allow-origin" in headers, False)
+    with Service("--origins", "https://farm.example") as service:
+        headers = service.ask("OPTIONS", "/v1/fences", headers=friend)[1]
+        expect(headers["access-control-allow-origin"], "https://farm.example")
+        expect("POST" in headers["access-control-allow-methods"], True)
+        other = {"Origin": "https://farm.example.evil"}
+        headers = service.ask("GET", "/v1/health", headers=other)[1]
+        expect("access-control-allow-origin" in headers, False)
+
+
+@test
 def http2_is_never_spoken():
     with Service() as service:
         upgrade = (b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"

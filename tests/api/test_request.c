@@ -122,15 +122,11 @@ static void only_our_names_and_origins_count(void **state)
     static const struct {
         const char *host;
         bool is_ours;
-    } hosts[] = {{"127.0.0.1:8080", true},
-                 {"[::1]:8080", true},
-                 {"localhost", true},
-                 {"gate.example:1", true},
-                 {"pi.local", true},
-                 {"evil.example", false},
-                 {"", false},
-                 {".local", false},
-                 {"127.0.0.1.evil.example", false}};
+    } hosts[] = {{"127.0.0.1:8080", true}, {"[::1]:8080", true},
+                 {"localhost", true},      {"gateway:8080", true},
+                 {"gate.example:1", true}, {"pi.local", true},
+                 {"evil.example", false},  {"", false},
+                 {".local", false},        {"127.0.0.1.evil.example", false}};
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         api_answer answer;
         api_answer_init(&answer);
