@@ -5,8 +5,11 @@
 #include <stdlib.h>
 
 /* The password lane has one thread because argon2id takes 64 MiB at a time. */
-static const unsigned lane_threads[API_LANES] = {
-    [API_INLINE] = 0, [API_LANE_WORK] = 3, [API_LANE_PASSWORD] = 1, [API_LANE_SQL] = 2};
+static const unsigned lane_threads[API_LANES] = {[API_INLINE] = 0,
+                                                 [API_LANE_WORK] = 3,
+                                                 [API_LANE_CHANGE] = 2,
+                                                 [API_LANE_PASSWORD] = 1,
+                                                 [API_LANE_SQL] = 2};
 
 #define LANE_THREADS_MAX 4
 

@@ -65,6 +65,7 @@ typedef struct api_request {
     char session[API_SECRET_TEXT_MAX]; /* from the cookie */
     char bearer[API_SECRET_TEXT_MAX];
     bool accepts_gzip;
+    bool is_forwarded;           /* came through a proxy: peer is not whoever asks */
     const _Atomic bool *is_gone; /* whoever asked has gone; NULL: cannot be told */
     bool is_live;                /* came over the WebSocket: the caller is known already */
     api_caller caller;

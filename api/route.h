@@ -9,7 +9,8 @@
  * each lane is a queue with threads of its own (pool.h). */
 typedef enum api_lane {
     API_INLINE,
-    API_LANE_WORK,     /* disk, commits, long scans */
+    API_LANE_WORK,     /* the disk, long scans */
+    API_LANE_CHANGE,   /* what waits for a commit; apart, so that reading goes on meanwhile */
     API_LANE_PASSWORD, /* one thread, so that one password is hashed at a time */
     API_LANE_SQL,
     API_LANES,

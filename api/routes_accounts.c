@@ -76,7 +76,7 @@ void route_setup(api_context *context, const api_request *request, api_answer *a
     if (code != NULL) {
         hr_why why = {.text = ""};
         hr_err err = accounts_setup(context->accounts, user, password, code,
-                                    is_loopback(request->peer), &why);
+                                    is_loopback(request->peer) && !request->is_forwarded, &why);
         if (err == HR_OK) {
             audit(context, request, user, "setup", user);
             answer_user(answer, 201, user, API_ROLE_OWNER);

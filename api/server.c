@@ -107,6 +107,7 @@ static void read_cookie(const char *cookies, char *session, size_t size)
 void server_read_head(struct lws *wsi, api_request *request)
 {
     char text[1024];
+    request->is_forwarded = lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0;
     server_header(wsi, WSI_TOKEN_HOST, request->host, sizeof request->host);
     server_header(wsi, WSI_TOKEN_ORIGIN, request->origin, sizeof request->origin);
     server_header(wsi, WSI_TOKEN_HTTP_COOKIE, text, sizeof text);

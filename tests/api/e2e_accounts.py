@@ -60,6 +60,9 @@ def the_one_time_link_makes_one_owner():
     with Service() as service:
         link = service.logged("service.setup", "link=")
         code = re.search(r"#setup=(.*)$", link).group(1)
+        body = {"user": "owner", "password": PASSWORD}
+        proxied = {"X-Forwarded-For": "192.0.2.1"}
+        expect(service.ask("POST", "/v1/setup", body, proxied)[0], 403, "not from this machine")
         wrong = {"user": "owner", "password": PASSWORD, "code": "x" + code[1:]}
         expect(service.ask("POST", "/v1/setup", wrong)[0], 403)
         right = {"user": "owner", "password": PASSWORD, "code": code}
