@@ -74,6 +74,8 @@ class Service:
                 self.process.kill()
                 self.process.wait()
             log = self.read_log()
+            if kind is not None:
+                print("".join("    | %s\n" % line for line in log.splitlines()[-40:]), end="")
             for mark in ("Sanitizer", "runtime error:"):
                 if mark in log:
                     raise AssertionError(log[:20000])
