@@ -32,7 +32,6 @@ struct outbox {
     log_store *log;
     uint64_t epoch;
     uint64_t epoch_start;
-    uint64_t recovered_end;
     hr_buf records; /* of one outbox_put */
     pthread_mutex_t lock;
     void (*on_commit)(void *context); /* protected by lock, as context */
@@ -188,7 +187,6 @@ hr_err outbox_open(const char *folder, uint64_t cap_bytes, const hr_clock *clock
         outbox_close(box);
         return err;
     }
-    box->recovered_end = outbox_end(box);
     outbox_seek(box, outbox_acked_next(box));
     *out = box;
     return HR_OK;
@@ -244,11 +242,6 @@ uint64_t outbox_start(const outbox *box)
 uint64_t outbox_end(const outbox *box)
 {
     return (uint64_t)log_end(box->log, 0, 0, LOG_COMMITTED);
-}
-
-uint64_t outbox_recovered_end(const outbox *box)
-{
-    return box->recovered_end;
 }
 
 /* ---- out ---- */

@@ -39,9 +39,6 @@ HR_MUST_USE hr_err outbox_put(outbox *box, const wire_fix *fixes, size_t count);
 uint64_t outbox_start(const outbox *box);
 uint64_t outbox_end(const outbox *box);
 
-/* The end as it was found when the outbox was opened. */
-uint64_t outbox_recovered_end(const outbox *box);
-
 /* Read on from a sequence. */
 void outbox_seek(outbox *box, uint64_t sequence);
 

@@ -33,7 +33,8 @@ struct sender {
     char status_topic[TOPIC_SIZE];
     hrf1_writer *writer; /* the thread's, as the two below */
     hr_buf message;
-    uint64_t gap_end; /* what is below is not held without a gap */
+    uint64_t gap_end;   /* what is below is not held without a gap */
+    uint64_t found_end; /* of the outbox, when the sender began; fixed */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -82,7 +83,7 @@ static void note_progress(sender *s, int64_t now_ns)
 static void renew(sender *s)
 {
     hr_why why = {{0}};
-    uint64_t start = outbox_recovered_end(s->box);
+    uint64_t start = s->found_end;
     hr_err err = outbox_renew(s->box, start, &why);
     hr_logline(err == HR_OK ? HR_LEVEL_WARN : HR_LEVEL_ERROR, "gateway.renewed",
                "from=%" PRIu64 " why=\"%s\"", start,
@@ -90,6 +91,7 @@ static void renew(sender *s)
     if (err == HR_OK) {
         s->epoch = outbox_epoch(s->box);
         s->acked_next = start;
+        s->ask_ns = 0;
         go_to(s, start);
     }
 }
@@ -107,9 +109,7 @@ static void take_answer(sender *s, uint64_t next, int64_t now_ns)
 static void take_ack(sender *s, uint64_t next)
 {
     int64_t now_ns = mono_ns();
-    uint64_t known = outbox_recovered_end(s->box);
-    known = s->sent_max > known ? s->sent_max : known;
-    if (next > known) {
+    if (next > s->found_end && next > s->sent_max) {
         renew(s);
     } else if (s->is_asking) {
         take_answer(s, next, now_ns);
@@ -491,6 +491,7 @@ static sender *make(const sender_options *options)
     s->epoch = outbox_epoch(s->box);
     s->acked_next = outbox_acked_next(s->box);
     s->next = s->acked_next;
+    s->found_end = outbox_end(s->box);
     s->is_asking = true;
     s->rewound_ns = INT64_MIN / 2;
     s->writer = hrf1_writer_new();

@@ -1,0 +1,327 @@
+/* tests/gateway/test_sender.c - the gateway's side of the conversation, with the test in the place
+ * of the service: what it sends after lost batches, wrong answers and a lost outbox. */
+#include "gateway/sender.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "gateway/outbox.h"
+#include "ingest/broker.h"
+#include "ingest/support.h"
+#include "mqtt/link.h"
+#include "test.h"
+#include "wire/ack_json.h"
+#include "wire/hrf1.h"
+
+#define BATCH 10
+#define SEEN_MAX 1000
+
+typedef struct seen {
+    uint64_t epoch;
+    uint64_t base;
+    uint64_t oldest;
+    uint32_t count;
+    bool is_backlog;
+} seen;
+
+typedef struct talk {
+    char root[64];
+    uint16_t port;
+    char password[BROKER_PASSWORD_SIZE];
+    broker *b;
+    outbox *box;
+    sender *sender;
+    hr_clock *clock;
+    mqtt_link *service;
+    pthread_mutex_t lock;
+    seen batches[SEEN_MAX]; /* protected by lock, as count */
+    size_t count;
+    size_t wanted;
+    uint64_t wanted_base;
+} talk;
+
+static void on_message(void *context, const mqtt_message *message)
+{
+    talk *t = context;
+    hrf1_view view;
+    if (hrf1_parse(message->payload, message->size, &view, NULL) != HR_OK) {
+        return;
+    }
+    pthread_mutex_lock(&t->lock);
+    if (t->count < SEEN_MAX) {
+        t->batches[t->count++] = (seen){.epoch = view.epoch,
+                                        .base = view.base_seq,
+                                        .oldest = view.oldest_seq,
+                                        .count = view.fix_count,
+                                        .is_backlog = view.is_backlog};
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+static bool service_is_up(void *context)
+{
+    const talk *t = context;
+    return mqtt_link_health(t->service, NULL) == HR_OK;
+}
+
+static void open_outbox(talk *t)
+{
+    char folder[96];
+    hr_why why = {{0}};
+    snprintf(folder, sizeof folder, "%s/edge", t->root);
+    if (outbox_open(folder, UINT64_C(64) << 20, t->clock, &t->box, &why) != HR_OK) {
+        fail_msg("%s", why.text);
+    }
+}
+
+static void start_sender(talk *t)
+{
+    char address[64];
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", t->port);
+    sender_options options = {.box = t->box,
+                              .clock = t->clock,
+                              .addresses = address,
+                              .user = "barn",
+                              .password = t->password,
+                              .batch_fixes = BATCH};
+    assert_int_equal(sender_start(&options, &t->sender, NULL), HR_OK);
+}
+
+static int start_talk(void **state)
+{
+    talk *t = calloc(1, sizeof *t);
+    char folder[96], address[64];
+    assert_non_null(t);
+    pthread_mutex_init(&t->lock, NULL);
+    snprintf(t->root, sizeof t->root, "%s", support_folder());
+    snprintf(folder, sizeof folder, "%s/broker", t->root);
+    t->port = support_port();
+    t->clock = hr_clock_fake_new(1795161600000);
+    assert_int_equal(broker_user_add(folder, "barn", BROKER_GATEWAY, t->password, NULL), HR_OK);
+    broker_options broker_of = {.folder = folder, .port = t->port, .clock = t->clock};
+    assert_int_equal(broker_start(&broker_of, &t->b, NULL), HR_OK);
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", t->port);
+    mqtt_subscription all = {"hedgerow/v1/fixes/+", 1};
+    mqtt_options service_of = {.addresses = address,
+                               .client_id = "service",
+                               .user = BROKER_SERVICE_USER,
+                               .password = broker_password(t->b),
+                               .subscriptions = &all,
+                               .subscription_count = 1,
+                               .on_message = on_message,
+                               .context = t};
+    assert_int_equal(mqtt_link_start(&service_of, &t->service, NULL), HR_OK);
+    assert_true(support_until(service_is_up, t));
+    open_outbox(t);
+    *state = t;
+    return 0;
+}
+
+static int end_talk(void **state)
+{
+    talk *t = *state;
+    sender_stop(t->sender);
+    outbox_close(t->box);
+    mqtt_link_stop(t->service);
+    broker_stop(t->b);
+    hr_clock_fake_free(t->clock);
+    support_folder_remove(t->root);
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+    return 0;
+}
+
+static void put(talk *t, uint32_t count)
+{
+    wire_fix fixes[100] = {0};
+    assert_true(count <= 100);
+    for (uint32_t i = 0; i < count; i++) {
+        fixes[i].fix.time_ms = 1795161600000 + i;
+        memcpy(fixes[i].id, "cow", 4);
+        fixes[i].id_size = 3;
+    }
+    assert_int_equal(outbox_put(t->box, fixes, count), HR_OK);
+}
+
+static bool has_committed(void *context)
+{
+    talk *t = context;
+    return outbox_end(t->box) >= t->wanted;
+}
+
+static void wait_committed(talk *t, size_t end)
+{
+    t->wanted = end;
+    assert_true(support_until(has_committed, t));
+}
+
+static void say(talk *t, uint64_t epoch, int64_t seq)
+{
+    char text[ACK_JSON_SIZE];
+    size_t size = ack_json_write(&(ack_json){epoch, seq}, text);
+    assert_int_equal(
+        mqtt_link_publish(t->service, "hedgerow/v1/ack/barn", text, size, 1, false, NULL, NULL),
+        HR_OK);
+}
+
+static bool has_seen(void *context)
+{
+    talk *t = context;
+    pthread_mutex_lock(&t->lock);
+    size_t count = t->count;
+    pthread_mutex_unlock(&t->lock);
+    return count >= t->wanted;
+}
+
+/* Message i, once it has come. */
+static seen wait_for(talk *t, size_t i)
+{
+    t->wanted = i + 1;
+    assert_true(support_until(has_seen, t));
+    return t->batches[i];
+}
+
+static bool has_base_again(void *context)
+{
+    talk *t = context;
+    bool found = false;
+    pthread_mutex_lock(&t->lock);
+    for (size_t i = t->wanted; i < t->count; i++) {
+        found = found || (t->batches[i].base == t->wanted_base && t->batches[i].count > 0);
+    }
+    pthread_mutex_unlock(&t->lock);
+    return found;
+}
+
+/* A batch from there is sent after message number `after`. */
+static void wait_for_base(talk *t, uint64_t base, size_t after)
+{
+    t->wanted = after;
+    t->wanted_base = base;
+    if (!support_until(has_base_again, t)) {
+        fail_msg("no batch from %lu", base);
+    }
+}
+
+static void it_asks_before_it_sends_anything(void **state)
+{
+    talk *t = *state;
+    put(t, 30);
+    start_sender(t);
+    seen asked = wait_for(t, 0);
+    assert_int_equal(asked.count, 0);
+    assert_int_equal(asked.epoch, outbox_epoch(t->box));
+    say(t, asked.epoch, -1);
+    for (size_t i = 0; i < 3; i++) {
+        seen batch = wait_for(t, i + 1);
+        assert_int_equal(batch.base, i * BATCH);
+        assert_int_equal(batch.count, BATCH);
+        assert_int_equal(batch.oldest, 0);
+        assert_false(batch.is_backlog);
+    }
+    say(t, asked.epoch, 29);
+    assert_true(sender_wait_drained(t->sender, SUPPORT_TIMEOUT_MS));
+}
+
+static void batches_that_a_broker_acknowledged_and_lost_are_sent_again(void **state)
+{
+    talk *t = *state;
+    put(t, 100);
+    start_sender(t);
+    uint64_t epoch = wait_for(t, 0).epoch;
+    say(t, epoch, -1);
+    wait_for(t, 10);
+    /* 1-4 arrived; 5-8 are lost with the broker; what came behind them was refused. */
+    say(t, epoch, 39);
+    say(t, epoch, 39);
+    wait_for_base(t, 40, 11);
+    say(t, epoch, 99);
+    assert_true(sender_wait_drained(t->sender, SUPPORT_TIMEOUT_MS));
+    sender_state now;
+    sender_get(t->sender, &now);
+    assert_int_equal(now.rewinds, 1);
+    assert_int_equal(now.held, 0);
+}
+
+static void a_service_that_lost_its_end_gets_it_again(void **state)
+{
+    talk *t = *state;
+    put(t, 50);
+    start_sender(t);
+    uint64_t epoch = wait_for(t, 0).epoch;
+    say(t, epoch, -1);
+    wait_for(t, 5);
+    say(t, epoch, 49);
+    assert_true(sender_wait_drained(t->sender, SUPPORT_TIMEOUT_MS));
+    sender_stop(t->sender);
+    start_sender(t);
+    assert_int_equal(wait_for(t, 6).base, 50);
+    say(t, epoch, 19);
+    wait_for_base(t, 20, 7);
+}
+
+static void answers_for_another_epoch_are_not_ours(void **state)
+{
+    talk *t = *state;
+    put(t, 10);
+    start_sender(t);
+    uint64_t epoch = wait_for(t, 0).epoch;
+    say(t, epoch + 1, 9);
+    say(t, epoch, -1);
+    assert_int_equal(wait_for(t, 1).base, 0);
+}
+
+static void an_outbox_that_lost_its_end_numbers_anew(void **state)
+{
+    talk *t = *state;
+    put(t, 10);
+    wait_committed(t, 10);
+    start_sender(t);
+    uint64_t epoch = wait_for(t, 0).epoch;
+    /* The service has 20 of this epoch, and only 10 were ever here. */
+    say(t, epoch, 19);
+    seen asked = wait_for(t, 1);
+    assert_int_not_equal(asked.epoch, epoch);
+    assert_int_equal(asked.oldest, 10);
+    say(t, asked.epoch, 9);
+    put(t, 10);
+    seen batch = wait_for(t, 2);
+    assert_int_equal(batch.epoch, asked.epoch);
+    assert_int_equal(batch.base, 10);
+    assert_int_equal(batch.oldest, 10);
+    sender_stop(t->sender);
+    outbox_close(t->box);
+    open_outbox(t);
+    assert_int_equal(outbox_epoch(t->box), asked.epoch);
+    start_sender(t);
+}
+
+static void what_waited_long_is_flagged_as_backlog(void **state)
+{
+    talk *t = *state;
+    put(t, 10);
+    hr_clock_fake_advance(t->clock, SENDER_BACKLOG_MS + 1000);
+    put(t, 10);
+    start_sender(t);
+    say(t, wait_for(t, 0).epoch, -1);
+    assert_true(wait_for(t, 1).is_backlog);
+    assert_false(wait_for(t, 2).is_backlog);
+}
+
+#define WITH_TALK(test) cmocka_unit_test_setup_teardown(test, start_talk, end_talk)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_TALK(it_asks_before_it_sends_anything),
+        WITH_TALK(batches_that_a_broker_acknowledged_and_lost_are_sent_again),
+        WITH_TALK(a_service_that_lost_its_end_gets_it_again),
+        WITH_TALK(answers_for_another_epoch_are_not_ours),
+        WITH_TALK(an_outbox_that_lost_its_end_numbers_anew),
+        WITH_TALK(what_waited_long_is_flagged_as_backlog),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
