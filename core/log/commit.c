@@ -242,6 +242,7 @@ static hr_err commit_once(journal *j, bool is_closing)
         tell_listeners(j, listener_count);
         hr_histogram_record(j->metrics.commit_seconds, (uint64_t)(mono_ns() - began_ns));
         hr_counter_add(j->metrics.commits, 1);
+        hr_gauge_set(j->metrics.bytes, (int64_t)(plan.target - atomic_load(&j->first_base)));
         save_indexes(j);
         if (plan.is_side_due) {
             side_put(j, plan.side, plan.target);

@@ -315,16 +315,3 @@ log_position files_find_time(journal_files *files, int64_t append_ms)
     pthread_mutex_unlock(&files->lock);
     return at;
 }
-
-uint64_t files_bytes(journal_files *files, log_position appended)
-{
-    uint64_t bytes = 0;
-    pthread_mutex_lock(&files->lock);
-    for (uint32_t i = 0; i < files->count; i++) {
-        const journal_file *file = files->list[i];
-        log_position end = atomic_load_explicit(&file->end, memory_order_relaxed);
-        bytes += (end == FILE_OPEN ? appended : end) - file->base;
-    }
-    pthread_mutex_unlock(&files->lock);
-    return bytes;
-}

@@ -86,9 +86,6 @@ void files_set_synced(journal_files *files, journal_file *file);
 log_position files_find_offset(journal_files *files, uint32_t flat, int64_t offset);
 log_position files_find_time(journal_files *files, int64_t append_ms);
 
-/* Bytes of all files; appended is where the open one ends now. */
-uint64_t files_bytes(journal_files *files, log_position appended);
-
 static inline size_t file_row_width(const log_layout *layout)
 {
     return 2 + (size_t)layout->total;

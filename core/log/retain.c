@@ -147,7 +147,7 @@ hr_err journal_retain(log_store *log, hr_why *why)
     if (has_removed) {
         journal_load_kept(j);
     }
-    hr_gauge_set(j->metrics.bytes, (int64_t)files_bytes(&j->files, appended));
+    hr_gauge_set(j->metrics.bytes, (int64_t)(appended - atomic_load(&j->first_base)));
     pthread_mutex_unlock(&j->retain_lock);
     if (err != HR_OK) {
         return hr_why_set(why, err, "the side file in %s: %s", j->folder, hr_err_text(err));

@@ -185,7 +185,10 @@ static void bench_single(bench *b)
     remove_files(b->folder);
 }
 
-static double read_partition(log_store *log, uint16_t partition)
+/* The best of several, since others use the machine too. */
+#define RUNS 3
+
+static double read_once(log_store *log, uint16_t partition)
 {
     log_reader *reader = NULL;
     log_view view;
@@ -199,6 +202,16 @@ static double read_partition(log_store *log, uint16_t partition)
     }
     log_reader_close(reader);
     return (double)bytes / (now_s() - began) / 1e6;
+}
+
+static double read_partition(log_store *log, uint16_t partition)
+{
+    double best = 0;
+    for (int i = 0; i < RUNS; i++) {
+        double speed = read_once(log, partition);
+        best = speed > best ? speed : best;
+    }
+    return best;
 }
 
 /* One batch of 1,000 for each partition in turn, then frames as a gateway's batch makes them: all

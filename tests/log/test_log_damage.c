@@ -24,7 +24,18 @@ typedef struct specimen {
     fixture copy;
     uint32_t counts[FIXTURE_PARTITIONS];
     uint32_t files;
+    log_position last_frame; /* where the last of all frames begins, and what is in it */
+    uint16_t last_partition;
+    uint32_t last_count;
 } specimen;
+
+/* Nothing is on its way: the next frame begins at the appended end. */
+static void settle(fixture *f)
+{
+    while (log_durable(f->log) < log_appended(f->log)) {
+        log_wait(f->log, LOG_COMMITTED, log_durable(f->log), 100);
+    }
+}
 
 static int set_up(void **state)
 {
@@ -37,6 +48,12 @@ static int set_up(void **state)
     for (int i = 0; i < FRAMES; i++) {
         uint16_t p = (uint16_t)hr_random_below(&random, FIXTURE_PARTITIONS);
         uint32_t count = 1 + (uint32_t)hr_random_below(&random, 30);
+        if (i == FRAMES - 1) {
+            settle(&s->original);
+            s->last_frame = log_appended(s->original.log);
+            s->last_partition = p;
+            s->last_count = count;
+        }
         assert_int_equal(fixture_append(&s->original, 0, p, s->counts[p], count, NULL), HR_OK);
         s->counts[p] += count;
     }
@@ -229,6 +246,34 @@ static void a_flipped_bit_costs_at_most_one_frame_and_is_told(void **state)
     assert_non_null(told);
     for (int i = 0; i < count; i++) {
         flip_one(s, &random, told);
+    }
+    free(told);
+}
+
+/* No later frame of the partition tells that there was one: the closing mark must. */
+static void the_last_record_of_a_partition_is_missed_too(void **state)
+{
+    specimen *s = *state;
+    lost *told = calloc(1, sizeof *told);
+    char path[FIXTURE_PATH_MAX];
+    char name[64];
+    uint8_t head[FRAME_HEAD_BYTES];
+    assert_non_null(told);
+    for (int with_side = 0; with_side < 2; with_side++) {
+        fresh_copy(s);
+        if (with_side == 0) {
+            remove_side(s);
+        }
+        snprintf(name, sizeof name, "%012u.log", s->files);
+        path_of(s, name, path);
+        int fd = open(path, O_RDWR);
+        assert_int_equal(pread(fd, head, sizeof head, 0), sizeof head);
+        uint64_t base = hr_load_u64(head + 16);
+        close(fd);
+        flip(path, (s->last_frame - base + 9) * 8);
+        assert_int_equal(examine(s, told), s->last_count);
+        assert_true(told->is_lost[s->last_partition][s->counts[s->last_partition] - 1]);
+        fixture_close(&s->copy);
     }
     free(told);
 }
@@ -444,6 +489,7 @@ int main(void)
     fixture_hush();
     const struct CMUnitTest tests[] = {
         TEST(a_flipped_bit_costs_at_most_one_frame_and_is_told),
+        TEST(the_last_record_of_a_partition_is_missed_too),
         TEST(a_flipped_bit_beside_the_journal_costs_nothing),
         TEST(a_file_that_is_gone_is_a_gap_told_exactly),
         TEST(the_first_file_gone_moves_the_start),

@@ -108,24 +108,41 @@ static void spoil(const char *path, uint64_t at)
     close(fd);
 }
 
+static void commit_now(fixture *f)
+{
+    uint8_t bytes[8] = {0};
+    log_position end = 0;
+    log_batch eager = {
+        .topic = 1, .type = 2, .count = 1, .record_bytes = 8, .bytes = bytes, .size = 8};
+    assert_int_equal(log_append(f->log, &eager, 1, NULL, NULL, &end), HR_OK);
+    fixture_commit(f, end);
+}
+
 /* Frame 1 is damaged, frame 3 torn: the mark that proves frame 1 is cut with frame 3. A second
  * recovery must know all the same that frame 2 was acknowledged. */
 static void damage_stays_damage_though_its_proof_is_cut(void **state)
 {
     fixture *f = *state;
     fixture torn;
-    log_position ends[4] = {0};
     char path[FIXTURE_PATH_MAX];
-    assert_int_equal(fixture_append(f, 0, 0, 0, 5, &ends[0]), HR_OK);
-    fixture_commit(f, ends[0]);
+    /* Records are lazy here, so that both frames before a commit share its mark. */
+    f->options.lazy_types = 1u << RECORD_TYPE;
+    fixture_reopen(f);
+    assert_int_equal(fixture_append(f, 0, 0, 0, 5, NULL), HR_OK);
+    commit_now(f);
     log_position begin = log_appended(f->log);
-    assert_int_equal(fixture_append(f, 0, 0, 5, 5, &ends[1]), HR_OK);
-    assert_int_equal(fixture_append(f, 0, 1, 0, 5, &ends[2]), HR_OK);
-    fixture_commit(f, ends[2]);
+    assert_int_equal(fixture_append(f, 0, 0, 5, 5, NULL), HR_OK);
+    assert_int_equal(fixture_append(f, 0, 1, 0, 5, NULL), HR_OK);
+    commit_now(f);
     log_position last = log_appended(f->log);
-    assert_int_equal(fixture_append(f, 0, 1, 5, 5, &ends[3]), HR_OK);
-    fixture_commit(f, ends[3]);
+    assert_int_equal(fixture_append(f, 0, 1, 5, 5, NULL), HR_OK);
+    commit_now(f);
     fixture_crash(f);
+    /* Nor may the side file know of it. */
+    snprintf(path, sizeof path, "%s/side-1", f->folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/side-0", f->folder);
+    unlink(path);
     fixture_beside(f, "torn", &torn);
     snprintf(path, sizeof path, "%s/000000000001.log", torn.folder);
     bool is_cut_short = true;
@@ -323,6 +340,70 @@ static void short_writes_are_finished(void **state)
     fixture_expect(f, 0, 0, 0, 0, 8000, LOG_COMMITTED);
 }
 
+/* ---- what it costs ---- */
+
+static void an_append_is_one_write_and_a_commit_one_sync(void **state)
+{
+    fixture *f = *state;
+    log_position end = 0;
+    f->options.lazy_types = 1u << RECORD_TYPE;
+    fixture_reopen(f);
+    fault_clear();
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(fixture_append(f, 0, 0, 0, 5, &end), HR_OK);
+    }
+    assert_int_equal(fault_calls(FAULT_WRITE), 10);
+    assert_int_equal(fault_calls(FAULT_SYNC), 0);
+    commit_now(f);
+    /* The mark is the second write. */
+    assert_int_equal(fault_calls(FAULT_WRITE), 12);
+    assert_int_equal(fault_calls(FAULT_SYNC), 1);
+}
+
+static void marks_and_frames_cost_less_than_a_twentieth(void **state)
+{
+    fixture *f = *state;
+    log_position end = 0;
+    hr_metrics *metrics = hr_metrics_new();
+    assert_non_null(metrics);
+    fixture_close(f);
+    f->options.metrics = metrics;
+    f->options.file_bytes = 0;
+    f->options.reserve_bytes = 0;
+    fixture_open(f);
+    hr_counter *written = hr_metrics_counter(metrics, "hedgerow_log_written_bytes_total", "", "");
+    uint64_t before = hr_counter_value(written);
+    /* As 20 gateways do in a second: 1,000 fixes of 32 bytes each, a commit for each. */
+    for (uint64_t i = 0; i < 20; i++) {
+        assert_int_equal(fixture_append(f, 0, (uint16_t)(i % 3), 0, 4000, &end), HR_OK);
+        fixture_commit(f, end);
+    }
+    uint64_t cost = hr_counter_value(written) - before;
+    assert_true(cost * 100 <= (uint64_t)20 * 4000 * 8 * 105);
+    fixture_close(f);
+    f->options.metrics = NULL;
+    hr_metrics_free(metrics);
+}
+
+static void the_disk_is_measured_once(void **state)
+{
+    fixture *f = *state;
+    char path[FIXTURE_PATH_MAX];
+    fixture_close(f);
+    fixture_remove(f->folder);
+    f->options.commit_min_gap_ms = -1;
+    fault_clear();
+    fixture_open(f);
+    uint64_t first = fault_calls(FAULT_SYNC);
+    assert_in_range(first, 9, 20);
+    snprintf(path, sizeof path, "%s/measure", f->folder);
+    assert_int_not_equal(access(path, F_OK), 0);
+    fixture_close(f);
+    fault_clear();
+    fixture_open(f);
+    assert_true(fault_calls(FAULT_SYNC) < 9);
+}
+
 /* ---- a full disk ---- */
 
 static void fill_until_refused(fixture *f, uint64_t *value)
@@ -498,6 +579,9 @@ int main(void)
         TEST(a_failed_read_is_told_and_can_be_tried_again),
         TEST(opening_survives_any_call_that_fails),
         TEST(short_writes_are_finished),
+        TEST(an_append_is_one_write_and_a_commit_one_sync),
+        TEST(marks_and_frames_cost_less_than_a_twentieth),
+        TEST(the_disk_is_measured_once),
         TEST(a_full_disk_refuses_appends_and_resumes_by_itself),
         TEST(a_disk_that_fills_at_any_write_loses_nothing),
         TEST(a_start_on_a_full_disk_can_be_read),
