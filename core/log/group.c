@@ -39,6 +39,14 @@ journal_group *journal_group_make(journal *j, const char *name, uint32_t partiti
     return group;
 }
 
+void journal_forget_groups(journal *j)
+{
+    for (uint32_t i = 0; i < j->group_count; i++) {
+        free(j->groups[i].offsets);
+    }
+    j->group_count = 0;
+}
+
 hr_err journal_group_commit(log_store *log, const char *group, uint8_t topic, uint16_t partition,
                             int64_t offset)
 {

@@ -93,9 +93,7 @@ static void destroy(journal *j)
 {
     files_fini(&j->files);
     state_fini(&j->tail);
-    for (uint32_t g = 0; g < j->group_count; g++) {
-        free(j->groups[g].offsets);
-    }
+    journal_forget_groups(j);
     free(j->buffer);
     free(j->commit_next);
     free(j->start_kept);

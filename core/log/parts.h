@@ -130,6 +130,9 @@ void journal_group_each(log_store *log, log_group_visitor *visit, void *context)
 
 /* Append lock held (or nobody else there yet). NULL: LOG_GROUPS_MAX or no memory, see *err. */
 journal_group *journal_group_make(journal *j, const char *name, uint32_t partitions, hr_err *err);
+
+/* Nobody else there yet. */
+void journal_forget_groups(journal *j);
 hr_err journal_floor_set(log_store *log, const char *name, uint8_t topic, uint16_t partition,
                          int64_t offset);
 hr_err journal_retain(log_store *log, hr_why *why);

@@ -331,6 +331,8 @@ hr_err side_load(journal *j, side_seed *seed, hr_why *why)
         seed->is_found = err == HR_OK;
         if (err == HR_CORRUPT) {
             hr_logline(HR_LEVEL_WARN, "log.side_damaged", "folder=%s", j->folder);
+            journal_forget_groups(j);
+            side_seed_fini(seed);
             err = HR_OK;
         }
     }
