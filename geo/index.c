@@ -196,9 +196,9 @@ static geo_err build_root(index_maker *maker, index_fence *const *fences, uint32
 geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const uint32_t *ids,
                         size_t count)
 {
-    index_fence **fences;
-    uint32_t room;
-    size_t bytes;
+    index_fence **fences = NULL;
+    uint32_t room = 0;
+    size_t bytes = 0;
     geo_err err = copy_areas(areas, ids, count, &fences, &room, &bytes);
     if (err != GEO_OK) {
         return err;

@@ -111,8 +111,8 @@ static void visit_common(segment_query *q, index_desc root, geo_point a, geo_poi
             break;
         }
         desc = index_node(q->base, desc)[index_slot(fanout, shift, a.lon_e7, a.lat_e7)];
-        square = (index_square){(int64_t)a.lon_e7 >> shift << shift,
-                                (int64_t)a.lat_e7 >> shift << shift, shift};
+        const int64_t mask = -((int64_t)1 << shift);
+        square = (index_square){a.lon_e7 & mask, a.lat_e7 & mask, shift};
         fanout = index_node_fanout(desc);
     }
     visit(q, desc, &square);

@@ -80,6 +80,21 @@ static void change_all_the_time(shared *s, uint64_t *random)
     }
 }
 
+/* A star of up to 60 vertices, somewhere in the world. */
+static geo_area *paddock(world *w)
+{
+    geo_point ring[60];
+    geo_area *area = NULL;
+    uint32_t count = (uint32_t)shape_random(&w->random, 3, 60);
+    geo_point center = {
+        w->center.lon_e7 + (int32_t)shape_random(&w->random, -w->radius, w->radius),
+        w->center.lat_e7 + (int32_t)shape_random(&w->random, -w->radius, w->radius),
+    };
+    shape_star(&w->random, center, w->radius / 5, count, ring);
+    assert_int_equal(geo_area_new(ring, &count, 1, &area), GEO_OK);
+    return area;
+}
+
 static void readers_see_whole_versions_while_fences_change(void **state)
 {
     (void)state;
@@ -87,16 +102,13 @@ static void readers_see_whole_versions_while_fences_change(void **state)
     world w;
     geo_why why;
     pthread_t readers[READERS];
-    world_init(&w, shape_seed(__func__), (geo_point){163725000, 598512000}, 4000);
-    for (int which = 0; which < 2; which++) {
-        world_fill(&w, FENCES);
-        for (uint32_t id = 0; id < FENCES; id++) {
-            s.areas[which][id] = w.areas[id];
-            if (which == 0) {
-                w.areas[id] = NULL;
-            }
-        }
+    world_init(&w, shape_seed(__func__), (geo_point){163725000, 598512000}, 40000);
+    for (uint32_t id = 0; id < FENCES; id++) {
+        s.areas[0][id] = paddock(&w);
+        s.areas[1][id] = paddock(&w);
+        w.areas[id] = s.areas[1][id];
     }
+    w.id_end = FENCES;
     for (uint32_t p = 0; p < POINTS; p++) {
         s.points[p] = world_point(&w);
     }
