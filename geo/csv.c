@@ -167,7 +167,7 @@ static geo_err read_time(geo_csv *csv, field f, int64_t *time_ms)
 {
     const char *t = f.text;
     bool usual = (f.size == 20 || f.size == 24) && t[10] == 'T' && t[13] == ':' && t[16] == ':' &&
-                 t[f.size - 1] == 'Z' && (f.size == 20 || t[19] == '.') &&
+                 t[f.size - 1] == 'Z' && (f.size == 20 || t[19] == '.') && csv->day[0] != '\0' &&
                  memcmp(t, csv->day, sizeof csv->day) == 0;
     if (!usual) {
         geo_err err = geo_time_parse(t, f.size, time_ms);
@@ -180,13 +180,14 @@ static geo_err read_time(geo_csv *csv, field f, int64_t *time_ms)
     static const uint8_t places[] = {11, 12, 14, 15, 17, 18, 20, 21, 22};
     static const int32_t weights[] = {36000000, 3600000, 600000, 60000, 10000, 1000, 100, 10, 1};
     int32_t in_day = 0;
-    bool digits = true;
     for (unsigned i = 0; i < (f.size == 20 ? 6u : 9u); i++) {
         unsigned digit = (unsigned char)(t[places[i]] - '0');
-        digits = digits && digit <= 9;
+        if (digit > 9) {
+            return GEO_SYNTAX;
+        }
         in_day += (int32_t)digit * weights[i];
     }
-    if (!digits || t[14] > '5' || t[17] > '5' || in_day >= 86400000) {
+    if (t[14] > '5' || t[17] > '5' || in_day >= 86400000) {
         return GEO_SYNTAX;
     }
     *time_ms = csv->day_ms + in_day;
