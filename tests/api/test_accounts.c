@@ -54,6 +54,22 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void a_local_token_holds_until_the_next_one_is_made(void **state)
+{
+    world *w = *state;
+    api_caller caller = {0};
+    char first[ACCOUNTS_SECRET_SIZE];
+    char second[ACCOUNTS_SECRET_SIZE];
+    assert_false(accounts_by_token(w->accounts, "", &caller));
+    accounts_make_local(w->accounts, first);
+    assert_true(accounts_by_token(w->accounts, first, &caller));
+    assert_int_equal(caller.role, API_ROLE_OWNER);
+    assert_string_equal(caller.user, ACCOUNTS_LOCAL_USER);
+    accounts_make_local(w->accounts, second);
+    assert_false(accounts_by_token(w->accounts, first, &caller));
+    assert_true(accounts_by_token(w->accounts, second, &caller));
+}
+
 static void make_owner(world *w)
 {
     assert_int_equal(accounts_setup(w->accounts, "owner", PASSWORD, "", true, &w->why), HR_OK);
@@ -251,6 +267,7 @@ static void an_answer_is_kept_for_its_key_and_body(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        WITH_WORLD(a_local_token_holds_until_the_next_one_is_made),
         WITH_WORLD(set_up_works_once_and_only_from_here_or_with_the_code),
         WITH_WORLD(a_code_logs_in_once),
         WITH_WORLD(secrets_end_and_rotate_by_the_clock),
