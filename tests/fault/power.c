@@ -128,7 +128,8 @@ static void set_link(links *in, const char *name, int to)
         }
     }
     must(entry);
-    snprintf(entry->name, sizeof entry->name, "%s", name);
+    must(strlen(name) < sizeof entry->name);
+    memcpy(entry->name, name, strlen(name) + 1);
     entry->node = to;
 }
 
