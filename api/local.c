@@ -41,6 +41,19 @@ hr_err api_local_offer(const api_data_folder *folder, accounts *accounts, const 
     return err == HR_OK ? write_line(folder, "local-address", address, why) : err;
 }
 
+hr_err api_local_setup(const api_data_folder *folder, const char *link, hr_why *why)
+{
+    char path[API_DATA_PATH_MAX];
+    if (link != NULL) {
+        return write_line(folder, "local-setup", link, why);
+    }
+    hr_err err = api_data_folder_join(folder, "local-setup", path);
+    if (err == HR_OK && unlink(path) != 0 && errno != ENOENT) {
+        err = hr_why_errno(why, errno, "cannot remove %s", path);
+    }
+    return err;
+}
+
 hr_err api_local_read(const char *data, const char *name, char text[API_LOCAL_TEXT_MAX],
                       hr_why *why)
 {

@@ -12,6 +12,10 @@
 HR_MUST_USE hr_err api_local_offer(const api_data_folder *folder, accounts *accounts,
                                    const char *address, hr_why *why);
 
+/* DATA/local-setup: the link by which the owner chooses a password, while there is none; NULL takes
+ * it away. */
+HR_MUST_USE hr_err api_local_setup(const api_data_folder *folder, const char *link, hr_why *why);
+
 /* A file of one line, without its line end. HR_NOT_FOUND: the service has never run here. */
 #define API_LOCAL_TEXT_MAX 256
 HR_MUST_USE hr_err api_local_read(const char *data, const char *name, char text[API_LOCAL_TEXT_MAX],

@@ -252,12 +252,13 @@ static hr_err offer_setup(api_service *service, hr_why *why)
         return err;
     }
     if (accounts_has_owner(service->context.accounts)) {
-        return HR_OK;
+        return api_local_setup(service->folder, NULL, why);
     }
     char code[ACCOUNTS_SECRET_SIZE];
     err = accounts_owner_link(service->context.accounts, code, why);
     if (err == HR_OK) {
         snprintf(service->setup_link, sizeof service->setup_link, "%s/#setup=%s", address, code);
+        err = api_local_setup(service->folder, service->setup_link, why);
     }
     return err;
 }
