@@ -1,6 +1,7 @@
 // src/format.ts - numbers, lengths, areas and times as people of a language and its units read them.
 import type { Translate } from "./i18n.ts";
 import type { Settings } from "./settings.ts";
+import { localeOf } from "./settings.ts";
 
 const M_PER_FT = 0.3048;
 const M_PER_MILE = 1609.344;
@@ -19,12 +20,13 @@ export interface Format {
 }
 
 export function formatter(settings: Settings, t: Translate): Format {
-  const { language, units } = settings;
+  const { units } = settings;
+  const locale = localeOf(settings.language);
   const isMetric = units === "metric";
-  const clock = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
-  const moment = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+  const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   const number = (value: number, digits = 0): string =>
-    value.toLocaleString(language, {
+    value.toLocaleString(locale, {
       minimumFractionDigits: digits,
       maximumFractionDigits: digits,
     });

@@ -99,6 +99,7 @@ export class Farm {
     const log = openSync(join(this.folder, "log"), "a");
     this.process = spawn(HEDGEROWD, flags, { stdio: ["ignore", log, log] });
     closeSync(log);
+    this.runs = (this.runs ?? 0) + 1;
     this.wasKilled = false;
     this.process.on("exit", (code, signal) => {
       if (!this.wasKilled) {
@@ -108,7 +109,9 @@ export class Farm {
     await until("hedgerowd", async () => {
       assert.equal(this.process.exitCode, null, this.output());
       try {
-        return (await (await fetch(`${this.url}/v1/health`)).json()).ready;
+        const { ready } = await (await fetch(`${this.url}/v1/health`)).json();
+        // A JSON fix has no acknowledgement but this: somebody listens.
+        return ready && this.listens();
       } catch {
         return false;
       }
@@ -118,6 +121,11 @@ export class Farm {
   /** The end of what the service has said. */
   output() {
     return readFileSync(join(this.folder, "log"), "utf8").slice(-3000);
+  }
+
+  listens() {
+    const log = readFileSync(join(this.folder, "log"), "utf8");
+    return log.split("mqtt.up client=hedgerow-ingest").length > this.runs;
   }
 
   async stop(how) {

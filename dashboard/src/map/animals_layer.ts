@@ -80,17 +80,7 @@ export class AnimalsLayer extends Layer {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     const counts = this.#options.counts();
     if (counts.length > 0) {
-      let total = 0;
-      for (const [x, y, count] of counts) {
-        this.#drawCrowd(context, {
-          x: (x - left) / resolution,
-          y: (top - y) / resolution,
-          count,
-          level: LEVEL_OK,
-        });
-        total += count;
-      }
-      this.#options.seen(total);
+      this.#options.seen(this.#drawCounts(context, counts, left, top, resolution));
       return;
     }
     const count = this.#collect(left, top, width, height, resolution);
@@ -99,6 +89,34 @@ export class AnimalsLayer extends Layer {
       : null;
     this.#drawAnimals(context, count, left, top, resolution, ratio, single);
     this.#options.seen(count);
+  }
+
+  /** What the service has counted, in cells that leave room for the numbers. */
+  #drawCounts(
+    context: CanvasRenderingContext2D,
+    counts: readonly [x: number, y: number, n: number][],
+    left: number,
+    top: number,
+    resolution: number,
+  ): number {
+    const cell_m = CELL_PX * resolution;
+    const crowds = new Map<string, Crowd>();
+    let total = 0;
+    for (const [x, y, n] of counts) {
+      const key = `${Math.floor(x / cell_m)} ${Math.floor(y / cell_m)}`;
+      const crowd = crowds.get(key) ?? { x: 0, y: 0, count: 0, level: LEVEL_OK };
+      crowd.x += x * n;
+      crowd.y += y * n;
+      crowd.count += n;
+      crowds.set(key, crowd);
+      total += n;
+    }
+    for (const crowd of crowds.values()) {
+      crowd.x = (crowd.x / crowd.count - left) / resolution;
+      crowd.y = (top - crowd.y / crowd.count) / resolution;
+      this.#drawCrowd(context, crowd);
+    }
+    return total;
   }
 
   /** Slots in view, into #drawn. */

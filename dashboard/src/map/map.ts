@@ -115,7 +115,8 @@ export class FarmMap implements MapPort {
       showLabels: true,
       lonLabelStyle: label(),
       latLabelStyle: label(),
-      latLabelPosition: 0.98,
+      latLabelPosition: 0.93,
+      targetSize: 180,
       intervals: [
         90, 45, 30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001,
       ],

@@ -101,10 +101,17 @@ function weekGrid(app: App, first: Week, change: (week: Week) => void): Grid {
       "aria-label": `${dayName(day)} ${hourText(hour)}`,
       "data-cell": `${day}-${hour}`,
     });
+    // A finger that moves is scrolling; only a mouse paints by dragging.
     cell.addEventListener("pointerdown", (event) => {
-      painting = !week[day]![hour];
-      cell.releasePointerCapture(event.pointerId);
-      paint(day, hour, painting);
+      if (event.pointerType === "mouse") {
+        painting = !week[day]![hour];
+        paint(day, hour, painting);
+      }
+    });
+    cell.addEventListener("click", (event) => {
+      if ((event as PointerEvent).pointerType !== "mouse") {
+        paint(day, hour, !week[day]![hour]);
+      }
     });
     cell.addEventListener("pointerenter", () => {
       if (painting !== null) {
@@ -113,32 +120,30 @@ function weekGrid(app: App, first: Week, change: (week: Week) => void): Grid {
     });
     cell.addEventListener("keydown", (event) => {
       const steps: Record<string, [number, number]> = {
-        ArrowUp: [-1, 0],
-        ArrowDown: [1, 0],
-        ArrowLeft: [0, -1],
-        ArrowRight: [0, 1],
+        ArrowUp: [0, -1],
+        ArrowDown: [0, 1],
+        ArrowLeft: [-1, 0],
+        ArrowRight: [1, 0],
       };
       const step = steps[event.key];
       if (step) {
         event.preventDefault();
         focus(day + step[0], hour + step[1]);
-      } else if (event.key === " " || event.key === "Enter") {
-        event.preventDefault();
-        paint(day, hour, !week[day]![hour]);
       }
     });
     return cell;
   };
   const element = h("div", { class: "week", role: "group", "aria-label": t("schedule.title") });
   DAYS.forEach((_, day) => {
-    const row = Array.from({ length: HOURS }, (__, hour) => makeCell(day, hour));
-    cells.push(row);
-    element.append(h("span", { class: "day" }, dayName(day)), ...row);
+    cells.push(Array.from({ length: HOURS }, (__, hour) => makeCell(day, hour)));
   });
   element.append(
     h("span", {}),
-    ...[0, 6, 12, 18].map((hour) => h("span", { class: "tick" }, hourText(hour))),
+    ...DAYS.map((_, day) => h("span", { class: "day" }, dayName(day))),
   );
+  for (let hour = 0; hour < HOURS; hour++) {
+    element.append(h("span", { class: "tick" }, hourText(hour)), ...cells.map((row) => row[hour]!));
+  }
   const stop = (): void => {
     painting = null;
   };

@@ -1,13 +1,12 @@
 // src/views/shell.ts - the frame of the page: what is wrong, tabs, the map, the panel beside it.
 import type { App } from "../app.ts";
-import { deviceName, fenceName, tell } from "../app.ts";
+import { deviceName, fenceName, matches, tell } from "../app.ts";
 import { fill, h, syncList } from "../dom.ts";
 import { Editor } from "../map/editor.ts";
 import { FarmMap } from "../map/map.ts";
 import { levelsOf } from "../state.ts";
 import type { Tab } from "../state.ts";
 import type { HrEvent } from "../types.ts";
-import { matches } from "../app.ts";
 import { alertsView } from "./alerts.ts";
 import { animalsView } from "./animals.ts";
 import { mapView } from "./map_panel.ts";
@@ -62,7 +61,8 @@ function staleBanner(app: App): HTMLElement {
 /** Animals that are out stay on top, whatever is looked at, until they are back. */
 function escapedBar(app: App): HTMLElement {
   const { t, store } = app;
-  const list = h("ul", { class: "escaped", "aria-label": t("escaped.title") });
+  const list = h("ul", {});
+  const bar = h("section", { class: "escaped", "aria-label": t("escaped.title") }, list);
   const row = (event: HrEvent): HTMLElement =>
     h(
       "li",
@@ -93,12 +93,12 @@ function escapedBar(app: App): HTMLElement {
     const events = [...escaped.values()]
       .filter((event) => event.fence !== null && fences.has(event.fence))
       .sort((a, b) => b.offset - a.offset);
-    list.hidden = events.length === 0;
+    bar.hidden = events.length === 0;
     syncList(list, events, (event) => event.id, (event) => deviceName(app, event.device), row);
   };
   store.on(["escaped", "fences", "devices"], render);
   render();
-  return list;
+  return bar;
 }
 
 function noticeLine(app: App): HTMLElement {
