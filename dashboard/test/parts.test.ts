@@ -1,0 +1,67 @@
+// test/parts.test.ts - undo, schedules, languages, numbers of the service, tracks.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { begin, push, redo, undo } from "../src/history.ts";
+import { metric, parseMetrics } from "../src/metrics.ts";
+import de from "../src/strings/de.json";
+import en from "../src/strings/en.json";
+import sv from "../src/strings/sv.json";
+import { emptyWeek, rowsOf, weekOf } from "../src/views/schedule.ts";
+import { readTrack } from "../src/views/track.ts";
+
+test("undo and redo go through every step, and a new step ends the future", () => {
+  let history = push(push(begin(1), 2), 3);
+  history = undo(undo(undo(history)));
+  assert.equal(history.present, 1);
+  history = redo(history);
+  assert.equal(history.present, 2);
+  history = push(history, 9);
+  assert.equal(redo(history).present, 9);
+  assert.equal(undo(history).present, 2);
+});
+
+test("the history of one shape has an end", () => {
+  let history = begin(0);
+  for (let i = 1; i <= 500; i++) {
+    history = push(history, i);
+  }
+  assert.equal(history.past.length, 100);
+});
+
+test("a week's rows and its grid say the same", () => {
+  const weekly = [
+    { days: ["mon" as const, "fri" as const], from: "06:00", to: "20:00" },
+    { days: ["sun" as const], from: "22:00", to: "02:00" },
+  ];
+  const week = weekOf({ tz: "UTC", weekly })!;
+  assert.ok(week[0]![6] && !week[0]![20]);
+  assert.ok(week[6]![23] && week[0]![1], "past midnight is the next day");
+  assert.deepEqual(weekOf({ tz: "UTC", weekly: rowsOf(week) }), week);
+  assert.deepEqual(rowsOf(emptyWeek()), []);
+  assert.equal(rowsOf(emptyWeek(true))[0]?.to, "00:00", "the end of the day");
+  assert.equal(weekOf({ tz: "UTC", weekly: [{ days: ["mon"], from: "06:30", to: "07:00" }] }), null);
+});
+
+test("every language has every string, with the same places for values", () => {
+  const holes = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
+  for (const [name, table] of Object.entries({ sv, de })) {
+    assert.deepEqual(Object.keys(table).sort(), Object.keys(en).sort(), name);
+    for (const [key, text] of Object.entries(en)) {
+      assert.deepEqual(holes((table as Record<string, string>)[key] ?? ""), holes(text), key);
+    }
+  }
+});
+
+test("numbers of the service are summed over their labels", () => {
+  const text = '# HELP x y\nx{a="1"} 2\nx{a="2"} 3\ny_bucket{le="1"} 9\ny_count 4\nbad line\n';
+  assert.deepEqual(metric(parseMetrics(text)), [["x", 5], ["y_count", 4]]);
+});
+
+test("a track's places have their times, and an empty one is none", () => {
+  const properties = { times: ["2026-11-20T08:00:00Z", "2026-11-20T08:01:00Z"] };
+  const geometry = { type: "LineString", coordinates: [[16, 59], [16.1, 59]] as [number, number][] };
+  const points = readTrack({ geometry, properties });
+  assert.equal(points.length, 2);
+  assert.equal(points[1]!.timeMs - points[0]!.timeMs, 60_000);
+  assert.deepEqual(readTrack({ geometry: null }), []);
+});

@@ -1,0 +1,83 @@
+// test/state.test.ts - alerts and escapes, out of events in any order and more than once.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { levelsOf, withAck, withEvent, withLoaded } from "../src/state.ts";
+import type { HrEvent } from "../src/types.ts";
+
+const EMPTY = { alerts: [], events: [], escaped: new Map<string, HrEvent>() };
+
+function event(offset: number, kind: HrEvent["kind"], more: Partial<HrEvent> = {}): HrEvent {
+  const time = new Date(1_700_000_000_000 + offset * 1000).toISOString();
+  return {
+    id: `${kind}/north/cow/${offset}`,
+    offset,
+    kind,
+    fence: "north",
+    severity: kind === "exit" ? "alarm" : "info",
+    device: "cow",
+    time,
+    crossing: null,
+    cause: "fix",
+    late: false,
+    received: time,
+    ...more,
+  };
+}
+
+test("an alarm makes an alert and an escape; coming back ends the escape, not the alert", () => {
+  const out = withEvent(EMPTY, event(1, "exit"));
+  assert.equal(out.alerts.length, 1);
+  assert.deepEqual([...out.escaped.keys()], ["cow north"]);
+  const back = withEvent(out, event(2, "enter"));
+  assert.equal(back.escaped.size, 0);
+  assert.equal(back.alerts.length, 1);
+});
+
+test("an event that comes twice changes nothing", () => {
+  const once = withEvent(EMPTY, event(1, "exit"));
+  assert.equal(withEvent(once, event(1, "exit")), once);
+});
+
+test("a late event is kept, but is neither an alert nor an escape", () => {
+  const state = withEvent(EMPTY, event(1, "exit", { late: true }));
+  assert.equal(state.events.length, 1);
+  assert.equal(state.alerts.length, 0);
+  assert.equal(state.escaped.size, 0);
+});
+
+test("what is older than the last escape does not end it", () => {
+  const out = withEvent(EMPTY, event(5, "exit"));
+  const older = withEvent(out, event(6, "enter", { time: event(3, "enter").time }));
+  assert.equal(older.escaped.size, 1);
+});
+
+test("an animal in a fence to keep out of is back when it leaves", () => {
+  const inside = withEvent(EMPTY, event(1, "enter", { severity: "alarm" }));
+  assert.equal(inside.escaped.size, 1);
+  assert.equal(withEvent(inside, event(2, "exit", { severity: "info" })).escaped.size, 0);
+});
+
+test("what is loaded and what came meanwhile are put together in order", () => {
+  const live = withEvent(EMPTY, event(3, "enter"));
+  const alert = { alert: 1, event: event(1, "exit"), acked: null };
+  const all = withLoaded(live, [alert], [event(1, "exit"), event(2, "dwell")]);
+  assert.deepEqual(all.events.map((e) => e.offset), [3, 2, 1]);
+  assert.equal(all.alerts.length, 1);
+  assert.equal(all.escaped.size, 0);
+});
+
+test("an acknowledgement stays with the first who gave it", () => {
+  const { alerts } = withEvent(EMPTY, event(1, "exit"));
+  const first = withAck(alerts, 1, { user: "ann", time: "t1" });
+  const second = withAck(first, 1, { user: "bob", time: "t2" });
+  assert.equal(second[0]?.acked?.user, "ann");
+});
+
+test("an animal is as urgent as its worst open alert; an escaped one stays urgent", () => {
+  const warned = withEvent(EMPTY, event(1, "approach", { severity: "warning" }));
+  assert.equal(levelsOf(warned).get("cow"), 1);
+  const out = withEvent(warned, event(2, "exit"));
+  assert.equal(levelsOf(out).get("cow"), 2);
+  const acked = withAck(withAck(out.alerts, 2, { user: "a", time: "" }), 1, { user: "a", time: "" });
+  assert.equal(levelsOf({ ...out, alerts: acked }).get("cow"), 2);
+});
