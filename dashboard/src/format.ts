@@ -1,4 +1,4 @@
-// src/format.ts - numbers, lengths, areas and times as people of a language and its units read them.
+// src/format.ts - numbers, lengths, areas, times, as people of a language and its units read them.
 import type { Translate } from "./i18n.ts";
 import type { Settings } from "./settings.ts";
 import { localeOf } from "./settings.ts";
@@ -64,7 +64,8 @@ export function formatter(settings: Settings, t: Translate): Format {
     position(lon, lat) {
       const part = (value: number, plus: string, minus: string): string =>
         `${number(Math.abs(value), 5)}° ${value < 0 ? minus : plus}`;
-      return `${part(lat, t("compass.n"), t("compass.s"))}, ${part(lon, t("compass.e"), t("compass.w"))}`;
+      const north = part(lat, t("compass.n"), t("compass.s"));
+      return `${north}, ${part(lon, t("compass.e"), t("compass.w"))}`;
     },
   };
 }

@@ -1,4 +1,4 @@
-// src/sync.ts - keeps the store in step with the service: loads once, then follows the live protocol.
+// src/sync.ts - keeps the store in step with the service: loads once, then follows what is live.
 import type { App } from "./app.ts";
 import { explain, tell } from "./app.ts";
 import { decodePositions } from "./decode.ts";

@@ -39,7 +39,8 @@ test("a week's rows and its grid say the same", () => {
   assert.deepEqual(weekOf({ tz: "UTC", weekly: rowsOf(week) }), week);
   assert.deepEqual(rowsOf(emptyWeek()), []);
   assert.equal(rowsOf(emptyWeek(true))[0]?.to, "00:00", "the end of the day");
-  assert.equal(weekOf({ tz: "UTC", weekly: [{ days: ["mon"], from: "06:30", to: "07:00" }] }), null);
+  const halves = [{ days: ["mon" as const], from: "06:30", to: "07:00" }];
+  assert.equal(weekOf({ tz: "UTC", weekly: halves }), null);
 });
 
 test("every language has every string, with the same places for values", () => {
@@ -59,7 +60,8 @@ test("numbers of the service are summed over their labels", () => {
 
 test("a track's places have their times, and an empty one is none", () => {
   const properties = { times: ["2026-11-20T08:00:00Z", "2026-11-20T08:01:00Z"] };
-  const geometry = { type: "LineString", coordinates: [[16, 59], [16.1, 59]] as [number, number][] };
+  const coordinates: [number, number][] = [[16, 59], [16.1, 59]];
+  const geometry = { type: "LineString", coordinates };
   const points = readTrack({ geometry, properties });
   assert.equal(points.length, 2);
   assert.equal(points[1]!.timeMs - points[0]!.timeMs, 60_000);

@@ -78,6 +78,7 @@ test("an animal is as urgent as its worst open alert; an escaped one stays urgen
   assert.equal(levelsOf(warned).get("cow"), 1);
   const out = withEvent(warned, event(2, "exit"));
   assert.equal(levelsOf(out).get("cow"), 2);
-  const acked = withAck(withAck(out.alerts, 2, { user: "a", time: "" }), 1, { user: "a", time: "" });
+  const ann = { user: "ann", time: "" };
+  const acked = withAck(withAck(out.alerts, 2, ann), 1, ann);
   assert.equal(levelsOf({ ...out, alerts: acked }).get("cow"), 2);
 });

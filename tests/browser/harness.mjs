@@ -24,9 +24,9 @@ const need = createRequire(new URL("../../dashboard/package.json", import.meta.u
 const { chromium } = need("playwright-core");
 const mqtt = need("mqtt");
 
-const HEDGEROWD = process.env.HEDGEROWD ?? join(root, "build/dev/bin/hedgerowd");
-const HEDGEROW = process.env.HEDGEROW ?? join(root, "build/dev/bin/hedgerow");
-const SCREENSHOTS = process.env.HEDGEROW_SCREENSHOTS ?? join(root, "build/screenshots");
+const HEDGEROWD = process.env.HR_HEDGEROWD ?? join(root, "build/dev/bin/hedgerowd");
+const HEDGEROW = process.env.HR_HEDGEROW ?? join(root, "build/dev/bin/hedgerow");
+const SCREENSHOTS = process.env.HR_SCREENSHOTS ?? join(root, "build/screenshots");
 export const AXE = need.resolve("axe-core/axe.min.js");
 export const PASSWORD = "a long enough one";
 const WAIT_MS = 20_000;

@@ -92,7 +92,8 @@ export function makeSprites(pixelRatio: number): Sprites {
     for (let age = 0; age < AGES; age++) {
       for (let column = 0; column < COLUMNS; column++) {
         const row = level * AGES + age;
-        context.setTransform(pixelRatio, 0, 0, pixelRatio, (column + 0.5) * size, (row + 0.5) * size);
+        const [x, y] = [(column + 0.5) * size, (row + 0.5) * size];
+        context.setTransform(pixelRatio, 0, 0, pixelRatio, x, y);
         draw(context, level, column, age);
       }
     }

@@ -57,12 +57,13 @@ export function fenceStyle(
     placement: "point",
   });
   const dash = DASHES[intent];
-  const line = new Stroke({ color, width: isSelected ? 5 : 3, ...(dash ? { lineDash: dash } : {}) });
+  const width = isSelected ? 5 : 3;
+  const line = new Stroke({ color, width, ...(dash ? { lineDash: dash } : {}) });
   if (fence.geometry.type === "LineString") {
     const lat = fence.geometry.coordinates[0]?.[1] ?? 0;
-    const width = corridorWidth_px(fence.properties.width_m ?? 1, lat, resolution);
+    const corridor = corridorWidth_px(fence.properties.width_m ?? 1, lat, resolution);
     return [
-      new Style({ stroke: new Stroke({ color: `${color}33`, width, lineCap: "round" }) }),
+      new Style({ stroke: new Stroke({ color: `${color}33`, width: corridor, lineCap: "round" }) }),
       new Style({ stroke: line, text: label }),
     ];
   }

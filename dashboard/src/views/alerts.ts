@@ -43,7 +43,11 @@ function row(app: App, alert: Alert): HTMLElement {
     { class: `alert ${event.severity}`, "data-alert": alert.alert },
     h(
       "span",
-      { class: `sign ${event.severity}`, role: "img", "aria-label": t(`severity.${event.severity}`) },
+      {
+        class: `sign ${event.severity}`,
+        role: "img",
+        "aria-label": t(`severity.${event.severity}`),
+      },
       severitySign(event.severity),
     ),
     h(

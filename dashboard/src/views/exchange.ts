@@ -7,7 +7,11 @@ import { toggle } from "./settings_dialog.ts";
 
 export function exchangePart(app: App): HTMLElement {
   const { t } = app;
-  const file = h("input", { type: "file", accept: ".geojson,.json", "aria-label": t("import.file") });
+  const file = h("input", {
+    type: "file",
+    accept: ".geojson,.json",
+    "aria-label": t("import.file"),
+  });
   let replaces = false;
   file.addEventListener("change", () => {
     const [chosen] = file.files ?? [];

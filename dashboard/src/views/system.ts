@@ -22,7 +22,8 @@ interface Token {
 }
 
 function roleSelect(app: App): HTMLSelectElement {
-  return h("select", {}, ...ROLES.map((role) => h("option", { value: role }, app.t(`role.${role}`))));
+  const options = ROLES.map((role) => h("option", { value: role }, app.t(`role.${role}`)));
+  return h("select", {}, ...options);
 }
 
 function healthPart(app: App): HTMLElement {

@@ -84,12 +84,12 @@ export function trackPart(app: App, id: string): HTMLElement {
   const summary = h("p", { role: "status" });
   const time = h("p", {});
   const result = h("div", {});
+  const spanText = (n: number): string =>
+    n < 48 ? t("age.h", { n }) : t("age.days", { n: n / 24 });
   const hours = h(
     "select",
     {},
-    ...HOURS.map((n) =>
-      h("option", { value: n, selected: n === 24 }, n < 48 ? t("age.h", { n }) : t("age.days", { n: n / 24 })),
-    ),
+    ...HOURS.map((n) => h("option", { value: n, selected: n === 24 }, spanText(n))),
   );
   const range = (): string => {
     const to = new Date();
