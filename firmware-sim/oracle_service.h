@@ -1,0 +1,52 @@
+/* oracle_service.h - what the service says: its log, its rules, its events, by HTTP. */
+#ifndef SIM_ORACLE_SERVICE_H
+#define SIM_ORACLE_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "oracle.h"
+
+/* A fix of the log or of a truth. */
+typedef struct oracle_fix {
+    uint64_t device;
+    int64_t time_ms;
+    oracle_place place;
+    uint16_t accuracy_dm;
+    size_t order; /* as it stands in the log, or as it was sent */
+} oracle_fix;
+
+typedef struct oracle_fixes {
+    oracle_fix *all;
+    size_t count;
+    size_t capacity;
+} oracle_fixes;
+
+HR_MUST_USE hr_err oracle_fixes_add(oracle_fixes *fixes, const oracle_fix *fix);
+
+/* Opaque. Threads: one. */
+typedef struct oracle_service oracle_service;
+
+HR_MUST_USE hr_err oracle_service_open(const char *address, const char *token, oracle_service **out,
+                                       hr_why *why);
+void oracle_service_close(oracle_service *service);
+
+/* Go through all partitions up to where they end now: *fixes gets what is in the log, *events what
+ * the log demands. HR_GONE: a partition no longer begins at 0. */
+HR_MUST_USE hr_err oracle_service_read(oracle_service *service, oracle_fixes *fixes,
+                                       oracle_events *events, hr_why *why);
+
+/* The events there are, of sources that were read: in the order of the topic. */
+HR_MUST_USE hr_err oracle_service_events(oracle_service *service, oracle_events *events,
+                                         hr_why *why);
+
+/* A device's id by its key; its key as text if the log has no name for it. Borrowed. */
+const char *oracle_service_name(void *service, uint64_t device);
+
+/* An event as everyone outside sees it. False: it is none. */
+bool oracle_event_read(const cJSON *json, oracle_event *event);
+
+#endif
