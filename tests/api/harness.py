@@ -42,7 +42,8 @@ class Service:
                 self.port = int(port.rsplit(":", 1)[1])
                 return self
             if self.process.poll() is not None:
-                raise AssertionError("hedgerowd ended: " + self.read_log())
+                raise AssertionError("hedgerowd ended with %s: %s" %
+                                     (self.process.returncode, self.read_log()))
             select_briefly()
         raise AssertionError("hedgerowd is not ready: " + self.read_log())
 
