@@ -121,6 +121,7 @@ int main(int argc, char **argv)
     api_service *service = NULL;
     err = api_service_start(&config, stop_asked, &service, &why);
     if (err == HR_CLOSED) {
+        hr_logline(HR_LEVEL_INFO, "service.stopped", "before=ready data=%s", config.data);
         return 0;
     }
     if (err != HR_OK) {
