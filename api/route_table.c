@@ -28,6 +28,8 @@ static const api_route table[] = {
      "The first owner, once", "Setup", "Me"},
     {API_POST, "/v1/login", NONE, SMALL_BODY, API_RATE_LOGIN, API_LANE_PASSWORD, route_login,
      "Begin a session (cookie)", "Login", "Me"},
+    {API_POST, "/v1/login-link", OWNER, SMALL_BODY, API_RATE_WRITE, API_LANE_PASSWORD,
+     route_login_link, "A link that logs the owner in, once", NULL, "LoginLink"},
     {API_POST, "/v1/logout", VIEWER, SMALL_BODY, API_RATE_WRITE, API_LANE_CHANGE, route_logout,
      "End this session", NULL, NULL},
     {API_GET, "/v1/me", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_me, "Who am I", NULL,

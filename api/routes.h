@@ -14,6 +14,7 @@ api_handler route_openapi;
 /* routes_accounts.c */
 api_handler route_setup;
 api_handler route_login;
+api_handler route_login_link;
 api_handler route_logout;
 api_handler route_me;
 api_handler route_me_change;

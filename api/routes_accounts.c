@@ -148,6 +148,27 @@ void route_login(api_context *context, const api_request *request, api_answer *a
     cJSON_Delete(body);
 }
 
+/* For an owner who has forgotten the password: the programs of this machine may ask for it. */
+void route_login_link(api_context *context, const api_request *request, api_answer *answer)
+{
+    char code[ACCOUNTS_SECRET_SIZE];
+    char path[ACCOUNTS_SECRET_SIZE + 16];
+    hr_why why = {.text = ""};
+    hr_err err = accounts_owner_link(context->accounts, code, &why);
+    if (err != HR_OK) {
+        api_answer_failure(answer, err, "auth", &why);
+        return;
+    }
+    audit(context, request, request->caller.user, "login.link.made", "");
+    snprintf(path, sizeof path, "/#%s=%s",
+             accounts_has_owner(context->accounts) ? "login" : "setup", code);
+    hr_json json = api_answer_json(answer, 201);
+    hr_json_open_object(&json);
+    hr_json_key_text(&json, "code", code);
+    hr_json_key_text(&json, "path", path);
+    hr_json_close_object(&json);
+}
+
 void route_logout(api_context *context, const api_request *request, api_answer *answer)
 {
     hr_why why = {.text = ""};

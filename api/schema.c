@@ -28,6 +28,7 @@ static const api_schema schemas[] = {
             TIME("time") "," WHOLE("uptime_s") "," TRUTH("needs_setup"))},
     {"Setup", OBJECT("\"user\",\"password\"", TEXT("user") "," TEXT("password") "," TEXT("code"))},
     {"Login", OBJECT("", TEXT("user") "," TEXT("password") "," TEXT("code"))},
+    {"LoginLink", OBJECT("\"code\",\"path\"", TEXT("code") "," TEXT("path"))},
     {"Me", OBJECT("\"user\",\"role\"", TEXT("user") "," ROLE)},
     {"PasswordChange",
      OBJECT("\"old_password\",\"password\"", TEXT("old_password") "," TEXT("password"))},

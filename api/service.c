@@ -243,6 +243,8 @@ static hr_err start_server(api_service *service, hr_why *why)
 static hr_err offer_setup(api_service *service, hr_why *why)
 {
     const char *host = service->config.http.host;
+    /* Listening everywhere is no address to go to. */
+    host = strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(host, "::") == 0 ? "::1" : host;
     bool is_v6 = strchr(host, ':') != NULL;
     char address[API_HOST_TEXT_MAX + 32];
     snprintf(address, sizeof address, "%s://%s%s%s:%u", service->context.is_tls ? "https" : "http",
@@ -299,8 +301,11 @@ static hr_err start_broker(api_service *service, hr_why *why)
     if (err != HR_OK) {
         return err;
     }
-    snprintf(service->broker_addresses, sizeof service->broker_addresses, "tcp://%s:%u",
-             service->config.mqtt.host, service->config.mqtt.port);
+    const char *host = service->config.mqtt.host;
+    host = strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(host, "::") == 0 ? "::1" : host;
+    bool is_v6 = strchr(host, ':') != NULL;
+    snprintf(service->broker_addresses, sizeof service->broker_addresses, "tcp://%s%s%s:%u",
+             is_v6 ? "[" : "", host, is_v6 ? "]" : "", service->config.mqtt.port);
     snprintf(service->broker_user, sizeof service->broker_user, "%s", BROKER_SERVICE_USER);
     snprintf(service->broker_password, sizeof service->broker_password, "%s",
              broker_password(service->broker));

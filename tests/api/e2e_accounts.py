@@ -71,6 +71,21 @@ def the_one_time_link_makes_one_owner():
 
 
 @test
+def a_forgotten_password_is_no_end():
+    with Service() as service:
+        owner = set_up(service)
+        viewer = make_token(service, owner, "viewer")
+        expect(service.ask("POST", "/v1/login-link", {}, viewer)[0], 403)
+        status, _, body = service.ask("POST", "/v1/login-link", {}, owner)
+        expect((status, body["path"]), (201, "/#login=" + body["code"]))
+        status, headers, me = service.ask("POST", "/v1/login", {"code": body["code"]})
+        expect((status, me["role"]), (200, "owner"))
+        fresh = {"Cookie": headers["set-cookie"].split(";")[0]}
+        expect(service.ask("GET", "/v1/me", headers=fresh)[0], 200)
+        expect(service.ask("POST", "/v1/login", {"code": body["code"]})[0], 401)
+
+
+@test
 def the_cookie_is_for_this_site_only():
     with Service() as service:
         service.ask("POST", "/v1/setup", {"user": "owner", "password": PASSWORD})
