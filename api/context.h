@@ -45,7 +45,8 @@ typedef struct api_context {
     struct api_replays *replays;
     struct log_store *log;
     struct catalog *catalog;
-    const char *catalog_path; /* for connections of people's SQL */
+    const char *broker_folder; /* NULL: the broker is not ours */
+    const char *catalog_path;  /* for connections of people's SQL */
     struct engine *engine;
     struct api_assets *assets;
     struct api_tiles *tiles;

@@ -103,6 +103,14 @@ static const api_route table[] = {
     {API_GET, "/v1/device-groups", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
      route_device_groups, "Groups that a fence or a device is in", NULL, NULL},
 
+    {API_GET, "/v1/gateways", OWNER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_gateways,
+     "Who may speak to our broker", NULL, "Gateways"},
+    {API_POST, "/v1/gateways", OWNER, SMALL_BODY, API_RATE_WRITE, API_LANE_CHANGE,
+     route_gateway_add, "Let a gateway or a reader in; its password is told this once",
+     "NewGateway", "Gateway"},
+    {API_DELETE, "/v1/gateways/{name}", OWNER, NO_BODY, API_RATE_WRITE, API_LANE_CHANGE,
+     route_gateway_remove, "Shut it out at once", NULL, NULL},
+
     {API_GET, "/v1/events", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_events,
      "What happened, oldest first: ?fence&device&kind&from&to&after&limit", NULL, "Events"},
     {API_GET, "/v1/alerts", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_alerts,

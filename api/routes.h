@@ -47,6 +47,11 @@ api_handler route_fence_patch;
 api_handler route_fence_remove;
 api_handler route_fence_restore;
 
+/* routes_gateways.c */
+api_handler route_gateways;
+api_handler route_gateway_add;
+api_handler route_gateway_remove;
+
 /* routes_devices.c */
 api_handler route_devices;
 api_handler route_device;

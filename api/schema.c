@@ -64,6 +64,10 @@ static const api_schema schemas[] = {
         LIST("fences", OBJECT("\"fence\",\"since\"", TEXT("fence") "," TIME("since"))))},
     {"DeviceChange", OBJECT("", TEXT("name") "," LIST("groups", "{\"type\":\"string\"}") ","
         "\"stale_after_s\":{\"type\":[\"integer\",\"null\"]}")},
+    {"NewGateway", OBJECT("\"name\"", TEXT("name") ",\"role\":{\"enum\":[\"gateway\",\"reader\"]}")},
+    {"Gateway", OBJECT("\"user\",\"role\"", TEXT("user") "," TEXT("role") "," TEXT("password") ","
+        TEXT("host") "," WHOLE("port") "," TRUTH("tls"))},
+    {"Gateways", OBJECT("\"gateways\"", LIST("gateways", REF("Gateway")))},
     {"Event", OBJECT("\"id\",\"offset\",\"kind\",\"severity\",\"device\",\"time\"",
         TEXT("id") "," WHOLE("offset") "," TEXT("kind") "," TEXT("severity") ","
         TEXT("device") "," TIME("time") "," NUMBER("lon") "," NUMBER("lat") "," TEXT("cause") ","

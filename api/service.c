@@ -49,6 +49,7 @@ struct api_service {
     api_context context;
     api_relay relay;
     char catalog_path[API_DATA_PATH_MAX];
+    char broker_folder[API_DATA_PATH_MAX];
     api_rates rates;
     bool has_rates;
     api_server *server;
@@ -84,7 +85,11 @@ static hr_err open_folder(api_service *service, hr_why *why)
     service->has_rates = true;
     service->context.rates = &service->rates;
     service->context.replays = api_replays_new(service->context.clock);
-    return service->metrics != NULL && service->context.replays != NULL ? HR_OK : HR_NO_MEMORY;
+    if (service->metrics == NULL || service->context.replays == NULL) {
+        return HR_NO_MEMORY;
+    }
+    service->context.broker_folder = service->config.broker[0] == 0 ? service->broker_folder : NULL;
+    return api_data_folder_join(service->folder, "broker", service->broker_folder);
 }
 
 static hr_err open_accounts(api_service *service, hr_why *why)
@@ -286,18 +291,14 @@ static bool ticks_wanted(void *context)
 
 static hr_err start_broker(api_service *service, hr_why *why)
 {
-    char path[API_DATA_PATH_MAX];
     broker_options options = {
-        .folder = path,
+        .folder = service->broker_folder,
         .address = service->config.mqtt.host,
         .port = service->config.mqtt.port,
         .clock = service->context.clock,
         .metrics = service->metrics,
     };
-    hr_err err = api_data_folder_join(service->folder, "broker", path);
-    if (err == HR_OK) {
-        err = broker_start(&options, &service->broker, why);
-    }
+    hr_err err = broker_start(&options, &service->broker, why);
     if (err != HR_OK) {
         return err;
     }

@@ -63,7 +63,7 @@ class Service:
     def stop(self, how=signal.SIGTERM):
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=60)
         return self.process.returncode if self.process else None
 
     def __enter__(self):
@@ -87,7 +87,7 @@ class Service:
 
     def ask(self, method, path, body=None, headers=None, connection=None):
         """(status, headers, body as JSON if it is JSON)."""
-        own = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        own = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = dict(headers or {})
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body)

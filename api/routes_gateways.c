@@ -1,0 +1,119 @@
+/* api/routes_gateways.c - who may speak to our broker: gateways that send fixes, readers of events.
+ */
+#include <string.h>
+
+#include "accounts.h"
+#include "body.h"
+#include "ingest/broker.h"
+#include "routes.h"
+
+static bool has_broker(const api_context *context, api_answer *answer)
+{
+    if (context->broker_folder == NULL) {
+        api_answer_error(answer, 409, "gateway.foreign", NULL,
+                         "the broker is not ours; its own tools know its users");
+        return false;
+    }
+    return true;
+}
+
+static void put_user(const char *name, broker_role role, void *context)
+{
+    hr_json *json = context;
+    hr_json_open_object(json);
+    hr_json_key_text(json, "user", name);
+    hr_json_key_text(json, "role", broker_role_name(role));
+    hr_json_close_object(json);
+}
+
+void route_gateways(api_context *context, const api_request *request, api_answer *answer)
+{
+    hr_why why = {.text = ""};
+    (void)request;
+    if (!has_broker(context, answer)) {
+        return;
+    }
+    hr_json json = api_answer_json(answer, 200);
+    hr_json_open_object(&json);
+    hr_json_key(&json, "gateways");
+    hr_json_open_array(&json);
+    hr_err err = broker_user_each(context->broker_folder, put_user, &json, &why);
+    hr_json_close_array(&json);
+    hr_json_close_object(&json);
+    if (err != HR_OK) {
+        api_answer_failure(answer, err, "gateway", &why);
+    }
+}
+
+/* Where the new one shall connect to: the encrypted listener, if the local network is let in. */
+static void put_address(const api_context *context, hr_json *json)
+{
+    char host[64] = "127.0.0.1";
+    uint16_t port = 1883;
+    broker_lan lan;
+    bool is_lan = broker_lan_get(context->broker_folder, &lan, NULL) == HR_OK;
+    /* Never started: then the usual address stands. */
+    bool is_known = broker_address(context->broker_folder, host, sizeof host, &port, NULL) == HR_OK;
+    hr_json_key_text(json, "host", is_known ? host : "127.0.0.1");
+    hr_json_key_i64(json, "port", is_lan ? lan.port : port);
+    hr_json_key_bool(json, "tls", is_lan);
+}
+
+static bool read_role(const cJSON *body, broker_role *role, api_answer *answer)
+{
+    const char *text = api_body_text(body, "role", 16, "gateway", answer);
+    if (text == NULL) {
+        return false;
+    }
+    bool is_reader = strcmp(text, "reader") == 0;
+    *role = is_reader ? BROKER_READER : BROKER_GATEWAY;
+    if (!is_reader && strcmp(text, "gateway") != 0) {
+        api_answer_error(answer, 400, "body.field", "role", "role must be gateway or reader");
+        return false;
+    }
+    return true;
+}
+
+void route_gateway_add(api_context *context, const api_request *request, api_answer *answer)
+{
+    broker_role role = BROKER_GATEWAY;
+    cJSON *body = has_broker(context, answer) ? api_body_parse(request, answer) : NULL;
+    const char *name =
+        body != NULL ? api_body_text(body, "name", HR_USER_ID_MAX, NULL, answer) : NULL;
+    if (name == NULL || !read_role(body, &role, answer)) {
+        cJSON_Delete(body);
+        return;
+    }
+    char password[BROKER_PASSWORD_SIZE];
+    hr_why why = {.text = ""};
+    hr_err err = broker_user_add(context->broker_folder, name, role, password, &why);
+    if (err != HR_OK) {
+        api_answer_failure(answer, err, "gateway", &why);
+    } else {
+        accounts_audit(context->accounts, request->caller.user, request->peer, "gateway.add", name);
+        hr_json json = api_answer_json(answer, 201);
+        hr_json_open_object(&json);
+        hr_json_key_text(&json, "user", name);
+        hr_json_key_text(&json, "role", broker_role_name(role));
+        hr_json_key_text(&json, "password", password);
+        put_address(context, &json);
+        hr_json_close_object(&json);
+    }
+    cJSON_Delete(body);
+}
+
+void route_gateway_remove(api_context *context, const api_request *request, api_answer *answer)
+{
+    hr_why why = {.text = ""};
+    if (!has_broker(context, answer)) {
+        return;
+    }
+    hr_err err = broker_user_remove(context->broker_folder, request->captures[0], &why);
+    if (err != HR_OK) {
+        api_answer_failure(answer, err, "gateway", &why);
+        return;
+    }
+    accounts_audit(context->accounts, request->caller.user, request->peer, "gateway.remove",
+                   request->captures[0]);
+    answer->status = 204;
+}
