@@ -19,7 +19,7 @@ void field_write_config(field *f)
     if (f->lan.port != 0) {
         fprintf(file, "broker = ssl://localhost:%u\nca_file = %s\n", f->lan.port, f->lan.ca_file);
     } else {
-        fprintf(file, "broker = tcp://127.0.0.1:%u\n", f->s->port);
+        fprintf(file, "broker = tcp://127.0.0.1:%u\n", f->port != 0 ? f->port : f->s->port);
     }
     fprintf(file, "user = barn\npassword = %s\n", f->s->password);
     fprintf(file, "data = %s/edge\nbatch_ms = 20\nbatch_fixes = 200\nsource = json:-\n",
@@ -65,20 +65,24 @@ static void hear(field *f)
     }
 }
 
-/* Kill it, start it again, and go on from where it says it is. */
-void field_restart(field *f)
+void field_end(field *f)
 {
     if (f->pid > 0) {
         support_kill(f->pid);
         close(f->in_fd);
         close(f->out_fd);
+        f->pid = 0;
     }
+}
+
+void field_restart(field *f)
+{
+    field_end(f);
     start_gateway(f);
     hear(f);
     f->given = f->stored;
 }
 
-/* Line number n is the fix with latitude n. */
 void field_give(field *f, uint32_t count)
 {
     char text[160 * 64];

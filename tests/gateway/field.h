@@ -18,6 +18,7 @@ typedef struct field {
     uint64_t given;  /* lines written to it, in all runs */
     uint64_t stored; /* as it last confirmed */
     broker_lan lan;  /* by which it connects, unless the port is 0 */
+    uint16_t port;   /* else this one, unless it is 0; else the broker's own */
 } field;
 
 /* Its configuration, in the site's folder. */
@@ -31,6 +32,9 @@ void field_give(field *f, uint32_t count);
 
 /* Wait until it has confirmed everything given. */
 void field_wait_stored(field *f);
+
+/* Kill it, and close what belongs to it. */
+void field_end(field *f);
 
 /* The input ends; returns the exit code of a gateway that ends by itself. */
 int field_finish(field *f);

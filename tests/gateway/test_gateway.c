@@ -26,9 +26,7 @@ static int start_field(void **state)
 static int end_field(void **state)
 {
     field *f = *state;
-    support_kill(f->pid);
-    close(f->in_fd);
-    close(f->out_fd);
+    field_end(f);
     site_free(f->s);
     free(f);
     return 0;

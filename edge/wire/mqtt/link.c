@@ -43,6 +43,10 @@ static void schedule_attempt(mqtt_link *link)
 static void note_failure(mqtt_link *link, const char *what, int code, const char *message)
 {
     pthread_mutex_lock(&link->lock);
+    if (link->state == LINK_DOWN) {
+        pthread_mutex_unlock(&link->lock);
+        return;
+    }
     bool was_up = link->is_subscribed;
     hr_why_set(&link->trouble, HR_IO, "%s %s: %s (%d)", what, link->addresses,
                message != NULL ? message : "no reason given", code);
@@ -133,16 +137,23 @@ static void on_subscribed(void *context, MQTTAsync_successData *data)
     finish_connect(link, refused);
 }
 
+/* Without a reason from the broker, the connection was lost meanwhile. */
 static void on_subscribe_failed5(void *context, MQTTAsync_failureData5 *data)
 {
-    (void)data;
-    finish_connect(context, 0);
+    if (data != NULL && data->reasonCode >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
+        finish_connect(context, 0);
+    } else {
+        note_failure(context, "cannot subscribe at", data != NULL ? data->code : 0, NULL);
+    }
 }
 
 static void on_subscribe_failed(void *context, MQTTAsync_failureData *data)
 {
-    (void)data;
-    finish_connect(context, 0);
+    if (data != NULL && data->code == MQTT_BAD_SUBSCRIBE) {
+        finish_connect(context, 0);
+    } else {
+        note_failure(context, "cannot subscribe at", data != NULL ? data->code : 0, NULL);
+    }
 }
 
 /* The session may be gone without our knowing: always subscribe. */
@@ -171,7 +182,7 @@ static void subscribe(mqtt_link *link)
     int code = MQTTAsync_subscribeMany(link->client, link->filter_count, link->filters, link->qos,
                                        &response);
     if (code != MQTTASYNC_SUCCESS) {
-        finish_connect(link, 0);
+        note_failure(link, "cannot subscribe at", code, MQTTAsync_strerror(code));
     }
 }
 
@@ -304,11 +315,11 @@ static int connect3(mqtt_link *link)
 static void attempt(mqtt_link *link, bool wants_older)
 {
     int version = wants_older ? MQTTVERSION_3_1_1 : MQTTVERSION_5;
-    if (link->client == NULL || link->version != version) {
-        if (!make_client(link, version)) {
-            note_failure(link, "cannot connect to", MQTTASYNC_FAILURE, "no MQTT client");
-            return;
-        }
+    /* Always a new one: of what was on its way in a lost connection Paho answers some and forgets
+     * some. Our callers send again by their own rules; the session is the broker's. */
+    if (!make_client(link, version)) {
+        note_failure(link, "cannot connect to", MQTTASYNC_FAILURE, "no MQTT client");
+        return;
     }
     int code = version == MQTTVERSION_5 ? connect5(link) : connect3(link);
     if (code != MQTTASYNC_SUCCESS) {

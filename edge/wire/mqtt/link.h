@@ -64,7 +64,8 @@ HR_MUST_USE hr_err mqtt_link_start(const mqtt_options *options, mqtt_link **out,
  * first. NULL is fine. */
 void mqtt_link_stop(mqtt_link *link);
 
-/* Called once for a QoS 1 message: HR_OK when the broker has it. */
+/* Called once for a QoS 1 message: HR_OK when the broker has it, HR_CLOSED when the connection was
+ * lost before its answer. */
 typedef void mqtt_done(void *context, hr_err err);
 
 /* Send a message; its bytes are copied. done may be NULL, and is called only if HR_OK was returned.

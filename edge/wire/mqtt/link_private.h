@@ -33,7 +33,7 @@ struct mqtt_link {
     void *context;
     pthread_t thread;
 
-    /* Made anew by the link's thread when the version changes, never while a callback may run. */
+    /* Made anew by the link's thread for each attempt, while no thread sends. */
     MQTTAsync client;
     int version;
 
