@@ -17,13 +17,14 @@ static bool ends_with(const char *name, const char *suffix)
     return size > suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
 }
 
-static void drop(const journal *j, const char *name)
+static bool drop(const journal *j, const char *name)
 {
     int failed = disk_remove(j->folder, name);
     if (failed != 0 && failed != ENOENT) {
         hr_logline(HR_LEVEL_WARN, "log.leftover", "file=%s error=%s", name,
                    strerrorname_np(failed));
     }
+    return failed == 0;
 }
 
 static bool has_journal_file(const journal *j, uint64_t seq)
@@ -73,18 +74,16 @@ static uint32_t look(const journal *j, DIR *folder, char oldest[FILE_NAME_BYTES]
 
 void journal_tidy(journal *j)
 {
-    uint32_t torn = TORN_FILES_MAX + 1;
-    while (torn > TORN_FILES_MAX) {
+    bool is_too_much = true;
+    while (is_too_much) {
         char oldest[FILE_NAME_BYTES] = "";
         DIR *folder = opendir(j->folder);
         if (folder == NULL) {
             return;
         }
-        torn = look(j, folder, oldest);
+        is_too_much = look(j, folder, oldest) > TORN_FILES_MAX;
         closedir(folder);
-        if (torn > TORN_FILES_MAX) {
-            drop(j, oldest);
-            torn--;
-        }
+        /* One that will not go is left: the next start tries again. */
+        is_too_much = is_too_much && drop(j, oldest);
     }
 }

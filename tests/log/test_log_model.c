@@ -1,4 +1,5 @@
 /* tests/log/test_log_model.c - random operations, crashes and power cuts against a model. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,7 +9,7 @@
 #include "model.h"
 #include "test.h"
 
-#define QUICK_OPS 4000
+#define QUICK_OPS 20000
 #define LONG_OPS 100000
 
 static void die(model *m, bool is_power_cut)
@@ -48,14 +49,20 @@ static void crash(model *m, bool is_power_cut)
     model_check_opened(m, after);
 }
 
+/* Input and output have failed or will: nothing more is promised until the next start. */
+static bool may_fail(void)
+{
+    return fault_is_frozen() || fault_struck();
+}
+
 static void ordinary(model *m)
 {
     uint64_t what = hr_random_below(&m->random, 100);
     model_see_durable(m);
     if (what < 62) {
         hr_err err = model_append(m, what < 15);
-        assert_true(err == HR_OK || (err == HR_IO && fault_is_frozen()));
-    } else if (what < 70 && !fault_is_frozen()) {
+        assert_true(err == HR_OK || ((err == HR_IO || err == HR_NO_SPACE) && may_fail()));
+    } else if (what < 70 && !may_fail()) {
         log_wait(m->f->log, LOG_COMMITTED, log_durable(m->f->log), 1);
     } else if (what < 82) {
         model_read(m);
@@ -89,6 +96,13 @@ static void step(model *m)
             ordinary(m);
         }
         crash(m, what % 3 != 0);
+    } else if (what < 35) {
+        /* A sync fails, and what it should have written is lost even though it can be read. */
+        fault_arm(FAULT_SYNC, 1 + hr_random_below(&m->random, 5), FAULT_FOREVER, EIO);
+        for (int i = 0; i < 20; i++) {
+            ordinary(m);
+        }
+        crash(m, what % 2 == 0);
     } else {
         ordinary(m);
     }
