@@ -157,6 +157,8 @@ hr_err journal_verify(log_store *log, log_damage_visitor *visit, void *context,
     v->visit = visit;
     v->context = context;
     v->result = result;
+    /* A file that goes while we read would look like damage. */
+    pthread_mutex_lock(&j->retain_lock);
     pthread_mutex_lock(&j->lock);
     log_position appended = j->tail.position;
     for (uint32_t p = 0; p < j->layout.total; p++) {
@@ -170,6 +172,7 @@ hr_err journal_verify(log_store *log, log_damage_visitor *visit, void *context,
     } else {
         hr_why_set(why, err, "reading the journal in %s: %s", j->folder, hr_err_text(err));
     }
+    pthread_mutex_unlock(&j->retain_lock);
     state_fini(&v->state);
     free(next);
     free(v);

@@ -59,8 +59,10 @@ hr_err journal_group_commit(log_store *log, const char *group, uint8_t topic, ui
     pthread_mutex_lock(&j->lock);
     journal_group *g = journal_group_make(j, group, j->layout.total, &err);
     if (g != NULL) {
+        /* One that says the same again and again is no reason to write. */
+        bool is_news = g->offsets[flat] != offset && !j->are_groups_unsaved;
         g->offsets[flat] = offset;
-        if (!j->are_groups_unsaved) {
+        if (is_news) {
             j->are_groups_unsaved = true;
             if (j->is_committer_asleep) {
                 pthread_cond_signal(&j->work);

@@ -61,6 +61,9 @@ static hr_err init(journal *j, const log_options *options)
     j->options.file_bytes = options->file_bytes > 0 ? options->file_bytes : JOURNAL_FILE_BYTES;
     j->options.reserve_bytes =
         options->reserve_bytes > 0 ? options->reserve_bytes : JOURNAL_RESERVE_BYTES;
+    if (j->options.reserve_bytes > j->options.file_bytes) {
+        j->options.reserve_bytes = j->options.file_bytes;
+    }
     j->options.headroom_bytes =
         options->headroom_bytes > 0 ? options->headroom_bytes : JOURNAL_HEADROOM_BYTES;
     memcpy(j->folder, options->folder, strlen(options->folder) + 1);

@@ -232,6 +232,7 @@ void recovery_adopt(recovery *r)
     if (j->files.count > 0) {
         atomic_store(&j->files.list[j->files.count - 1]->end, FILE_OPEN);
     }
+    journal_load_kept(j);
     atomic_store(&j->appended, j->tail.position);
     atomic_store(&j->durable, j->tail.position);
 }
