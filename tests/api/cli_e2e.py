@@ -169,7 +169,8 @@ class Join(Run):
 class Replay(Run):
     def test_an_event_has_all_its_members_in_their_order(self):
         rows = HEADER.replace("lat", "lat,accuracy_m") + \
-            "cow-17,2026-11-20T08:00:00Z,15.999,59.005,5\ncow-17,2026-11-20T08:01:00Z,16.001,59.005,5\n"
+            "cow-17,2026-11-20T08:00:00Z,15.999,59.005,5\n" + \
+            "cow-17,2026-11-20T08:01:00Z,16.001,59.005,5\n"
         lines = self.good("replay", [NORTH], rows)
         self.assertEqual(lines, [
             '{"id":"enter/north/cow-17/1795161660000","kind":"enter","fence":"north",'
@@ -195,7 +196,8 @@ class Replay(Run):
 
     def test_schedules_hold_for_all_times_of_the_file(self):
         fence = polygon(box(16, 59, 16.01, 59.01), "a", intent="keep-out", schedule={
-            "tz": "Europe/Stockholm", "weekly": [{"days": ["fri"], "from": "09:00", "to": "10:00"}]})
+            "tz": "Europe/Stockholm",
+            "weekly": [{"days": ["fri"], "from": "09:00", "to": "10:00"}]})
         # One device after the other, years apart, the older one last.
         rows = HEADER + "".join([
             "new,2026-11-20T07:00:00Z,16.005,59.005\n", "new,2026-11-20T08:30:00Z,16.005,59.005\n",

@@ -104,7 +104,7 @@ static const geo_rules *star_rules(uint64_t *random)
     assert_int_equal(geo_rules_builder_new(NULL, &builder), GEO_OK);
     for (int i = 0; i < STARS; i++) {
         geo_point vertices[30];
-        char id[8];
+        char id[16];
         geo_area *area = NULL;
         const geo_fence *fence = NULL;
         uint32_t count = (uint32_t)shape_random(random, 3, 30);
@@ -412,6 +412,33 @@ static void what_no_state_can_hold_is_refused(void **state)
     teller_close(&t);
 }
 
+static geo_fix_fate fate_at(teller *t, int64_t time_ms, double accuracy_m)
+{
+    walk_to(t, time_ms, world_point(50, 50), accuracy_m);
+    return geo_tracker_fix_fate(t->tracker);
+}
+
+static void the_last_eight_times_are_known_again(void **state)
+{
+    (void)state;
+    static teller t;
+    teller_open(&t, "a info 0 0 9 9");
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(fate_at(&t, 1000 * i, 5), GEO_FIX_DECIDED);
+    }
+    for (int i = 12; i < 20; i++) {
+        assert_int_equal(fate_at(&t, 1000 * i, 5), GEO_FIX_REPEATED);
+    }
+    assert_int_equal(fate_at(&t, 11000, 5), GEO_FIX_OUT_OF_ORDER);
+    assert_int_equal(fate_at(&t, 11000, 5), GEO_FIX_REPEATED);
+    /* What came out of order has pushed the oldest out. */
+    assert_int_equal(fate_at(&t, 12000, 5), GEO_FIX_OUT_OF_ORDER);
+    assert_int_equal(fate_at(&t, 14000, 5), GEO_FIX_REPEATED);
+    assert_int_equal(fate_at(&t, 50000, 101), GEO_FIX_INACCURATE);
+    assert_int_equal(fate_at(&t, 50000, 5), GEO_FIX_REPEATED);
+    teller_close(&t);
+}
+
 static void ids_are_a_function_of_what_happened(void **state)
 {
     (void)state;
@@ -454,6 +481,7 @@ int main(void)
         cmocka_unit_test(damaged_states_are_refused_or_harmless),
         cmocka_unit_test(a_failed_allocation_leaves_the_state_untouched),
         cmocka_unit_test(what_no_state_can_hold_is_refused),
+        cmocka_unit_test(the_last_eight_times_are_known_again),
         cmocka_unit_test(ids_are_a_function_of_what_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
