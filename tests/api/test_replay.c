@@ -7,8 +7,8 @@
 
 #include "base/id.h"
 #include "geo/geojson_fence.h"
-#include "naive.h"
-#include "shapes.h"
+#include "geo/naive.h"
+#include "geo/shapes.h"
 #include "test.h"
 
 #define DEVICES 6

@@ -128,7 +128,9 @@ static void set_link(links *in, const char *name, int to)
         }
     }
     must(entry);
-    must(strlen(name) < sizeof entry->name);
+    if (strlen(name) >= sizeof entry->name) {
+        abort();
+    }
     memcpy(entry->name, name, strlen(name) + 1);
     entry->node = to;
 }
