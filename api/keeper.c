@@ -13,10 +13,8 @@
 #include "catalog/change.h"
 #include "engine/change.h"
 #include "log/group.h"
-#include "names.h"
 
-#define PERIOD_S 1
-#define SLOW_PERIODS 10  /* between looks at retention and the disk */
+#define PERIOD_S 10
 #define DISK_FULL_PCT 90 /* from here on the service counts as degraded */
 #define WHY_TEXT_MAX 256
 
@@ -30,7 +28,6 @@ struct keeper {
     bool is_stopping;           /* protected by lock */
     char trouble[WHY_TEXT_MAX]; /* protected by lock; "" : none */
     int disk_pct;               /* protected by lock */
-    names *names;               /* the thread's own */
     hr_gauge *disk_used;
     hr_gauge *disk_free;
 };
@@ -95,21 +92,13 @@ static void renew_schedules(keeper *keeper)
     }
 }
 
-static void look_after(keeper *keeper, unsigned round)
+static void look_after(keeper *keeper)
 {
     hr_why why = {.text = ""};
-    hr_err err = names_follow(keeper->names, &why);
-    if (err != HR_OK) {
-        set_trouble(keeper, "keeping names", why.text);
-        return;
-    }
-    if (round % SLOW_PERIODS != 0) {
-        return;
-    }
     set_trouble(keeper, NULL, NULL);
     look_at_disk(keeper);
     renew_schedules(keeper);
-    err = log_retain(keeper->context->log, &why);
+    hr_err err = log_retain(keeper->context->log, &why);
     if (err != HR_OK) {
         set_trouble(keeper, "letting go of old log files", why.text);
     }
@@ -133,8 +122,8 @@ static bool nap(keeper *keeper)
 static void *keeper_main(void *argument)
 {
     keeper *keeper = argument;
-    for (unsigned round = 0; nap(keeper); round++) {
-        look_after(keeper, round);
+    while (nap(keeper)) {
+        look_after(keeper);
     }
     return NULL;
 }
@@ -160,8 +149,8 @@ hr_err keeper_start(const api_context *context, const char *data_path, keeper **
                                            "Free on the disk of the data folder.");
     }
     look_at_disk(made);
-    hr_err err = names_new(context->log, context->catalog, &made->names, why);
-    if (err == HR_OK && pthread_create(&made->thread, NULL, keeper_main, made) != 0) {
+    hr_err err = HR_OK;
+    if (pthread_create(&made->thread, NULL, keeper_main, made) != 0) {
         err = hr_why_set(why, HR_NO_MEMORY, "cannot start the housekeeping thread");
     }
     if (err != HR_OK) {
@@ -185,7 +174,6 @@ void keeper_stop(keeper *keeper)
     if (keeper->has_thread) {
         pthread_join(keeper->thread, NULL);
     }
-    names_free(keeper->names);
     pthread_cond_destroy(&keeper->wake);
     pthread_mutex_destroy(&keeper->lock);
     free(keeper);

@@ -7,8 +7,8 @@
 #include "engine/engine.h"
 #include "log/log.h"
 
-/* Opaque. One thread: lets go of old log files, keeps the names of new devices in the catalogue,
- * resolves schedules further ahead, looks at the disk. */
+/* Opaque. One thread: lets go of old log files, resolves schedules further ahead, looks
+ * at the disk. */
 typedef struct keeper keeper;
 
 /* The parts are borrowed, and the engine is ready. */
