@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "geo/index.h"
-#include "index_layout.h"
+#include "index_form.h"
 
 /* Hits are written as long as they fit; count goes on, so that the caller learns the need. */
 typedef struct index_sink {

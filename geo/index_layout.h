@@ -1,4 +1,4 @@
-/* geo/index_layout.h - how the index lies in memory: descriptors, nodes, lists and records. */
+/* geo/index_layout.h - how the index lies in memory: descriptors and nodes. */
 #ifndef GEO_INDEX_LAYOUT_H
 #define GEO_INDEX_LAYOUT_H
 
@@ -46,14 +46,6 @@ enum {
 #define INDEX_CELL_SHIFT_MAX 14
 #define INDEX_CELL_SHIFT_MIN 6
 
-/* Vertices are kept relative to the cell's centre. Within +-23170 every product of two differences,
- * and the difference of two such products, fits in 31 bits. */
-#define INDEX_NARROW_COORD_MAX 23170
-#define INDEX_LONG_COORD_MAX ((1 << 30) - 1) /* of the 32-bit form: differences fit, too */
-#define INDEX_NARROW_VERTICES_MAX 32
-#define INDEX_NARROW_IDS_MAX 255
-#define INDEX_NARROW_ROOM_STEP 4
-
 /* After the descriptors of a branch. Edges are those that touch the square; covers is an ID or list
  * descriptor of the fences that cover it all. */
 typedef struct index_tail {
@@ -61,54 +53,6 @@ typedef struct index_tail {
     index_desc covers;
     uint32_t zero;
 } index_tail;
-
-/* Fences that cover a square, ascending; at least two. */
-typedef struct index_list {
-    uint32_t count;
-    uint32_t ids[];
-} index_list;
-
-/* The edges of all fences in a cell as one run of vertices: edge j joins vertex j and j + 1. Then,
- * for each fence, its id with its parity base in the top bit, and the mask of its edges. Entries
- * with edges come first, then those without (base 1: they cover the cell), each ascending by id. */
-typedef struct index_narrow {
-    uint8_t entry_count; /* fences with edges here */
-    uint8_t cover_count; /* fences without */
-    uint8_t vertex_count;
-    uint8_t vertex_room;   /* vertex_count rounded up to INDEX_NARROW_ROOM_STEP */
-    uint32_t virtual_mask; /* edges that are no boundary, only close a chain on the left */
-    int16_t coords[];      /* x[vertex_room], y[vertex_room]; then uint32_t ids[], masks[]. In the
-                              32-bit form int32_t x[], y[], twice as long. */
-} index_narrow;
-
-#define INDEX_BASE_BIT (1u << 31)
-
-/* What does not fit above: long edges, crowds. Followed by cover_count ids, then by entry_count
- * times an index_wide_entry with its edges and its chain ends. */
-typedef struct index_wide {
-    uint32_t entry_count;
-    uint32_t cover_count;
-    uint32_t bytes;
-    uint32_t zero;
-} index_wide;
-
-typedef struct index_wide_edge {
-    int32_t ax, ay, bx, by;
-} index_wide_edge;
-
-typedef struct index_wide_entry {
-    uint32_t id_and_base;
-    uint32_t edge_count;
-    uint32_t end_count; /* latitudes of chain ends left of the cell, int32_t after the edges */
-    uint32_t zero;
-} index_wide_entry;
-
-/* With its edges and ends. */
-static inline uint64_t index_wide_entry_bytes(const index_wide_entry *entry)
-{
-    return sizeof *entry + entry->edge_count * sizeof(index_wide_edge) +
-           entry->end_count * sizeof(int32_t);
-}
 
 static inline unsigned index_kind(index_desc desc)
 {
@@ -165,33 +109,6 @@ static inline uint32_t index_slot(unsigned fanout, unsigned shift, int32_t x, in
     }
     const uint32_t mask = (1u << fanout) - 1;
     return ((uint32_t)y >> shift & mask) << fanout | ((uint32_t)x >> shift & mask);
-}
-
-static inline const uint32_t *index_narrow_ids(const index_narrow *record)
-{
-    return (const uint32_t *)(record->coords + 2 * record->vertex_room);
-}
-
-/* What a descriptor of the two record kinds stands for. */
-static inline bool index_is_long(index_desc desc)
-{
-    return index_kind(desc) == INDEX_KIND_WIDE && (desc & INDEX_FLAG);
-}
-
-static inline bool index_is_short(index_desc desc)
-{
-    return index_kind(desc) == INDEX_KIND_NARROW && !(desc & INDEX_FLAG);
-}
-
-static inline const uint32_t *index_long_ids(const index_narrow *record)
-{
-    return (const uint32_t *)(record->coords + 4 * record->vertex_room);
-}
-
-/* The ids of a record of either width. */
-static inline const uint32_t *index_record_ids(index_desc desc, const index_narrow *record)
-{
-    return index_is_long(desc) ? index_long_ids(record) : index_narrow_ids(record);
 }
 
 #endif

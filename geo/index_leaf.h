@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "index_clip.h"
-#include "index_layout.h"
+#include "index_form.h"
 
 /* One fence with edges in a square, in lattice coordinates. For every lattice point of the square,
  * inside = base ^ crossings of the edges ^ number of ends at or below the point. */

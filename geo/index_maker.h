@@ -8,7 +8,7 @@
 
 #include "geo/err.h"
 #include "index_arena.h"
-#include "index_layout.h"
+#include "index_form.h"
 #include "index_scratch.h"
 
 typedef struct index_garbage_item {

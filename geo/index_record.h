@@ -7,7 +7,7 @@
 
 #include "geo/err.h"
 #include "index_clip.h"
-#include "index_layout.h"
+#include "index_form.h"
 #include "index_maker.h"
 
 /* What a square holds: fences with edges there, and fences that cover it; both ascending by id. */

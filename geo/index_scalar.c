@@ -1,5 +1,5 @@
 /* geo/index_scalar.c - the block query in plain C: the reference of the vector builds. */
-#include "index_block.h"
+#include "index_block_steps.h"
 
 /* Step 1 for points that share a directory. */
 static void find_places_dense(block *b, index_desc directory)

@@ -1,14 +1,14 @@
 /* geo/index_vector.c - the block query with vectors: compiled once for each instruction set. */
-#include "index_block.h"
+#include "index_block_steps.h"
 
 #if defined(__AVX512F__)
-#include "index_simd_avx512.h"
+#include "index_simd_eval_avx512.h"
 #define QUERY_BLOCK index_query_block_avx512
 #elif defined(__AVX2__)
-#include "index_simd_avx2.h"
+#include "index_simd_eval_avx2.h"
 #define QUERY_BLOCK index_query_block_avx2
 #else
-#include "index_simd_neon.h"
+#include "index_simd_eval_neon.h"
 #define QUERY_BLOCK index_query_block_neon
 #endif
 
