@@ -48,10 +48,10 @@ void opening_get_kept(const uint8_t *bytes, const frame_head *head, const log_la
                       kept_record *kept)
 {
     uint32_t skipped = plain_bytes(layout);
-    uint32_t count = hr_load_u32(bytes + FRAME_HEAD_BYTES + 28);
     if (head->length < skipped) {
         return;
     }
+    uint32_t count = hr_load_u32(bytes + FRAME_HEAD_BYTES + 28);
     hr_cursor in = hr_cursor_of(bytes + skipped, head->length - skipped);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t flat = hr_cursor_u32(&in);

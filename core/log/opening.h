@@ -26,7 +26,8 @@ void opening_put(uint8_t *to, const opening *o, const kept_record *kept, int64_t
 /* bytes is a whole frame that frame_check_head() accepted. HR_CORRUPT: not an opening. */
 HR_MUST_USE hr_err opening_parse(const uint8_t *bytes, const frame_head *head, opening *out);
 
-/* The kept records of an opening that opening_parse() accepted, newer ones over older ones. */
+/* The kept records of a whole opening frame, newer ones over older ones. A frame that is too short
+ * for its layout has none. */
 void opening_get_kept(const uint8_t *bytes, const frame_head *head, const log_layout *layout,
                       kept_record *kept);
 
