@@ -182,6 +182,20 @@ static void a_producer_is_held_to_its_sequence(void **state)
     assert_int_equal(log_producer_expected(f->log, 77, 2, 0), 4);
 }
 
+static void sequences_can_be_used_up_without_a_record(void **state)
+{
+    fixture *f = *state;
+    log_producer producer = {.id = 5, .epoch = 1, .base_seq = 0, .oldest_seq = 0, .count = 3};
+    log_position end = 0;
+    assert_int_equal(log_append(f->log, NULL, 0, &producer, NULL, &end), HR_OK);
+    fixture_commit(f, end);
+    fixture_crash(f);
+    fixture_open(f);
+    assert_int_equal(log_producer_expected(f->log, 5, 1, 0), 3);
+    assert_int_equal(log_end(f->log, 0, 0, LOG_COMMITTED), 0);
+    assert_int_equal(log_append(f->log, NULL, 0, &producer, NULL, &end), HR_SEQUENCE);
+}
+
 static void a_time_is_found_though_the_clock_steps_back(void **state)
 {
     fixture *f = *state;
@@ -428,6 +442,7 @@ int main(void)
         TEST(a_frame_for_many_partitions_is_one),
         TEST(appends_that_make_no_sense_are_refused),
         TEST(a_producer_is_held_to_its_sequence),
+        TEST(sequences_can_be_used_up_without_a_record),
         TEST(a_time_is_found_though_the_clock_steps_back),
         TEST(old_files_go_but_never_what_a_floor_keeps),
         TEST(what_was_said_before_the_start_is_kept),
