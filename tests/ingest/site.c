@@ -33,6 +33,9 @@ void site_open_log(site *s)
                            .topic_count = 3,
                            .clock = s->clock,
                            .lazy_types = UINT64_C(1) << HR_RECORD_TICK,
+                           .file_bytes = s->file_bytes,
+                           .retain_bytes = s->retain_bytes,
+                           .hard_bytes = s->hard_bytes,
                            .commit_min_gap_ms = s->commit_min_gap_ms};
     if (log_open(&options, &s->log, &why) != HR_OK) {
         fail_msg("%s", why.text);

@@ -24,7 +24,11 @@ typedef struct site {
     ingest *ingest;
     char password[BROKER_PASSWORD_SIZE]; /* of the gateway "barn" */
     bool (*ticks_wanted)(void *context);
+    /* For the next site_open_log(). */
     int32_t commit_min_gap_ms;
+    uint64_t file_bytes;
+    uint64_t retain_bytes;
+    uint64_t hard_bytes;
 } site;
 
 /* Start everything; the intake is connected and subscribed. clock NULL: the real one. */

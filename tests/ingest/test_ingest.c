@@ -11,6 +11,7 @@
 #include "base/record.h"
 #include "ingest/site.h"
 #include "ingest/support.h"
+#include "log/group.h"
 #include "log/reader.h"
 #include "test.h"
 
@@ -33,6 +34,12 @@ typedef struct listener {
     const char *wanted;
     size_t times;
 } listener;
+
+/* A log that is full, and who waits for it. */
+typedef struct pressure {
+    site *s;
+    listener l;
+} pressure;
 
 static void listen_for_acks(site *s, listener *l)
 {
@@ -383,6 +390,49 @@ static void a_broker_that_dies_costs_nothing_that_was_acknowledged(void **state)
     support_kill(l.pid);
 }
 
+static bool has_no_room(void *context)
+{
+    site *s = context;
+    return ingest_health(s->ingest, NULL) == HR_NO_SPACE;
+}
+
+static bool is_heard_while_room_is_made(void *context)
+{
+    pressure *p = context;
+    assert_int_equal(log_retain(p->s->log, NULL), HR_OK);
+    return has_heard(&p->l);
+}
+
+static void a_log_without_room_stops_reading_and_goes_on_by_itself(void **state)
+{
+    site *s = *state;
+    pressure p = {.s = s};
+    const uint32_t batch = 1000, count = 60;
+    ingest_stop(s->ingest);
+    log_close(s->log);
+    s->file_bytes = 256u << 10;
+    s->retain_bytes = 512u << 10;
+    s->hard_bytes = 1u << 20;
+    site_open_log(s);
+    site_start_ingest(s);
+    site_wait_connected(s);
+    listen_for_acks(s, &p.l);
+    for (uint32_t i = 0; i < count; i++) {
+        site_publish_batch(s, 7, (uint64_t)i * batch, 0, batch);
+    }
+    assert_true(support_until(has_no_room, s));
+    p.l.wanted = "{\"epoch\":\"7\",\"seq\":59999}";
+    p.l.times = 1;
+    assert_false(has_heard(&p.l));
+    assert_true(support_until(is_heard_while_room_is_made, &p));
+    ingest_counts counts;
+    ingest_count(s->ingest, &counts);
+    assert_int_equal(counts.fixes, count * batch);
+    assert_int_equal(counts.refused, 0);
+    assert_int_equal(ingest_health(s->ingest, NULL), HR_OK);
+    support_kill(p.l.pid);
+}
+
 static bool always(void *context)
 {
     (void)context;
@@ -425,6 +475,7 @@ int main(void)
         WITH_SITE(poison_goes_to_the_dead_topic_and_harms_nobody),
         cmocka_unit_test(a_fix_from_the_future_is_refused_only_by_a_clock_that_is_right),
         WITH_SITE(a_broker_that_dies_costs_nothing_that_was_acknowledged),
+        WITH_SITE(a_log_without_room_stops_reading_and_goes_on_by_itself),
         WITH_SITE(ticks_come_to_every_partition_while_they_are_wanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
