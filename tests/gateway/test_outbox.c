@@ -1,0 +1,192 @@
+/* tests/gateway/test_outbox.c - the outbox by itself, and the configuration. */
+#include "gateway/outbox.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "gateway/config.h"
+#include "ingest/support.h"
+#include "test.h"
+
+typedef struct place {
+    char root[64];
+    char folder[96];
+    outbox *box;
+    uint64_t wanted;
+} place;
+
+static void open_box(place *p, uint64_t cap_bytes)
+{
+    hr_why why = {{0}};
+    if (outbox_open(p->folder, cap_bytes, hr_clock_real(), &p->box, &why) != HR_OK) {
+        fail_msg("%s", why.text);
+    }
+}
+
+static int make_place(void **state)
+{
+    place *p = calloc(1, sizeof *p);
+    assert_non_null(p);
+    snprintf(p->root, sizeof p->root, "%s", support_folder());
+    snprintf(p->folder, sizeof p->folder, "%s/edge", p->root);
+    open_box(p, UINT64_C(64) << 20);
+    *state = p;
+    return 0;
+}
+
+static int drop_place(void **state)
+{
+    place *p = *state;
+    outbox_close(p->box);
+    support_folder_remove(p->root);
+    free(p);
+    return 0;
+}
+
+static wire_fix make_fix(uint64_t number)
+{
+    wire_fix fix = {.fix = {.time_ms = 1795161600000 + (int64_t)number,
+                            .lon_e7 = 163725000,
+                            .lat_e7 = (int32_t)number,
+                            .accuracy_dm = 30,
+                            .battery_pct = 88}};
+    fix.id_size = (uint8_t)snprintf(fix.id, sizeof fix.id, "cow-%u", (unsigned)(number % 20));
+    fix.fix.device = hr_device_key(fix.id, fix.id_size);
+    return fix;
+}
+
+static bool is_committed(void *context)
+{
+    place *p = context;
+    return outbox_end(p->box) >= p->wanted;
+}
+
+static void put(place *p, uint64_t first, uint32_t count)
+{
+    static wire_fix fixes[OUTBOX_PUT_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        fixes[i] = make_fix(first + i);
+    }
+    assert_int_equal(outbox_put(p->box, fixes, count), HR_OK);
+    p->wanted = first + count;
+    assert_true(support_until(is_committed, p));
+}
+
+static void fixes_come_back_as_they_were_and_over_a_restart(void **state)
+{
+    place *p = *state;
+    put(p, 0, 1000);
+    outbox_close(p->box);
+    open_box(p, UINT64_C(64) << 20);
+    for (uint64_t i = 0; i < 1000; i++) {
+        outbox_fix out;
+        wire_fix expected = make_fix(i);
+        assert_int_equal(outbox_next(p->box, &out), HR_OK);
+        assert_int_equal(out.sequence, i);
+        assert_string_equal(out.fix.id, expected.id);
+        assert_memory_equal(&out.fix.fix, &expected.fix, sizeof expected.fix);
+    }
+    outbox_fix none;
+    assert_int_equal(outbox_next(p->box, &none), HR_TIMEOUT);
+}
+
+static void reading_goes_on_behind_what_was_acknowledged(void **state)
+{
+    place *p = *state;
+    outbox_fix out;
+    put(p, 0, 100);
+    uint64_t epoch = outbox_epoch(p->box);
+    outbox_acked(p->box, 40);
+    outbox_close(p->box);
+    open_box(p, UINT64_C(64) << 20);
+    assert_int_equal(outbox_epoch(p->box), epoch);
+    assert_int_equal(outbox_acked_next(p->box), 40);
+    assert_int_equal(outbox_next(p->box, &out), HR_OK);
+    assert_int_equal(out.sequence, 40);
+    outbox_seek(p->box, 7);
+    assert_int_equal(outbox_next(p->box, &out), HR_OK);
+    assert_int_equal(out.sequence, 7);
+}
+
+static void above_the_cap_the_oldest_go_and_are_counted(void **state)
+{
+    place *p = *state;
+    outbox_fix out;
+    outbox_close(p->box);
+    open_box(p, 3u << 20);
+    for (uint64_t first = 0; first < 200000; first += 4000) {
+        put(p, first, 4000);
+    }
+    outbox_acked(p->box, 1000);
+    uint64_t dropped = outbox_trim(p->box);
+    assert_true(dropped > 0);
+    assert_int_equal(outbox_start(p->box), 1000 + dropped);
+    outbox_seek(p->box, 1000);
+    assert_int_equal(outbox_next(p->box, &out), HR_OK);
+    assert_int_equal(out.sequence, 1000 + dropped);
+    assert_int_equal(out.fix.fix.lat_e7, 1000 + dropped);
+    assert_int_equal(outbox_trim(p->box), 0);
+}
+
+static void a_configuration_is_read(void **state)
+{
+    (void)state;
+    config c;
+    const char *text = "# comment\n broker = tcp://a:1883,ssl://b:8883 \nuser=barn\r\n"
+                       "password = a = b\ndata = /var/lib/edge\ndisk_mb = 64\n\n"
+                       "source = nmea:/dev/ttyUSB0@9600 tractor-1\nsource = json:-\n";
+    assert_int_equal(config_parse(text, strlen(text), &c, NULL), HR_OK);
+    assert_string_equal(c.broker, "tcp://a:1883,ssl://b:8883");
+    assert_string_equal(c.user, "barn");
+    assert_string_equal(c.password, "a = b");
+    assert_int_equal(c.disk_mb, 64);
+    assert_int_equal(c.batch_fixes, CONFIG_BATCH_FIXES_DEFAULT);
+    assert_int_equal(c.source_count, 2);
+    assert_int_equal(c.sources[0].kind, CONFIG_NMEA);
+    assert_string_equal(c.sources[0].place, "/dev/ttyUSB0@9600");
+    assert_string_equal(c.sources[0].device, "tractor-1");
+    assert_string_equal(c.sources[1].place, "-");
+    assert_string_equal(c.sources[1].device, "");
+}
+
+static void what_is_wrong_is_told_by_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *reason;
+    } cases[] = {
+        {"", "broker, user and data must be given"},
+        {"broker\n", "line 1: not like name = value"},
+        {"\nbroke = x\n", "line 2: \"broke\" is not a name that is known here"},
+        {"disk_mb = 3\n", "line 1: a number from 16 to 1048576 is wanted"},
+        {"disk_mb = many\n", "line 1: a number from 16 to 1048576 is wanted"},
+        {"source = gpx:-\n", "line 1: a source begins with json: nmea: gpsd: or lorawan:"},
+        {"source = json:- a/b\n", "line 1: \"a/b\" is not a device id"},
+        {"user =\n", "line 1: the value is empty or longer than 64"},
+        {"broker = x\nuser = a b\ndata = x\n", "user is not 1-64 of [A-Za-z0-9._-]"},
+        {"broker = x\nuser = a\ndata = x\n", "at least one source must be given"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        config c;
+        hr_why why = {{0}};
+        assert_int_equal(config_parse(cases[i].text, strlen(cases[i].text), &c, &why), HR_INVALID);
+        assert_string_equal(why.text, cases[i].reason);
+    }
+}
+
+#define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, drop_place)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PLACE(fixes_come_back_as_they_were_and_over_a_restart),
+        WITH_PLACE(reading_goes_on_behind_what_was_acknowledged),
+        WITH_PLACE(above_the_cap_the_oldest_go_and_are_counted),
+        cmocka_unit_test(a_configuration_is_read),
+        cmocka_unit_test(what_is_wrong_is_told_by_its_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
