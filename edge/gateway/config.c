@@ -61,12 +61,14 @@ static hr_err read_number(span value, int64_t min, int64_t max, uint32_t *to, hr
     return HR_OK;
 }
 
+/* By config_kind. */
+static const char *const kind_names[] = {"json:", "nmea:", "gpsd:", "lorawan:"};
+
 static bool take_kind(span *value, config_kind *kind)
 {
-    static const char *const names[] = {"json:", "nmea:", "gpsd:", "lorawan:"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        size_t size = strlen(names[i]);
-        if (value->size > size && memcmp(value->text, names[i], size) == 0) {
+    for (size_t i = 0; i < sizeof kind_names / sizeof kind_names[0]; i++) {
+        size_t size = strlen(kind_names[i]);
+        if (value->size > size && memcmp(value->text, kind_names[i], size) == 0) {
             *kind = (config_kind)i;
             value->text += size;
             value->size -= size;
@@ -193,6 +195,39 @@ hr_err config_parse(const char *text, size_t size, config *out, hr_why *why)
         *out = c;
     }
     return err;
+}
+
+static void put_text(hr_buf *out, const char *name, const char *value)
+{
+    if (value[0] != '\0') {
+        hr_buf_printf(out, "%s = %s\n", name, value);
+    }
+}
+
+static void put_number(hr_buf *out, const char *name, uint32_t value, uint32_t usual)
+{
+    if (value != usual) {
+        hr_buf_printf(out, "%s = %u\n", name, value);
+    }
+}
+
+void config_format(const config *c, hr_buf *out)
+{
+    put_text(out, "broker", c->broker);
+    put_text(out, "user", c->user);
+    put_text(out, "password", c->password);
+    put_text(out, "ca_file", c->ca_file);
+    put_text(out, "cert_file", c->cert_file);
+    put_text(out, "key_file", c->key_file);
+    put_text(out, "data", c->data);
+    put_number(out, "disk_mb", c->disk_mb, CONFIG_DISK_MB_DEFAULT);
+    put_number(out, "batch_ms", c->batch_ms, CONFIG_BATCH_MS_DEFAULT);
+    put_number(out, "batch_fixes", c->batch_fixes, CONFIG_BATCH_FIXES_DEFAULT);
+    for (size_t i = 0; i < c->source_count; i++) {
+        const config_source *source = &c->sources[i];
+        hr_buf_printf(out, "source = %s%s%s%s\n", kind_names[source->kind], source->place,
+                      source->device[0] != '\0' ? " " : "", source->device);
+    }
 }
 
 hr_err config_load(const char *path, config *out, hr_why *why)

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
 
@@ -59,5 +60,8 @@ typedef struct config {
 /* HR_INVALID: why names the line. */
 HR_MUST_USE hr_err config_parse(const char *text, size_t size, config *out, hr_why *why);
 HR_MUST_USE hr_err config_load(const char *path, config *out, hr_why *why);
+
+/* The text that config_parse reads back, for handing out a ready file. */
+void config_format(const config *c, hr_buf *out);
 
 #endif

@@ -151,6 +151,23 @@ static void a_configuration_is_read(void **state)
     assert_string_equal(c.sources[1].device, "");
 }
 
+static void a_configuration_is_written_as_it_is_read(void **state)
+{
+    (void)state;
+    static config c;
+    hr_buf out;
+    const char *text = "broker = ssl://b:8883\nuser = barn\npassword = abc\nca_file = /ca.pem\n"
+                       "data = /var/lib/edge\ndisk_mb = 64\n"
+                       "source = nmea:/dev/ttyUSB0@9600 tractor-1\nsource = json:-\n";
+    assert_int_equal(config_parse(text, strlen(text), &c, NULL), HR_OK);
+    hr_buf_init(&out, 4096);
+    config_format(&c, &out);
+    assert_int_equal(hr_buf_err(&out), HR_OK);
+    assert_int_equal(out.size, strlen(text));
+    assert_memory_equal(out.data, text, out.size);
+    hr_buf_fini(&out);
+}
+
 static void what_is_wrong_is_told_by_its_line(void **state)
 {
     (void)state;
@@ -186,6 +203,7 @@ int main(void)
         WITH_PLACE(reading_goes_on_behind_what_was_acknowledged),
         WITH_PLACE(above_the_cap_the_oldest_go_and_are_counted),
         cmocka_unit_test(a_configuration_is_read),
+        cmocka_unit_test(a_configuration_is_written_as_it_is_read),
         cmocka_unit_test(what_is_wrong_is_told_by_its_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
