@@ -14,6 +14,7 @@ import type { Device, Fence, Position } from "./types.ts";
 export interface MapPort {
   showPlace(position: Position): void;
   showFence(fence: Fence): void;
+  showTrack(): void;
   /** Called when the place for it has changed its size. */
   resize(): void;
 }

@@ -79,7 +79,7 @@ async function start(): Promise<void> {
     t,
     format: formatter(settings, t),
     live: new Live(connectTo(socketAddress()), handlers),
-    map: { showPlace() {}, showFence() {}, resize() {} },
+    map: { showPlace() {}, showFence() {}, showTrack() {}, resize() {} },
   };
   const code = takeCode();
   api.onSignedOut = () => {

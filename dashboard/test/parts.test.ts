@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { begin, push, redo, undo } from "../src/history.ts";
-import { metric, parseMetrics } from "../src/metrics.ts";
+import { metric, parseMetrics, rateOf } from "../src/metrics.ts";
 import de from "../src/strings/de.json";
 import en from "../src/strings/en.json";
 import sv from "../src/strings/sv.json";
+import type { HrEvent } from "../src/types.ts";
 import { emptyWeek, rowsOf, weekOf } from "../src/views/schedule.ts";
+import { staysOf } from "../src/views/stays.ts";
 import { readTrack } from "../src/views/track.ts";
 
 test("undo and redo go through every step, and a new step ends the future", () => {
@@ -66,4 +68,36 @@ test("a track's places have their times, and an empty one is none", () => {
   assert.equal(points.length, 2);
   assert.equal(points[1]!.timeMs - points[0]!.timeMs, 60_000);
   assert.deepEqual(readTrack({ geometry: null }), []);
+});
+
+test("stays are summed by fence, with what nobody has seen as their error", () => {
+  const at = (minute: number): string => new Date(minute * 60_000).toISOString();
+  const event = (kind: HrEvent["kind"], minute: number, crossing: number): HrEvent => ({
+    id: "",
+    offset: minute,
+    kind,
+    fence: "north",
+    severity: "info",
+    device: "cow",
+    time: at(minute),
+    crossing: { time: at(crossing), lon: 0, lat: 0 },
+    cause: "fix",
+    late: false,
+    received: at(minute),
+  });
+  const points = [0, 10, 20, 30, 40, 50].map((m) => ({ lon: 0, lat: 0, timeMs: m * 60_000 }));
+  const events = [event("exit", 10, 8), event("enter", 30, 25), event("exit", 40, 35)];
+  const [stay] = staysOf(events, points, 0, 60 * 60_000);
+  assert.equal(stay?.ms, (8 + 10) * 60_000);
+  assert.equal(stay?.error_ms, 30 * 60_000);
+  assert.equal(stay?.visits, 2);
+  const [open] = staysOf([event("enter", 30, 25)], points, 0, 60 * 60_000);
+  assert.equal(open?.ms, 35 * 60_000);
+  assert.ok(open?.isOpen);
+});
+
+test("a counter that went back began anew", () => {
+  assert.equal(rateOf(100, 150, 5), 10);
+  assert.equal(rateOf(100, 3, 5), 0);
+  assert.equal(rateOf(100, 150, 0), 0);
 });

@@ -62,7 +62,10 @@ describe("alerts", () => {
       await page.click('[data-selected="cow-1"] summary:has-text("Track")');
       await page.click("button:has-text('Show track')");
       await page.waitForSelector("text=positions,");
+      await page.waitForSelector('[data-stay="north"]:has-text("visits")');
       await shot(page, "animal-track");
+      await page.check("label:has-text('Heat map') input");
+      await shot(page, "animal-heat");
     });
   });
 

@@ -21,7 +21,7 @@ describe("entry", () => {
     await page.fill("input[name=again]", PASSWORD);
     await page.click("button.primary");
     await page.waitForSelector('.status[data-link="live"]');
-    await page.waitForSelector("text=There are no fences yet");
+    await page.waitForSelector("text=First steps");
     await shot(page, "first-map");
     assert.deepEqual(page.complaints, []);
     await page.end();

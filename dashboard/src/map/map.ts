@@ -26,6 +26,7 @@ import { boxOf, fromGeometry } from "../shape.ts";
 import type { Fence, Position } from "../types.ts";
 import { AnimalsLayer } from "./animals_layer.ts";
 import { boxOfExtent, geometryOf, stretchAt, toMap } from "./convert.ts";
+import { HeatLayer } from "./heat_layer.ts";
 import { fenceStyle } from "./style.ts";
 
 const TOUCH_PX = 24;
@@ -43,6 +44,7 @@ export class FarmMap implements MapPort {
   #fenceLayer: VectorLayer;
   #track = new VectorSource();
   #own = new VectorSource();
+  #heat = new HeatLayer();
   #isPlaced = false;
   #inView = -1;
   #onSeen: (count: number) => void;
@@ -90,6 +92,7 @@ export class FarmMap implements MapPort {
       layers: [
         this.#graticule(),
         this.#fenceLayer,
+        this.#heat,
         new VectorLayer({ source: this.#track, style: trackStyle, zIndex: 6 }),
         new VectorLayer({ source: this.#own, style: ownStyle, zIndex: 7 }),
         this.animals,
@@ -270,11 +273,14 @@ export class FarmMap implements MapPort {
   #drawTrack(): void {
     const { track } = this.#app.store.state;
     this.#track.clear();
-    if (!track || track.points.length === 0) {
+    const line = (track?.points ?? []).map((p) => toMap([p.lon, p.lat]));
+    this.#heat.show(track?.isHeat ? line : []);
+    if (!track || line.length === 0) {
       return;
     }
-    const line = track.points.map((p) => toMap([p.lon, p.lat]));
-    this.#track.addFeature(new Feature(new LineString(line)));
+    if (!track.isHeat) {
+      this.#track.addFeature(new Feature(new LineString(line)));
+    }
     const here = line[track.at];
     if (here) {
       this.#track.addFeature(new Feature(new Point(here)));
@@ -282,8 +288,12 @@ export class FarmMap implements MapPort {
   }
 
   showTrack(): void {
-    const extent = this.#track.getExtent();
-    if (extent && !isEmpty(extent)) {
+    const extent = createEmpty();
+    for (const { lon, lat } of this.#app.store.state.track?.points ?? []) {
+      const [x = 0, y = 0] = toMap([lon, lat]);
+      extend(extent, [x, y, x, y]);
+    }
+    if (!isEmpty(extent)) {
       this.#fit(extent, PLACE_ZOOM);
     }
   }

@@ -9,6 +9,7 @@ import type { ShapeKind } from "../shape.ts";
 import type { Fence } from "../types.ts";
 import { exchangePart } from "./exchange.ts";
 import { fenceForm } from "./fence_form.ts";
+import { firstSteps } from "./first_steps.ts";
 import { animalCard } from "./animal_card.ts";
 import { measurePart, positionPart } from "./tools.ts";
 import type { Parts } from "./shell.ts";
@@ -105,7 +106,6 @@ function fenceRow(app: App, fence: Fence): HTMLElement {
 function fencesPart(app: App): HTMLElement {
   const { t, store } = app;
   const list = h("ul", { class: "items fences" });
-  const empty = h("p", { class: "hint" }, t("fence.none"));
   const render = (): void => {
     const wanted = store.state.filter.trim().toLocaleLowerCase();
     const all = [...store.state.fences.values()].sort((a, b) =>
@@ -114,13 +114,12 @@ function fencesPart(app: App): HTMLElement {
     const fences = all.filter(
       (fence) => wanted === "" || fence.properties.name.toLocaleLowerCase().includes(wanted),
     );
-    empty.hidden = all.length > 0;
     const stamp = (fence: Fence): string => JSON.stringify([fence.properties, mayEdit(app)]);
     syncList(list, fences.slice(0, ROWS_MAX), (f) => f.id, stamp, (f) => fenceRow(app, f));
   };
   store.on(["fences", "filter"], render);
   render();
-  return h("section", {}, h("h2", {}, t("fences.title")), empty, list);
+  return h("section", {}, h("h2", {}, t("fences.title")), list);
 }
 
 /** The canvas as a list, for those who read instead of look. */
@@ -242,6 +241,7 @@ export function mapView(parts: Parts): HTMLElement {
     "div",
     { class: "view" },
     selectionPart(app),
+    firstSteps(app),
     searchPart(app),
     mayEdit(app) && drawPart(app),
     fencesPart(app),

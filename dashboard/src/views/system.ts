@@ -2,11 +2,10 @@
 import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
 import { field, fill, h } from "../dom.ts";
-import { metric, parseMetrics } from "../metrics.ts";
 import type { Role } from "../types.ts";
 import type { Parts } from "./shell.ts";
+import { vitalsPart } from "./vitals.ts";
 
-const REFRESH_MS = 5000;
 const ROLES: readonly Role[] = ["viewer", "editor", "owner"];
 
 interface User {
@@ -50,25 +49,6 @@ function healthPart(app: App): HTMLElement {
   store.on(["health"], render);
   render();
   return h("section", {}, h("h2", {}, t("health.title")), state, reasons, about);
-}
-
-/** A few of the service's own numbers; what it does not tell is left out. */
-function numbersPart(app: App): HTMLElement {
-  const { t, store, format } = app;
-  const list = h("dl", {});
-  const load = async (): Promise<void> => {
-    const metrics = parseMetrics(await app.api.get<string>("/metrics"));
-    const rows = metric(metrics).map(([name, value]) => [name, format.number(value)] as const);
-    fill(list, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
-  };
-  const refresh = (): void => {
-    if (store.state.tab === "system" && store.state.link === "live") {
-      void load().catch(() => {});
-    }
-  };
-  store.on(["tab"], refresh);
-  setInterval(refresh, REFRESH_MS);
-  return h("details", {}, h("summary", {}, t("numbers.title")), list);
 }
 
 function usersPart(app: App): HTMLElement {
@@ -236,7 +216,7 @@ export function systemView({ app }: Parts): HTMLElement {
     "div",
     { class: "view" },
     healthPart(app),
-    numbersPart(app),
+    vitalsPart(app),
     isOwner && usersPart(app),
     tokensPart(app),
     passwordPart(app),

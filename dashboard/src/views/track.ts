@@ -4,7 +4,9 @@ import { attempt } from "../app.ts";
 import { field, h } from "../dom.ts";
 import { length_m } from "../shape.ts";
 import type { TrackPoint } from "../state.ts";
-import type { Position } from "../types.ts";
+import type { HrEvent, Position } from "../types.ts";
+import { toggle } from "./settings_dialog.ts";
+import { stayList, staysOf } from "./stays.ts";
 
 const HOURS: readonly number[] = [1, 6, 24, 168];
 const PLAY_MS = 60;
@@ -91,14 +93,21 @@ export function trackPart(app: App, id: string): HTMLElement {
     {},
     ...HOURS.map((n) => h("option", { value: n, selected: n === 24 }, spanText(n))),
   );
-  const range = (): string => {
-    const to = new Date();
-    const from = new Date(to.getTime() - Number(hours.value) * 3_600_000);
-    return `from=${from.toISOString()}&to=${to.toISOString()}`;
+  const span = (): { fromMs: number; toMs: number } => {
+    const toMs = Date.now();
+    return { fromMs: toMs - Number(hours.value) * 3_600_000, toMs };
   };
+  const range = ({ fromMs, toMs } = span()): string =>
+    `from=${new Date(fromMs).toISOString()}&to=${new Date(toMs).toISOString()}`;
   const path = `/v1/devices/${encodeURIComponent(id)}/track`;
   const show = async (): Promise<void> => {
-    const answer = await app.api.get<TrackAnswer>(`${path}?${range()}&format=geojson`);
+    const { fromMs, toMs } = span();
+    const when = range({ fromMs, toMs });
+    const device = encodeURIComponent(id);
+    const [answer, { events }] = await Promise.all([
+      app.api.get<TrackAnswer>(`${path}?${when}&format=geojson`),
+      app.api.get<{ events: HrEvent[] }>(`/v1/events?device=${device}&${when}&limit=10000`),
+    ]);
     const points = readTrack(answer);
     result.replaceChildren();
     if (points.length === 0) {
@@ -111,8 +120,16 @@ export function trackPart(app: App, id: string): HTMLElement {
       n: format.number(points.length),
       length: format.length(length_m(line)),
     });
-    result.append(player(app, time), time);
+    const heat = toggle(t("track.heat"), false, (isHeat) => {
+      const { track } = store.state;
+      if (track) {
+        store.set({ track: { ...track, isHeat } });
+      }
+    });
+    const stays = stayList(app, staysOf(events, points, fromMs, toMs));
+    result.append(player(app, time), time, heat, stays);
     store.set({ track: { device: id, points, at: points.length - 1, isHeat: false } });
+    app.map.showTrack();
   };
   const download = (kind: string): void => {
     const link = h("a", { href: `${path}?${range()}&format=${kind}`, download: `${id}.${kind}` });

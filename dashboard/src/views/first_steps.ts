@@ -1,0 +1,39 @@
+// src/views/first_steps.ts - what is left to do on a new farm, until there is a fence and an animal.
+import type { App } from "../app.ts";
+import { mayEdit } from "../app.ts";
+import { fill, h } from "../dom.ts";
+import type { Key } from "../i18n.ts";
+
+const GATEWAY_COMMAND = "hedgerow gateway add NAME";
+
+export function firstSteps(app: App): HTMLElement {
+  const { t, store } = app;
+  const list = h("ol", { class: "steps" });
+  const card = h("section", { class: "card" }, h("h2", {}, t("steps.title")), list);
+  const step = (key: Key, isDone: boolean, command?: string): HTMLElement =>
+    h(
+      "li",
+      {},
+      h(
+        "span",
+        { role: "img", "aria-label": t(isDone ? "steps.done" : "steps.open") },
+        isDone ? "✓" : "○",
+      ),
+      h("span", {}, t(key), command !== undefined && h("code", { class: "secret" }, command)),
+    );
+  const render = (): void => {
+    const { fences, devices } = store.state;
+    const hasAnimals = devices.size > 0;
+    card.hidden = !mayEdit(app) || (fences.size > 0 && hasAnimals);
+    fill(
+      list,
+      step("steps.password", true),
+      step("steps.fence", fences.size > 0),
+      step("steps.gateway", hasAnimals, hasAnimals ? undefined : GATEWAY_COMMAND),
+      step("steps.animal", hasAnimals),
+    );
+  };
+  store.on(["fences", "devices"], render);
+  render();
+  return card;
+}
