@@ -1,4 +1,4 @@
-// src/views/first_steps.ts - what is left to do on a new farm, until there is a fence and an animal.
+// src/views/first_steps.ts - what is left to do on a new farm, until it has a fence and an animal.
 import type { App } from "../app.ts";
 import { mayEdit } from "../app.ts";
 import { fill, h } from "../dom.ts";
