@@ -64,8 +64,8 @@ static const api_schema schemas[] = {
         LIST("fences", OBJECT("\"fence\",\"since\"", TEXT("fence") "," TIME("since"))))},
     {"DeviceChange", OBJECT("", TEXT("name") "," LIST("groups", "{\"type\":\"string\"}") ","
         "\"stale_after_s\":{\"type\":[\"integer\",\"null\"]}")},
-    {"NewGateway",
-     OBJECT("\"name\"", TEXT("name") ",\"role\":{\"enum\":[\"gateway\",\"reader\"]}")},
+    {"NewGateway", OBJECT("\"name\"",
+        TEXT("name") ",\"role\":{\"enum\":[\"gateway\",\"reader\"]}")},
     {"Gateway", OBJECT("\"user\",\"role\"", TEXT("user") "," TEXT("role") "," TEXT("password") ","
         TEXT("host") "," WHOLE("port") "," TRUTH("tls"))},
     {"Gateways", OBJECT("\"gateways\"", LIST("gateways", REF("Gateway")))},
