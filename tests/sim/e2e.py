@@ -1,0 +1,102 @@
+"""tests/sim/e2e.py - a fleet with a bad radio, the service, and the oracle's verdict.
+
+usage: e2e.py HEDGEROWD [TEST...]
+"""
+import os
+import sys
+import time
+
+from farm import Farm, LiveCopy, MqttCopy, harness, write_lines
+
+from harness import expect, test  # isort: skip  (farm.py says where it is)
+
+# So many turns of devices that the farm sees some hours, and the run takes some seconds.
+TURNS = "12000" if not os.environ.get("HR_LONG") else "400000"
+
+
+def wait_until(what, condition, timeout=30):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("in vain: " + what)
+        harness.select_briefly()
+
+
+@test
+def a_fleet_with_a_bad_radio_is_recorded_once_and_judged_right():
+    with Farm() as farm:
+        farm.make_fences("faults")
+        copy, live = MqttCopy(farm), LiveCopy(farm)
+        sim = farm.start_sim("faults", "--fixes", TURNS, "--rate", "1500", "--batch", "50",
+                             "--linger", "30")
+        result = farm.await_sim(sim)
+        if result["lost"] == 0 or result["rewinds"] == 0:
+            raise AssertionError("the radio was too good: %r" % result)
+        print(farm.ask_oracle().strip())
+        events = farm.all_events()
+        wait_until("the page has everything", lambda: live.count >= len(events))
+        live.stop()
+        copy.stop()
+        http = write_lines(farm.truth("copy-http"), events)
+        print(farm.ask_oracle("--copy", http, "--copy", live.path, "--mqtt-copy",
+                              copy.path).strip())
+
+
+@test
+def fences_that_change_under_the_fleet_are_obeyed_from_their_record_on():
+    with Farm() as farm:
+        fences = {fence["id"]: fence for fence in farm.make_fences("faults")}
+        sim = farm.start_sim("faults", "--fixes", TURNS, "--rate", "2000", "--batch", "50",
+                             "--linger", "30")
+        moved = dict(fences["pond"], geometry={
+            "type": "Polygon", "coordinates": [[[16.367, 59.8505], [16.3695, 59.8505],
+                                                [16.3695, 59.852], [16.367, 59.8505]]]})
+        moved["properties"] = {"name": "Pond", "intent": "keep-out"}
+        groups = dict(fences["north"], properties=dict(fences["north"]["properties"],
+                                                       groups=["milk"]))
+        changes = 0
+        while sim.poll() is None and changes < 40:
+            step = changes % 5
+            if step == 0:
+                farm.api("PUT", "/v1/fences/pond", moved)
+            elif step == 1:
+                farm.api("PUT", "/v1/fences/north", groups)
+            elif step == 2:
+                farm.api("PATCH", "/v1/devices/cow-%d" % (1 + changes % 25), {"groups": ["milk"]},
+                         wanted=(200, 404))
+            elif step == 3:
+                farm.api("DELETE", "/v1/fences/yard")
+                farm.api("PUT", "/v1/fences/pond", fences["pond"])
+            else:
+                farm.api("POST", "/v1/fences", fences["yard"])
+                farm.api("PUT", "/v1/fences/north", fences["north"])
+            changes += 1
+            wait_until("some fixes come between",
+                       lambda before=time.monotonic(): time.monotonic() - before > 0.15)
+        farm.await_sim(sim)
+        if changes < 5:
+            raise AssertionError("too few changes: %d" % changes)
+        print(farm.ask_oracle().strip())
+        causes = {event["cause"] for event in farm.all_events()}
+        expect("rules" in causes, True, "a change had an effect")
+
+
+@test
+def bare_devices_speak_owntracks():
+    with Farm() as farm:
+        farm.make_fences("owntracks")
+        sim = farm.start_sim("owntracks", "--as", "owntracks", "--fixes", "4000", "--rate", "1000")
+        farm.await_sim(sim)
+        wait_until("the log has them", lambda: "missing 0" in try_oracle(farm), timeout=20)
+        print(farm.ask_oracle().strip())
+
+
+def try_oracle(farm):
+    try:
+        return farm.ask_oracle().splitlines()[0]
+    except AssertionError as problem:
+        return str(problem).replace("missing 0", "")
+
+
+if __name__ == "__main__":
+    sys.exit(harness.run_all(sys.argv[1], [sys.modules[__name__]], sys.argv[2:]))

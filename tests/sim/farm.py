@@ -1,0 +1,144 @@
+"""tests/sim/farm.py - a service with a simulated fleet and the oracle, for the end-to-end tests."""
+import json
+import os
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
+import harness  # noqa: E402  (found through the line above)
+from websocket import WebSocket  # noqa: E402
+
+SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "firmware-sim",
+                         "scenarios")
+SIM_TIMEOUT_S = 120
+
+
+def program(name):
+    return os.path.join(os.path.dirname(harness.PROGRAM), name)
+
+
+def scenario(name):
+    return os.path.join(SCENARIOS, name + ".scenario")
+
+
+class Farm(harness.Service):
+    """A service on free ports; what it needs to be spoken to is made at its first start."""
+
+    def start(self):
+        super().start()
+        self.login = os.path.join(self.data, "gate.json")
+        if not os.path.exists(self.login):
+            with open(self.login, "w") as out:
+                subprocess.run([program("hedgerow"), "--data", self.data, "gateway", "add", "gate",
+                                "--json"], check=True, stdout=out, timeout=20)
+        return self
+
+    def token(self):
+        with open(os.path.join(self.data, "local-token")) as file:
+            return file.read().strip()
+
+    def api(self, method, path, body=None, wanted=(200, 201, 204)):
+        status, _, answer = self.ask(method, path, body,
+                                     {"Authorization": "Bearer " + self.token()})
+        if status not in wanted:
+            raise AssertionError("%s %s: %d %r" % (method, path, status, answer))
+        return answer
+
+    def make_fences(self, name):
+        listed = subprocess.run([program("hedgerow-sim"), scenario(name), "--fences"], check=True,
+                                capture_output=True, text=True, timeout=20).stdout
+        fences = json.loads(listed)["features"]
+        for fence in fences:
+            self.api("POST", "/v1/fences", fence)
+        return fences
+
+    def truth(self, name="truth"):
+        return os.path.join(self.data, name)
+
+    def start_sim(self, name, *flags, truth="truth"):
+        command = [program("hedgerow-sim"), scenario(name), "--login", self.login, "--truth",
+                   self.truth(truth), "--quiet", "--json", *flags]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                text=True)
+
+    def await_sim(self, sim):
+        said, _ = sim.communicate(timeout=SIM_TIMEOUT_S)
+        if sim.returncode != 0:
+            raise AssertionError("hedgerow-sim: %d: %s" % (sim.returncode, said))
+        return json.loads(said.splitlines()[-1])
+
+    def ask_oracle(self, *flags):
+        """The oracle's last words; an AssertionError with its stories if anything is wrong."""
+        command = [program("hedgerow-oracle"), "--http", "127.0.0.1:%d" % self.port, "--token",
+                   self.token(), "--truth", self.truth(), *flags]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=SIM_TIMEOUT_S)
+        if result.returncode != 0:
+            raise AssertionError("hedgerow-oracle: %d\n%s%s" % (result.returncode, result.stdout,
+                                                                result.stderr))
+        return result.stdout
+
+    def all_events(self):
+        """By GET /v1/events, page after page."""
+        events, after = [], -1
+        while True:
+            page = self.api("GET", "/v1/events?limit=500" + ("&after=%d" % after
+                                                            if after >= 0 else ""))
+            if not page["events"]:
+                return events
+            events += page["events"]
+            after = page["next"]
+
+
+class MqttCopy:
+    """What a reader receives over MQTT, kept in a file."""
+
+    def __init__(self, farm):
+        made = subprocess.run([program("hedgerow"), "--data", farm.data, "reader", "add", "reader",
+                               "--json"], check=True, capture_output=True, text=True, timeout=20)
+        password = json.loads(made.stdout)["password"]
+        self.path = os.path.join(farm.data, "copy-mqtt")
+        self.file = open(self.path, "w")
+        self.process = subprocess.Popen(
+            ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(farm.mqtt_port), "-u", "reader", "-P",
+             password, "-q", "1", "-i", "copy", "-c", "-t", "hedgerow/v1/event/#"],
+            stdout=self.file)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        self.file.close()
+
+
+class LiveCopy:
+    """What a page receives over the WebSocket, kept in a file."""
+
+    def __init__(self, farm):
+        self.path = os.path.join(farm.data, "copy-live")
+        self.socket = WebSocket(farm.port, headers={"Authorization": "Bearer " + farm.token()})
+        self.socket.send({"subscribe": {"events": {}}})
+        self.count = 0
+        self.is_stopping = False
+        self.thread = threading.Thread(target=self.receive)
+        self.thread.start()
+
+    def receive(self):
+        with open(self.path, "w") as file:
+            while True:
+                message = self.socket.receive(timeout=0.2)
+                if message is None and self.is_stopping:
+                    return
+                if isinstance(message, dict) and "event" in message:
+                    file.write(json.dumps(message["event"]) + "\n")
+                    self.count += 1
+
+    def stop(self):
+        self.is_stopping = True
+        self.thread.join(timeout=20)
+
+
+def write_lines(path, items):
+    with open(path, "w") as file:
+        for item in items:
+            file.write(json.dumps(item) + "\n")
+    return path

@@ -1,0 +1,90 @@
+"""tests/sim/faults.py - kill -9 of every process while a fleet with a bad radio is at work.
+
+usage: faults.py HEDGEROWD [TEST...]
+"""
+import os
+import random
+import signal
+import sys
+import time
+
+from farm import Farm, harness
+
+from harness import test  # isort: skip  (farm.py says where it is)
+
+KILLS = 4 if not os.environ.get("HR_LONG") else 40
+TURNS = str(6000 * KILLS)
+
+
+def wait_for_growth(farm, by):
+    """Until that many bytes more of truth are written: the fleet is at work."""
+    deadline = time.monotonic() + 60
+    goal = size_of(farm.truth()) + by
+    while size_of(farm.truth()) < goal:
+        if time.monotonic() > deadline:
+            raise AssertionError("the fleet stands still")
+        harness.select_briefly()
+
+
+def size_of(path):
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+def run_with(killings):
+    """A fleet, and one killing after another; then the oracle."""
+    seed = int(os.environ.get("HR_SEED", random.randrange(1 << 30)))
+    chance = random.Random(seed)
+    print("seed %d" % seed)
+    with Farm() as farm:
+        farm.make_fences("faults")
+        flags = ["--fixes", TURNS, "--rate", "3000", "--batch", "50", "--linger", "30", "--drain",
+                 "90"]
+        sims = [farm.start_sim("faults", *flags)]
+        for _ in range(KILLS):
+            wait_for_growth(farm, 48 * chance.randrange(500, 3500))
+            if sims[0].poll() is not None:
+                break
+            chance.choice(killings)(farm, sims, flags)
+        farm.await_sim(sims[0])
+        print(farm.ask_oracle("--wait", "20").strip())
+
+
+def kill_service(farm, sims, flags):
+    farm.stop(signal.SIGKILL)
+    farm.start()
+
+
+def kill_broker(farm, sims, flags):
+    with open(os.path.join(farm.data, "broker", "pid")) as file:
+        os.kill(int(file.read()), signal.SIGKILL)
+
+
+def kill_fleet(farm, sims, flags):
+    sims[0].kill()
+    sims[0].wait(timeout=20)
+    sims[0].stdout.close()
+    sims[0] = farm.start_sim("faults", *flags, "--resume")
+
+
+@test
+def nothing_is_lost_or_doubled_when_the_service_is_killed():
+    run_with([kill_service])
+
+
+@test
+def nothing_is_lost_or_doubled_when_the_broker_is_killed():
+    run_with([kill_broker])
+
+
+@test
+def nothing_is_lost_or_doubled_when_the_gateways_are_killed():
+    run_with([kill_fleet])
+
+
+@test
+def nothing_is_lost_or_doubled_when_anything_is_killed():
+    run_with([kill_service, kill_broker, kill_fleet])
+
+
+if __name__ == "__main__":
+    sys.exit(harness.run_all(sys.argv[1], [sys.modules[__name__]], sys.argv[2:]))
