@@ -43,7 +43,7 @@ def run_with(killings):
         for _ in range(KILLS):
             wait_for_growth(farm, 48 * chance.randrange(500, 3500))
             if sims[0].poll() is not None:
-                break
+                raise AssertionError("the fleet had ended before it could be disturbed")
             chance.choice(killings)(farm, sims, flags)
         farm.await_sim(sims[0])
         print(farm.ask_oracle("--wait", "20").strip())
@@ -55,7 +55,7 @@ def kill_service(farm, sims, flags):
 
 
 def kill_broker(farm, sims, flags):
-    with open(os.path.join(farm.data, "broker", "pid")) as file:
+    with open(os.path.join(farm.data, "broker", "mosquitto.pid")) as file:
         os.kill(int(file.read()), signal.SIGKILL)
 
 
