@@ -10,7 +10,7 @@
 #include "geo/err.h"
 #include "geo/point.h"
 
-#define INDEX_BLOCK_EDGES 32
+#define INDEX_BLOCK_EDGES 64
 
 /* A run of neighbouring edges of one ring, and the box around it, so that the few edges near a
  * square are found without looking at all 100,000. Edge i joins points[i] and points[i + 1]. */

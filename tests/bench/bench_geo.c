@@ -145,11 +145,11 @@ static void bench_points(const bench *b, const char *name, farm *f, geo_index *i
     free(points);
 }
 
-static geo_index *build(const bench *b, farm *f, double *build_s)
+static geo_index *build(int runs, farm *f, double *build_s)
 {
     geo_index *index = NULL;
     double times[RUNS_MAX];
-    for (int r = 0; r < b->runs; r++) {
+    for (int r = 0; r < runs; r++) {
         geo_index_free(index);
         need(geo_index_new(NULL, &index) == GEO_OK, "no memory");
         double start = now_s();
@@ -159,7 +159,7 @@ static geo_index *build(const bench *b, farm *f, double *build_s)
         times[r] = now_s() - start;
     }
     need(geo_index_publish(index) == GEO_OK, "cannot publish");
-    *build_s = median(times, b->runs);
+    *build_s = median(times, runs);
     return index;
 }
 
@@ -209,7 +209,7 @@ static void bench_farm(const bench *b, uint32_t fence_count)
     char details[100];
     double build_s;
     farm_init(&f, &options);
-    geo_index *index = build(b, &f, &build_s);
+    geo_index *index = build(b->runs, &f, &build_s);
     double start = now_s();
     peer *p = peer_new(f.areas, fence_count);
     double peer_build_s = now_s() - start;
@@ -233,7 +233,7 @@ static void bench_stress(const bench *b, const char *name, farm_options options,
     farm f;
     double build_s;
     farm_init(&f, &options);
-    geo_index *index = build(b, &f, &build_s);
+    geo_index *index = build(1, &f, &build_s);
     peer *p = peer_new(f.areas, options.fence_count);
     bench_points(b, name, &f, index, p, kind, kind_name);
     peer_free(p);
