@@ -159,6 +159,7 @@ void live_hub_poll(live_hub *hub)
 typedef struct catch_up {
     server_job job;
     live_client *client;
+    uint32_t subscription;
     log_store *log;
     int64_t next;
     int64_t end;
@@ -211,16 +212,17 @@ static void catch_up_finish(server_job *job)
 {
     catch_up *work = (catch_up *)(void *)job;
     live_client *client = work->client;
+    bool is_wanted = client->wsi != NULL && work->subscription == client->subscription;
     client->is_catching_up = false;
-    client->next_event = work->next;
-    if (client->wsi != NULL) {
+    if (is_wanted) {
+        client->next_event = work->next;
         hr_buf_fini(&client->missed);
         client->missed = work->out;
         client->missed_at = 0;
-        live_want_write(client);
     } else {
         hr_buf_fini(&work->out);
     }
+    live_want_write(client);
     hr_buf_fini(&work->message);
     live_client_release(client);
     free(work);
@@ -235,6 +237,7 @@ static int begin_catch_up(live_hub *hub, live_client *client, int64_t end)
     work->job.job.run = catch_up_run;
     work->job.finish = catch_up_finish;
     work->client = client;
+    work->subscription = client->subscription;
     work->log = hub->server->context->log;
     work->next = client->next_event;
     work->end = end;
@@ -253,6 +256,9 @@ void live_events_subscribe(live_hub *hub, live_client *client, const char *epoch
 {
     const api_context *context = hub->server->context;
     client->wants_events = true;
+    client->subscription++;
+    hr_buf_clear(&client->missed);
+    client->missed_at = 0;
     if (context->log == NULL || epoch == NULL) {
         client->next_event = hub->ring_next;
         return;

@@ -46,9 +46,10 @@ struct live_client {
     hr_buf answers;           /* messages to send, each behind its u32 length */
     size_t answers_at;
     bool wants_events;
-    bool is_catching_up; /* a job reads the log for it */
-    int64_t next_event;  /* offset */
-    hr_buf missed;       /* what that job found; as answers */
+    bool is_catching_up;   /* a job reads the log for it */
+    uint32_t subscription; /* grows with each: what a job found for an older one is dropped */
+    int64_t next_event;    /* offset */
+    hr_buf missed;         /* what that job found; as answers */
     size_t missed_at;
     live_view view;
 };

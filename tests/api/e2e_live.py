@@ -106,6 +106,14 @@ def events_arrive_in_order_and_resume_without_gap_or_repeat():
         expect(seqs(client, 5000), list(range(100, 5100)))
         service.command("events 10")
         expect(seqs(client, 10), list(range(5100, 5110)))
+        # Another resume in the middle of catching up counts from there.
+        client = service.connect(token)
+        for seq in (-1, 100, 5000):
+            client.send({"subscribe": {"events": {}},
+                         "resume": {"epoch": hello["epoch"], "seq": seq}})
+        client.send({"id": 1, "get": "/v1/health"})
+        client.receive_key("status", 20)
+        expect(seqs(client, 109), list(range(5001, 5110)))
         # The same after a restart of the service.
         service.end()
         service.start()

@@ -133,7 +133,8 @@ def free_port():
 
 def expect(actual, wanted, what=""):
     if actual != wanted:
-        raise AssertionError("%s: got %r, wanted %r" % (what, actual, wanted))
+        raise AssertionError(("%s: got %r" % (what, actual))[:1000] +
+                             (", wanted %r" % (wanted,))[:1000])
 
 
 def run_all(program, modules, names):
