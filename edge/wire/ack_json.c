@@ -34,20 +34,20 @@ static bool read_epoch(const cJSON *item, uint64_t *epoch)
 
 hr_err ack_json_read(const void *bytes, size_t size, ack_json *ack, hr_why *why)
 {
-    cJSON *root;
+    wire_json json;
     ack_json read = {.seq = -1};
-    hr_err err = wire_json_parse(bytes, size, &root, why);
+    hr_err err = wire_json_parse(bytes, size, &json, why);
     if (err != HR_OK) {
         return err;
     }
-    const cJSON *seq = wire_json_member(root, "seq");
-    if (!read_epoch(wire_json_member(root, "epoch"), &read.epoch)) {
+    const cJSON *seq = wire_json_member(json.root, "seq");
+    if (!read_epoch(wire_json_member(json.root, "epoch"), &read.epoch)) {
         err = hr_why_set(why, HR_INVALID, "epoch is not a decimal text");
     } else if (!cJSON_IsNumber(seq) || seq->valuedouble < -1 || seq->valuedouble > 9e15 ||
                hr_decimal_from_double(seq->valuedouble, 0, &read.seq) != HR_OK) {
         err = hr_why_set(why, HR_INVALID, "seq is not a sequence number");
     }
-    cJSON_Delete(root);
+    wire_json_free(&json);
     if (err == HR_OK) {
         *ack = read;
     }

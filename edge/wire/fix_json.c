@@ -121,16 +121,16 @@ static hr_err read_array(const cJSON *array, const char *device_default, fix_jso
 hr_err fix_json_read(const void *bytes, size_t size, const char *device_default,
                      fix_json_visitor *visit, void *context, hr_why *why)
 {
-    cJSON *root;
-    hr_err err = wire_json_parse(bytes, size, &root, why);
+    wire_json json;
+    hr_err err = wire_json_parse(bytes, size, &json, why);
     if (err != HR_OK) {
         return err;
     }
-    if (cJSON_IsArray(root)) {
-        err = read_array(root, device_default, visit, context, why);
+    if (cJSON_IsArray(json.root)) {
+        err = read_array(json.root, device_default, visit, context, why);
     } else {
         wire_fix fix;
-        err = read_element(root, device_default, &fix, why);
+        err = read_element(json.root, device_default, &fix, why);
         if (err == HR_UNSUPPORTED) {
             err = HR_INVALID;
         }
@@ -138,21 +138,21 @@ hr_err fix_json_read(const void *bytes, size_t size, const char *device_default,
             err = visit(context, 0, &fix, NULL);
         }
     }
-    cJSON_Delete(root);
+    wire_json_free(&json);
     return err;
 }
 
 hr_err fix_json_owntracks(const void *bytes, size_t size, const char *device, wire_fix *fix,
                           hr_why *why)
 {
-    cJSON *root;
-    hr_err err = wire_json_parse(bytes, size, &root, why);
+    wire_json json;
+    hr_err err = wire_json_parse(bytes, size, &json, why);
     if (err != HR_OK) {
         return err;
     }
-    err = cJSON_IsObject(root)
-              ? read_owntracks(root, device, fix, why)
+    err = cJSON_IsObject(json.root)
+              ? read_owntracks(json.root, device, fix, why)
               : hr_why_set(why, HR_INVALID, "an OwnTracks message is a JSON object");
-    cJSON_Delete(root);
+    wire_json_free(&json);
     return err;
 }

@@ -60,8 +60,7 @@ static hr_err refuse_rest(const char *text, const char *end, size_t size, hr_why
                       (size_t)(end - text));
 }
 
-/* Parse exactly size bytes; only white space may follow the value. *out is for cJSON_Delete. */
-hr_err wire_json_parse(const void *bytes, size_t size, cJSON **out, hr_why *why)
+static hr_err parse_any(const void *bytes, size_t size, cJSON **out, hr_why *why)
 {
     if (size == 0 || size > FIX_JSON_BYTES_MAX) {
         return hr_why_set(why, HR_INVALID, "%zu bytes, a JSON message has 1 to %u", size,
@@ -87,6 +86,20 @@ hr_err wire_json_parse(const void *bytes, size_t size, cJSON **out, hr_why *why)
     }
     free(text);
     return err;
+}
+
+hr_err wire_json_parse(const void *bytes, size_t size, wire_json *out, hr_why *why)
+{
+    out->root = flat_json_parse(&out->flat, bytes, size);
+    out->is_flat = out->root != NULL;
+    return out->is_flat ? HR_OK : parse_any(bytes, size, &out->root, why);
+}
+
+void wire_json_free(wire_json *json)
+{
+    if (!json->is_flat) {
+        cJSON_Delete(json->root);
+    }
 }
 
 hr_err wire_json_coordinate(const cJSON *object, const char *name, int32_t bound_degrees,

@@ -10,9 +10,19 @@
 
 #include "base/err.h"
 #include "wire/fix_json.h"
+#include "wire/flat_json.h"
 
-/* Parse exactly size bytes; only white space may follow the value. *out is for cJSON_Delete. */
-HR_MUST_USE hr_err wire_json_parse(const void *bytes, size_t size, cJSON **out, hr_why *why);
+/* A parsed text: in place if it is plain, by cJSON if not. */
+typedef struct wire_json {
+    cJSON *root;
+    bool is_flat;
+    flat_json flat;
+} wire_json;
+
+/* Parse exactly size bytes; only white space may follow the value. Then it is for wire_json_free.
+ */
+HR_MUST_USE hr_err wire_json_parse(const void *bytes, size_t size, wire_json *out, hr_why *why);
+void wire_json_free(wire_json *json);
 
 /* A member that is there and not null; else NULL. */
 const cJSON *wire_json_member(const cJSON *object, const char *name);

@@ -127,13 +127,13 @@ static hr_err read_root(const cJSON *root, wire_fix *out, hr_why *why)
 
 hr_err lorawan_read(const void *bytes, size_t size, wire_fix *fix, hr_why *why)
 {
-    cJSON *root;
-    hr_err err = wire_json_parse(bytes, size, &root, why);
+    wire_json json;
+    hr_err err = wire_json_parse(bytes, size, &json, why);
     if (err != HR_OK) {
         return err;
     }
-    err = cJSON_IsObject(root) ? read_root(root, fix, why)
-                               : hr_why_set(why, HR_INVALID, "an uplink is a JSON object");
-    cJSON_Delete(root);
+    err = cJSON_IsObject(json.root) ? read_root(json.root, fix, why)
+                                    : hr_why_set(why, HR_INVALID, "an uplink is a JSON object");
+    wire_json_free(&json);
     return err;
 }
