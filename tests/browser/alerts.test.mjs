@@ -3,6 +3,22 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Farm, mapBox, shot, square, until, withPage } from "./harness.mjs";
 
+/** Whether the layer of animals lies on the map and has something at that place of it. */
+const isPainted = (page, x, y) =>
+  page.$eval(
+    '.animals-canvas[aria-hidden="true"]',
+    (canvas, [px, py]) => {
+      const box = canvas.getBoundingClientRect();
+      const map = document.querySelector("#map").getBoundingClientRect();
+      if (box.left !== map.left || box.top !== map.top || box.width !== map.width) {
+        throw new Error(`the layer lies at ${box.left} ${box.top}`);
+      }
+      const ratio = canvas.width / box.width;
+      return canvas.getContext("2d").getImageData(px * ratio, py * ratio, 1, 1).data[3] > 0;
+    },
+    [x, y],
+  );
+
 describe("alerts", () => {
   let farm;
   before(async () => {
@@ -76,6 +92,8 @@ describe("alerts", () => {
       await page.click("[data-selected='cow-3'] button:has-text('Show on map')");
       await page.click("[data-selected='cow-3'] button:has-text('Close')");
       const { x, y, width, height } = await mapBox(page);
+      assert.ok(await isPainted(page, width / 2, height / 2), "nothing is drawn there");
+      assert.ok(!(await isPainted(page, width / 2, height / 2 - 60)), "all is painted");
       await page.mouse.click(x + width / 2, y + height / 2);
       await page.waitForSelector('[data-selected="cow-3"]');
       await page.click('[data-tab="animals"]');
