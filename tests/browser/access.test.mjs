@@ -57,7 +57,7 @@ describe("access", () => {
       );
       assert.equal(hasWebGl, false);
       await page.waitForSelector('.animals [data-animal="cow-2"]');
-      await page.waitForSelector(".in-view:has-text('2 animals')");
+      await page.waitForSelector(".in-view:has-text('in view: 2')");
     });
   });
 

@@ -77,8 +77,8 @@ describe("alerts", () => {
       await page.waitForSelector('[data-selected="cow-1"] dl');
       await page.click('[data-selected="cow-1"] summary:has-text("Track")');
       await page.click("button:has-text('Show track')");
-      await page.waitForSelector("text=positions,");
-      await page.waitForSelector('[data-stay="north"]:has-text("visits")');
+      await page.waitForSelector("text=Positions: ");
+      await page.waitForSelector('[data-stay="north"]:has-text("Visits")');
       await shot(page, "animal-track");
       await page.check("label:has-text('Heat map') input");
       await shot(page, "animal-heat");

@@ -13,7 +13,7 @@ export function stretchAt(lat: number): number {
   return 1 / Math.cos((lat * Math.PI) / 180);
 }
 
-function lonLat(coordinate: number[]): Position {
+export function lonLat(coordinate: number[]): Position {
   const [lon = 0, lat = 0] = toLonLat(coordinate);
   return [lon, lat];
 }

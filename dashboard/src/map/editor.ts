@@ -8,15 +8,14 @@ import Draw from "ol/interaction/Draw.js";
 import Modify from "ol/interaction/Modify.js";
 import Snap from "ol/interaction/Snap.js";
 import VectorLayer from "ol/layer/Vector.js";
-import { toLonLat } from "ol/proj.js";
 import VectorSource from "ol/source/Vector.js";
 import type { App } from "../app.ts";
 import { changeDraft, pushShape } from "../draft.ts";
 import type { Shape } from "../shape.ts";
-import { fromGeometry, warningsOf } from "../shape.ts";
+import { distance_m, fromGeometry, warningsOf } from "../shape.ts";
 import type { Draft } from "../state.ts";
 import type { Position } from "../types.ts";
-import { geometryOf, shapeOf, toMap } from "./convert.ts";
+import { geometryOf, lonLat, shapeOf, toMap } from "./convert.ts";
 import type { FarmMap } from "./map.ts";
 import { corridorWidth_px, draftStyle, pointerStyle, theirsStyle, warningStyle } from "./style.ts";
 
@@ -45,7 +44,13 @@ export class Editor {
     this.#layer = new VectorLayer({
       source: this.#source,
       zIndex: 5,
-      style: (_feature, resolution) => draftStyle(this.#corridorWidth_px(resolution)),
+      style: (feature, resolution) =>
+        draftStyle(
+          feature.getGeometry() as Geometry,
+          resolution,
+          this.#corridorWidth_px(resolution),
+          (a, b) => app.format.length(distance_m(lonLat(a), lonLat(b))),
+        ),
       updateWhileInteracting: true,
     });
     farm.map.addLayer(this.#layer);
@@ -191,8 +196,7 @@ export class Editor {
       return;
     }
     if (draft.kind === "circle" && !draft.isAddingHole) {
-      const [lon = 0, lat = 0] = toLonLat(at);
-      pushShape(this.#app, { kind: "circle", center: [lon, lat], radius_m: CIRCLE_RADIUS_M });
+      pushShape(this.#app, { kind: "circle", center: lonLat(at), radius_m: CIRCLE_RADIUS_M });
       return;
     }
     this.#draw?.appendCoordinates([at]);

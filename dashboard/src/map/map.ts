@@ -45,6 +45,7 @@ export class FarmMap implements MapPort {
   #track = new VectorSource();
   #own = new VectorSource();
   #heat = new HeatLayer();
+  #labels: Text[] = [];
   #isPlaced = false;
   #inView = -1;
   #onSeen: (count: number) => void;
@@ -107,12 +108,11 @@ export class FarmMap implements MapPort {
   }
 
   #graticule(): Graticule {
-    const label = (): Text =>
-      new Text({
-        font: "12px system-ui, sans-serif",
-        fill: new Fill({ color: "#5d6b61" }),
-        stroke: new Stroke({ color: "#f4f6f1", width: 3 }),
-      });
+    const label = (): Text => {
+      const text = new Text({ font: "12px system-ui, sans-serif" });
+      this.#labels.push(text);
+      return text;
+    };
     return new Graticule({
       strokeStyle: new Stroke({ color: "#8a968c88", width: 1 }),
       showLabels: true,
@@ -125,6 +125,15 @@ export class FarmMap implements MapPort {
       ],
       wrapX: false,
     });
+  }
+
+  #paintLabels(): void {
+    const isNight = isDark(this.#app.store.state.settings);
+    for (const text of this.#labels) {
+      text.setFill(new Fill({ color: isNight ? "#a9b6ac" : "#5d6b61" }));
+      text.setStroke(new Stroke({ color: isNight ? "#1d2620" : "#f4f6f1", width: 3 }));
+    }
+    this.map.render();
   }
 
   /** The owner's map, where there is one; else the grid, the scale and the fences must do. */
@@ -150,10 +159,14 @@ export class FarmMap implements MapPort {
       redraw();
       this.#fenceLayer.changed();
     });
-    store.on(["settings"], () => {
+    const paint = (): void => {
       redraw();
+      this.#paintLabels();
       this.#fenceLayer.changed();
-    });
+    };
+    store.on(["settings"], paint);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+    this.#paintLabels();
     store.on(["track"], () => this.#drawTrack());
     store.on(["herdVersion", "fences"], () => this.#placeOnce());
     setInterval(redraw, REDRAW_AGES_MS);

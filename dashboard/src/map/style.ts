@@ -3,6 +3,7 @@ import { Circle as CircleStyle, Fill, Stroke, Style, Text } from "ol/style.js";
 import type { FeatureLike } from "ol/Feature.js";
 import type Geometry from "ol/geom/Geometry.js";
 import MultiPoint from "ol/geom/MultiPoint.js";
+import Point from "ol/geom/Point.js";
 import type { Fence, Intent } from "../types.ts";
 
 /** Told apart by people who see red and green alike (Okabe and Ito's palette). */
@@ -83,32 +84,72 @@ function handleStyle(corners: (geometry: Geometry) => number[][]): Style {
     }),
     geometry: (feature) => {
       const geometry = feature.getGeometry();
-      return geometry instanceof MultiPoint || !geometry
-        ? undefined
-        : new MultiPoint(corners(geometry as Geometry));
+      return geometry ? new MultiPoint(corners(geometry as Geometry)) : undefined;
     },
   });
 }
 
 function cornersOf(geometry: Geometry): number[][] {
-  const flat: number[][] = [];
+  if (geometry.getType() === "Circle") {
+    const circle = geometry as Geometry & { getCenter(): number[]; getLastCoordinate(): number[] };
+    return [circle.getCenter(), circle.getLastCoordinate()];
+  }
+  return linesOf(geometry).flat();
+}
+
+const LABEL_PX_MIN = 70; // shorter edges have no room for their length
+
+/** The length of each edge, written at its middle. */
+function lengthStyles(geometry: Geometry, resolution: number, text: LengthText): Style[] {
+  const styles: Style[] = [];
+  for (const line of linesOf(geometry)) {
+    for (let i = 1; i < line.length; i++) {
+      const [ax = 0, ay = 0] = line[i - 1] ?? [];
+      const [bx = 0, by = 0] = line[i] ?? [];
+      if (Math.hypot(bx - ax, by - ay) / resolution < LABEL_PX_MIN) {
+        continue;
+      }
+      styles.push(
+        new Style({
+          geometry: new Point([(ax + bx) / 2, (ay + by) / 2]),
+          text: new Text({
+            text: text([ax, ay], [bx, by]),
+            font: "600 14px system-ui, sans-serif",
+            fill: new Fill({ color: "#16211a" }),
+            stroke: new Stroke({ color: "#ffffff", width: 4 }),
+          }),
+        }),
+      );
+    }
+  }
+  return styles;
+}
+
+/** The words for the way between two places of the map. */
+export type LengthText = (a: number[], b: number[]) => string;
+
+/** Rings and lines of corners, whatever the kind; a circle has none. */
+function linesOf(geometry: Geometry): number[][][] {
+  const lines: number[][][] = [];
   const walk = (part: unknown): void => {
-    if (Array.isArray(part) && typeof part[0] === "number") {
-      flat.push(part as number[]);
+    if (Array.isArray(part) && Array.isArray(part[0]) && typeof part[0][0] === "number") {
+      lines.push(part as number[][]);
     } else if (Array.isArray(part)) {
       part.forEach(walk);
     }
   };
-  const type = geometry.getType();
-  if (type === "Circle") {
-    const circle = geometry as Geometry & { getCenter(): number[]; getLastCoordinate(): number[] };
-    return [circle.getCenter(), circle.getLastCoordinate()];
+  if (geometry.getType() !== "Circle") {
+    walk((geometry as Geometry & { getCoordinates(): unknown }).getCoordinates());
   }
-  walk((geometry as Geometry & { getCoordinates(): unknown }).getCoordinates());
-  return flat;
+  return lines;
 }
 
-export function draftStyle(width_px: number | null): Style[] {
+export function draftStyle(
+  geometry: Geometry | undefined,
+  resolution: number,
+  width_px: number | null,
+  text: LengthText,
+): Style[] {
   const styles = [
     new Style({ stroke: new Stroke({ color: "#ffffff", width: 7 }) }),
     new Style({
@@ -116,6 +157,7 @@ export function draftStyle(width_px: number | null): Style[] {
       fill: new Fill({ color: "#5b2a8633" }),
     }),
     handleStyle(cornersOf),
+    ...(geometry ? lengthStyles(geometry, resolution, text) : []),
   ];
   if (width_px !== null) {
     styles.unshift(

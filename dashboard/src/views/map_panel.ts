@@ -164,7 +164,7 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
     syncList(list, ids, (id) => id, stamp, row);
   };
   setInterval(render, REFRESH_MS);
-  store.on(["view", "filter", "group", "tab", "draft"], render);
+  store.on(["view", "filter", "group", "tab", "draft", "devices", "alerts"], render);
   return h("section", {}, title, list);
 }
 
