@@ -19,7 +19,7 @@
 #define WINDOW_DEFAULT (1u << 18)
 #define LINGER_DEFAULT_MS 200
 #define DRAIN_DEFAULT_S 60
-#define PAST_MS INT64_C(86400000) /* where an unpaced run without an end begins */
+#define PAST_MS INT64_C(2592000000) /* where an unpaced run without an end begins */
 
 typedef struct run {
     const sim_run_options *options;
@@ -360,6 +360,11 @@ static hr_err go(run *r, const volatile bool *stop, hr_why *why)
         }
         bool has_sent = sim_gateways_send(r->gateways, now, clock_ms(r, now), !is_over);
         show(r, now, false);
+        if (o->observe != NULL) {
+            sim_gateways_counts counts;
+            sim_gateways_count(r->gateways, &counts);
+            o->observe(o->observe_context, &counts);
+        }
         if (is_over && drain_until_ns == 0) {
             drain_until_ns = now + o->drain_s * NS_PER_S;
         }

@@ -27,6 +27,9 @@ typedef struct sim_run_options {
     uint32_t window_fixes;
     uint32_t linger_ms;
     bool show_progress;
+    /* Called on the running thread after each look at the connection; may be NULL. */
+    void (*observe)(void *context, const sim_gateways_counts *counts);
+    void *observe_context;
 } sim_run_options;
 
 typedef struct sim_run_result {

@@ -1,0 +1,50 @@
+/* bench_fleet.h - what the parts of bench_fleet share. */
+#ifndef SIM_BENCH_FLEET_H
+#define SIM_BENCH_FLEET_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "bench_site.h"
+#include "runner.h"
+
+typedef struct bench {
+    const char *bin;
+    FILE *json; /* NULL: standard output alone */
+    bool is_quick;
+} bench;
+
+/* One JSON line; details: the members of `case`. peer NULL: none. */
+void bench_report(const bench *b, const char *name, const char *details, double ours,
+                  const char *peer, double theirs, const char *unit);
+
+/* A fleet that runs beside what is measured. */
+typedef struct bench_load {
+    pthread_t thread;
+    sim_run_options options;
+    sim_run_result result;
+    volatile bool stop;
+    _Atomic uint64_t acked;
+} bench_load;
+
+/* From a scenario's text; for sim_scenario_free. */
+sim_scenario *bench_scenario(const char *text);
+/* rate 0: as fast as they are taken; below 0: by the scenario's period, in real time. */
+void bench_load_start(bench_load *load, const bench_site *site, const sim_scenario *scenario,
+                      double rate);
+void bench_load_join(bench_load *load);
+
+/* 200 farms with 50 animals each; fixes as fast as they can be taken. */
+extern const char bench_farms[];
+
+/* The experiments. */
+void bench_push(const bench *b);
+void bench_scaling(const bench *b);
+void bench_footprint(const bench *b);
+void bench_pull(const bench *b);
+void bench_latency(const bench *b);
+void bench_availability(const bench *b);
+
+#endif
