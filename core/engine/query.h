@@ -1,0 +1,82 @@
+/* engine/query.h - standing queries: windows of event time over the log, kept up to date.
+ *
+ * A definition is JSON:
+ *     {"name":"busiest-fences","from":"events","where":"kind = 'enter'","group_by":["fence"],
+ *      "window":{"type":"hopping","size":"10m","every":"1m"},
+ *      "select":{"crossings":"count()","animals":"distinct(device)"},"output":"update"}
+ * from is "events" or "positions"; where, group_by and arguments are SQL expressions over the
+ * columns of that; window's type is running (no size), tumbling (size), hopping (size, every) or
+ * session (gap); output is append (windows that have ended), update or complete (open ones too);
+ * lateness ("30s") is how long windows wait for stragglers; enabled (true) is whether it runs.
+ *
+ * One thread reads the log's committed end for all of them, with a checkpoint of its own, so that
+ * no query touches the exactness or the pace of events. A query sees what comes after its start.
+ * Its state survives restarts; one that takes too much memory or time is stopped and says why. */
+#ifndef ENGINE_QUERY_H
+#define ENGINE_QUERY_H
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "engine/engine.h"
+
+#define ENGINE_QUERIES_MAX 64
+#define ENGINE_QUERY_FIELD_MAX 96
+#define ENGINE_QUERY_STATE_BYTES (16u << 20) /* of all queries; the largest is stopped above */
+#define ENGINE_QUERY_ROWS_KEPT 1000          /* ended windows that each query remembers */
+#define ENGINE_QUERY_BATCH_MS_MAX 1000       /* a batch that takes longer stops its query */
+
+/* Threads: any, for every function. */
+typedef struct engine_queries engine_queries;
+
+typedef struct engine_queries_options {
+    log_store *log;         /* borrowed */
+    catalog *catalog;       /* borrowed; keeps the definitions */
+    engine *engine;         /* borrowed; may be NULL: then windows over silent events stay open */
+    const hr_clock *clock;  /* the log's */
+    hr_metrics *metrics;    /* may be NULL */
+    const char *folder;     /* for the checkpoint; there already */
+    size_t state_bytes_max; /* 0: ENGINE_QUERY_STATE_BYTES */
+    bool ships;             /* add the shipped definitions, once for each catalogue */
+} engine_queries_options;
+
+/* A definition that cannot be understood is kept and shown as failed. */
+HR_MUST_USE hr_err engine_queries_start(const engine_queries_options *options, engine_queries **out,
+                                        hr_why *why);
+
+/* Writes the checkpoint. NULL is fine. */
+void engine_queries_stop(engine_queries *queries);
+
+/* Wait until everything that is committed now has been counted. HR_TIMEOUT. */
+HR_MUST_USE hr_err engine_queries_settle(engine_queries *queries, int32_t timeout_ms);
+
+/* Which part of a definition is wrong ("select.crossings"), and why. */
+typedef struct engine_query_fault {
+    char field[ENGINE_QUERY_FIELD_MAX];
+    hr_why why;
+} engine_query_fault;
+
+/* Create, or replace and start anew; name ("" before) gets its name. is_new: HR_EXISTS when there
+ * is one. HR_INVALID: see fault. HR_TOO_BIG: ENGINE_QUERIES_MAX. */
+HR_MUST_USE hr_err engine_query_put(engine_queries *queries, const char *text, size_t size,
+                                    bool is_new, char name[HR_FENCE_ID_MAX + 1],
+                                    engine_query_fault *fault);
+
+/* Each answers HR_NOT_FOUND when there is no such query. Starting anew forgets what was counted;
+ * a stopped query keeps its last answers until then. Both outlast a restart of the service. */
+HR_MUST_USE hr_err engine_query_remove(engine_queries *queries, const char *name, hr_why *why);
+HR_MUST_USE hr_err engine_query_start(engine_queries *queries, const char *name, hr_why *why);
+HR_MUST_USE hr_err engine_query_stop(engine_queries *queries, const char *name, hr_why *why);
+
+/* JSON is appended to out: {"queries":[...]}; one of those; {"query","run","watermark","rows":[..],
+ * "cut"}; {"query","plan",..}; {"query","last":{..},"recent":[..]}. */
+HR_MUST_USE hr_err engine_queries_list(engine_queries *queries, hr_buf *out);
+HR_MUST_USE hr_err engine_query_get(engine_queries *queries, const char *name, hr_buf *out);
+HR_MUST_USE hr_err engine_query_rows(engine_queries *queries, const char *name, uint32_t limit,
+                                     hr_buf *out);
+HR_MUST_USE hr_err engine_query_explain(engine_queries *queries, const char *name, hr_buf *out);
+HR_MUST_USE hr_err engine_query_progress(engine_queries *queries, const char *name, hr_buf *out);
+
+/* Grows whenever a query's rows may have changed; 0: no such query. */
+uint64_t engine_query_revision(engine_queries *queries, const char *name);
+
+#endif

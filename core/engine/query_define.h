@@ -1,0 +1,51 @@
+/* core/engine/query_define.h - a query's definition: from JSON, checked, and explained. */
+#ifndef ENGINE_QUERY_DEFINE_H
+#define ENGINE_QUERY_DEFINE_H
+
+#include "engine/query.h"
+#include "query_rows.h"
+#include "stream/windows.h"
+
+#define QUERY_NAME_MAX HR_FENCE_ID_MAX
+#define QUERY_LATENESS_MS 30000
+#define QUERY_DURATION_MS_MAX (INT64_C(400) * 86400000)
+
+typedef enum query_output {
+    QUERY_APPEND,
+    QUERY_UPDATE,
+    QUERY_COMPLETE,
+} query_output;
+
+typedef struct query_spec {
+    char name[QUERY_NAME_MAX + 1];
+    query_source source;
+    query_output output;
+    bool is_enabled;
+    int64_t lateness_ms;
+    stream_window window;
+    char *where; /* NULL: everything */
+    uint32_t group_count;
+    char *groups[STREAM_GROUP_KEYS_MAX];
+    uint32_t select_count;
+    char *names[STREAM_AGGREGATES_MAX];
+    stream_aggregate aggregates[STREAM_AGGREGATES_MAX];
+    uint32_t argument_count; /* of all aggregates together */
+    char *arguments[STREAM_AGGREGATES_MAX * STREAM_ARGUMENTS_MAX];
+    char *text; /* the definition, as it is kept */
+} query_spec;
+
+/* HR_INVALID: fault says which part and why. The caller frees *out. */
+HR_MUST_USE hr_err query_spec_parse(const char *text, size_t size, query_spec **out,
+                                    engine_query_fault *fault);
+void query_spec_free(query_spec *spec);
+
+/* The evaluator for its group keys, then its arguments. */
+HR_MUST_USE hr_err query_spec_compile(const query_spec *spec, stream_evaluator **out, hr_why *why);
+
+/* The members of an explanation, into an open object. */
+void query_spec_explain(const query_spec *spec, hr_json *json);
+
+/* The definition again, with another value of `enabled`; freed by the caller. NULL: no memory. */
+char *query_spec_switch(const query_spec *spec, bool is_enabled);
+
+#endif

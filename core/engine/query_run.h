@@ -1,0 +1,89 @@
+/* core/engine/query_run.h - one standing query: its state, its answers, its progress. */
+#ifndef ENGINE_QUERY_RUN_H
+#define ENGINE_QUERY_RUN_H
+
+#include "query_define.h"
+
+#define QUERY_REPORTS_MAX 20 /* progress reports that are kept */
+
+typedef enum query_status {
+    QUERY_RUNNING,
+    QUERY_STOPPED,
+    QUERY_FAILED,
+} query_status;
+
+/* Counts since the run began, and of the last batch. */
+typedef struct query_report {
+    int64_t at_ms;
+    uint64_t rows_in;
+    uint64_t rows_passed; /* where let them through */
+    uint64_t rows_late;
+    uint64_t rows_out; /* ended windows */
+    uint64_t batches;
+    int64_t evaluate_ns; /* over all batches */
+    int64_t close_ns;
+    int64_t batch_ns_max;
+    int64_t time_min_ms; /* event time; of all rows */
+    int64_t time_max_ms;
+    double time_sum_ms; /* relative to the first row, for the mean */
+    int64_t time_first_ms;
+    int64_t watermark_ms;
+    uint64_t state_bytes;
+    uint32_t groups;
+} query_report;
+
+/* Threads: one at a time (the runner's lock). */
+typedef struct query_run {
+    query_spec *spec; /* owned; NULL when the definition cannot be understood */
+    char name[QUERY_NAME_MAX + 1];
+    uint64_t number; /* survives changes of the definition */
+    uint64_t run_id; /* of this start */
+    uint64_t revision;
+    query_status status;
+    char reason[HR_WHY_MAX]; /* why it failed */
+    stream_evaluator *evaluator;
+    stream_windows *windows;
+    char **kept; /* ended windows as JSON objects, in a ring */
+    uint32_t kept_count;
+    uint32_t kept_next;
+    size_t kept_bytes;
+    hr_buf key; /* of the row at hand */
+    query_report report;
+    query_report reports[QUERY_REPORTS_MAX]; /* a ring */
+    uint32_t report_count;
+    int64_t reported_ns;
+} query_run;
+
+/* Takes the spec over, also on failure. A new run, stopped or running as the spec says. */
+HR_MUST_USE hr_err query_run_new(query_spec *spec, uint64_t number, uint64_t run_id,
+                                 query_run **out, hr_why *why);
+/* One whose definition cannot be understood, only to be shown. */
+HR_MUST_USE hr_err query_run_new_failed(const char *name, uint64_t number, const char *reason,
+                                        query_run **out);
+void query_run_free(query_run *run);
+
+/* Forget everything that was counted. HR_NO_MEMORY: it has failed then. */
+HR_MUST_USE hr_err query_run_reset(query_run *run, uint64_t run_id);
+void query_run_fail(query_run *run, const char *reason);
+
+/* Count a batch of its source; whatever goes wrong makes it fail. */
+void query_run_batch(query_run *run, const void *rows, size_t count, const hr_clock *clock);
+
+/* All lanes are at mark_ms or beyond. */
+void query_run_close(query_run *run, int64_t mark_ms, const hr_clock *clock);
+
+/* Keep a report of how it goes. */
+void query_run_note(query_run *run, int64_t now_ms);
+
+size_t query_run_bytes(const query_run *run);
+
+/* JSON, as engine/query.h says. */
+void query_run_tell(const query_run *run, hr_json *json);
+void query_run_tell_rows(query_run *run, uint32_t limit, hr_json *json);
+void query_run_tell_progress(const query_run *run, hr_json *json);
+
+void query_run_write(const query_run *run, hr_buf *out);
+/* Into a new run of the same spec. HR_CORRUPT: not such bytes. */
+HR_MUST_USE hr_err query_run_read(query_run *run, hr_cursor *in);
+
+#endif

@@ -1,0 +1,372 @@
+/* stream/evaluate.c - an in-memory SQLite connection with one virtual table: the batch. */
+#include "stream/evaluate.h"
+
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRESS_STEPS 10000 /* of SQLite's machine, between looks at the clock */
+#define VALUE_BYTES_MAX (1 << 20)
+
+struct stream_evaluator {
+    const stream_shape *shape;
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    uint32_t count;
+    const void *rows; /* of the run that is going on */
+    size_t row_count;
+    const hr_clock *clock;
+    int64_t until_ns;
+};
+
+/* ---- the virtual table ---- */
+
+typedef struct batch_table {
+    sqlite3_vtab base;
+    stream_evaluator *evaluator;
+} batch_table;
+
+typedef struct batch_cursor {
+    sqlite3_vtab_cursor base;
+    const stream_evaluator *evaluator;
+    size_t row;
+} batch_cursor;
+
+static int on_connect(sqlite3 *db, void *context, int count, const char *const *arguments,
+                      sqlite3_vtab **out, char **message)
+{
+    (void)count;
+    (void)arguments;
+    (void)message;
+    stream_evaluator *evaluator = context;
+    char *schema = sqlite3_mprintf("CREATE TABLE x(");
+    for (int i = 0; schema != NULL && i < evaluator->shape->column_count; i++) {
+        char *longer =
+            sqlite3_mprintf("%s%s\"%w\"", schema, i > 0 ? "," : "", evaluator->shape->columns[i]);
+        sqlite3_free(schema);
+        schema = longer;
+    }
+    char *whole = schema != NULL ? sqlite3_mprintf("%s)", schema) : NULL;
+    sqlite3_free(schema);
+    int code = whole != NULL ? sqlite3_declare_vtab(db, whole) : SQLITE_NOMEM;
+    sqlite3_free(whole);
+    if (code != SQLITE_OK) {
+        return code;
+    }
+    batch_table *table = sqlite3_malloc(sizeof *table);
+    if (table == NULL) {
+        return SQLITE_NOMEM;
+    }
+    *table = (batch_table){.evaluator = evaluator};
+    *out = &table->base;
+    return SQLITE_OK;
+}
+
+static int on_disconnect(sqlite3_vtab *table)
+{
+    sqlite3_free(table);
+    return SQLITE_OK;
+}
+
+static int on_best_index(sqlite3_vtab *table, sqlite3_index_info *info)
+{
+    (void)table;
+    info->estimatedCost = 1000;
+    info->estimatedRows = 1000;
+    return SQLITE_OK;
+}
+
+static int on_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
+{
+    batch_cursor *cursor = sqlite3_malloc(sizeof *cursor);
+    if (cursor == NULL) {
+        return SQLITE_NOMEM;
+    }
+    *cursor = (batch_cursor){.evaluator = ((batch_table *)table)->evaluator};
+    *out = &cursor->base;
+    return SQLITE_OK;
+}
+
+static int on_close(sqlite3_vtab_cursor *cursor)
+{
+    sqlite3_free(cursor);
+    return SQLITE_OK;
+}
+
+static int on_filter(sqlite3_vtab_cursor *base, int number, const char *text, int count,
+                     sqlite3_value **values)
+{
+    (void)number;
+    (void)text;
+    (void)count;
+    (void)values;
+    ((batch_cursor *)base)->row = 0;
+    return SQLITE_OK;
+}
+
+static int on_next(sqlite3_vtab_cursor *base)
+{
+    ((batch_cursor *)base)->row++;
+    return SQLITE_OK;
+}
+
+static int on_eof(sqlite3_vtab_cursor *base)
+{
+    const batch_cursor *cursor = (batch_cursor *)base;
+    return cursor->row >= cursor->evaluator->row_count;
+}
+
+static int on_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
+{
+    const batch_cursor *cursor = (batch_cursor *)base;
+    stream_value value = {.type = STREAM_NULL};
+    cursor->evaluator->shape->read(cursor->evaluator->rows, cursor->row, column, &value);
+    switch (value.type) {
+    case STREAM_WHOLE:
+        sqlite3_result_int64(context, value.whole);
+        break;
+    case STREAM_REAL:
+        sqlite3_result_double(context, value.real);
+        break;
+    case STREAM_TEXT:
+        /* The rows outlive the step, so SQLite need not copy. */
+        sqlite3_result_text64(context, value.text, value.size, SQLITE_STATIC, SQLITE_UTF8);
+        break;
+    default:
+        sqlite3_result_null(context);
+    }
+    return SQLITE_OK;
+}
+
+static int on_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *row)
+{
+    *row = (sqlite3_int64)((batch_cursor *)base)->row;
+    return SQLITE_OK;
+}
+
+/* No xCreate: the table is there under the module's own name. */
+static const sqlite3_module batch_module = {
+    .xConnect = on_connect,
+    .xBestIndex = on_best_index,
+    .xDisconnect = on_disconnect,
+    .xOpen = on_open,
+    .xClose = on_close,
+    .xFilter = on_filter,
+    .xNext = on_next,
+    .xEof = on_eof,
+    .xColumn = on_column,
+    .xRowid = on_rowid,
+};
+
+/* ---- what an expression may do ---- */
+
+static bool function_is_harmless(const char *name)
+{
+    static const char *const bad[] = {"load_extension", "fts3_tokenizer", "readfile",   "writefile",
+                                      "edit",           "random",         "randomblob", "zeroblob"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (sqlite3_stricmp(name, bad[i]) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Only the one select over the one table, and functions whose answer depends on their arguments
+ * alone: the same log must give the same windows. */
+static int authorise(void *context, int action, const char *first, const char *second,
+                     const char *schema, const char *trigger)
+{
+    const stream_evaluator *evaluator = context;
+    (void)schema;
+    (void)trigger;
+    switch (action) {
+    case SQLITE_SELECT:
+        return SQLITE_OK;
+    case SQLITE_READ:
+        return first != NULL && sqlite3_stricmp(first, evaluator->shape->name) == 0 ? SQLITE_OK
+                                                                                    : SQLITE_DENY;
+    case SQLITE_FUNCTION:
+        return second != NULL && function_is_harmless(second) ? SQLITE_OK : SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+static int on_progress(void *context)
+{
+    const stream_evaluator *evaluator = context;
+    return evaluator->clock != NULL && hr_clock_mono_ns(evaluator->clock) > evaluator->until_ns;
+}
+
+static hr_err open_connection(stream_evaluator *evaluator, hr_why *why)
+{
+    int code = sqlite3_open_v2(":memory:", &evaluator->db,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_create_module_v2(evaluator->db, evaluator->shape->name, &batch_module,
+                                        evaluator, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_db_config(evaluator->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    }
+    if (code == SQLITE_OK) {
+        /* The table is made when it is first named, which the authoriser would not allow. */
+        char *sql = sqlite3_mprintf("SELECT 0 FROM \"%w\"", evaluator->shape->name);
+        code = sql != NULL ? sqlite3_exec(evaluator->db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
+        sqlite3_free(sql);
+    }
+    if (code != SQLITE_OK) {
+        return hr_why_set(why, HR_NO_MEMORY, "SQLite: %s", sqlite3_errstr(code));
+    }
+    sqlite3_limit(evaluator->db, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
+    sqlite3_limit(evaluator->db, SQLITE_LIMIT_EXPR_DEPTH, 100);
+    sqlite3_limit(evaluator->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
+    sqlite3_limit(evaluator->db, SQLITE_LIMIT_COMPOUND_SELECT, 1);
+    sqlite3_progress_handler(evaluator->db, PROGRESS_STEPS, on_progress, evaluator);
+    sqlite3_set_authorizer(evaluator->db, authorise, evaluator);
+    return HR_OK;
+}
+
+/* The line ends keep a comment in an expression from reaching beyond it. */
+static hr_err prepare(stream_evaluator *evaluator, const char *const *expressions, uint32_t count,
+                      const char *where, hr_why *why)
+{
+    hr_buf sql;
+    hr_buf_init(&sql, (STREAM_EXPRESSIONS_MAX + 2) * (STREAM_EXPRESSION_BYTES_MAX + 64));
+    hr_buf_put_text(&sql, "SELECT rowid");
+    for (uint32_t i = 0; i < count; i++) {
+        hr_buf_printf(&sql, ",(\n%s\n)", expressions[i]);
+    }
+    hr_buf_printf(&sql, " FROM \"%s\"", evaluator->shape->name);
+    if (where != NULL) {
+        hr_buf_printf(&sql, " WHERE (\n%s\n)", where);
+    }
+    hr_buf_put_u8(&sql, 0);
+    const char *tail = NULL;
+    hr_err err = hr_buf_err(&sql);
+    if (err == HR_OK) {
+        int code = sqlite3_prepare_v3(evaluator->db, (const char *)sql.data, -1,
+                                      SQLITE_PREPARE_PERSISTENT, &evaluator->statement, &tail);
+        if (code == SQLITE_NOMEM) {
+            err = HR_NO_MEMORY;
+        } else if (code == SQLITE_AUTH) {
+            err = hr_why_set(why, HR_INVALID, "only the columns of %s and plain functions of them",
+                             evaluator->shape->name);
+        } else if (code != SQLITE_OK) {
+            err = hr_why_set(why, HR_INVALID, "%s", sqlite3_errmsg(evaluator->db));
+        } else if (*tail != 0 || sqlite3_column_count(evaluator->statement) != (int)count + 1) {
+            err = hr_why_set(why, HR_INVALID, "that is more than one expression");
+        }
+    }
+    hr_buf_fini(&sql);
+    return err;
+}
+
+static hr_err make(const stream_shape *shape, const char *const *expressions, uint32_t count,
+                   const char *where, stream_evaluator **out, hr_why *why)
+{
+    stream_evaluator *evaluator = calloc(1, sizeof *evaluator);
+    if (evaluator == NULL) {
+        return HR_NO_MEMORY;
+    }
+    evaluator->shape = shape;
+    evaluator->count = count;
+    hr_err err = open_connection(evaluator, why);
+    if (err == HR_OK) {
+        err = prepare(evaluator, expressions, count, where, why);
+    }
+    if (err != HR_OK) {
+        stream_evaluator_free(evaluator);
+        return err;
+    }
+    *out = evaluator;
+    return HR_OK;
+}
+
+hr_err stream_expression_check(const stream_shape *shape, const char *expression, hr_why *why)
+{
+    stream_evaluator *evaluator;
+    if (strlen(expression) > STREAM_EXPRESSION_BYTES_MAX) {
+        return hr_why_set(why, HR_INVALID, "longer than %d bytes", STREAM_EXPRESSION_BYTES_MAX);
+    }
+    hr_err err = make(shape, &expression, 1, NULL, &evaluator, why);
+    if (err == HR_OK) {
+        stream_evaluator_free(evaluator);
+    }
+    return err;
+}
+
+hr_err stream_evaluator_new(const stream_shape *shape, const char *const *expressions,
+                            uint32_t count, const char *where, stream_evaluator **out, hr_why *why)
+{
+    if (count > STREAM_EXPRESSIONS_MAX) {
+        return hr_why_set(why, HR_INVALID, "more than %d expressions", STREAM_EXPRESSIONS_MAX);
+    }
+    return make(shape, expressions, count, where, out, why);
+}
+
+void stream_evaluator_free(stream_evaluator *evaluator)
+{
+    if (evaluator == NULL) {
+        return;
+    }
+    sqlite3_finalize(evaluator->statement);
+    sqlite3_close(evaluator->db);
+    free(evaluator);
+}
+
+/* ---- running ---- */
+
+static void read_value(sqlite3_stmt *statement, int column, stream_value *value)
+{
+    *value = (stream_value){.type = STREAM_NULL};
+    switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_INTEGER:
+        value->type = STREAM_WHOLE;
+        value->whole = sqlite3_column_int64(statement, column);
+        break;
+    case SQLITE_FLOAT:
+        value->real = sqlite3_column_double(statement, column);
+        value->type = isfinite(value->real) ? STREAM_REAL : STREAM_NULL;
+        break;
+    case SQLITE_TEXT:
+        value->type = STREAM_TEXT;
+        value->text = (const char *)sqlite3_column_text(statement, column);
+        value->size = (size_t)sqlite3_column_bytes(statement, column);
+        break;
+    default:
+        break;
+    }
+}
+
+hr_err stream_evaluator_run(stream_evaluator *evaluator, const void *rows, size_t count,
+                            const hr_clock *clock, int64_t time_ms_max, stream_row_visit *visit,
+                            void *context, hr_why *why)
+{
+    stream_value values[STREAM_EXPRESSIONS_MAX];
+    hr_err err = HR_OK;
+    int code = SQLITE_ROW;
+    evaluator->rows = rows;
+    evaluator->row_count = count;
+    evaluator->clock = clock;
+    evaluator->until_ns = hr_clock_mono_ns(clock) + time_ms_max * 1000000;
+    while (err == HR_OK && (code = sqlite3_step(evaluator->statement)) == SQLITE_ROW) {
+        for (uint32_t i = 0; i < evaluator->count; i++) {
+            read_value(evaluator->statement, (int)i + 1, &values[i]);
+        }
+        err = visit(context, (size_t)sqlite3_column_int64(evaluator->statement, 0), values);
+    }
+    if (code == SQLITE_INTERRUPT) {
+        err = hr_why_set(why, HR_TIMEOUT, "a batch took longer than %d ms", (int)time_ms_max);
+    } else if (code == SQLITE_NOMEM) {
+        err = HR_NO_MEMORY;
+    } else if (code != SQLITE_DONE && code != SQLITE_ROW) {
+        err = hr_why_set(why, HR_INVALID, "%s", sqlite3_errmsg(evaluator->db));
+    }
+    sqlite3_reset(evaluator->statement);
+    evaluator->rows = NULL;
+    evaluator->row_count = 0;
+    return err;
+}
