@@ -6,8 +6,8 @@
 
 #define CAPACITY_MIN 64
 #define NAMES_CAPACITY_MIN 1024
-/* A cell is 2^13 units, about 900 m: some devices of a herd, few cells for a paddock. */
-#define CELL_SHIFT 13
+/* A cell is 2^16 units, about 700 m: some devices of a herd, few cells for a paddock. */
+#define CELL_SHIFT 16
 
 static uint32_t mix(uint64_t key)
 {
