@@ -130,6 +130,7 @@ static hr_err open_log(api_service *service, hr_why *why)
         .retain_ms = config->retain_days * INT64_C(86400000),
         .retain_bytes = (uint64_t)config->retain_megabytes << 20,
         .lazy_types = UINT64_C(1) << HR_RECORD_TICK,
+        .kept_type = HR_RECORD_RULES,
         .commit_min_gap_ms = (int32_t)config->commit_min_gap_ms,
     };
     err = log_open(&options, &service->context.log, why);

@@ -15,7 +15,9 @@
 
 #include "base/crc32c.h"
 #include "base/event.h"
+#include "base/id.h"
 #include "base/logline.h"
+#include "catalog/device.h"
 #include "internal.h"
 #include "log/group.h"
 #include "log/reader.h"
@@ -480,20 +482,49 @@ static hr_err read_told(engine *engine, int64_t from, hr_why *why)
     return err == HR_TIMEOUT ? HR_OK : err;
 }
 
-/* Without a checkpoint the log is replayed from its start; if that is no longer the first record,
- * states begin empty and the present rules stand for those that are gone. */
+/* The rules that were in force where the log now begins: the log has kept their record. */
+static uint64_t rules_at_start(const engine *engine, uint16_t partition)
+{
+    uint8_t bytes[LOG_KEPT_BYTES_MAX];
+    size_t size = 0;
+    hr_err err = log_kept(engine->options.log, HR_TOPIC_POSITIONS, partition, bytes, &size);
+    return err == HR_OK && size == HR_RULES_BYTES ? hr_load_u64(bytes) : 0;
+}
+
+/* Adds a name that the catalogue keeps to the partition that its device belongs to. */
+static void recall_name(void *context, uint64_t key, const char *id)
+{
+    engine *engine = context;
+    uint32_t p = hr_device_partition(key, engine->partition_count);
+    uint32_t index;
+    engine_devices *devices = &engine->partitions[p].devices;
+    if (engine_devices_get(devices, key, &index) == HR_OK) {
+        /* Without its name a device still has its events; they bear an empty id then. */
+        (void)!engine_devices_name(devices, index, id, strlen(id));
+    }
+}
+
+/* Without a checkpoint the log is replayed from its start. If that is no longer the first record,
+ * states begin empty; the names come from the catalogue, and the rules from what the log kept. */
 static hr_err begin_at_log_start(engine *engine, hr_why *why)
 {
     hr_err err = HR_OK;
+    bool is_cut = false;
     for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
         int64_t start = log_start(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p);
         atomic_store(&engine->partitions[p].offset, start);
         if (start > 0) {
+            is_cut = true;
             hr_logline(HR_LEVEL_ERROR, "engine.state_lost", "partition=%u log_start=%lld", p,
                        (long long)start);
-            err = engine_partition_use(&engine->partitions[p],
-                                       catalog_version(engine->options.catalog), why);
+            err = engine_partition_use(&engine->partitions[p], rules_at_start(engine, (uint16_t)p),
+                                       why);
         }
+    }
+    geo_why detail = {""};
+    if (err == HR_OK && is_cut &&
+        catalog_names_load(engine->options.catalog, recall_name, engine, &detail) != GEO_OK) {
+        err = hr_why_set(why, HR_IO, "cannot read the names of devices: %s", detail.text);
     }
     return err;
 }

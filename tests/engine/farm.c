@@ -40,6 +40,9 @@ void farm_open(farm *farm, uint32_t thread_count)
                            .topic_count = 3,
                            .clock = farm->clock,
                            .metrics = farm->metrics,
+                           .kept_type = HR_RECORD_RULES,
+                           .file_bytes = farm->file_bytes,
+                           .retain_bytes = farm->retain_bytes,
                            .commit_min_gap_ms = 0};
     must(log_open(&options, &farm->log, &why), &why, "log_open");
     snprintf(path, sizeof path, "%s/catalog.db", farm->folder);
@@ -239,7 +242,8 @@ static void each_event(farm *farm, event_visit *visit, void *context)
 {
     log_reader *reader;
     hr_why why = {""};
-    assert_int_equal(log_reader_open(farm->log, HR_TOPIC_EVENTS, 0, 0, LOG_APPENDED, &reader),
+    int64_t start = log_start(farm->log, HR_TOPIC_EVENTS, 0);
+    assert_int_equal(log_reader_open(farm->log, HR_TOPIC_EVENTS, 0, start, LOG_APPENDED, &reader),
                      HR_OK);
     log_view view;
     hr_err err;

@@ -22,6 +22,8 @@ typedef struct farm {
     log_store *log;
     catalog *catalog;
     engine *engine;
+    uint64_t file_bytes;   /* of the log's files; 0: the default */
+    uint64_t retain_bytes; /* 0: everything is kept */
 } farm;
 
 /* A new folder, everything started and ready. Fails the test on any error. */

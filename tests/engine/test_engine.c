@@ -6,9 +6,11 @@
 
 #include "base/hash.h"
 #include "base/id.h"
+#include "base/record.h"
 #include "engine/change.h"
 #include "engine/live.h"
 #include "farm.h"
+#include "log/group.h"
 #include "test.h"
 
 #define T0 1795161600000
@@ -217,6 +219,50 @@ static void without_its_checkpoints_the_engine_replays_and_repeats_nothing(void 
     farm_end(&farm);
 }
 
+/* The worst case: the checkpoints are gone, and so are the log's first records. */
+static void
+after_retention_and_without_checkpoints_the_rules_and_names_are_still_known(void **state)
+{
+    (void)state;
+    char path[128];
+    hr_buf ids;
+    hr_why why = {""};
+    farm farm;
+    farm_start(&farm, 2);
+    farm.file_bytes = 256 << 10;
+    farm.retain_bytes = 512 << 10;
+    farm_restart(&farm, 2);
+    farm_fence(&farm, "north", north, "");
+    random_walk(&farm, 11, 1000);
+    farm_settle(&farm);
+    farm_settle(&farm);
+    farm_settle(&farm);
+    assert_int_equal(log_retain(farm.log, &why), HR_OK);
+    bool is_cut = false;
+    for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+        is_cut = is_cut || log_start(farm.log, HR_TOPIC_POSITIONS, p) > 0;
+    }
+    assert_true(is_cut);
+    farm_close(&farm);
+    for (int number = 0; number < 20; number++) {
+        snprintf(path, sizeof path, "%s/checkpoint/%010d.ckpt", farm.folder, number);
+        unlink(path);
+    }
+    farm_open(&farm, 2);
+    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
+        assert_int_equal(engine_rules_version(farm.engine, p), 1);
+    }
+    farm_fix(&farm, "cow-3", T0 + 100000000, 16.005, 59.005);
+    farm_settle(&farm);
+    hr_buf_init(&ids, 1 << 22);
+    farm_event_ids(&farm, &ids);
+    hr_buf_put_u8(&ids, 0);
+    assert_non_null(strstr((const char *)ids.data, "enter/north/cow-3/1795261600000\n"));
+    assert_null(strstr((const char *)ids.data, "north//"));
+    hr_buf_fini(&ids);
+    farm_end(&farm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +273,8 @@ int main(void)
         cmocka_unit_test(answers_are_exact_and_name_their_offsets),
         cmocka_unit_test(the_same_log_gives_the_same_events_on_any_number_of_threads),
         cmocka_unit_test(without_its_checkpoints_the_engine_replays_and_repeats_nothing),
+        cmocka_unit_test(
+            after_retention_and_without_checkpoints_the_rules_and_names_are_still_known),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }
