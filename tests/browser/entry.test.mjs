@@ -58,4 +58,21 @@ describe("entry", () => {
     await shot(page, "map-german-dark");
     await page.end();
   });
+
+  it("a gateway is let in with a QR code, and shut out again", async () => {
+    const page = await browse(farm);
+    page.on("dialog", (dialog) => void dialog.accept());
+    await page.waitForSelector("input[name=user]");
+    await signIn(page);
+    await page.click('[data-tab="system"]');
+    await page.click("summary:has-text('Let a gateway in')");
+    await page.fill("details[open] input", "barn");
+    await page.click("details[open] button:has-text('Add')");
+    await page.waitForSelector('[data-gateway-made="barn"] canvas');
+    await shot(page, "gateway");
+    await page.click('[data-gateway="barn"] button');
+    await page.waitForSelector('[data-gateway="barn"]', { state: "detached" });
+    assert.deepEqual(page.complaints, []);
+    await page.end();
+  });
 });

@@ -4,13 +4,11 @@ import { mayEdit } from "../app.ts";
 import { fill, h } from "../dom.ts";
 import type { Key } from "../i18n.ts";
 
-const GATEWAY_COMMAND = "hedgerow gateway add NAME";
-
 export function firstSteps(app: App): HTMLElement {
   const { t, store } = app;
   const list = h("ol", { class: "steps" });
   const card = h("section", { class: "card" }, h("h2", {}, t("steps.title")), list);
-  const step = (key: Key, isDone: boolean, command?: string): HTMLElement =>
+  const step = (key: Key, isDone: boolean, action?: () => void): HTMLElement =>
     h(
       "li",
       {},
@@ -19,8 +17,10 @@ export function firstSteps(app: App): HTMLElement {
         { role: "img", "aria-label": t(isDone ? "steps.done" : "steps.open") },
         isDone ? "✓" : "○",
       ),
-      h("span", {}, t(key), command !== undefined && h("code", { class: "secret" }, command)),
+      action ? h("button", { onclick: action }, t(key)) : h("span", {}, t(key)),
     );
+  const isOwner = store.state.me?.role === "owner";
+  const openSystem = (): void => store.set({ tab: "system" });
   const render = (): void => {
     const { fences, devices } = store.state;
     const hasAnimals = devices.size > 0;
@@ -29,7 +29,7 @@ export function firstSteps(app: App): HTMLElement {
       list,
       step("steps.password", true),
       step("steps.fence", fences.size > 0),
-      step("steps.gateway", hasAnimals, hasAnimals ? undefined : GATEWAY_COMMAND),
+      step("steps.gateway", hasAnimals, hasAnimals || !isOwner ? undefined : openSystem),
       step("steps.animal", hasAnimals),
     );
   };

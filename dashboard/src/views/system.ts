@@ -3,6 +3,8 @@ import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
 import { field, fill, h } from "../dom.ts";
 import type { Role } from "../types.ts";
+import { gatewaysPart } from "./gateways.ts";
+import { whenShown } from "./shown.ts";
 import type { Parts } from "./shell.ts";
 import { vitalsPart } from "./vitals.ts";
 
@@ -202,14 +204,6 @@ function passwordPart(app: App): HTMLElement {
   return h("details", {}, h("summary", {}, t("password.title")), form);
 }
 
-function whenShown(app: App, load: () => Promise<void>): void {
-  app.store.on(["tab"], () => {
-    if (app.store.state.tab === "system") {
-      void attempt(app, load);
-    }
-  });
-}
-
 export function systemView({ app }: Parts): HTMLElement {
   const isOwner = app.store.state.me?.role === "owner";
   return h(
@@ -217,6 +211,7 @@ export function systemView({ app }: Parts): HTMLElement {
     { class: "view" },
     healthPart(app),
     vitalsPart(app),
+    isOwner && gatewaysPart(app),
     isOwner && usersPart(app),
     tokensPart(app),
     passwordPart(app),

@@ -1,0 +1,140 @@
+// src/views/gateways.ts - who may send positions to the broker or read events from it; a new one
+// gets its password once, as text and as a QR code.
+import type { App } from "../app.ts";
+import { attempt } from "../app.ts";
+import { field, fill, h } from "../dom.ts";
+import { qrCode } from "../qr.ts";
+import { whenShown } from "./shown.ts";
+
+const MODULE_PX = 6;
+const QUIET_MODULES = 4;
+
+interface Gateway {
+  user: string;
+  role: "gateway" | "reader";
+}
+
+interface NewGateway extends Gateway {
+  password: string;
+  host: string;
+  port: number;
+  tls: boolean;
+}
+
+/** Where to connect and as whom, in one line. */
+export function addressOf({ user, password, host, port, tls }: NewGateway): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  const who = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  return `${tls ? "mqtts" : "mqtt"}://${who}@${name}:${port}`;
+}
+
+function qrPicture(label: string, text: string): HTMLElement | null {
+  const code = qrCode(text);
+  if (!code) {
+    return null;
+  }
+  const size = (code.length + 2 * QUIET_MODULES) * MODULE_PX;
+  const canvas = h("canvas", { width: size, height: size, role: "img", "aria-label": label });
+  const context = canvas.getContext("2d");
+  if (context) {
+    context.fillStyle = "#ffffff";
+    context.fillRect(0, 0, size, size);
+    context.fillStyle = "#000000";
+    code.forEach((row, y) =>
+      row.forEach((isDark, x) => {
+        if (isDark) {
+          const [px, py] = [(x + QUIET_MODULES) * MODULE_PX, (y + QUIET_MODULES) * MODULE_PX];
+          context.fillRect(px, py, MODULE_PX, MODULE_PX);
+        }
+      }),
+    );
+  }
+  return canvas;
+}
+
+function newcomer(app: App, made: NewGateway): HTMLElement {
+  const { t } = app;
+  const rows: [string, string][] = [
+    [t("gateways.name"), made.user],
+    [t("login.password"), made.password],
+    [t("gateways.host"), `${made.host}:${made.port}${made.tls ? " (TLS)" : ""}`],
+  ];
+  return h(
+    "div",
+    { class: "card", "data-gateway-made": made.user },
+    h("p", {}, t("gateways.once")),
+    h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    qrPicture(t("gateways.qr"), addressOf(made)),
+  );
+}
+
+export function gatewaysPart(app: App): HTMLElement {
+  const { t } = app;
+  const list = h("ul", { class: "items" });
+  const fresh = h("div", { role: "status" });
+  const load = async (): Promise<void> => {
+    const { gateways } = await app.api.get<{ gateways: Gateway[] }>("/v1/gateways");
+    fill(list, ...gateways.map((gateway) => row(gateway)));
+  };
+  const remove = (name: string): void => {
+    if (confirm(t("gateways.remove_sure", { name }))) {
+      void attempt(app, async () => {
+        await app.api.remove(`/v1/gateways/${encodeURIComponent(name)}`);
+        fresh.replaceChildren();
+        await load();
+      });
+    }
+  };
+  const row = ({ user, role }: Gateway): HTMLElement =>
+    h(
+      "li",
+      { "data-gateway": user },
+      h(
+        "span",
+        { class: "text" },
+        h("strong", {}, user),
+        h("small", {}, t(`gateways.${role}`)),
+      ),
+      h(
+        "button",
+        {
+          "aria-label": t("gateways.remove_named", { name: user }),
+          onclick: () => remove(user),
+        },
+        t("remove"),
+      ),
+    );
+  const name = h("input", { required: true, autocapitalize: "none", autocomplete: "off" });
+  const role = h(
+    "select",
+    {},
+    h("option", { value: "gateway" }, t("gateways.gateway")),
+    h("option", { value: "reader" }, t("gateways.reader")),
+  );
+  const form = h(
+    "form",
+    {},
+    field(t("gateways.name"), name),
+    field(t("gateways.what"), role),
+    h("button", { class: "primary" }, t("add")),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void attempt(app, async () => {
+      const body = { name: name.value.trim(), role: role.value };
+      const made = await app.api.post<NewGateway>("/v1/gateways", body);
+      fill(fresh, newcomer(app, made));
+      form.reset();
+      await load();
+    });
+  });
+  whenShown(app, load);
+  return h(
+    "section",
+    {},
+    h("h2", {}, t("gateways.title")),
+    list,
+    fresh,
+    h("details", {}, h("summary", {}, t("steps.gateway")), form),
+  );
+}
