@@ -23,6 +23,7 @@ typedef struct world {
     char scenario[128];
     char truth[128];
     pid_t gateway;
+    atomic_bool is_over;
 } world;
 
 static void write_text(const char *path, const char *text)
@@ -72,13 +73,18 @@ static void close_world(world *w)
     bench_site_stop(&w->site);
 }
 
-/* The thread that starts the service again, so that the asking goes on meanwhile. */
+/* The thread that starts the service again, so that the asking goes on meanwhile. The kernel ends
+ * the service with the thread that started it. */
 static void *start_again(void *context)
 {
     world *w = context;
     waitpid(w->site.pid, NULL, 0);
     bench_pause_ms(RESTART_MS);
     bench_site_restart(&w->site);
+    while (!atomic_load(&w->is_over)) {
+        bench_pause_ms(20);
+    }
+    bench_site_stop(&w->site);
     return NULL;
 }
 
@@ -176,9 +182,6 @@ void bench_availability(const bench *b)
         char details[160];
         open_world(&w, b);
         watch(&w, seconds, cases[i].strike, &m);
-        if (cases[i].strike == strike_service) {
-            pthread_join(helper, NULL);
-        }
         snprintf(details, sizeof details, "\"killed\":\"%s\",\"side\":\"pull\",\"answered\":%.4f",
                  cases[i].name, (double)m.answered / m.asked);
         bench_report(b, "fleet.availability", details, m.pull_bad_s, FENCEX, FENCEX_S,
@@ -186,6 +189,10 @@ void bench_availability(const bench *b)
         snprintf(details, sizeof details, "\"killed\":\"%s\",\"side\":\"push\"", cases[i].name);
         bench_report(b, "fleet.availability", details, m.push_bad_s, FENCEX, FENCEX_S,
                      "s below 95 %");
+        atomic_store(&w.is_over, true);
+        if (cases[i].strike == strike_service) {
+            pthread_join(helper, NULL);
+        }
         close_world(&w);
     }
 }

@@ -103,7 +103,8 @@ static void listen_to(const bench_site *site, double rate, unsigned seconds, lis
     pthread_mutex_lock(&l->lock);
     l->from_ms = hr_clock_now_ms(hr_clock_real());
     pthread_mutex_unlock(&l->lock);
-    bench_pause_ms(seconds * 1000);
+    /* Everybody has a turn at least. */
+    bench_pause_ms(seconds * 1000 > scenario->period_ms ? seconds * 1000 : scenario->period_ms);
     load.stop = true;
     bench_load_join(&load);
     bench_pause_ms(300);

@@ -1,0 +1,200 @@
+/* tests/sim/test_fleet.c - one seed, one fleet; and how its animals, receivers and files behave. */
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "firmware-sim/fleet.h"
+#include "firmware-sim/plane.h"
+#include "firmware-sim/runner.h"
+#include "firmware-sim/scenario.h"
+#include "firmware-sim/truth.h"
+
+#define START_MS 1795161600000
+
+static sim_scenario *parse(const char *text)
+{
+    sim_scenario *scenario = NULL;
+    hr_why why = {""};
+    if (sim_scenario_parse(text, strlen(text), &scenario, &why) != HR_OK) {
+        fail_msg("%s", why.text);
+    }
+    return scenario;
+}
+
+static uint64_t hash_of_run(const char *text, unsigned turns)
+{
+    sim_scenario *scenario = parse(text);
+    sim_fleet *fleet = sim_fleet_new(scenario, START_MS);
+    assert_non_null(fleet);
+    uint64_t hash = 0;
+    for (unsigned i = 0; i < turns; i++) {
+        sim_fix fixes[SIM_FIXES_AT_ONCE];
+        unsigned count = sim_fleet_next(fleet, fixes);
+        for (unsigned k = 0; k < count; k++) {
+            uint8_t bytes[HR_FIX_BYTES];
+            hr_fix_store(bytes, &fixes[k].fix);
+            hash = hr_hash64_seeded(bytes, sizeof bytes, hash);
+        }
+    }
+    sim_fleet_free(fleet);
+    sim_scenario_free(scenario);
+    return hash;
+}
+
+static void one_seed_gives_one_fleet_on_every_machine(void **state)
+{
+    (void)state;
+    /* The same number on every compiler and architecture: nothing here rounds on its own. */
+    assert_int_equal(hash_of_run(sim_demo_scenario, 20000), UINT64_C(0xda3839e83575ceeb));
+}
+
+static void another_seed_gives_another_fleet(void **state)
+{
+    (void)state;
+    const char *one = "seed 1\nfence a info A polygon 0 0 90 0 90 90 0 90\nherd cow 3 a\n";
+    const char *two = "seed 2\nfence a info A polygon 0 0 90 0 90 90 0 90\nherd cow 3 a\n";
+    assert_int_not_equal(hash_of_run(one, 100), hash_of_run(two, 100));
+    assert_int_equal(hash_of_run(one, 100), hash_of_run(one, 100));
+}
+
+static void sines_are_right_to_a_ten_millionth(void **state)
+{
+    (void)state;
+    for (int i = -2000; i <= 2000; i++) {
+        double turns = i / 777.0;
+        assert_double_near(sim_sin(turns), sin(turns * 2 * 3.14159265358979323846), 1e-7);
+        assert_double_near(sim_cos(turns), cos(turns * 2 * 3.14159265358979323846), 1e-7);
+    }
+}
+
+static void a_herd_stays_within_its_fence_unless_it_breaks_out(void **state)
+{
+    (void)state;
+    sim_scenario *s = parse("period_s 10\nescapes_s 600\n"
+                            "fence a keep-in A polygon 0 0 300 0 300 300 0 300\nherd cow 20 a\n");
+    sim_fleet *fleet = sim_fleet_new(s, START_MS);
+    assert_non_null(fleet);
+    unsigned escaped = 0, outside = 0, turns = 20 * 8640;
+    for (unsigned i = 0; i < turns; i++) {
+        sim_fix fixes[SIM_FIXES_AT_ONCE];
+        uint32_t device = i % 20;
+        (void)sim_fleet_next(fleet, fixes);
+        sim_point at = sim_fleet_where(fleet, device);
+        bool is_in = at.x_m > 0 && at.x_m < 300 && at.y_m > 0 && at.y_m < 300;
+        escaped += sim_fleet_has_escaped(fleet, device);
+        outside += !is_in;
+        assert_true(is_in || sim_fleet_has_escaped(fleet, device));
+    }
+    assert_in_range(escaped, 1, turns / 10);
+    assert_in_range(outside, 1, turns / 10);
+    sim_fleet_free(fleet);
+    sim_scenario_free(s);
+}
+
+static void receivers_err_about_as_much_as_they_say(void **state)
+{
+    (void)state;
+    sim_scenario *s = parse("gps 3 0 0\nfence a info A polygon 0 0 300 0 300 300 0 300\n"
+                            "herd cow 50 a\n");
+    sim_fleet *fleet = sim_fleet_new(s, START_MS);
+    assert_non_null(fleet);
+    unsigned within = 0, count = 0;
+    for (unsigned i = 0; i < 50000; i++) {
+        sim_fix fixes[SIM_FIXES_AT_ONCE];
+        if (sim_fleet_next(fleet, fixes) == 1 && i > 5000) {
+            int32_t lon_e7, lat_e7;
+            sim_plane_place(&s->plane, sim_fleet_where(fleet, i % 50), &lon_e7, &lat_e7);
+            double dx = (fixes[0].fix.lon_e7 - lon_e7) / s->plane.lon_e7_per_m;
+            double dy = (fixes[0].fix.lat_e7 - lat_e7) / s->plane.lat_e7_per_m;
+            within += sqrt(dx * dx + dy * dy) < fixes[0].fix.accuracy_dm / 10.0;
+            count++;
+        }
+    }
+    assert_in_range(within * 100 / count, 60, 80); /* 68 % is what accuracy means */
+    sim_fleet_free(fleet);
+    sim_scenario_free(s);
+}
+
+static void a_run_cut_short_goes_on_as_if_it_had_not_been(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/hr-truth-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    sim_scenario *s = parse(sim_demo_scenario);
+    sim_run_options options;
+    hr_why why = {""};
+    sim_run_defaults(&options);
+    options.scenario = s;
+    options.truth = path;
+    options.has_start = true;
+    options.start_ms = START_MS;
+    options.fix_count = 1000;
+    assert_int_equal(sim_run_dry(&options, &why), HR_OK);
+    assert_int_equal(truncate(path, 32 + 2 * 8 + 65 * (long)s->device_count + 48 * 500 + 20), 0);
+    sim_truth *truth = NULL;
+    sim_truth_row row;
+    unsigned rows = 0;
+    assert_int_equal(sim_truth_open(path, &truth, &why), HR_OK);
+    while (sim_truth_read(truth, &row) == HR_OK) {
+        assert_int_equal(row.gateway, row.fix.device % 2);
+        rows++;
+    }
+    assert_int_equal(rows, 500); /* half a row at the end is none */
+    row.seq = 12345;
+    assert_int_equal(sim_truth_add(truth, &row), HR_OK);
+    assert_int_equal(sim_truth_flush(truth), HR_OK);
+    sim_truth_close(truth);
+    assert_int_equal(sim_truth_open(path, &truth, &why), HR_OK);
+    for (rows = 0; sim_truth_read(truth, &row) == HR_OK; rows++) {
+    }
+    assert_int_equal(rows, 501);
+    assert_int_equal(row.seq, 12345);
+    assert_string_equal(sim_truth_id(truth, 0), "cow-1");
+    sim_truth_close(truth);
+    sim_scenario_free(s);
+    unlink(path);
+}
+
+static void bad_scenarios_are_refused_with_their_line(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "seed x\n",
+        "nonsense 1\n",
+        "fence a keep-in A polygon 0 0 1 1\nherd cow 1 a\n",
+        "fence a sideways A polygon 0 0 1 1 1 0\nherd cow 1 a\n",
+        "herd cow 1 nowhere\n",
+        "farms 10 10 5 5\n",
+        "fault gremlins 1\n",
+        "fence a info A polygon 0 0 9 9 9 0\nherd cow 5000000 a\n",
+        "gateways 0\n",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        sim_scenario *scenario = NULL;
+        hr_why why = {""};
+        assert_int_not_equal(sim_scenario_parse(bad[i], strlen(bad[i]), &scenario, &why), HR_OK);
+        assert_null(scenario);
+        assert_int_not_equal(why.text[0], 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_seed_gives_one_fleet_on_every_machine),
+        cmocka_unit_test(another_seed_gives_another_fleet),
+        cmocka_unit_test(sines_are_right_to_a_ten_millionth),
+        cmocka_unit_test(a_herd_stays_within_its_fence_unless_it_breaks_out),
+        cmocka_unit_test(receivers_err_about_as_much_as_they_say),
+        cmocka_unit_test(a_run_cut_short_goes_on_as_if_it_had_not_been),
+        cmocka_unit_test(bad_scenarios_are_refused_with_their_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
