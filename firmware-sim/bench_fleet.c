@@ -1,5 +1,6 @@
 /* bench_fleet.c - the whole service under simulated fleets, from outside: throughput, latency,
- * availability, footprint. bench_fleet [--quick] [--json FILE]; one JSON line for each case.
+ * availability, footprint. bench_fleet [--quick] [--json FILE] [EXPERIMENT...]; one JSON line for
+ * each case.
  *
  * The peer is FenceX (published figures, on four virtual machines); broker, simulator and service
  * share this one. */
@@ -195,19 +196,54 @@ void bench_footprint(const bench *b)
     sim_scenario_free(scenario);
 }
 
+static const struct {
+    const char *name;
+    void (*run)(const bench *b);
+} experiments[] = {
+    {"push", bench_push}, {"scaling", bench_scaling},           {"latency", bench_latency},
+    {"pull", bench_pull}, {"availability", bench_availability}, {"footprint", bench_footprint},
+};
+
+#define EXPERIMENTS (sizeof experiments / sizeof experiments[0])
+
+static int usage(void)
+{
+    fputs("usage: bench_fleet [--quick] [--json FILE]", stderr);
+    for (size_t i = 0; i < EXPERIMENTS; i++) {
+        fprintf(stderr, " [%s]", experiments[i].name);
+    }
+    fputc('\n', stderr);
+    return 2;
+}
+
+/* Mark an experiment as wanted; false: there is none of that name. */
+static bool want(const char *name, bool wanted[EXPERIMENTS])
+{
+    for (size_t i = 0; i < EXPERIMENTS; i++) {
+        if (strcmp(name, experiments[i].name) == 0) {
+            wanted[i] = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static char bin[512];
     bench b = {.bin = bin};
+    bool wanted[EXPERIMENTS] = {false};
+    bool wants_all = true;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
             b.is_quick = true;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             b.json = fopen(argv[++i], "w");
             bench_need(b.json != NULL, "cannot write the JSON file");
+        } else if (want(argv[i], wanted)) {
+            wants_all = false;
         } else {
-            fputs("usage: bench_fleet [--quick] [--json FILE]\n", stderr);
-            return 2;
+            return usage();
         }
     }
     const char *slash = strrchr(argv[0], '/');
@@ -215,12 +251,11 @@ int main(int argc, char **argv)
              slash != NULL ? argv[0] : ".");
     signal(SIGPIPE, SIG_IGN);
     hr_logline_set_level(HR_LEVEL_ERROR);
-    bench_push(&b);
-    bench_scaling(&b);
-    bench_latency(&b);
-    bench_pull(&b);
-    bench_availability(&b);
-    bench_footprint(&b);
+    for (size_t i = 0; i < EXPERIMENTS; i++) {
+        if (wants_all || wanted[i]) {
+            experiments[i].run(&b);
+        }
+    }
     if (b.json != NULL) {
         fclose(b.json);
     }
