@@ -19,6 +19,7 @@ struct api_replays;
 struct api_tiles;
 struct catalog;
 struct engine;
+struct engine_queries;
 struct log_store;
 
 /* Reasons why a part is not well, for /v1/health: calls add() once for each. Threads: any. */
@@ -48,6 +49,7 @@ typedef struct api_context {
     const char *broker_folder; /* NULL: the broker is not ours */
     const char *catalog_path;  /* for connections of people's SQL */
     struct engine *engine;
+    struct engine_queries *queries;
     struct api_assets *assets;
     struct api_tiles *tiles;
     hr_counter *answers[API_STATUS_CLASSES]; /* see api_dispatch_init */

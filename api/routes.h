@@ -68,6 +68,18 @@ api_handler route_nearby;
 api_handler route_inside;
 api_handler route_fence_devices;
 
+/* routes_queries.c */
+api_handler route_queries;
+api_handler route_query_add;
+api_handler route_query;
+api_handler route_query_put;
+api_handler route_query_remove;
+api_handler route_query_start;
+api_handler route_query_stop;
+api_handler route_query_rows;
+api_handler route_query_explain;
+api_handler route_query_progress;
+
 /* routes_events.c */
 api_handler route_events;
 api_handler route_alerts;

@@ -82,6 +82,21 @@ static const api_schema schemas[] = {
     {"Settings", OBJECT("", WHOLE("max_accuracy_m") "," WHOLE("max_gap_s") ","
         WHOLE("max_speed_mps") "," WHOLE("alert_max_age_s") "," WHOLE("stale_after_s") ","
         TEXT("tz"))},
+    {"QueryDefinition", OBJECT("\"name\",\"from\",\"select\"", TEXT("name") "," TEXT("about") ","
+        TEXT("from") "," TEXT("where") "," LIST("group_by", "{\"type\":\"string\"}") ","
+        "\"window\":{\"type\":\"object\"},\"select\":{\"type\":\"object\"},"
+        TEXT("output") "," TEXT("lateness") "," TRUTH("enabled"))},
+    {"Query", OBJECT("\"name\",\"id\",\"run\",\"status\"", TEXT("name") "," WHOLE("id") ","
+        WHOLE("run") "," TEXT("status") "," TEXT("reason") "," WHOLE("rows_in") ","
+        WHOLE("rows_late") "," WHOLE("state_bytes"))},
+    {"Queries", OBJECT("\"queries\"", LIST("queries", REF("Query")))},
+    {"QueryRows", OBJECT("\"query\",\"run\",\"rows\",\"cut\"", TEXT("query") "," WHOLE("run") ","
+        LIST("rows", "{\"type\":\"object\"}") "," TRUTH("cut"))},
+    {"QueryPlan", OBJECT("\"query\",\"plan\"", TEXT("query") "," TEXT("plan") ","
+        WHOLE("pane_bytes_max") "," WHOLE("group_bytes_max") "," WHOLE("state_bytes"))},
+    {"QueryProgress", OBJECT("\"query\",\"run\",\"last\",\"recent\"", TEXT("query") ","
+        WHOLE("run") "," "\"last\":{\"type\":\"object\"},"
+        LIST("recent", "{\"type\":\"object\"}"))},
     {"Sql", OBJECT("\"sql\"", TEXT("sql") "," LIST("params", "{}") "," WHOLE("limit"))},
     {"SqlRows", OBJECT("\"columns\",\"rows\"", LIST("columns", "{\"type\":\"string\"}") ","
         LIST("rows", "{\"type\":\"array\"}") "," TRUTH("cut"))},

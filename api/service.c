@@ -19,6 +19,7 @@
 #include "data_folder.h"
 #include "dispatch.h"
 #include "engine/engine.h"
+#include "engine/query.h"
 #include "ingest/broker.h"
 #include "ingest/ingest.h"
 #include "keeper.h"
@@ -186,6 +187,23 @@ static hr_err start_engine(api_service *service, hr_why *why)
     return err == HR_OK ? api_context_add_health(&service->context, add_engine_health,
                                                  service->context.engine)
                         : err;
+}
+
+/* Standing queries keep their checkpoint beside the workers'. */
+static hr_err start_queries(api_service *service, hr_why *why)
+{
+    char path[API_DATA_PATH_MAX];
+    engine_queries_options options = {
+        .log = service->context.log,
+        .catalog = service->context.catalog,
+        .engine = service->context.engine,
+        .clock = service->context.clock,
+        .metrics = service->metrics,
+        .folder = path,
+        .ships = true,
+    };
+    hr_err err = api_data_folder_join(service->folder, "checkpoint", path);
+    return err == HR_OK ? engine_queries_start(&options, &service->context.queries, why) : err;
 }
 
 /* A replay may take long; somebody who wants us to stop need not wait for it. */
@@ -450,9 +468,9 @@ hr_err api_service_start(const api_config *config, api_stop_asked *stop_asked, a
     /* In this order; api_service_stop() takes them down in reverse. The server comes before the
      * engine has caught up, so that somebody who waits can be told. */
     static hr_err (*const steps[])(api_service *, hr_why *) = {
-        open_folder, open_log,     open_accounts, open_catalog, start_engine,
-        open_files,  start_server, offer_setup,   await_engine, start_mqtt,
-        await_mqtt,  start_keeper, watch_parts};
+        open_folder,   open_log,   open_accounts, open_catalog, start_engine,
+        start_queries, open_files, start_server,  offer_setup,  await_engine,
+        start_mqtt,    await_mqtt, start_keeper,  watch_parts};
     api_service *service = calloc(1, sizeof *service);
     if (service == NULL) {
         return HR_NO_MEMORY;
@@ -485,6 +503,7 @@ void api_service_stop(api_service *service)
     broker_stop(service->broker);
     api_tiles_close(service->context.tiles);
     api_assets_free(service->context.assets);
+    engine_queries_stop(service->context.queries);
     engine_stop(service->context.engine);
     alerts_free(service->context.alerts);
     catalog_close(service->context.catalog);
