@@ -22,6 +22,8 @@ static const subcommand subcommands[] = {
     {"gateway", "add, list and remove the gateways that may send fixes", cli_gateway},
     {"reader", "add, list and remove those who may listen to events", cli_reader},
     {"log", "look into a data folder's journal: list, tail, dump, verify", cli_log},
+    {"backup", "write a whole data folder into one file", cli_backup},
+    {"restore", "make a data folder from a backup", cli_restore},
     {"join", "print which fences each fix of a CSV file lies in", cli_join},
     {"replay", "print the events that the fixes of a CSV file make", cli_replay},
 };
@@ -61,6 +63,7 @@ static int parse_globals(int argc, char **argv, cli_globals *globals)
             return 0;
         }
         *place = argv[at + 1];
+        globals->has_data = globals->has_data || place == &globals->data;
         at += 2;
     }
     if (at >= argc) {

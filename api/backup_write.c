@@ -1,0 +1,314 @@
+/* api/backup_write.c - copies a data folder in an order that makes the copy whole.
+ *
+ * Nothing stands still meanwhile, so what depends on the journal is copied first (checkpoints, and
+ * databases that hold offsets), then the journal up to its end, then what the journal depends on
+ * (the catalogue holds every rule version that the journal names). That is how a power cut may
+ * leave a folder too, so the first start sets right what is left to do. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "data_folder.h"
+#include "log/archive.h"
+#include "tar.h"
+
+#define PATH_ROOM (API_DATA_PATH_MAX + TAR_NAME_MAX)
+#define TRIES_MAX 3 /* the service may take a file away just when it is its turn */
+#define BUSY_TIMEOUT_MS 10000
+
+typedef struct writing {
+    const char *data;
+    char snapshot[PATH_ROOM + 8]; /* of the database whose turn it is */
+    tar tar;
+    backup_counts *counts;
+    hr_why *why;
+} writing;
+
+/* What belongs to this run or this machine, is made anew at every start, or is half written. */
+static bool is_left_out(const char *folder, const char *name)
+{
+    static const char *const top[] = {"lock",        "FORMAT",     "local-token", "local-address",
+                                      "local-setup", "catalog.db", "accounts.db", NULL};
+    static const char *const broker[] = {"lock", "mosquitto.pid", "mosquitto.conf", "mosquitto.db",
+                                         NULL};
+    static const char *const none[] = {NULL};
+    static const char *const endings[] = {".new", ".tmp", "-wal", "-shm", "-journal", NULL};
+    const char *const *list = folder == NULL ? top : strcmp(folder, "broker") == 0 ? broker : none;
+    for (; *list != NULL; list++) {
+        if (strcmp(*list, name) == 0) {
+            return true;
+        }
+    }
+    size_t size = strlen(name);
+    for (const char *const *ending = endings; *ending != NULL; ending++) {
+        size_t tail = strlen(*ending);
+        if (size >= tail && strcmp(name + size - tail, *ending) == 0) {
+            return true;
+        }
+    }
+    return name[0] == '.';
+}
+
+static hr_err put_failed(writing *w, hr_err err)
+{
+    return hr_why_set(w->why, err, "cannot write the backup: %s",
+                      errno != 0 ? strerror(errno) : hr_err_text(err));
+}
+
+/* size bytes of fd as the member "folder/name" (folder may be NULL). */
+static hr_err add_fd(writing *w, const char *folder, const char *name, int fd, uint64_t size,
+                     uint32_t mode)
+{
+    char member[TAR_NAME_MAX * 2];
+    uint8_t bytes[65536];
+    snprintf(member, sizeof member, "%s%s%.*s", folder != NULL ? folder : "",
+             folder != NULL ? "/" : "", TAR_NAME_MAX, name);
+    errno = 0;
+    hr_err err = tar_begin(&w->tar, member, size, mode);
+    if (err != HR_OK) {
+        return put_failed(w, err);
+    }
+    for (uint64_t at = 0; at < size;) {
+        size_t wanted = size - at < sizeof bytes ? (size_t)(size - at) : sizeof bytes;
+        ssize_t got = pread(fd, bytes, wanted, (off_t)at);
+        if (got <= 0) {
+            return got < 0 ? hr_why_errno(w->why, errno, "cannot read %s", member)
+                           : hr_why_set(w->why, HR_GONE, "%s became shorter meanwhile", member);
+        }
+        err = tar_put(&w->tar, bytes, (size_t)got);
+        if (err != HR_OK) {
+            return put_failed(w, err);
+        }
+        at += (uint64_t)got;
+    }
+    w->counts->files++;
+    w->counts->bytes += size;
+    return HR_OK;
+}
+
+static hr_err add_file(writing *w, const char *folder, const char *name, const char *path)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        hr_err err = errno == ENOENT ? HR_GONE : HR_OK;
+        hr_err said = hr_why_errno(w->why, errno, "cannot read %s", path);
+        return err != HR_OK ? err : said;
+    }
+    hr_err err =
+        fstat(fd, &info) == 0 ? HR_OK : hr_why_errno(w->why, errno, "cannot look at %s", path);
+    if (err == HR_OK && S_ISREG(info.st_mode)) {
+        err = add_fd(w, folder, name, fd, (uint64_t)info.st_size, info.st_mode & 0777);
+    }
+    close(fd);
+    return err;
+}
+
+/* A database as of one moment, by SQLite's own means: its log beside it is counted in. */
+static hr_err add_database(writing *w, const char *folder, const char *name, const char *path)
+{
+    sqlite3 *from = NULL;
+    sqlite3 *to = NULL;
+    unlink(w->snapshot);
+    int code = sqlite3_open_v2(path, &from, SQLITE_OPEN_READONLY, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_busy_timeout(from, BUSY_TIMEOUT_MS);
+        code = sqlite3_open_v2(w->snapshot, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    }
+    sqlite3_backup *copy = code == SQLITE_OK ? sqlite3_backup_init(to, "main", from, "main") : NULL;
+    if (copy != NULL) {
+        /* All pages in one step: the source is read in one transaction. */
+        do {
+            code = sqlite3_backup_step(copy, -1);
+        } while (code == SQLITE_OK);
+        int ended = sqlite3_backup_finish(copy);
+        code = code == SQLITE_DONE ? ended : code;
+    } else if (code == SQLITE_OK) {
+        code = sqlite3_errcode(to);
+    }
+    hr_err err = HR_OK;
+    if (code != SQLITE_OK) {
+        err = hr_why_set(w->why, code == SQLITE_FULL ? HR_NO_SPACE : HR_IO,
+                         "cannot copy the database %s to %s: %s", path, w->snapshot,
+                         sqlite3_errstr(code));
+    }
+    sqlite3_close(to);
+    sqlite3_close(from);
+    if (err == HR_OK) {
+        (void)chmod(w->snapshot, 0600);
+        err = add_file(w, folder, name, w->snapshot);
+    }
+    unlink(w->snapshot);
+    return err;
+}
+
+static hr_err add_one(writing *w, const char *folder, const char *name)
+{
+    char path[PATH_ROOM * 2];
+    struct stat info;
+    size_t size = strlen(name);
+    snprintf(path, sizeof path, "%s/%s%s%s", w->data, folder != NULL ? folder : "",
+             folder != NULL ? "/" : "", name);
+    if (stat(path, &info) != 0) {
+        /* Not every data folder has everything. */
+        return errno == ENOENT ? HR_OK : hr_why_errno(w->why, errno, "cannot look at %s", path);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return HR_OK;
+    }
+    bool is_database = size > 3 && strcmp(name + size - 3, ".db") == 0;
+    return is_database ? add_database(w, folder, name, path) : add_file(w, folder, name, path);
+}
+
+/* Every file of DATA/folder, or of DATA itself (NULL). */
+static hr_err add_folder(writing *w, const char *folder)
+{
+    char path[PATH_ROOM * 2];
+    snprintf(path, sizeof path, "%s/%s", w->data, folder != NULL ? folder : "");
+    DIR *list = opendir(path);
+    if (list == NULL) {
+        return errno == ENOENT ? HR_OK : hr_why_errno(w->why, errno, "cannot read %s", path);
+    }
+    hr_err err = HR_OK;
+    const struct dirent *entry;
+    while (err == HR_OK && (entry = readdir(list)) != NULL) {
+        if (!is_left_out(folder, entry->d_name)) {
+            err = add_one(w, folder, entry->d_name);
+        }
+    }
+    closedir(list);
+    return err;
+}
+
+/* All folders of DATA but the journal, which has its turn later, and the broker's. */
+static hr_err add_folders(writing *w)
+{
+    DIR *list = opendir(w->data);
+    if (list == NULL) {
+        return hr_why_errno(w->why, errno, "cannot read %s", w->data);
+    }
+    hr_err err = HR_OK;
+    const struct dirent *entry;
+    while (err == HR_OK && (entry = readdir(list)) != NULL) {
+        const char *name = entry->d_name;
+        struct stat info;
+        if (name[0] != '.' && strcmp(name, "journal") != 0 && strcmp(name, "broker") != 0 &&
+            fstatat(dirfd(list), name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode)) {
+            err = add_folder(w, name);
+        }
+    }
+    closedir(list);
+    return err;
+}
+
+static hr_err add_log_file(const log_archive_file *file, void *context)
+{
+    writing *w = context;
+    if (file->fd >= 0) {
+        return add_fd(w, "journal", file->name, file->fd, file->size, 0640);
+    }
+    char member[TAR_NAME_MAX * 2];
+    snprintf(member, sizeof member, "journal/%s", file->name);
+    hr_err err = tar_begin(&w->tar, member, file->size, 0640);
+    if (err == HR_OK) {
+        err = tar_put(&w->tar, file->bytes, file->size);
+    }
+    w->counts->files++;
+    w->counts->bytes += file->size;
+    return err == HR_OK ? HR_OK : put_failed(w, err);
+}
+
+static hr_err add_everything(writing *w)
+{
+    static const char head[] = "hedgerow-backup 1\n";
+    char journal[PATH_ROOM];
+    log_store *log = NULL;
+    log_archive *archive = NULL;
+    snprintf(journal, sizeof journal, "%s/journal", w->data);
+    hr_err err =
+        log_open(&(log_options){.folder = journal, .clock = hr_clock_real(), .read_only = true},
+                 &log, w->why);
+    if (err == HR_OK) {
+        err = log_archive_begin(log, &archive, w->why);
+    }
+    if (err == HR_OK) {
+        errno = 0;
+        err = tar_begin(&w->tar, BACKUP_HEAD_NAME, sizeof head - 1, 0600);
+        err = err == HR_OK ? tar_put(&w->tar, head, sizeof head - 1) : err;
+        err = err == HR_OK ? HR_OK : put_failed(w, err);
+    }
+    if (err == HR_OK) {
+        err = add_folders(w);
+    }
+    if (err == HR_OK) {
+        err = add_folder(w, NULL);
+    }
+    if (err == HR_OK) {
+        err = log_archive_each(archive, add_log_file, w, w->why);
+    }
+    if (err == HR_OK) {
+        err = add_one(w, NULL, "catalog.db");
+    }
+    if (err == HR_OK) {
+        err = add_one(w, NULL, "accounts.db");
+    }
+    if (err == HR_OK) {
+        err = add_folder(w, "broker");
+    }
+    log_archive_end(archive);
+    log_close(log);
+    if (err == HR_OK && tar_end(&w->tar) != HR_OK) {
+        err = put_failed(w, HR_IO);
+    }
+    return err;
+}
+
+/* Into the file aside, made durable. */
+static hr_err write_aside(const char *data, const char *aside, backup_counts *counts, hr_why *why)
+{
+    writing w = {.data = data, .counts = counts, .why = why};
+    *counts = (backup_counts){0};
+    snprintf(w.snapshot, sizeof w.snapshot, "%s.db", aside);
+    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
+    if (file == NULL) {
+        return hr_why_errno(why, errno, "cannot make %s", aside);
+    }
+    tar_init(&w.tar, file);
+    hr_err err = add_everything(&w);
+    if (err == HR_OK && (fflush(file) != 0 || fsync(fd) != 0)) {
+        err = hr_why_errno(why, errno, "cannot write %s", aside);
+    }
+    if (fclose(file) != 0 && err == HR_OK) {
+        err = hr_why_errno(why, errno, "cannot write %s", aside);
+    }
+    tar_fini(&w.tar);
+    return err;
+}
+
+hr_err backup_write(const char *data, const char *path, backup_counts *counts, hr_why *why)
+{
+    char aside[PATH_ROOM];
+    if (strlen(data) >= API_DATA_PATH_MAX || strlen(path) >= API_DATA_PATH_MAX) {
+        return hr_why_set(why, HR_TOO_BIG, "the path is too long");
+    }
+    snprintf(aside, sizeof aside, "%s.part", path);
+    hr_err err = HR_GONE;
+    for (int i = 0; err == HR_GONE && i < TRIES_MAX; i++) {
+        err = write_aside(data, aside, counts, why);
+    }
+    if (err == HR_OK && rename(aside, path) != 0) {
+        err = hr_why_errno(why, errno, "cannot rename %s", aside);
+    }
+    if (err != HR_OK) {
+        unlink(aside);
+    }
+    return err;
+}

@@ -1,0 +1,90 @@
+/* api/cli_backup.c - hedgerow backup and hedgerow restore. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backup.h"
+#include "cli.h"
+
+static const char backup_help[] =
+    "usage: hedgerow [--data DIR] backup FILE\n"
+    "\n"
+    "Writes the whole data folder (fences, users, gateways, checkpoint, journal, history) into "
+    "one\n"
+    "file, also while the service runs. The file is a plain tar with a checksum for every part, "
+    "and\n"
+    "holds what lets people in: keep it as safe as the folder, and on another disk.\n"
+    "Get it back with: hedgerow restore FILE --data NEWDIR\n";
+
+static const char restore_help[] =
+    "usage: hedgerow restore FILE --data NEWDIR\n"
+    "\n"
+    "Makes the data folder NEWDIR, which must not exist or be empty, from a backup. The folder\n"
+    "appears only if the backup is whole. Then start the service: hedgerowd --data NEWDIR\n";
+
+static int tell(const char *command, hr_err err, const hr_why *why)
+{
+    fprintf(stderr, "hedgerow %s: %s\n", command, why->text[0] != 0 ? why->text : hr_err_text(err));
+    return CLI_FAILED;
+}
+
+int cli_backup(const cli_globals *globals, int argc, char **argv)
+{
+    backup_counts counts;
+    hr_why why = {""};
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(backup_help, stdout);
+        return CLI_OK;
+    }
+    if (argc != 2 || argv[1][0] == '-') {
+        fputs(backup_help, stderr);
+        return CLI_USAGE;
+    }
+    if (access(globals->data, F_OK) != 0) {
+        fprintf(stderr,
+                "hedgerow backup: there is no data folder %s; say where it is with --data DIR "
+                "before the command\n",
+                globals->data);
+        return CLI_FAILED;
+    }
+    hr_err err = backup_write(globals->data, argv[1], &counts, &why);
+    if (err != HR_OK) {
+        return tell("backup", err, &why);
+    }
+    printf("%s: %llu files, %.1f MB\n", argv[1], (unsigned long long)counts.files,
+           (double)counts.bytes / 1e6);
+    return CLI_OK;
+}
+
+int cli_restore(const cli_globals *globals, int argc, char **argv)
+{
+    const char *file = NULL;
+    const char *data = globals->has_data ? globals->data : NULL;
+    backup_counts counts;
+    hr_why why = {""};
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(restore_help, stdout);
+            return CLI_OK;
+        }
+        if (strcmp(argv[i], "--data") == 0 && i + 1 < argc) {
+            data = argv[++i];
+        } else if (argv[i][0] != '-' && file == NULL) {
+            file = argv[i];
+        } else {
+            fputs(restore_help, stderr);
+            return CLI_USAGE;
+        }
+    }
+    if (file == NULL || data == NULL) {
+        fputs(restore_help, stderr);
+        return CLI_USAGE;
+    }
+    hr_err err = backup_restore(file, data, &counts, &why);
+    if (err != HR_OK) {
+        return tell("restore", err, &why);
+    }
+    printf("%s: %llu files, %.1f MB; start the service with: hedgerowd --data %s\n", data,
+           (unsigned long long)counts.files, (double)counts.bytes / 1e6, data);
+    return CLI_OK;
+}

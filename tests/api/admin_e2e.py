@@ -1,0 +1,11 @@
+"""tests/api/admin_e2e.py - the commands that look after a service: backup, restore and the like.
+
+usage: admin_e2e.py HEDGEROWD [TEST...]. hedgerow lies beside it.
+"""
+import sys
+
+import e2e_backup
+from harness import run_all
+
+if __name__ == "__main__":
+    sys.exit(run_all(sys.argv[1], [e2e_backup], sys.argv[2:]))

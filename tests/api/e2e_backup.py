@@ -1,0 +1,191 @@
+"""tests/api/e2e_backup.py - a backup restored into another folder gives the same answers."""
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import threading
+
+import harness
+from e2e_accounts import log_in, PASSWORD
+from e2e_farm import Farm, PADDOCK
+from harness import expect, test
+
+ANSWERS = ("/v1/fences", "/v1/fences/north/versions", "/v1/events?limit=1000", "/v1/devices",
+           "/v1/fences/north/devices", "/v1/devices/cow-1/track?from=0", "/v1/alerts",
+           "/v1/log/positions/0?offset=0&limit=1000")
+
+
+def hedgerow(*words, **more):
+    program = os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow")
+    return subprocess.run([program, *words], capture_output=True, text=True, timeout=60, **more)
+
+
+def answers(farm):
+    found = {}
+    for path in ANSWERS:
+        status, _, body = farm.ask("GET", path, headers=farm.viewer)
+        expect(status, 200, (path, body))
+        if isinstance(body, dict):
+            body.pop("as_of", None)
+        found[path] = body
+    return found
+
+
+def graze(farm):
+    """A fence, a cow that enters and leaves, one that stays in, an alarm that somebody has seen."""
+    expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+    farm.publish(("cow-1", 0, 16.005, 59.005), ("cow-2", 1, 16.006, 59.006))
+    farm.publish(("cow-1", 30, 16.02, 59.005), ("cow-1", 60, 16.02, 59.006))
+    events = farm.wait_for("/v1/events?kind=exit", lambda body: body["events"])["events"]
+    path = "/v1/alerts/%d/ack" % events[0]["offset"]
+    expect(farm.ask("POST", path, {}, farm.editor)[0] in (200, 201, 204), True)
+    farm.wait_for("/v1/devices", lambda body: len(body["devices"]) == 2)
+
+
+def adopt(farm, other):
+    """The restored service knows the same people, tokens and gateways."""
+    other.viewer, other.editor, other.password = farm.viewer, farm.editor, farm.password
+
+
+def same_after_restore(farm, file, folder):
+    data = os.path.join(folder, "restored")
+    wanted = answers(farm)
+    done = hedgerow("restore", file, "--data", data)
+    expect((done.returncode, done.stderr), (0, ""))
+    with open(os.path.join(data, "FORMAT")) as one, open(os.path.join(farm.data, "FORMAT")) as two:
+        expect(one.read() != two.read(), True, "a new identity")
+    open(os.path.join(data, "owner"), "w").close()
+    with Farm(data=data) as other:
+        adopt(farm, other)
+        other.wait_for("/v1/devices", lambda body: len(body["devices"]) == 2)
+        other.wait_for("/v1/alerts", lambda body: body == wanted["/v1/alerts"])
+        got = answers(other)
+        for path in ANSWERS:
+            expect(got[path], wanted[path], path)
+        log_in(other, "owner", PASSWORD)
+        # It goes on: the tracker knows that the cow is out, so this is an enter, and the only one.
+        other.publish(("cow-1", 90, 16.005, 59.005))
+        count = len(wanted["/v1/events?limit=1000"]["events"])
+        events = other.wait_for("/v1/events?limit=1000",
+                                lambda body: len(body["events"]) > count)["events"]
+        expect([e["id"] for e in events[:count]],
+               [e["id"] for e in wanted["/v1/events?limit=1000"]["events"]])
+        expect([(e["kind"], e["device"]) for e in events[count:]], [("enter", "cow-1")])
+        expect(len({e["id"] for e in events if "id" in e}), len([e for e in events if "id" in e]))
+
+
+@test
+def a_backup_beside_a_running_service_restores_to_the_same_answers():
+    with tempfile.TemporaryDirectory() as folder, Farm() as farm:
+        graze(farm)
+        file = os.path.join(folder, "farm.tar")
+        done = hedgerow("--data", farm.data, "backup", file)
+        expect((done.returncode, done.stderr), (0, ""))
+        expect(sorted(os.listdir(folder)), ["farm.tar"])
+        expect(os.stat(file).st_mode & 0o077, 0, "nobody else may read it")
+        with tarfile.open(file) as tar:
+            names = tar.getnames()
+        for name in ("HEDGEROW-BACKUP", "MANIFEST", "catalog.db", "accounts.db"):
+            expect(name in names, True, names)
+        expect(any(n.startswith("local-") or n == "FORMAT" for n in names), False, names)
+        same_after_restore(farm, file, folder)
+
+
+@test
+def a_backup_of_a_stopped_service_does_too():
+    with tempfile.TemporaryDirectory() as folder, Farm() as farm:
+        graze(farm)
+        file = os.path.join(folder, "farm.tar")
+        farm.stop()
+        expect(hedgerow("--data", farm.data, "backup", file).returncode, 0)
+        farm.start()
+        same_after_restore(farm, file, folder)
+
+
+@test
+def backups_under_load_hold_a_whole_beginning_of_the_log():
+    with tempfile.TemporaryDirectory() as folder, Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        stop = threading.Event()
+
+        def publish():
+            second = 0
+            while not stop.is_set():
+                farm.publish(*[("cow-%d" % i, second, 16.005 + 0.01 * (second % 2), 59.005)
+                               for i in range(200)])
+                second += 1
+        load = threading.Thread(target=publish)
+        load.start()
+        try:
+            farm.wait_for("/v1/events", lambda body: len(body["events"]) > 20)
+            files = [os.path.join(folder, "%d.tar" % i) for i in range(4)]
+            for i, file in enumerate(files):
+                done = hedgerow("--data", farm.data, "backup", file)
+                expect((done.returncode, done.stderr), (0, ""), i)
+                expect(farm.ask("PATCH", "/v1/fences/north",
+                                {"properties": {"name": "North %d" % i}}, farm.editor)[0], 200)
+        finally:
+            stop.set()
+            load.join()
+        path = "/v1/log/events/0?offset=0&limit=1000"
+        for i in (0, 3):
+            data = os.path.join(folder, "data-%d" % i)
+            expect(hedgerow("restore", files[i], "--data", data).returncode, 0)
+            verify = hedgerow("--data", data, "log", "verify")
+            expect(verify.returncode, 0, verify.stdout + verify.stderr)
+            open(os.path.join(data, "owner"), "w").close()
+            with Farm(data=data) as other:
+                adopt(farm, other)
+                name = other.ask("GET", "/v1/fences/north", headers=farm.viewer)[2]["properties"]
+                expect(name["name"], "North 2" if i else PADDOCK["properties"]["name"])
+                expect("damage" in other.read_log(), False, other.read_log())
+                all_records = farm.ask("GET", path, headers=farm.viewer)[2]["records"]
+                records = other.ask("GET", path, headers=farm.viewer)[2]["records"]
+                ids = [(r["offset"], r.get("event", r).get("id")) for r in records]
+                wanted = [(r["offset"], r.get("event", r).get("id")) for r in all_records]
+                expect(len(ids) > 20, True)
+                expect(ids, wanted[:len(ids)])
+
+
+@test
+def a_damaged_or_foreign_backup_restores_nothing():
+    with tempfile.TemporaryDirectory() as folder, Farm() as farm:
+        file = os.path.join(folder, "farm.tar")
+        expect(hedgerow("--data", farm.data, "backup", file).returncode, 0)
+        with open(file, "rb") as source:
+            whole = source.read()
+        bad = os.path.join(folder, "bad.tar")
+        target = os.path.join(folder, "new")
+        at = whole.index(b"SQLite format 3") + 5000
+        for text, said in ((whole[:len(whole) // 2], "cut off or damaged"),
+                           (whole[:at] + b"\x55\xaa" + whole[at + 2:], "cut off or damaged"),
+                           (whole[:-2048], "cut off or damaged"),
+                           (b"", "not a backup"), (b"x" * 4096, "not a backup")):
+            with open(bad, "wb") as out:
+                out.write(text)
+            done = hedgerow("restore", bad, "--data", target)
+            expect(done.returncode, 1)
+            expect(said in done.stderr, True, done.stderr)
+            expect(sorted(os.listdir(folder)), ["bad.tar", "farm.tar"])
+        evil = os.path.join(folder, "evil.tar")
+        shutil.copy(file, evil)
+        with open(evil, "r+b") as out:
+            out.seek(1024)  # the second member's header
+            header = bytearray(out.read(512))
+            header[:100] = b"../evil".ljust(100, b"\0")
+            header[148:156] = b" " * 8
+            header[148:156] = b"%06o\0 " % sum(header)
+            out.seek(1024)
+            out.write(header)
+        expect(hedgerow("restore", evil, "--data", target).returncode, 1)
+        expect(os.path.exists(os.path.join(folder, "evil")), False)
+        done = hedgerow("restore", file, "--data", farm.data)
+        expect((done.returncode, "not empty" in done.stderr), (1, True), done.stderr)
+        os.mkdir(target)
+        expect(hedgerow("restore", file, "--data", target).returncode, 0)
+        expect(hedgerow("restore", file, "--data", target).returncode, 1)
+        expect(hedgerow("restore", file).returncode, 2)
+        expect(hedgerow("--data", "/nowhere", "backup", bad).returncode, 1)
+        done = hedgerow("--data", farm.data, "backup", "/nowhere/farm.tar")
+        expect((done.returncode, "/nowhere/farm.tar.part" in done.stderr), (1, True), done.stderr)
