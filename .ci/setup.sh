@@ -12,6 +12,10 @@ PACKAGES_TO_BUILD="build-essential cmake ninja-build pkg-config clang clang-form
     libsodium-dev libcurl4-openssl-dev libssl-dev zlib1g-dev libgps-dev libgeos-dev libqrencode-dev
     python3 curl openssl tzdata ca-certificates procps"
 PACKAGES_TO_CHECK="git chromium valgrind strace libfiu-dev fiu-utils faketime"
+# Elsewhere than on ARM, the code for ARM is tested under an emulator.
+if [ "$(uname -m)" = x86_64 ]; then
+    PACKAGES_TO_CHECK="$PACKAGES_TO_CHECK qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+fi
 PACKAGES_TO_BENCH="linux-perf gnuplot-nox"
 NODE_MAJOR_MIN=18
 
