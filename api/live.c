@@ -172,13 +172,17 @@ static int write_next(live_hub *hub, live_client *client)
     if (result == 0) {
         result = live_events_write(hub, client);
     }
-    return result != 0 ? result : live_positions_write(hub, client);
+    if (result == 0) {
+        result = live_positions_write(hub, client);
+    }
+    return result != 0 ? result : live_windows_write(hub, client);
 }
 
 /* Asking the socket is a system call; most frames are the only one. */
 static bool has_more(const live_hub *hub, const live_client *client)
 {
     return client->answers.size > 0 || client->missed.size > 0 || client->view.is_due ||
+           client->windows.due > 0 ||
            (client->wants_events && !client->is_catching_up && client->next_event < hub->ring_next);
 }
 
@@ -406,6 +410,7 @@ static void on_timer(lws_sorted_usec_list_t *timer)
         look_over(hub, time_ns);
     }
     live_positions_tick(hub, time_ns);
+    live_windows_tick(hub, time_ns);
     live_hub_begin(hub);
 }
 

@@ -3,6 +3,8 @@
 #ifndef API_LIVE_PARTS_H
 #define API_LIVE_PARTS_H
 
+#include <cjson/cJSON.h>
+
 #include "engine/live.h"
 #include "live.h"
 #include "live_handles.h"
@@ -26,6 +28,20 @@ typedef struct live_view {
     uint32_t skipped; /* periods in which nothing could be sent */
     live_told told;   /* handles whose names the client knows */
 } live_view;
+
+/* The standing queries whose answers a client wants. */
+#define LIVE_WINDOWS_MAX 8
+typedef struct live_window {
+    char name[HR_FENCE_ID_MAX + 1];
+    uint64_t revision; /* of the answer it has */
+} live_window;
+
+typedef struct live_windows {
+    uint32_t count;
+    uint32_t due; /* so many of the list are still to be looked at in this period */
+    int64_t next_ns;
+    live_window list[LIVE_WINDOWS_MAX];
+} live_windows;
 
 typedef struct live_client live_client;
 struct live_client {
@@ -52,6 +68,7 @@ struct live_client {
     hr_buf missed;         /* what that job found; as answers */
     size_t missed_at;
     live_view view;
+    live_windows windows;
 };
 
 struct live_hub {
@@ -115,6 +132,17 @@ void live_positions_tick(live_hub *hub, int64_t now_ns);
 
 /* Write what has moved. As live_events_write. */
 int live_positions_write(live_hub *hub, live_client *client);
+
+/* ---- live_windows.c ---- */
+
+/* NULL, or what is wrong with it. */
+const char *live_windows_subscribe(live_client *client, const cJSON *windows);
+
+/* Mark whose period is over. */
+void live_windows_tick(live_hub *hub, int64_t now_ns);
+
+/* Write an answer that has changed. As live_events_write. */
+int live_windows_write(live_hub *hub, live_client *client);
 
 /* ---- live_request.c ---- */
 

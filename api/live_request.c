@@ -309,6 +309,7 @@ static const char *subscribe(live_hub *hub, live_client *client, const live_span
     const char *complaint = NULL;
     const cJSON *events = cJSON_GetObjectItemCaseSensitive(json, "events");
     const cJSON *positions = cJSON_GetObjectItemCaseSensitive(json, "positions");
+    const cJSON *windows = cJSON_GetObjectItemCaseSensitive(json, "windows");
     const cJSON *seq = cJSON_GetObjectItemCaseSensitive(from, "seq");
     const char *epoch = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(from, "epoch"));
     if (!cJSON_IsObject(json) || (resume != NULL && (epoch == NULL || !cJSON_IsNumber(seq)))) {
@@ -326,6 +327,9 @@ static const char *subscribe(live_hub *hub, live_client *client, const live_span
     }
     if (complaint == NULL && positions != NULL) {
         complaint = subscribe_positions(client, positions);
+    }
+    if (complaint == NULL && windows != NULL) {
+        complaint = live_windows_subscribe(client, windows);
     }
     cJSON_Delete(json);
     cJSON_Delete(from);

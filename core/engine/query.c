@@ -274,11 +274,22 @@ hr_err engine_query_progress(engine_queries *queries, const char *name, hr_buf *
     return tell(queries, name, tell_progress, 0, out);
 }
 
-uint64_t engine_query_revision(engine_queries *queries, const char *name)
+hr_err engine_query_rows_since(engine_queries *queries, const char *name, uint64_t *revision,
+                               uint32_t limit, hr_buf *out)
 {
-    query_set_enter(queries);
-    const query_run *run = query_set_find(queries, name);
-    uint64_t revision = run != NULL ? run->revision : 0;
+    hr_json json = hr_json_into(out);
+    hr_err err = HR_NOT_FOUND;
+    if (!query_set_enter_briefly(queries)) {
+        return HR_TIMEOUT;
+    }
+    query_run *run = query_set_find(queries, name);
+    if (run != NULL && run->revision == *revision) {
+        err = HR_TIMEOUT;
+    } else if (run != NULL) {
+        query_run_tell_rows(run, limit, &json);
+        *revision = run->revision;
+        err = hr_buf_err(out);
+    }
     query_set_leave(queries);
-    return revision;
+    return err;
 }

@@ -76,7 +76,10 @@ HR_MUST_USE hr_err engine_query_rows(engine_queries *queries, const char *name, 
 HR_MUST_USE hr_err engine_query_explain(engine_queries *queries, const char *name, hr_buf *out);
 HR_MUST_USE hr_err engine_query_progress(engine_queries *queries, const char *name, hr_buf *out);
 
-/* Grows whenever a query's rows may have changed; 0: no such query. */
-uint64_t engine_query_revision(engine_queries *queries, const char *name);
+/* For those who show rows live: the same when they have changed since *revision (0: never seen),
+ * which is moved on. HR_TIMEOUT: nothing new, or the runner is busy just now; never blocks for
+ * longer than 2 ms. */
+HR_MUST_USE hr_err engine_query_rows_since(engine_queries *queries, const char *name,
+                                           uint64_t *revision, uint32_t limit, hr_buf *out);
 
 #endif

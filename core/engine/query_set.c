@@ -17,6 +17,7 @@
 #define SAVE_GAP_NS INT64_C(30000000000)
 #define REPORT_GAP_NS INT64_C(10000000000)
 #define SETTLE_STEP_MS 50
+#define BRIEFLY_NS 2000000
 
 /* ---- the set, under lock ---- */
 
@@ -25,6 +26,21 @@ void query_set_enter(engine_queries *queries)
     atomic_fetch_add(&queries->asking, 1);
     pthread_mutex_lock(&queries->lock);
     atomic_fetch_sub(&queries->asking, 1);
+}
+
+bool query_set_enter_briefly(engine_queries *queries)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += BRIEFLY_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    atomic_fetch_add(&queries->asking, 1);
+    bool is_entered = pthread_mutex_timedlock(&queries->lock, &until) == 0;
+    atomic_fetch_sub(&queries->asking, 1);
+    return is_entered;
 }
 
 void query_set_leave(engine_queries *queries)

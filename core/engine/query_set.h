@@ -39,6 +39,8 @@ struct engine_queries {
 
 /* Take the lock and give it back, for everyone but the runner. */
 void query_set_enter(engine_queries *queries);
+/* False: it was busy for 2 ms. */
+bool query_set_enter_briefly(engine_queries *queries);
 void query_set_leave(engine_queries *queries);
 
 /* NULL: none. Under lock. */

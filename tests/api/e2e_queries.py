@@ -1,6 +1,7 @@
 """tests/api/e2e_queries.py - standing queries over HTTP, on real fixes."""
 from e2e_farm import PADDOCK, Farm
 from harness import expect, test
+from websocket import WebSocket
 
 
 @test
@@ -62,3 +63,23 @@ def a_bad_query_is_refused_with_its_bad_part():
             status, _, body = farm.ask("POST", "/v1/queries", query, farm.editor)
             expect((status, body["error"]["code"], body["error"]["field"]),
                    (400, "query.invalid", field), body)
+
+
+@test
+def rows_come_live_when_they_change():
+    with Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        live = WebSocket(farm.port, headers=farm.viewer)
+        live.send({"subscribe": {"windows": ["trending", "events-per-kind", "nobody"]}})
+        first = [live.receive_key("window", 10) for _ in range(2)]
+        expect(sorted(window["query"] for window in first), ["events-per-kind", "trending"])
+        expect([window["rows"] for window in first], [[], []])
+        farm.publish(("cow-1", 1, 16.005, 59.005))
+        seen = {}
+        while len(seen) < 2:
+            window = live.receive_key("window", 10)
+            if window["rows"]:
+                seen[window["query"]] = window["rows"][0]
+        expect((seen["trending"]["crossings"], seen["events-per-kind"]["group"]), (1, ["enter"]))
+        live.send({"subscribe": {"windows": ["no name"]}})
+        expect("windows" in live.receive_key("error", 10)["message"], True)

@@ -411,7 +411,15 @@ static void shipped_queries_run_and_stay_removed(void **state)
     assert_int_equal(engine_query_remove(scene.queries, "trending", NULL), HR_OK);
     engine_queries_stop(scene.queries);
     open_queries(&scene);
-    assert_int_equal(engine_query_revision(scene.queries, "trending"), 0);
+    hr_buf rows;
+    uint64_t revision = 0;
+    hr_buf_init(&rows, 1 << 20);
+    assert_int_equal(engine_query_rows(scene.queries, "trending", 10, &rows), HR_NOT_FOUND);
+    assert_int_equal(engine_query_rows_since(scene.queries, "crossings-10m", &revision, 10, &rows),
+                     HR_OK);
+    assert_int_equal(engine_query_rows_since(scene.queries, "crossings-10m", &revision, 10, &rows),
+                     HR_TIMEOUT);
+    hr_buf_fini(&rows);
     end(&scene);
 }
 
