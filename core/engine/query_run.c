@@ -229,7 +229,7 @@ void query_run_tell_rows(query_run *run, uint32_t limit, hr_json *json)
     row_teller teller = {.run = run, .json = json, .left = limit};
     hr_json_open_object(json);
     hr_json_key_text(json, "query", run->name);
-    hr_json_key_u64(json, "run", run->run_id);
+    hr_json_key_u64(json, "runId", run->run_id);
     hr_json_key(json, "rows");
     hr_json_open_array(json);
     if (run->windows != NULL && run->spec->output != QUERY_APPEND &&
@@ -393,7 +393,7 @@ void query_run_tell_progress(const query_run *run, hr_json *json)
     uint32_t count = run->report_count < QUERY_REPORTS_MAX ? run->report_count : QUERY_REPORTS_MAX;
     hr_json_open_object(json);
     hr_json_key_text(json, "query", run->name);
-    hr_json_key_u64(json, "run", run->run_id);
+    hr_json_key_u64(json, "runId", run->run_id);
     hr_json_key(json, "last");
     tell_report(&last, NULL, json);
     hr_json_key(json, "recent");
@@ -413,7 +413,7 @@ void query_run_tell(const query_run *run, hr_json *json)
     hr_json_open_object(json);
     hr_json_key_text(json, "name", run->name);
     hr_json_key_u64(json, "id", run->number);
-    hr_json_key_u64(json, "run", run->run_id);
+    hr_json_key_u64(json, "runId", run->run_id);
     hr_json_key_text(json, "status", states[run->status]);
     if (run->status == QUERY_FAILED) {
         hr_json_key_text(json, "reason", run->reason);
