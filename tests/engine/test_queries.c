@@ -355,9 +355,9 @@ static void a_query_that_grows_too_large_stops_alone(void **state)
         live_a_second(&scene);
     }
     settle(&scene);
-    (void)member_of(&scene, "greedy", "run", status, sizeof status);
+    (void)member_of(&scene, "greedy", "runId", status, sizeof status);
     assert_string_equal(status, "failed");
-    (void)member_of(&scene, "modest", "run", status, sizeof status);
+    (void)member_of(&scene, "modest", "runId", status, sizeof status);
     assert_string_equal(status, "running");
     end(&scene);
 }
@@ -372,14 +372,14 @@ static void stop_and_start_outlast_a_restart(void **state)
     make_herd(&scene);
     must_put(&scene, "{\"name\":\"q\",\"from\":\"events\",\"select\":{\"n\":\"count()\"}}");
     double id = member_of(&scene, "q", "id", status, sizeof status);
-    double run = member_of(&scene, "q", "run", status, sizeof status);
+    double run = member_of(&scene, "q", "runId", status, sizeof status);
     assert_int_equal(engine_query_stop(scene.queries, "q", NULL), HR_OK);
     engine_queries_stop(scene.queries);
     open_queries(&scene);
-    assert_double_near(member_of(&scene, "q", "run", status, sizeof status), run, 0);
+    assert_double_near(member_of(&scene, "q", "runId", status, sizeof status), run, 0);
     assert_string_equal(status, "stopped");
     assert_int_equal(engine_query_start(scene.queries, "q", NULL), HR_OK);
-    assert_true(member_of(&scene, "q", "run", status, sizeof status) > run);
+    assert_true(member_of(&scene, "q", "runId", status, sizeof status) > run);
     assert_double_near(member_of(&scene, "q", "id", status, sizeof status), id, 0);
     assert_string_equal(status, "running");
     assert_int_equal(engine_query_remove(scene.queries, "q", NULL), HR_OK);
