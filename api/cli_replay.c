@@ -12,6 +12,7 @@
 #include "cli_hits.h"
 #include "cli_rows.h"
 #include "cli_rules.h"
+#include "engine/told.h"
 #include "wire/event_json.h"
 
 static const char help[] =
@@ -56,46 +57,6 @@ static int fail(const player *p, const char *what)
     return CLI_FAILED;
 }
 
-static hr_event describe(const geo_event *said, const cli_device *device)
-{
-    static const hr_event_kind kinds[] = {
-        [GEO_EXIT] = HR_EVENT_EXIT,   [GEO_CROSS] = HR_EVENT_CROSS,
-        [GEO_ENTER] = HR_EVENT_ENTER, [GEO_APPROACH] = HR_EVENT_APPROACH,
-        [GEO_DWELL] = HR_EVENT_DWELL, [GEO_STALE] = HR_EVENT_STALE,
-    };
-    static const hr_event_cause causes[] = {
-        [GEO_CAUSE_FIX] = HR_CAUSE_FIX,           [GEO_CAUSE_RULES] = HR_CAUSE_RULES,
-        [GEO_CAUSE_SCHEDULE] = HR_CAUSE_SCHEDULE, [GEO_CAUSE_EXPIRY] = HR_CAUSE_EXPIRY,
-        [GEO_CAUSE_TICK] = HR_CAUSE_TICK,
-    };
-    static const hr_severity severities[] = {
-        [GEO_SEVERITY_INFO] = HR_SEVERITY_INFO,
-        [GEO_SEVERITY_WARNING] = HR_SEVERITY_WARNING,
-        [GEO_SEVERITY_ALARM] = HR_SEVERITY_ALARM,
-    };
-    hr_event event = {
-        .kind = kinds[said->kind],
-        .cause = causes[said->cause],
-        .severity = severities[said->severity],
-        .late = said->late,
-        .has_place = said->has_place,
-        .has_crossing = said->has_crossing,
-        .time_ms = said->time_ms,
-        .lon_e7 = said->place.lon_e7,
-        .lat_e7 = said->place.lat_e7,
-        .crossing_time_ms = said->crossing_ms,
-        .crossing_lon_e7 = said->crossing.lon_e7,
-        .crossing_lat_e7 = said->crossing.lat_e7,
-        .device = device->key,
-    };
-    memcpy(event.device_id, device->id, sizeof event.device_id);
-    if (said->fence != NULL) {
-        snprintf(event.fence_id, sizeof event.fence_id, "%s", said->fence->id);
-        snprintf(event.fence_name, sizeof event.fence_name, "%s", said->fence->name);
-    }
-    return event;
-}
-
 /* Print what the tracker just said. */
 static geo_err print_events(player *p, const cli_device *device)
 {
@@ -103,7 +64,7 @@ static geo_err print_events(player *p, const cli_device *device)
     size_t count = 0;
     const geo_event *said = geo_tracker_events(p->tracker, &count);
     for (size_t i = 0; i < count; i++) {
-        hr_event event = describe(&said[i], device);
+        hr_event event = engine_event_of(&said[i], device->key, device->id);
         hr_buf_clear(&p->line);
         event_json_write(&p->line, &event, &frame);
         hr_buf_put_u8(&p->line, '\n');

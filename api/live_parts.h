@@ -1,5 +1,4 @@
-/* api/live_parts.h - what the files of the WebSocket share. Service thread only, unless it says
- * otherwise. */
+/* api/live_parts.h - what the WebSocket's files share. Service thread only, unless it says more. */
 #ifndef API_LIVE_PARTS_H
 #define API_LIVE_PARTS_H
 
@@ -43,12 +42,11 @@ typedef struct live_windows {
     live_window list[LIVE_WINDOWS_MAX];
 } live_windows;
 
-typedef struct live_client live_client;
-struct live_client {
+typedef struct live_client {
     api_server *server;
     struct lws *wsi; /* NULL once the connection is gone */
-    live_client *next;
-    live_client *previous;
+    struct live_client *next;
+    struct live_client *previous;
     _Atomic bool is_gone; /* wsi is NULL; read by handlers' threads */
     unsigned job_count;   /* with the pool; the last one that returns frees a closed client */
     api_caller caller;
@@ -69,7 +67,7 @@ struct live_client {
     size_t missed_at;
     live_view view;
     live_windows windows;
-};
+} live_client;
 
 struct live_hub {
     api_server *server;

@@ -8,6 +8,7 @@
 #include "base/event.h"
 #include "base/record.h"
 #include "engine/change.h"
+#include "engine/told.h"
 #include "fixes.h"
 #include "geo/rules_diff.h"
 
@@ -87,53 +88,6 @@ static bool is_told(const engine_partition *partition, const engine_source *sour
            (source->offset == told->offset && source->index <= told->index);
 }
 
-static hr_event describe(const engine_partition *partition, const geo_event *said, uint64_t device,
-                         const engine_source *source, int64_t append_ms)
-{
-    static const hr_event_kind kinds[] = {
-        [GEO_EXIT] = HR_EVENT_EXIT,   [GEO_CROSS] = HR_EVENT_CROSS,
-        [GEO_ENTER] = HR_EVENT_ENTER, [GEO_APPROACH] = HR_EVENT_APPROACH,
-        [GEO_DWELL] = HR_EVENT_DWELL, [GEO_STALE] = HR_EVENT_STALE,
-    };
-    static const hr_event_cause causes[] = {
-        [GEO_CAUSE_FIX] = HR_CAUSE_FIX,           [GEO_CAUSE_RULES] = HR_CAUSE_RULES,
-        [GEO_CAUSE_SCHEDULE] = HR_CAUSE_SCHEDULE, [GEO_CAUSE_EXPIRY] = HR_CAUSE_EXPIRY,
-        [GEO_CAUSE_TICK] = HR_CAUSE_TICK,
-    };
-    static const hr_severity severities[] = {
-        [GEO_SEVERITY_INFO] = HR_SEVERITY_INFO,
-        [GEO_SEVERITY_WARNING] = HR_SEVERITY_WARNING,
-        [GEO_SEVERITY_ALARM] = HR_SEVERITY_ALARM,
-    };
-    return (hr_event){
-        .kind = kinds[said->kind],
-        .cause = causes[said->cause],
-        .severity = severities[said->severity],
-        .late = said->late,
-        .has_place = said->has_place,
-        .has_crossing = said->has_crossing,
-        .time_ms = said->time_ms,
-        .lon_e7 = said->place.lon_e7,
-        .lat_e7 = said->place.lat_e7,
-        .crossing_time_ms = said->crossing_ms,
-        .crossing_lon_e7 = said->crossing.lon_e7,
-        .crossing_lat_e7 = said->crossing.lat_e7,
-        .device = device,
-        .rules_version = partition->world->version,
-        .received_ms = append_ms,
-        .source_partition = (uint16_t)partition->number,
-        .source_offset = source->offset,
-        .source_index = source->index,
-    };
-}
-
-static void copy_text(char *to, size_t size, const char *from)
-{
-    size_t length = strnlen(from, size - 1);
-    memcpy(to, from, length);
-    to[length] = '\0';
-}
-
 hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
                              engine_source *source, int64_t append_ms)
 {
@@ -145,13 +99,13 @@ hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
             hr_counter_add(partition->counters->suppressed, 1);
             continue;
         }
-        hr_event event = describe(partition, &said[i], key, source, append_ms);
-        copy_text(event.device_id, sizeof event.device_id,
-                  engine_device_id(&partition->devices, device_index));
-        if (said[i].fence != NULL) {
-            copy_text(event.fence_id, sizeof event.fence_id, said[i].fence->id);
-            copy_text(event.fence_name, sizeof event.fence_name, said[i].fence->name);
-        }
+        hr_event event =
+            engine_event_of(&said[i], key, engine_device_id(&partition->devices, device_index));
+        event.rules_version = partition->world->version;
+        event.received_ms = append_ms;
+        event.source_partition = (uint16_t)partition->number;
+        event.source_offset = source->offset;
+        event.source_index = source->index;
         size_t start = partition->events.size;
         hr_buf_put_u32(&partition->events, 0);
         hr_event_store(&partition->events, &event);
