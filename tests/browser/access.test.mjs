@@ -1,7 +1,7 @@
 // tests/browser/access.test.mjs - without WebGL, on phone and tablet, read by machines for people.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { AXE, Farm, browse, shot, signIn, square, until, withPage } from "./harness.mjs";
+import { AXE, Farm, keepFigure, shot, signIn, square, until, visit, withPage } from "./harness.mjs";
 
 const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true };
 const TABLET = { viewport: { width: 834, height: 1112 }, hasTouch: true };
@@ -28,24 +28,24 @@ describe("access", () => {
   for (const theme of ["light", "dark"]) {
     it(`axe finds nothing in any view (${theme})`, async () => {
       const options = { colorScheme: theme, bypassCSP: true };
-      const entry = await browse(farm, options);
-      await entry.waitForSelector("input[name=user]");
-      assert.deepEqual(await violations(entry), []);
-      await signIn(entry);
-      await entry.waitForSelector(".escaped li");
-      for (const tab of ["alerts", "animals", "system", "map"]) {
-        await entry.click(`[data-tab="${tab}"]`);
-        await until("the view", () => entry.locator(".view").first().isVisible());
-        assert.deepEqual(await violations(entry), [], tab);
-        await shot(entry, `${tab}-${theme}`);
-      }
-      await entry.click('[data-fence="north"] button:has-text("Edit")');
-      await entry.click("summary:has-text('More')");
-      await entry.check("label:has-text('Only at certain hours') input");
-      assert.deepEqual(await violations(entry), [], "form");
-      await entry.click("text=Settings");
-      assert.deepEqual(await violations(entry), [], "settings");
-      await entry.end();
+      await visit(farm, options, async (page) => {
+        await page.waitForSelector("input[name=user]");
+        assert.deepEqual(await violations(page), []);
+        await signIn(page);
+        await page.waitForSelector(".escaped li");
+        for (const tab of ["alerts", "animals", "system", "map"]) {
+          await page.click(`[data-tab="${tab}"]`);
+          await until("the view", () => page.locator(".view").first().isVisible());
+          assert.deepEqual(await violations(page), [], tab);
+          await shot(page, `${tab}-${theme}`);
+        }
+        await page.click('[data-fence="north"] button:has-text("Edit")');
+        await page.click("summary:has-text('More')");
+        await page.check("label:has-text('Only at certain hours') input");
+        assert.deepEqual(await violations(page), [], "form");
+        await page.click("text=Settings");
+        assert.deepEqual(await violations(page), [], "settings");
+      });
     });
   }
 
@@ -88,11 +88,16 @@ describe("access", () => {
   });
 
   it("the first page is small and soon there", async () => {
-    const page = await browse(farm);
-    const bytes = await page.evaluate(() =>
-      performance.getEntriesByType("resource").reduce((sum, r) => sum + r.transferSize, 0),
-    );
-    assert.ok(bytes < 250 * 1024, `${bytes} bytes`);
-    await page.end();
+    await visit(farm, {}, async (page) => {
+      await page.waitForSelector("input[name=user]");
+      const { bytes, paint_ms } = await page.evaluate(() => ({
+        bytes: performance
+          .getEntriesByType("resource")
+          .reduce((sum, { transferSize }) => sum + transferSize, 0),
+        paint_ms: performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
+      }));
+      keepFigure("first-page", JSON.stringify({ bytes, paint_ms }));
+      assert.ok(bytes < 250 * 1024, `${bytes} bytes`);
+    });
   });
 });

@@ -201,7 +201,7 @@ const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-ru
   "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
 /** A browser of its own with an empty profile; complaints of the page are kept. */
-export async function browse(farm, options = {}) {
+async function browse(farm, options = {}) {
   const { flags = [], ...rest } = options;
   const folder = mkdtempSync(join(tmpdir(), "hr-profile-"));
   const context = await chromium.launchPersistentContext(folder, {
@@ -236,11 +236,10 @@ export async function signIn(page) {
   await page.waitForSelector('.status[data-link="live"]');
 }
 
-/** Runs a test with a page that is signed in; ends it whatever happens. */
-export async function withPage(farm, options, run) {
+/** Runs a test with a page; ends it whatever happens, and nothing may have been complained of. */
+export async function visit(farm, options, run) {
   const page = await browse(farm, options);
   try {
-    await signIn(page);
     await run(page);
     assert.deepEqual(page.complaints, []);
   } catch (error) {
@@ -249,6 +248,14 @@ export async function withPage(farm, options, run) {
   } finally {
     await page.end();
   }
+}
+
+/** The same, signed in. */
+export function withPage(farm, options, run) {
+  return visit(farm, options, async (page) => {
+    await signIn(page);
+    await run(page);
+  });
 }
 
 export async function shot(page, name) {
