@@ -3,10 +3,11 @@
 usage: e2e.py HEDGEROWD [TEST...]
 """
 import os
+import subprocess
 import sys
 import time
 
-from farm import Farm, LiveCopy, MqttCopy, harness, write_lines
+from farm import Farm, LiveCopy, MqttCopy, harness, program, write_lines
 
 from harness import expect, test  # isort: skip  (farm.py says where it is)
 
@@ -89,6 +90,38 @@ def bare_devices_speak_owntracks():
         farm.await_sim(sim)
         wait_until("the log has them", lambda: "missing 0" in try_oracle(farm), timeout=20)
         print(farm.ask_oracle().strip())
+
+
+@test
+def the_demo_farm_shows_something_real_within_ten_seconds():
+    with Farm() as farm:
+        demo = subprocess.Popen([program("hedgerow-sim"), "--demo", "--data", farm.data, "--http",
+                                 "127.0.0.1:%d" % farm.port, "--mqtt",
+                                 "127.0.0.1:%d" % farm.mqtt_port], stderr=subprocess.PIPE)
+        try:
+            began = time.monotonic()
+            wait_until("an animal escapes", lambda: has_alarm(farm), timeout=25)
+            print("an alarm after %.1f s" % (time.monotonic() - began))
+            expect(len(farm.api("GET", "/v1/fences?limit=100")["features"]), 9, "fences")
+            expect(len(farm.api("GET", "/v1/devices?limit=500")["devices"]), 121, "devices")
+            farm.api("DELETE", "/v1/fences/pond")
+        finally:
+            demo.terminate()
+            demo.wait(timeout=20)
+        expect(demo.returncode, 0, "it stops when asked")
+        again = subprocess.Popen(demo.args, stderr=subprocess.PIPE)
+        try:
+            count = len(farm.all_events())
+            wait_until("the animals are back", lambda: len(farm.all_events()) > count)
+        finally:
+            again.terminate()
+            again.wait(timeout=20)
+        fences = farm.api("GET", "/v1/fences?limit=100")["features"]
+        expect("pond" in [fence["id"] for fence in fences], False, "what was removed stays away")
+
+
+def has_alarm(farm):
+    return any(event["severity"] == "alarm" for event in farm.all_events())
 
 
 def try_oracle(farm):
