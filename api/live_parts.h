@@ -133,13 +133,9 @@ int live_positions_write(live_hub *hub, live_client *client);
 
 /* ---- live_windows.c ---- */
 
-/* NULL, or what is wrong with it. */
+/* As their twins above; what is wrong with a subscription, or NULL. */
 const char *live_windows_subscribe(live_client *client, const cJSON *windows);
-
-/* Mark whose period is over. */
 void live_windows_tick(live_hub *hub, int64_t now_ns);
-
-/* Write an answer that has changed. As live_events_write. */
 int live_windows_write(live_hub *hub, live_client *client);
 
 /* ---- live_request.c ---- */

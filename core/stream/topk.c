@@ -44,14 +44,15 @@ static int compare_pointers(const void *left, const void *right)
     return compare_entries(*a, *b);
 }
 
-/* The one to give up: the rarest; of equals the last by text. */
+/* The one to give up: the rarest; of equals the one with the highest hash, which is as good as any
+ * and quickly told. */
 static stream_topk_entry *rarest(const stream_topk *sketch)
 {
     stream_topk_entry *found = &sketch->entries[0];
     for (uint32_t i = 1; i < sketch->used; i++) {
         stream_topk_entry *entry = &sketch->entries[i];
         if (entry->count < found->count ||
-            (entry->count == found->count && strcmp(entry->text, found->text) > 0)) {
+            (entry->count == found->count && entry->hash > found->hash)) {
             found = entry;
         }
     }

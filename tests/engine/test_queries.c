@@ -274,6 +274,50 @@ static void answers_equal_the_oracles(void **state)
     }
 }
 
+static void damage_checkpoint(scene *scene, uint64_t how)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/checkpoint/queries.state", scene->farm.folder);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    long size = ftell(file);
+    long at = (long)hr_random_below(&scene->random, (uint64_t)size);
+    if (how % 2 == 0) {
+        assert_int_equal(ftruncate(fileno(file), at), 0);
+    } else {
+        assert_int_equal(fseek(file, at, SEEK_SET), 0);
+        int byte = fgetc(file);
+        assert_int_equal(fseek(file, at, SEEK_SET), 0);
+        assert_true(fputc(byte ^ 0x10, file) != EOF);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_damaged_checkpoint_costs_time_and_no_answer(void **state)
+{
+    (void)state;
+    scene scene;
+    begin(&scene, 9);
+    open_queries(&scene);
+    for (size_t i = 0; i < JUDGED; i++) {
+        must_put(&scene, judged[i].text);
+    }
+    make_herd(&scene);
+    for (uint64_t round = 0; round < 6; round++) {
+        for (int second = 0; second < 20; second++) {
+            live_a_second(&scene);
+        }
+        settle(&scene);
+        engine_queries_stop(scene.queries);
+        damage_checkpoint(&scene, round);
+        open_queries(&scene);
+    }
+    settle(&scene);
+    judge(&scene, 9);
+    end(&scene);
+}
+
 static void expect_fault(scene *scene, const char *text, const char *field, const char *part)
 {
     engine_query_fault fault;
@@ -427,6 +471,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_equal_the_oracles),
+        cmocka_unit_test(a_damaged_checkpoint_costs_time_and_no_answer),
         cmocka_unit_test(a_bad_definition_is_refused_with_the_part_that_is_bad),
         cmocka_unit_test(a_query_that_grows_too_large_stops_alone),
         cmocka_unit_test(stop_and_start_outlast_a_restart),
