@@ -5,7 +5,8 @@ usage: admin_e2e.py HEDGEROWD [TEST...]. hedgerow lies beside it.
 import sys
 
 import e2e_backup
+import e2e_care
 from harness import run_all
 
 if __name__ == "__main__":
-    sys.exit(run_all(sys.argv[1], [e2e_backup], sys.argv[2:]))
+    sys.exit(run_all(sys.argv[1], [e2e_backup, e2e_care], sys.argv[2:]))
