@@ -6,6 +6,7 @@
 
 #include "base/id.h"
 #include "base/record.h"
+#include "base/text.h"
 #include "catalog/device.h"
 
 #define DEVICES_MIN 64
@@ -179,6 +180,12 @@ void query_input_raise_events(query_input *input, int64_t time_ms)
 
 /* ---- rows ---- */
 
+/* Years 0 to 9999: outside, sums of times could overflow. Nobody's clock is there. */
+static bool time_is_sane(int64_t time_ms)
+{
+    return time_ms >= HR_TIME_MS_MIN && time_ms <= HR_TIME_MS_MAX;
+}
+
 static int64_t lesser(int64_t left, int64_t right)
 {
     return left < right ? left : right;
@@ -190,7 +197,8 @@ static size_t gather_event(query_input *input, size_t count, const uint8_t *byte
     query_event_row *row = &input->event_rows[count];
     hr_event *event = &row->event;
     if (hr_event_load(bytes, size, event) != HR_OK ||
-        event->source_partition >= input->lane_count) {
+        event->source_partition >= input->lane_count || !time_is_sane(event->time_ms) ||
+        !time_is_sane(event->received_ms)) {
         input->gaps++;
         return count;
     }
@@ -236,7 +244,7 @@ static size_t gather_fix(query_input *input, size_t count, const uint8_t *bytes,
     query_fix_row *row = &input->fix_rows[count];
     hr_fix_load(bytes, &row->fix);
     query_device *device = device_of(input, row->fix.device);
-    if (device == NULL) {
+    if (device == NULL || !time_is_sane(row->fix.time_ms)) {
         input->gaps++;
         return count;
     }
@@ -298,8 +306,9 @@ static void take_ticks(query_input *input, uint16_t lane, const log_view *view)
     size_t size;
     const uint8_t *bytes;
     while (log_record_next(view, &at, &bytes, &size)) {
-        if (size == HR_TICK_BYTES) {
-            raise_mark(input, QUERY_POSITIONS, lane, (int64_t)hr_load_u64(bytes) - QUERY_IDLE_MS);
+        int64_t tick_ms = size == HR_TICK_BYTES ? (int64_t)hr_load_u64(bytes) : 0;
+        if (size == HR_TICK_BYTES && time_is_sane(tick_ms)) {
+            raise_mark(input, QUERY_POSITIONS, lane, tick_ms - QUERY_IDLE_MS);
         }
     }
 }

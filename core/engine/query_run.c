@@ -1,13 +1,17 @@
 /* core/engine/query_run.c - rows into windows, windows into answers. */
 #include "query_run.h"
 
-#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "stream/bytes.h"
+
 #define KEY_BYTES_MAX 4096
 #define ROW_BYTES_MAX (64u << 10)
+#define SUM_MS_MAX 1e33 /* of 2^64 rows */
 
 /* ---- life ---- */
 
@@ -328,10 +332,13 @@ void query_run_close(query_run *run, int64_t mark_ms, const hr_clock *clock)
     uint64_t out = run->report.rows_out;
     run->report.watermark_ms = mark_ms - run->spec->lateness_ms;
     hr_err err = stream_windows_close(run->windows, run->report.watermark_ms, keep_output, run);
-    run->report.close_ns += hr_clock_mono_ns(clock) - start_ns;
+    int64_t took_ns = hr_clock_mono_ns(clock) - start_ns;
+    run->report.close_ns += took_ns;
     run->revision += run->report.rows_out != out;
     if (err != HR_OK) {
         query_run_fail(run, hr_err_text(err));
+    } else if (took_ns / 1000000 > ENGINE_QUERY_CLOSE_MS_MAX) {
+        query_run_fail(run, "ending its windows took too long: fewer groups, or a longer `every`");
     }
 }
 
@@ -441,7 +448,6 @@ void query_run_write(const query_run *run, hr_buf *out)
                                 (uint64_t)report->time_min_ms,
                                 (uint64_t)report->time_max_ms,
                                 (uint64_t)report->time_first_ms,
-                                (uint64_t)report->time_sum_ms,
                                 (uint64_t)report->watermark_ms};
     hr_buf_put_u64(out, run->run_id);
     hr_buf_put_u8(out, (uint8_t)run->status);
@@ -450,6 +456,7 @@ void query_run_write(const query_run *run, hr_buf *out)
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         hr_buf_put_u64(out, numbers[i]);
     }
+    stream_put_double(out, report->time_sum_ms);
     hr_buf_put_u32(out, run->kept_count);
     for (uint32_t i = run->kept_count; i > 0; i--) {
         const char *text =
@@ -480,6 +487,11 @@ static hr_err read_kept(query_run *run, hr_cursor *in)
     return HR_OK;
 }
 
+static bool time_is_sane(int64_t time_ms)
+{
+    return time_ms >= HR_TIME_MS_MIN && time_ms <= HR_TIME_MS_MAX;
+}
+
 hr_err query_run_read(query_run *run, hr_cursor *in)
 {
     query_report *report = &run->report;
@@ -500,8 +512,12 @@ hr_err query_run_read(query_run *run, hr_cursor *in)
     report->time_min_ms = (int64_t)hr_cursor_u64(in);
     report->time_max_ms = (int64_t)hr_cursor_u64(in);
     report->time_first_ms = (int64_t)hr_cursor_u64(in);
-    report->time_sum_ms = (double)(int64_t)hr_cursor_u64(in);
     report->watermark_ms = (int64_t)hr_cursor_u64(in);
+    report->time_sum_ms = stream_get_double(in);
+    if (!time_is_sane(report->time_min_ms) || !time_is_sane(report->time_max_ms) ||
+        !time_is_sane(report->time_first_ms) || !(fabs(report->time_sum_ms) < SUM_MS_MAX)) {
+        return HR_CORRUPT;
+    }
     hr_err err = read_kept(run, in);
     uint8_t has_windows = hr_cursor_u8(in);
     if (err != HR_OK || in->short_read || has_windows > 1) {

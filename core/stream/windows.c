@@ -9,6 +9,7 @@
 #define BUCKETS_MIN 64
 #define GROUPS_MAX (1u << 24)
 #define PANES_OF_GROUP_MAX (1u << 24)
+#define TIME_MS_MAX (INT64_C(1) << 60) /* of stored times: sums with windows stay in range */
 
 typedef struct pane {
     int64_t start_ms; /* of a session: its first row */
@@ -572,7 +573,7 @@ static hr_err read_pane(stream_windows *windows, group *group, hr_cursor *in)
 {
     int64_t start_ms = (int64_t)hr_cursor_u64(in);
     int64_t last_ms = (int64_t)hr_cursor_u64(in);
-    if (in->short_read || last_ms < start_ms ||
+    if (in->short_read || last_ms < start_ms || start_ms < -TIME_MS_MAX || last_ms > TIME_MS_MAX ||
         (group->used > 0 && group->panes[group->used - 1].start_ms >= start_ms)) {
         return HR_CORRUPT;
     }
@@ -594,7 +595,9 @@ hr_err stream_windows_read(stream_windows *windows, hr_cursor *in)
 {
     windows->closed_ms = (int64_t)hr_cursor_u64(in);
     uint32_t group_count = hr_cursor_u32(in);
-    hr_err err = in->short_read || group_count > GROUPS_MAX ? HR_CORRUPT : HR_OK;
+    bool is_sane = windows->closed_ms == STREAM_TIME_NONE ||
+                   (windows->closed_ms >= -TIME_MS_MAX && windows->closed_ms <= TIME_MS_MAX);
+    hr_err err = in->short_read || !is_sane || group_count > GROUPS_MAX ? HR_CORRUPT : HR_OK;
     for (uint32_t i = 0; err == HR_OK && i < group_count; i++) {
         uint32_t size = hr_cursor_u32(in);
         const uint8_t *key = hr_cursor_take(in, size);
