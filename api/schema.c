@@ -86,16 +86,16 @@ static const api_schema schemas[] = {
         TEXT("from") "," TEXT("where") "," LIST("group_by", "{\"type\":\"string\"}") ","
         "\"window\":{\"type\":\"object\"},\"select\":{\"type\":\"object\"},"
         TEXT("output") "," TEXT("lateness") "," TRUTH("enabled"))},
-    {"Query", OBJECT("\"name\",\"id\",\"run\",\"status\"", TEXT("name") "," WHOLE("id") ","
-        WHOLE("run") "," TEXT("status") "," TEXT("reason") "," WHOLE("rows_in") ","
+    {"Query", OBJECT("\"name\",\"id\",\"runId\",\"status\"", TEXT("name") "," WHOLE("id") ","
+        WHOLE("runId") "," TEXT("status") "," TEXT("reason") "," WHOLE("rows_in") ","
         WHOLE("rows_late") "," WHOLE("state_bytes"))},
     {"Queries", OBJECT("\"queries\"", LIST("queries", REF("Query")))},
-    {"QueryRows", OBJECT("\"query\",\"run\",\"rows\",\"cut\"", TEXT("query") "," WHOLE("run") ","
-        LIST("rows", "{\"type\":\"object\"}") "," TRUTH("cut"))},
+    {"QueryRows", OBJECT("\"query\",\"runId\",\"rows\",\"cut\"", TEXT("query") ","
+        WHOLE("runId") "," LIST("rows", "{\"type\":\"object\"}") "," TRUTH("cut"))},
     {"QueryPlan", OBJECT("\"query\",\"plan\"", TEXT("query") "," TEXT("plan") ","
         WHOLE("pane_bytes_max") "," WHOLE("group_bytes_max") "," WHOLE("state_bytes"))},
-    {"QueryProgress", OBJECT("\"query\",\"run\",\"last\",\"recent\"", TEXT("query") ","
-        WHOLE("run") "," "\"last\":{\"type\":\"object\"},"
+    {"QueryProgress", OBJECT("\"query\",\"runId\",\"last\",\"recent\"", TEXT("query") ","
+        WHOLE("runId") "," "\"last\":{\"type\":\"object\"},"
         LIST("recent", "{\"type\":\"object\"}"))},
     {"Sql", OBJECT("\"sql\"", TEXT("sql") "," LIST("params", "{}") "," WHOLE("limit"))},
     {"SqlRows", OBJECT("\"columns\",\"rows\"", LIST("columns", "{\"type\":\"string\"}") ","

@@ -68,7 +68,7 @@ HR_MUST_USE hr_err engine_query_remove(engine_queries *queries, const char *name
 HR_MUST_USE hr_err engine_query_start(engine_queries *queries, const char *name, hr_why *why);
 HR_MUST_USE hr_err engine_query_stop(engine_queries *queries, const char *name, hr_why *why);
 
-/* JSON is appended to out: {"queries":[...]}; one of those; {"query","run","watermark","rows":[..],
+/* JSON is appended to out: {"queries":[...]}; one of those; {"query","runId","rows":[..],
  * "cut"}; {"query","plan",..}; {"query","last":{..},"recent":[..]}. */
 HR_MUST_USE hr_err engine_queries_list(engine_queries *queries, hr_buf *out);
 HR_MUST_USE hr_err engine_query_get(engine_queries *queries, const char *name, hr_buf *out);
