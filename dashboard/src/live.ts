@@ -1,4 +1,5 @@
 // src/live.ts - the WebSocket: subscribes, resumes where it broke off, notices silence.
+import type { WindowRow } from "./windows.ts";
 import type { Acked, Box, Hello, HrEvent, LiveDevice } from "./types.ts";
 
 const SUBPROTOCOL = "hedgerow.v1";
@@ -28,7 +29,7 @@ export interface LiveHandlers {
   frame(frame: ArrayBuffer): number;
   positions(devices: LiveDevice[]): void;
   counts(counts: [number, number, number][]): void;
-  window(query: string, rows: unknown): void;
+  window(query: string, rows: readonly WindowRow[]): void;
   probe(body: unknown): void;
 }
 
@@ -63,7 +64,7 @@ interface Message {
   positions?: LiveDevice[];
   counts?: [number, number, number][];
   tick?: number;
-  window?: { query: string; rows: unknown };
+  window?: { query: string; rows: WindowRow[] };
   id?: number;
   status?: number;
   body?: unknown;

@@ -4,9 +4,10 @@ import type { LinkState } from "./live.ts";
 import type { Settings } from "./settings.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "./herd.ts";
 import type { Shape, ShapeKind } from "./shape.ts";
+import type { WindowRow } from "./windows.ts";
 import type { Acked, Alert, Box, Device, Fence, FenceProps, Health, HrEvent, Me } from "./types.ts";
 
-export type Tab = "map" | "alerts" | "animals" | "system";
+export type Tab = "map" | "alerts" | "animals" | "windows" | "system";
 export type Phase = "starting" | "setup" | "login" | "in";
 
 export interface Draft {
@@ -70,6 +71,8 @@ export interface State {
   draft: Draft | null;
   /** The outline as far as it is drawn. */
   sketch: Shape | null;
+  /** Rows of the standing queries that are looked at. */
+  windows: ReadonlyMap<string, readonly WindowRow[]>;
   measuring: boolean;
   track: Track | null;
   notice: Notice | null;
@@ -99,6 +102,7 @@ export function initialState(settings: Settings): State {
     group: "",
     draft: null,
     sketch: null,
+    windows: new Map(),
     measuring: false,
     track: null,
     notice: null,

@@ -132,7 +132,10 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       set({ herdVersion: herd.version, counts: [] });
     },
     counts: (counts) => set({ counts }),
-    window() {},
+    window(query, rows) {
+      const { store } = getApp();
+      store.set({ windows: new Map(store.state.windows).set(query, rows) });
+    },
     probe: (body) => set({ health: body as Health }),
   };
 }

@@ -10,6 +10,8 @@ import type { HrEvent } from "../src/types.ts";
 import { emptyWeek, rowsOf, weekOf } from "../src/views/schedule.ts";
 import { staysOf } from "../src/views/stays.ts";
 import { readTrack } from "../src/views/track.ts";
+import { numberOf, selectOf, seriesOf, valueNames } from "../src/windows.ts";
+import type { WindowRow } from "../src/windows.ts";
 
 test("undo and redo go through every step, and a new step ends the future", () => {
   let history = push(push(begin(1), 2), 3);
@@ -100,4 +102,20 @@ test("a counter that went back began anew", () => {
   assert.equal(rateOf(100, 150, 5), 10);
   assert.equal(rateOf(100, 3, 5), 0);
   assert.equal(rateOf(100, 150, 0), 0);
+});
+
+test("windows' rows become a line of sums, and an aggregate is its estimate", () => {
+  const rows: WindowRow[] = [
+    { from: "2026-11-20T08:01:00Z", to: "2026-11-20T08:02:00Z", final: false, group: ["a"], n: 2 },
+    { from: "2026-11-20T08:00:00Z", to: "2026-11-20T08:01:00Z", final: true, group: ["a"], n: 3 },
+    { from: "2026-11-20T08:00:00Z", to: "2026-11-20T08:01:00Z", final: true, group: ["b"], n: 4 },
+  ];
+  assert.deepEqual(valueNames(rows), ["n"]);
+  assert.deepEqual(seriesOf(rows, "n")[1], [7, 2]);
+  assert.equal(numberOf({ value: 5, error: 1 }), 5);
+  assert.equal(numberOf([1]), null);
+  assert.deepEqual(selectOf("a = count()\n\nb=quantile(speed_mps, 0.9) \nnonsense"), {
+    a: "count()",
+    b: "quantile(speed_mps, 0.9)",
+  });
 });

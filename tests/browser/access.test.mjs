@@ -33,7 +33,7 @@ describe("access", () => {
         assert.deepEqual(await violations(page), []);
         await signIn(page);
         await page.waitForSelector(".escaped li");
-        for (const tab of ["alerts", "animals", "system", "map"]) {
+        for (const tab of ["alerts", "animals", "windows", "system", "map"]) {
           await page.click(`[data-tab="${tab}"]`);
           await until("the view", () => page.locator(".view").first().isVisible());
           assert.deepEqual(await violations(page), [], tab);
@@ -63,7 +63,7 @@ describe("access", () => {
 
   it("on a phone nothing is wider than the screen, and targets are large", async () => {
     await withPage(farm, PHONE, async (page) => {
-      for (const tab of ["map", "alerts", "animals", "system"]) {
+      for (const tab of ["map", "alerts", "animals", "windows", "system"]) {
         await page.tap(`[data-tab="${tab}"]`);
         await shot(page, `phone-${tab}`);
         const width = await page.evaluate(() => document.documentElement.scrollWidth);

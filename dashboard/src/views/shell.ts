@@ -12,6 +12,7 @@ import { animalsView } from "./animals.ts";
 import { mapView } from "./map_panel.ts";
 import { settingsDialog } from "./settings_dialog.ts";
 import { systemView } from "./system.ts";
+import { windowsView } from "./windows.ts";
 
 export interface Parts {
   app: App;
@@ -23,6 +24,7 @@ const TABS: readonly { tab: Tab; sign: string; view: (parts: Parts) => HTMLEleme
   { tab: "map", sign: "▦", view: mapView },
   { tab: "alerts", sign: "▲", view: alertsView },
   { tab: "animals", sign: "●", view: animalsView },
+  { tab: "windows", sign: "∿", view: windowsView },
   { tab: "system", sign: "⚙", view: systemView },
 ];
 const NOTICE_MS = 6000;
