@@ -104,7 +104,7 @@ function chart(element: HTMLElement, rows: readonly WindowRow[]): void {
 function queryForm(app: App, made: (name: string) => Promise<void>): HTMLElement {
   const { t } = app;
   const option = (value: string, text = value): HTMLElement => h("option", { value }, text);
-  const name = h("input", { required: true, pattern: "[A-Za-z0-9][A-Za-z0-9._-]{0,63}" });
+  const name = h("input", { required: true, maxlength: 64 });
   const from = h(
     "select",
     {},
@@ -229,7 +229,8 @@ export function windowsView({ app }: Parts): HTMLElement {
         const parts = await Promise.all(
           ["explain", "progress"].map((what) => app.api.get(`${pathOf(chosen)}/${what}`)),
         );
-        plan.textContent = parts.map((part) => JSON.stringify(part, null, 2)).join("\n");
+        const text = parts.map((part) => JSON.stringify(part, null, 2)).join("\n");
+        plan.textContent = text.replaceAll("\\n", "\n    ");
       });
     }
   });
