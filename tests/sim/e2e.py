@@ -82,6 +82,45 @@ def fences_that_change_under_the_fleet_are_obeyed_from_their_record_on():
         expect("rules" in causes, True, "a change had an effect")
 
 
+def windows(now, every_min, length_min):
+    """Times of day that are on and off again while a fleet lives through the last hour."""
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    return {"tz": "UTC", "weekly": [
+        {"days": days, "from": clock(now - 60 * start),
+         "to": clock(now - 60 * (start - length_min))}
+        for start in range(60, 0, -every_min)]}
+
+
+def clock(time_s):
+    return time.strftime("%H:%M", time.gmtime(time_s))
+
+
+@test
+def schedules_expiry_dwelling_and_confirmation_are_judged_alike():
+    with Farm() as farm:
+        fences = {fence["id"]: fence for fence in farm.make_fences("faults")}
+        now = time.time()
+        more = {
+            "strip": {"confirm_fixes": 3, "dwell_s": 20},
+            "north": {"schedule": windows(now, 12, 6), "dwell_s": 90},
+            "pond": {"schedule": windows(now, 10, 5)},
+            "south": {"expires_at": time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                                                  time.gmtime(now - 900))},
+        }
+        for fence, properties in more.items():
+            feature = fences[fence]
+            farm.api("PATCH", "/v1/fences/" + fence,
+                     {"properties": dict(feature["properties"], **properties)})
+        farm.api("PATCH", "/v1/devices/quad-1", {"stale_after_s": 60}, wanted=(200, 404))
+        start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - 3500))
+        sim = farm.start_sim("faults", "--fixes", "15000", "--rate", "2500", "--batch", "50",
+                             "--linger", "30", "--start", start)
+        farm.await_sim(sim)
+        print(farm.ask_oracle().strip())
+        causes = {event["cause"] for event in farm.all_events()}
+        expect(causes >= {"fix", "schedule", "expiry", "tick"}, True, "causes: %r" % causes)
+
+
 @test
 def bare_devices_speak_owntracks():
     with Farm() as farm:
