@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "replay.h"
 #include "walker.h"
 
 #define NOISE_KEPT 0.92  /* of the error, from fix to fix */
@@ -105,6 +106,10 @@ uint32_t sim_fleet_size(const sim_fleet *fleet)
 void sim_fleet_id(const sim_fleet *fleet, uint32_t index, char text[HR_DEVICE_ID_MAX + 1])
 {
     const sim_scenario *s = fleet->scenario;
+    if (s->replay != NULL) {
+        memcpy(text, s->replay->ids[index], HR_DEVICE_ID_MAX + 1);
+        return;
+    }
     uint32_t low = 0;
     uint32_t high = s->herd_count + s->route_count;
     while (high - low > 1) {
@@ -131,6 +136,10 @@ static int64_t turn_ms(const sim_fleet *fleet, uint64_t turn)
 
 int64_t sim_fleet_due_ms(const sim_fleet *fleet)
 {
+    const sim_replay *replay = fleet->scenario->replay;
+    if (replay != NULL) {
+        return fleet->turn < replay->row_count ? replay->rows[fleet->turn].fix.time_ms : INT64_MAX;
+    }
     return turn_ms(fleet, fleet->turn);
 }
 
@@ -220,9 +229,23 @@ static void break_out(sim_fleet *fleet, int64_t now_ms)
     fleet->next_escape_ms += (int64_t)s->escape_s * 1000;
 }
 
+static unsigned replay_next(sim_fleet *fleet, sim_fix out[SIM_FIXES_AT_ONCE])
+{
+    const sim_replay *replay = fleet->scenario->replay;
+    if (fleet->turn >= replay->row_count) {
+        return 0;
+    }
+    const sim_replay_row *row = &replay->rows[fleet->turn++];
+    out[0] = (sim_fix){row->device, row->fix};
+    return 1;
+}
+
 unsigned sim_fleet_next(sim_fleet *fleet, sim_fix out[SIM_FIXES_AT_ONCE])
 {
     const sim_scenario *s = fleet->scenario;
+    if (s->replay != NULL) {
+        return replay_next(fleet, out);
+    }
     uint32_t index = (uint32_t)(fleet->turn % fleet->size);
     int64_t now_ms = turn_ms(fleet, fleet->turn);
     bool is_first = fleet->turn < fleet->size;

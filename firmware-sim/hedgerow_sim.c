@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "demo.h"
 #include "farm.h"
+#include "replay.h"
 #include "runner.h"
 
 #define EXIT_USAGE 2
@@ -20,6 +21,7 @@ static const char help_text[] =
     "       hedgerow-sim --demo --data DIR --http ADDR:PORT --mqtt ADDR:PORT\n"
     "       hedgerow-sim SCENARIO --fences          print its fences as GeoJSON\n"
     "\n"
+    "  --replay FILE     recorded tracks (CSV or GPX) with their own times, instead of a scenario\n"
     "  --login FILE      what `hedgerow gateway add NAME --json` printed\n"
     "  --mqtt ADDR:PORT  the broker, with --user NAME and --password TEXT\n"
     "  --as FORM         hrf1 (batches, kept until acknowledged) or owntracks (bare devices)\n"
@@ -45,6 +47,7 @@ typedef struct command {
     sim_demo_options demo;
     const char *scenario_path;
     const char *login_path;
+    const char *replay_path;
     bool is_demo;
     bool wants_fences;
     bool is_dry;
@@ -87,37 +90,25 @@ enum {
     OPT_HTTP,
     OPT_TOKEN,
     OPT_FENCES,
+    OPT_REPLAY,
     OPT_HELP,
 };
 
 static const struct option options[] = {
-    {"login", 1, NULL, OPT_LOGIN},
-    {"mqtt", 1, NULL, OPT_MQTT},
-    {"user", 1, NULL, OPT_USER},
-    {"password", 1, NULL, OPT_PASSWORD},
-    {"as", 1, NULL, OPT_AS},
-    {"truth", 1, NULL, OPT_TRUTH},
-    {"resume", 0, NULL, OPT_RESUME},
-    {"seed", 1, NULL, OPT_SEED},
-    {"start", 1, NULL, OPT_START},
-    {"speedup", 1, NULL, OPT_SPEEDUP},
-    {"rate", 1, NULL, OPT_RATE},
-    {"fixes", 1, NULL, OPT_FIXES},
-    {"seconds", 1, NULL, OPT_SECONDS},
-    {"drain", 1, NULL, OPT_DRAIN},
-    {"batch", 1, NULL, OPT_BATCH},
-    {"window", 1, NULL, OPT_WINDOW},
-    {"linger", 1, NULL, OPT_LINGER},
-    {"dry", 0, NULL, OPT_DRY},
-    {"json", 0, NULL, OPT_JSON},
-    {"quiet", 0, NULL, OPT_QUIET},
-    {"demo", 0, NULL, OPT_DEMO},
-    {"data", 1, NULL, OPT_DATA},
-    {"http", 1, NULL, OPT_HTTP},
-    {"token", 1, NULL, OPT_TOKEN},
-    {"fences", 0, NULL, OPT_FENCES},
-    {"help", 0, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
+    {"login", 1, NULL, OPT_LOGIN},     {"mqtt", 1, NULL, OPT_MQTT},
+    {"user", 1, NULL, OPT_USER},       {"password", 1, NULL, OPT_PASSWORD},
+    {"as", 1, NULL, OPT_AS},           {"truth", 1, NULL, OPT_TRUTH},
+    {"resume", 0, NULL, OPT_RESUME},   {"seed", 1, NULL, OPT_SEED},
+    {"start", 1, NULL, OPT_START},     {"speedup", 1, NULL, OPT_SPEEDUP},
+    {"rate", 1, NULL, OPT_RATE},       {"fixes", 1, NULL, OPT_FIXES},
+    {"seconds", 1, NULL, OPT_SECONDS}, {"drain", 1, NULL, OPT_DRAIN},
+    {"batch", 1, NULL, OPT_BATCH},     {"window", 1, NULL, OPT_WINDOW},
+    {"linger", 1, NULL, OPT_LINGER},   {"dry", 0, NULL, OPT_DRY},
+    {"json", 0, NULL, OPT_JSON},       {"quiet", 0, NULL, OPT_QUIET},
+    {"demo", 0, NULL, OPT_DEMO},       {"data", 1, NULL, OPT_DATA},
+    {"http", 1, NULL, OPT_HTTP},       {"token", 1, NULL, OPT_TOKEN},
+    {"fences", 0, NULL, OPT_FENCES},   {"help", 0, NULL, OPT_HELP},
+    {"replay", 1, NULL, OPT_REPLAY},   {NULL, 0, NULL, 0},
 };
 
 static bool number(double max, double *value)
@@ -226,6 +217,9 @@ static bool take_text(command *c, int option)
     case OPT_HTTP:
         c->demo.http = optarg;
         return true;
+    case OPT_REPLAY:
+        c->replay_path = optarg;
+        return true;
     case OPT_TOKEN:
         c->demo.token = optarg;
         return true;
@@ -309,6 +303,35 @@ static int simulate(command *c, const sim_scenario *scenario)
     return err == HR_OK || c->is_demo ? 0 : fail(&why);
 }
 
+/* Recorded tracks end with their last row. */
+static hr_err load_replay(command *c, sim_scenario **out, hr_why *why)
+{
+    sim_replay *replay = NULL;
+    hr_err err = sim_replay_load(c->replay_path, &replay, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    c->run.has_start = true;
+    c->run.start_ms = replay->rows[0].fix.time_ms;
+    c->run.fix_count = replay->row_count;
+    *out = sim_scenario_of_replay(replay);
+    if (*out == NULL) {
+        sim_replay_free(replay);
+        return hr_why_set(why, HR_NO_MEMORY, "out of memory");
+    }
+    return HR_OK;
+}
+
+static hr_err load(command *c, sim_scenario **out, hr_why *why)
+{
+    if (c->replay_path != NULL) {
+        return load_replay(c, out, why);
+    }
+    return c->scenario_path != NULL
+               ? sim_scenario_load(c->scenario_path, out, why)
+               : sim_scenario_parse(sim_demo_scenario, strlen(sim_demo_scenario), out, why);
+}
+
 int main(int argc, char **argv)
 {
     command c = {.demo = {.program = argv[0]}};
@@ -329,11 +352,7 @@ int main(int argc, char **argv)
         c.run.drain_s = 2;
     }
     sim_scenario *scenario = NULL;
-    hr_err err =
-        c.scenario_path != NULL
-            ? sim_scenario_load(c.scenario_path, &scenario, &why)
-            : sim_scenario_parse(sim_demo_scenario, strlen(sim_demo_scenario), &scenario, &why);
-    if (err != HR_OK) {
+    if (load(&c, &scenario, &why) != HR_OK) {
         return fail(&why);
     }
     if (c.has_seed) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "replay.h"
 
 #define WORDS_MAX (SIM_POINTS_MAX * 2 + 16)
 #define LINE_BYTES_MAX 4096
@@ -443,6 +444,19 @@ hr_err sim_scenario_parse(const char *text, size_t size, sim_scenario **out, hr_
     return HR_OK;
 }
 
+sim_scenario *sim_scenario_of_replay(struct sim_replay *replay)
+{
+    sim_scenario *s = calloc(1, sizeof *s);
+    if (s != NULL) {
+        *s = (sim_scenario){.seed = 1,
+                            .period_ms = 1000,
+                            .gateways = 1,
+                            .device_count = replay->id_count,
+                            .replay = replay};
+    }
+    return s;
+}
+
 hr_err sim_scenario_load(const char *path, sim_scenario **out, hr_why *why)
 {
     FILE *file = fopen(path, "rb");
@@ -465,6 +479,7 @@ hr_err sim_scenario_load(const char *path, sim_scenario **out, hr_why *why)
 void sim_scenario_free(sim_scenario *scenario)
 {
     if (scenario != NULL) {
+        sim_replay_free(scenario->replay);
         free(scenario->fences);
         free(scenario->herds);
         free(scenario->routes);

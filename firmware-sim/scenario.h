@@ -75,6 +75,8 @@ typedef struct sim_faults {
     uint32_t restart_every_s; /* a gateway forgets what it had sent; 0: never */
 } sim_faults;
 
+struct sim_replay;
+
 typedef struct sim_scenario {
     uint64_t seed;
     sim_plane plane;
@@ -94,6 +96,7 @@ typedef struct sim_scenario {
     sim_trees trees[SIM_TREES_MAX];
     uint32_t trees_count;
     uint32_t device_count;
+    struct sim_replay *replay; /* instead of herds and vehicles; NULL: none */
 } sim_scenario;
 
 /* Read a scenario. *out is freed with sim_scenario_free. HR_INVALID: why has the line. */
@@ -101,6 +104,9 @@ HR_MUST_USE hr_err sim_scenario_parse(const char *text, size_t size, sim_scenari
                                       hr_why *why);
 HR_MUST_USE hr_err sim_scenario_load(const char *path, sim_scenario **out, hr_why *why);
 void sim_scenario_free(sim_scenario *scenario);
+
+/* A scenario of recorded tracks (replay.h), which becomes its owner; NULL without memory. */
+sim_scenario *sim_scenario_of_replay(struct sim_replay *replay);
 
 /* The farm that ./run shows. */
 extern const char sim_demo_scenario[];

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "firmware-sim/fleet.h"
 #include "firmware-sim/plane.h"
+#include "firmware-sim/replay.h"
 #include "firmware-sim/runner.h"
 #include "firmware-sim/scenario.h"
 #include "firmware-sim/truth.h"
@@ -161,6 +162,61 @@ static void a_run_cut_short_goes_on_as_if_it_had_not_been(void **state)
     unlink(path);
 }
 
+static sim_replay *load_text(const char *ending, const char *text, hr_err wanted)
+{
+    char path[64];
+    hr_why why = {""};
+    sim_replay *replay = NULL;
+    snprintf(path, sizeof path, "/tmp/hr-replay-%d%s", (int)getpid(), ending);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(sim_replay_load(path, &replay, &why), wanted);
+    unlink(path);
+    return replay;
+}
+
+static void recorded_tracks_are_told_in_the_order_of_their_times(void **state)
+{
+    (void)state;
+    sim_replay *csv = load_text(".csv",
+                                "time,device,lat,lon,accuracy_m,colour\n"
+                                "2026-11-20T08:00:01Z,cow-2,59.85,16.37,3.5,red\r\n"
+                                "1795161600000,cow-1,59.8512345,-16.3712345\n",
+                                HR_OK);
+    assert_int_equal(csv->id_count, 2);
+    sim_scenario *s = sim_scenario_of_replay(csv);
+    assert_non_null(s);
+    sim_fleet *fleet = sim_fleet_new(s, START_MS);
+    assert_non_null(fleet);
+    sim_fix fixes[SIM_FIXES_AT_ONCE];
+    char id[HR_DEVICE_ID_MAX + 1];
+    assert_int_equal(sim_fleet_due_ms(fleet), START_MS);
+    assert_int_equal(sim_fleet_next(fleet, fixes), 1);
+    sim_fleet_id(fleet, fixes[0].device, id);
+    assert_string_equal(id, "cow-1");
+    assert_int_equal(fixes[0].fix.lat_e7, 598512345);
+    assert_int_equal(fixes[0].fix.lon_e7, -163712345);
+    assert_int_equal(fixes[0].fix.accuracy_dm, HR_FIX_U16_UNKNOWN);
+    assert_int_equal(sim_fleet_next(fleet, fixes), 1);
+    assert_int_equal(fixes[0].fix.accuracy_dm, 35);
+    assert_int_equal(sim_fleet_next(fleet, fixes), 0);
+    sim_fleet_free(fleet);
+    sim_scenario_free(s);
+    sim_replay *gpx = load_text(".gpx",
+                                "<gpx><trk><trkseg><trkpt lat=\"59.85\" lon=\"16.37\"><ele>3</ele>"
+                                "<time>2026-11-20T08:00:00Z</time></trkpt></trkseg></trk></gpx>",
+                                HR_OK);
+    assert_int_equal(gpx->row_count, 1);
+    assert_int_equal(gpx->rows[0].fix.time_ms, START_MS);
+    sim_replay_free(gpx);
+    assert_null(load_text(".csv", "device,lon,lat\ncow,1,2\n", HR_INVALID));
+    assert_null(load_text(".csv", "device,time,lon,lat\ncow,5,181,2\n", HR_INVALID));
+    assert_null(load_text(".csv", "", HR_INVALID));
+    assert_null(load_text(".gpx", "<trkpt lat=\"1\"></trkpt>", HR_INVALID));
+}
+
 static void bad_scenarios_are_refused_with_their_line(void **state)
 {
     (void)state;
@@ -194,6 +250,7 @@ int main(void)
         cmocka_unit_test(a_herd_stays_within_its_fence_unless_it_breaks_out),
         cmocka_unit_test(receivers_err_about_as_much_as_they_say),
         cmocka_unit_test(a_run_cut_short_goes_on_as_if_it_had_not_been),
+        cmocka_unit_test(recorded_tracks_are_told_in_the_order_of_their_times),
         cmocka_unit_test(bad_scenarios_are_refused_with_their_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
