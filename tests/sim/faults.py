@@ -55,8 +55,21 @@ def kill_service(farm, sims, flags):
 
 
 def kill_broker(farm, sims, flags):
-    with open(os.path.join(farm.data, "broker", "mosquitto.pid")) as file:
-        os.kill(int(file.read()), signal.SIGKILL)
+    """It may be on its way up from the last time: then its pid file is empty or of the past."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with open(os.path.join(farm.data, "broker", "mosquitto.pid")) as file:
+                pid = int(file.read())
+            with open("/proc/%d/comm" % pid) as file:
+                if file.read().strip() != "mosquitto":
+                    raise OSError("another program has that number by now")
+            os.kill(pid, signal.SIGKILL)
+            return
+        except (ValueError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            harness.select_briefly()
 
 
 def kill_fleet(farm, sims, flags):
