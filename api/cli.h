@@ -26,6 +26,7 @@ int cli_doctor(const cli_globals *globals, int argc, char **argv);
 int cli_events(const cli_globals *globals, int argc, char **argv);
 int cli_fence(const cli_globals *globals, int argc, char **argv);
 int cli_gateway(const cli_globals *globals, int argc, char **argv);
+int cli_install(const cli_globals *globals, int argc, char **argv);
 int cli_join(const cli_globals *globals, int argc, char **argv);
 int cli_log(const cli_globals *globals, int argc, char **argv);
 int cli_query(const cli_globals *globals, int argc, char **argv);

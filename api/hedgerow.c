@@ -25,6 +25,7 @@ static const subcommand subcommands[] = {
     {"doctor", "say what is wrong, and what to do", cli_doctor},
     {"backup", "write a whole data folder into one file", cli_backup},
     {"restore", "make a data folder from a backup", cli_restore},
+    {"install", "start the service at boot, by systemd", cli_install},
     {"join", "print which fences each fix of a CSV file lies in", cli_join},
     {"replay", "print the events that the fixes of a CSV file make", cli_replay},
 };

@@ -5,10 +5,12 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/logline.h"
 #include "config.h"
 #include "server.h"
 #include "service.h"
+#include "supervisor.h"
 
 #ifndef HR_VERSION
 #define HR_VERSION "0"
@@ -76,7 +78,7 @@ static bool stop_asked(void)
 }
 
 /* Until a signal says stop or a part has failed for good. */
-static int serve(api_service *service, const sigset_t *signals)
+static int serve(api_service *service, const sigset_t *signals, supervisor *supervisor)
 {
     static const struct timespec period = {.tv_nsec = HEALTH_PERIOD_NS};
     hr_why why = {.text = ""};
@@ -90,6 +92,7 @@ static int serve(api_service *service, const sigset_t *signals)
             hr_logline(HR_LEVEL_ERROR, "service.failed", "why=\"%s\"", why.text);
             return EXIT_FAILED;
         }
+        supervisor_alive(supervisor, hr_clock_mono_ns(hr_clock_real()));
     }
 }
 
@@ -118,6 +121,8 @@ int main(int argc, char **argv)
     raise_file_limit();
     sigset_t signals;
     block_signals(&signals);
+    supervisor supervisor;
+    supervisor_init(&supervisor);
     api_service *service = NULL;
     err = api_service_start(&config, stop_asked, &service, &why);
     if (err == HR_CLOSED) {
@@ -132,8 +137,11 @@ int main(int argc, char **argv)
     if (api_service_setup_link(service) != NULL) {
         hr_logline(HR_LEVEL_INFO, "service.setup", "link=%s", api_service_setup_link(service));
     }
-    int exit_code = serve(service, &signals);
+    supervisor_tell(&supervisor, "READY=1");
+    int exit_code = serve(service, &signals, &supervisor);
+    supervisor_tell(&supervisor, "STOPPING=1");
     api_service_stop(service);
+    supervisor_fini(&supervisor);
     hr_logline(HR_LEVEL_INFO, "service.stopped", "data=%s", config.data);
     return exit_code;
 }

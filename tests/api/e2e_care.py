@@ -1,6 +1,7 @@
 """tests/api/e2e_care.py - doctor, status, broker status and install, as a keeper has them."""
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,8 +9,8 @@ import tempfile
 
 import harness
 from e2e_backup import hedgerow
-from e2e_farm import Farm, PADDOCK
-from harness import Service, expect, free_port, test
+from e2e_farm import Farm
+from harness import Service, expect, test
 
 
 def findings(*words):
@@ -70,3 +71,72 @@ def the_doctor_says_what_is_wrong_and_what_to_do():
         expect(levels("--data", service.data)["format"], "problem")
         found = findings("--data", service.data + "-nowhere")[0]
         expect((list(found), found["folder"]["level"]), (["folder"], "problem"))
+
+
+@test
+def the_unit_is_hardened_and_systemd_finds_no_fault_with_it():
+    with tempfile.TemporaryDirectory() as folder:
+        prefix = os.path.join(folder, "prefix")
+        os.makedirs(os.path.join(prefix, "bin"))
+        os.makedirs(os.path.join(prefix, "share", "hedgerow"))
+        os.symlink(harness.PROGRAM, os.path.join(prefix, "bin", "hedgerowd"))
+        done = hedgerow("install", "--print", "--prefix", prefix)
+        expect(done.returncode, 0, done.stderr)
+        wanted = "ExecStart=%s/bin/hedgerowd --data /var/lib/hedgerow --assets %s/share/hedgerow\n"
+        for line in (wanted % (prefix, prefix), "Restart=always\n", "WatchdogSec=30\n",
+                     "StateDirectory=hedgerow\n", "DynamicUser=yes\n"):
+            expect(line in done.stdout, True, done.stdout)
+        unit = os.path.join(folder, "hedgerow.service")
+        with open(unit, "w") as file:
+            file.write(done.stdout)
+        if shutil.which("systemd-analyze"):
+            found = subprocess.run(["systemd-analyze", "security", "--offline=true",
+                                    "--threshold=15", unit], capture_output=True, text=True)
+            expect(found.returncode, 0, found.stdout[-2000:] + found.stderr)
+            found = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True,
+                                   text=True)
+            expect((found.returncode, found.stderr), (0, ""))
+        done = hedgerow("--data", folder, "install", "--print", "--prefix", prefix)
+        expect("ReadWritePaths=%s\n" % folder in done.stdout, True, done.stdout)
+        expect("DynamicUser" in done.stdout, False)
+        for bad in ("relative", "/home/me/data", "/var/lib/with blank", "/nowhere/data"):
+            expect(hedgerow("--data", bad, "install", "--print", "--prefix", prefix).returncode, 1)
+        expect(hedgerow("install", "--print", "--prefix", "/nowhere").returncode, 1)
+        expect(hedgerow("install", "--what").returncode, 2)
+
+
+@test
+def a_unit_is_written_but_never_over_somebodys_own():
+    if os.geteuid() != 0:
+        return  # every place that others may write to is hidden from services
+    with tempfile.TemporaryDirectory(dir="/var/lib") as prefix:
+        os.makedirs(os.path.join(prefix, "bin"))
+        shutil.copy(harness.PROGRAM, os.path.join(prefix, "bin", "hedgerowd"))
+        unit = os.path.join(prefix, "hedgerow.service")
+        for _ in range(2):
+            done = hedgerow("install", "--prefix", prefix, "--unit", unit)
+            expect((done.returncode, done.stderr), (0, ""))
+            expect("systemctl enable --now hedgerow" in done.stdout, True)
+        with open(unit, "w") as file:
+            file.write("[Unit]\n")
+        done = hedgerow("install", "--prefix", prefix, "--unit", unit)
+        expect((done.returncode, "not made by this command" in done.stderr), (1, True))
+        with open(unit) as file:
+            expect(file.read(), "[Unit]\n")
+
+
+@test
+def a_service_manager_hears_that_it_is_ready_alive_and_stopping():
+    with tempfile.TemporaryDirectory() as folder, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        path = os.path.join(folder, "notify")
+        manager.bind(path)
+        manager.settimeout(20)
+        environment = {**os.environ, "NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"}
+        with Service(environment=environment) as service:
+            said = [manager.recv(100) for _ in range(3)]
+            expect(said, [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"])
+            service.stop()
+            while said[-1] == b"WATCHDOG=1":
+                said.append(manager.recv(100))
+            expect(said[-1], b"STOPPING=1")

@@ -1,0 +1,256 @@
+/* api/cli_install.c - hedgerow install: the service as a systemd unit, started at boot. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "cli.h"
+
+#define PATH_MAX_BYTES 1024
+#define UNIT_BYTES_MAX 16384
+#define UNIT_PATH "/etc/systemd/system/hedgerow.service"
+#define STATE_FOLDER "/var/lib/"
+#define UNIT_MARK "# Made by: hedgerow install"
+
+static const char help[] =
+    "usage: hedgerow [--data DIR] install [--print] [--prefix PREFIX] [--unit FILE]\n"
+    "\n"
+    "Writes a systemd unit that starts the service at boot, starts it again whenever it ends or\n"
+    "hangs, and lets it touch nothing but its data folder (" STATE_FOLDER "hedgerow, or DIR).\n"
+    "  --print          show the unit, write nothing\n"
+    "  --prefix PREFIX  the programs are in PREFIX/bin (else: beside this one)\n"
+    "  --unit FILE      write it there (else " UNIT_PATH ")\n"
+    "Further settings go into /etc/default/hedgerow, as HEDGEROW_HTTP=0.0.0.0:8080.\n";
+
+typedef struct plan {
+    char program[PATH_MAX_BYTES]; /* hedgerowd */
+    char assets[PATH_MAX_BYTES];  /* "": as it was built */
+    char data[PATH_MAX_BYTES];
+    char user[64];
+    const char *unit;
+    bool is_state; /* data is systemd's to make, for a user of its own */
+    bool prints;
+} plan;
+
+/* The unit is text in which blanks, quotes, % and control characters have a meaning. */
+static bool is_plain_path(const char *path)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@,:=";
+    return path[0] == '/' && strspn(path, plain) == strlen(path) && strstr(path, "/../") == NULL;
+}
+
+static bool find_programs(plan *p, const char *prefix)
+{
+    char own[PATH_MAX_BYTES] = "";
+    char share[PATH_MAX_BYTES];
+    if (prefix != NULL) {
+        snprintf(own, sizeof own, "%.900s/bin/", prefix);
+    } else if (readlink("/proc/self/exe", own, sizeof own - 64) < 0) {
+        fputs("hedgerow install: cannot find this program; say where with --prefix\n", stderr);
+        return false;
+    }
+    char *slash = strrchr(own, '/');
+    if (slash == NULL) {
+        return false;
+    }
+    *slash = 0;
+    snprintf(p->program, sizeof p->program, "%.900s/hedgerowd", own);
+    slash = strrchr(own, '/');
+    snprintf(share, sizeof share, "%.*s/share/hedgerow", slash != NULL ? (int)(slash - own) : 0,
+             own);
+    if (access(share, X_OK) == 0) {
+        snprintf(p->assets, sizeof p->assets, "%s", share);
+    }
+    if (access(p->program, X_OK) != 0) {
+        fprintf(stderr, "hedgerow install: there is no program %s; say where with --prefix\n",
+                p->program);
+        return false;
+    }
+    if (!is_plain_path(p->program)) {
+        fprintf(stderr,
+                "hedgerow install: move the programs to a path without blanks and the "
+                "like, such as /usr/local/bin, from %s\n",
+                p->program);
+        return false;
+    }
+    static const char *const hidden[] = {"/home/", "/root/", "/tmp/", "/var/tmp/", NULL};
+    for (const char *const *place = hidden; *place != NULL; place++) {
+        if (strncmp(p->program, *place, strlen(*place)) == 0) {
+            fprintf(stderr,
+                    "hedgerow install: the unit cannot see %s (%s is hidden from services): copy "
+                    "the programs to /usr/local/bin and run that hedgerow\n",
+                    p->program, *place);
+            return p->prints;
+        }
+    }
+    return true;
+}
+
+static bool find_data(plan *p, const cli_globals *globals)
+{
+    struct stat info;
+    snprintf(p->data, sizeof p->data, "%s",
+             globals->has_data ? globals->data : STATE_FOLDER "hedgerow");
+    size_t size = strlen(p->data);
+    while (size > 1 && p->data[size - 1] == '/') {
+        p->data[--size] = 0;
+    }
+    if (!is_plain_path(p->data) || strncmp(p->data, "/home/", 6) == 0) {
+        fprintf(stderr,
+                "hedgerow install: the data folder must be a whole path outside /home without "
+                "blanks, such as " STATE_FOLDER "hedgerow; \"%s\" is not\n",
+                p->data);
+        return false;
+    }
+    const char *name = p->data + sizeof STATE_FOLDER - 1;
+    p->is_state = strncmp(p->data, STATE_FOLDER, sizeof STATE_FOLDER - 1) == 0 && *name != 0 &&
+                  strchr(name, '/') == NULL;
+    if (p->is_state) {
+        snprintf(p->user, sizeof p->user, "hedgerow");
+        return true;
+    }
+    const struct passwd *owner = stat(p->data, &info) == 0 ? getpwuid(info.st_uid) : NULL;
+    if (owner == NULL) {
+        fprintf(stderr,
+                "hedgerow install: make the folder %s first, and give it to the user that the "
+                "service shall run as\n",
+                p->data);
+        return false;
+    }
+    snprintf(p->user, sizeof p->user, "%s", owner->pw_name);
+    return true;
+}
+
+/* What the service may do: talk to the network, write its folder, ask the clock, nothing else.
+ * adjtimex is asked for (and ProtectClock, which forbids it, is not) because it tells whether the
+ * clock is synchronised; setting the clock needs a capability that the unit does not have. */
+static const char limits[] =
+    "NoNewPrivileges=yes\nCapabilityBoundingSet=\nAmbientCapabilities=\nUMask=0077\n"
+    "PrivateUsers=yes\nPrivateTmp=yes\nPrivateDevices=yes\nDevicePolicy=closed\n"
+    "ProtectSystem=strict\nProtectHome=yes\nProtectHostname=yes\nPrivateMounts=yes\n"
+    "ProtectKernelTunables=yes\nProtectKernelModules=yes\nProtectKernelLogs=yes\n"
+    "ProtectControlGroups=yes\nProtectProc=invisible\nProcSubset=pid\n"
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK\n"
+    "RestrictNamespaces=yes\nRestrictRealtime=yes\nRestrictSUIDSGID=yes\nRemoveIPC=yes\n"
+    "LockPersonality=yes\nMemoryDenyWriteExecute=yes\nKeyringMode=private\n"
+    "SystemCallArchitectures=native\nSystemCallErrorNumber=EPERM\n"
+    "SystemCallFilter=@system-service\n"
+    "SystemCallFilter=~@privileged @resources\n"
+    "SystemCallFilter=adjtimex clock_adjtime\n";
+
+static void write_unit(const plan *p, hr_buf *out)
+{
+    hr_buf_put_text(out, UNIT_MARK "; settings go into /etc/default/hedgerow.\n");
+    hr_buf_put_text(out, "[Unit]\nDescription=Hedgerow, geofences and events\n"
+                         "After=network-online.target time-sync.target\n"
+                         "Wants=network-online.target\nStartLimitIntervalSec=0\n");
+    hr_buf_printf(out, "RequiresMountsFor=%s\n\n", p->data);
+    hr_buf_put_text(out, "[Service]\nType=notify\nNotifyAccess=main\n");
+    hr_buf_put_text(out, "EnvironmentFile=-/etc/default/hedgerow\n");
+    hr_buf_printf(out, "ExecStart=%s --data %s", p->program, p->data);
+    if (p->assets[0] != 0) {
+        hr_buf_printf(out, " --assets %s", p->assets);
+    }
+    hr_buf_printf(out, "\nUser=%s\n", p->user);
+    if (p->is_state) {
+        hr_buf_printf(out, "DynamicUser=yes\nStateDirectory=%s\nStateDirectoryMode=0700\n",
+                      p->data + sizeof STATE_FOLDER - 1);
+    } else {
+        hr_buf_printf(out, "ReadWritePaths=%s\n", p->data);
+    }
+    /* A start after a power cut reads what was not judged; WatchdogSec counts from ready on. */
+    hr_buf_put_text(out, "Restart=always\nRestartSec=1\nTimeoutStartSec=15min\n"
+                         "TimeoutStopSec=60\nWatchdogSec=30\nKillMode=mixed\n"
+                         "LimitNOFILE=65536\nOOMScoreAdjust=-500\n");
+    hr_buf_put_text(out, limits);
+    hr_buf_put_text(out, "\n[Install]\nWantedBy=multi-user.target\n");
+}
+
+/* True unless there is a unit that somebody wrote by hand. */
+static bool may_replace(const char *path)
+{
+    char line[sizeof UNIT_MARK] = "";
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return errno == ENOENT;
+    }
+    size_t size = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    return size == sizeof UNIT_MARK - 1 && memcmp(line, UNIT_MARK, size) == 0;
+}
+
+static int install(const plan *p, const hr_buf *unit)
+{
+    char aside[PATH_MAX_BYTES + 8];
+    if (!may_replace(p->unit)) {
+        fprintf(stderr,
+                "hedgerow install: %s is there and not made by this command, or may not be read; "
+                "look at it, and remove it if it is not needed\n",
+                p->unit);
+        return CLI_FAILED;
+    }
+    snprintf(aside, sizeof aside, "%.1000s.new", p->unit);
+    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    bool is_written = fd >= 0 && write(fd, unit->data, unit->size) == (ssize_t)unit->size &&
+                      fsync(fd) == 0 && rename(aside, p->unit) == 0;
+    int error = errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (!is_written) {
+        fprintf(stderr, "hedgerow install: cannot write %s: %s%s\n", p->unit, strerror(error),
+                error == EACCES || error == EPERM ? "; run it as root (sudo)" : "");
+        return CLI_FAILED;
+    }
+    printf("%s is written. Now start the service, and let it start at every boot:\n"
+           "  systemctl daemon-reload\n"
+           "  systemctl enable --now hedgerow\n"
+           "Then look at it: hedgerow --data %s doctor\n",
+           p->unit, p->data);
+    return CLI_OK;
+}
+
+int cli_install(const cli_globals *globals, int argc, char **argv)
+{
+    plan p = {.unit = UNIT_PATH};
+    const char *prefix = NULL;
+    for (int i = 1; i < argc; i++) {
+        const char **place = strcmp(argv[i], "--prefix") == 0 ? &prefix
+                             : strcmp(argv[i], "--unit") == 0 ? &p.unit
+                                                              : NULL;
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(help, stdout);
+            return CLI_OK;
+        }
+        if (strcmp(argv[i], "--print") == 0) {
+            p.prints = true;
+        } else if (place != NULL && i + 1 < argc) {
+            *place = argv[++i];
+        } else {
+            fputs(help, stderr);
+            return CLI_USAGE;
+        }
+    }
+    if (!find_programs(&p, prefix) || !find_data(&p, globals)) {
+        return CLI_FAILED;
+    }
+    hr_buf unit;
+    hr_buf_init(&unit, UNIT_BYTES_MAX);
+    write_unit(&p, &unit);
+    int code = CLI_FAILED;
+    if (hr_buf_err(&unit) != HR_OK) {
+        fprintf(stderr, "hedgerow install: %s\n", hr_err_text(hr_buf_err(&unit)));
+    } else if (p.prints) {
+        code = fwrite(unit.data, 1, unit.size, stdout) == unit.size ? CLI_OK : CLI_FAILED;
+    } else {
+        code = install(&p, &unit);
+    }
+    hr_buf_fini(&unit);
+    return code;
+}
