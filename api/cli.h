@@ -21,6 +21,7 @@ typedef struct cli_globals {
 
 /* Each takes its own arguments, argv[0] being its name, and returns an exit code. */
 int cli_backup(const cli_globals *globals, int argc, char **argv);
+int cli_broker(const cli_globals *globals, int argc, char **argv);
 int cli_device_ask(const cli_globals *globals, int argc, char **argv);
 int cli_doctor(const cli_globals *globals, int argc, char **argv);
 int cli_events(const cli_globals *globals, int argc, char **argv);

@@ -1,4 +1,4 @@
-/* api/cli_ask.c - hedgerow status, device, query and sql: questions with one answer. */
+/* api/cli_ask.c - hedgerow device, query and sql: questions with one answer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,11 +40,6 @@ static int show_table(const question *q, const char *method, const char *path, c
     }
     hr_buf_fini(&out);
     return code;
-}
-
-static int status(question *q)
-{
-    return q->argc == 1 ? cli_client_print(q->client, "GET", "/v1/health", NULL, 0) : usage(q);
 }
 
 static int device(question *q)
@@ -137,11 +132,6 @@ static int ask(const cli_globals *globals, int argc, char **argv, const char *he
     int code = run(&q);
     cli_client_free(q.client);
     return code;
-}
-
-int cli_status(const cli_globals *globals, int argc, char **argv)
-{
-    return ask(globals, argc, argv, "usage: hedgerow status\n", status);
 }
 
 int cli_device_ask(const cli_globals *globals, int argc, char **argv)

@@ -180,7 +180,7 @@ static void cell_text(const cJSON *row, const char *column, char text[TABLE_WIDT
         snprintf(text, TABLE_WIDTH_MAX + 1, "%.10g", value->valuedouble);
     } else if (cJSON_IsBool(value)) {
         snprintf(text, TABLE_WIDTH_MAX + 1, "%s", cJSON_IsTrue(value) ? "yes" : "no");
-    } else if (value != NULL && !cJSON_IsNull(value)) {
+    } else if (value != NULL && !cJSON_IsNull(value) && value->child != NULL) {
         char *printed = cJSON_PrintUnformatted(value);
         snprintf(text, TABLE_WIDTH_MAX + 1, "%s", printed != NULL ? printed : "");
         cJSON_free(printed);
@@ -198,23 +198,30 @@ void cli_print_table(const char *json, const char *key, const char *const *colum
     cJSON *answer = cJSON_Parse(json);
     const cJSON *rows = key != NULL ? cJSON_GetObjectItemCaseSensitive(answer, key) : answer;
     const cJSON *row;
-    int widths[TABLE_COLUMNS_MAX] = {0};
+    int widths[TABLE_COLUMNS_MAX] = {0}; /* 0: nothing is in any row, the column is left out */
     char text[TABLE_WIDTH_MAX + 1];
+    bool is_empty = cJSON_GetArraySize(rows) == 0;
     for (int c = 0; columns[c] != NULL && c < TABLE_COLUMNS_MAX; c++) {
-        widths[c] = (int)strlen(heading(columns[c]));
+        int width = 0;
         cJSON_ArrayForEach(row, rows)
         {
             cell_text(row, columns[c], text);
-            widths[c] = (int)strlen(text) > widths[c] ? (int)strlen(text) : widths[c];
+            width = (int)strlen(text) > width ? (int)strlen(text) : width;
         }
-        printf("%-*s  ", widths[c], heading(columns[c]));
+        int head = (int)strlen(heading(columns[c]));
+        widths[c] = width == 0 && !is_empty ? 0 : width > head ? width : head;
+        if (widths[c] > 0) {
+            printf("%-*s  ", widths[c], heading(columns[c]));
+        }
     }
     putchar('\n');
     cJSON_ArrayForEach(row, rows)
     {
         for (int c = 0; columns[c] != NULL && c < TABLE_COLUMNS_MAX; c++) {
             cell_text(row, columns[c], text);
-            printf("%-*s  ", widths[c], text);
+            if (widths[c] > 0) {
+                printf("%-*s  ", widths[c], text);
+            }
         }
         putchar('\n');
     }

@@ -31,7 +31,7 @@ int cli_client_print(cli_client *client, const char *method, const char *path, c
 void cli_client_add(cli_client *client, hr_buf *path, const char *name, const char *value);
 
 /* The array at `key` of a JSON answer as a table for people: one row for each object, one column
- * for each name of `columns` (ends with NULL; "a.b" looks into an object). */
+ * for each name of `columns` (ends with NULL; "a.b" looks into an object) that any row has. */
 void cli_print_table(const char *json, const char *key, const char *const *columns);
 
 /* A whole file, or stdin for "-". NULL after telling stderr; the caller frees. */

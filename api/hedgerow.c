@@ -22,6 +22,7 @@ static const subcommand subcommands[] = {
     {"gateway", "add, list and remove the gateways that may send fixes", cli_gateway},
     {"reader", "add, list and remove those who may listen to events", cli_reader},
     {"log", "look into a data folder's journal: list, tail, dump, verify", cli_log},
+    {"broker", "how the service's own broker is", cli_broker},
     {"doctor", "say what is wrong, and what to do", cli_doctor},
     {"backup", "write a whole data folder into one file", cli_backup},
     {"restore", "make a data folder from a backup", cli_restore},

@@ -9,7 +9,7 @@ import tempfile
 
 import harness
 from e2e_backup import hedgerow
-from e2e_farm import Farm
+from e2e_farm import Farm, PADDOCK
 from harness import Service, expect, test
 
 
@@ -140,3 +140,44 @@ def a_service_manager_hears_that_it_is_ready_alive_and_stopping():
             while said[-1] == b"WATCHDOG=1":
                 said.append(manager.recv(100))
             expect(said[-1], b"STOPPING=1")
+
+
+@test
+def status_is_in_words_and_the_raw_answer_with_json():
+    with Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        farm.publish(("cow-1", 0, 16.005, 59.005), ("cow-2", 1, 16.5, 59.5))
+        farm.wait_for("/v1/devices", lambda body: len(body["devices"]) == 2)
+        farm.wait_for("/v1/fences/north/devices", lambda body: len(body["devices"]) == 1)
+        done = hedgerow("--data", farm.data, "status")
+        expect((done.returncode, done.stderr), (0, ""))
+        for line in ("service   ", "version   ", "running   ", "fences    1\n",
+                     "devices   2, 1 of them inside a fence\n"):
+            expect(line in done.stdout, True, done.stdout)
+        done = hedgerow("--data", farm.data, "status", "--json")
+        expect(json.loads(done.stdout)["ready"], True)
+        done = hedgerow("--data", farm.data, "device", "list")
+        head = done.stdout.splitlines()[0].split()
+        expect(head[0], "device")
+        expect([word for word in head if word in ("distance_m", "groups")], [])
+        farm.stop()
+        done = hedgerow("--data", farm.data, "status")
+        expect((done.returncode, "does not answer" in done.stderr), (1, True), done.stderr)
+
+
+@test
+def broker_status_says_who_listens_and_how_many_may_come():
+    with Farm() as farm:
+        done = hedgerow("--data", farm.data, "broker", "status", "--json")
+        body = json.loads(done.stdout)
+        expect((done.returncode, body["running"], body["listening"]), (0, True, True))
+        expect((body["port"], body["gateways"], body["readers"]), (farm.mqtt_port, 1, 0))
+        expect("lan" in body, False)
+        done = hedgerow("--data", farm.data, "broker", "status")
+        expect("127.0.0.1:%d\n" % farm.mqtt_port in done.stdout, True, done.stdout)
+        farm.stop()
+        done = hedgerow("--data", farm.data, "broker", "status")
+        expect((done.returncode, "nothing listens" in done.stdout), (1, True), done.stdout)
+        done = hedgerow("--data", farm.data + "-nowhere", "broker", "status")
+        expect((done.returncode, "--data" in done.stderr), (1, True), done.stderr)
+        expect(hedgerow("broker", "what").returncode, 2)
