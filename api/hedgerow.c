@@ -1,4 +1,5 @@
 /* api/hedgerow.c - the program hedgerow: finds the subcommand and hands over. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,26 +10,38 @@ typedef struct subcommand {
     const char *name;
     const char *summary;
     int (*run)(const cli_globals *globals, int argc, char **argv);
+    const char *words; /* what may follow, for shells that complete it */
 } subcommand;
 
+static int completion(const cli_globals *globals, int argc, char **argv);
+
 static const subcommand subcommands[] = {
-    {"status", "how the service is", cli_status},
-    {"fence", "list, show, add, import, export and remove fences", cli_fence},
-    {"device", "list devices, show one", cli_device_ask},
-    {"events", "print events, and follow new ones", cli_events},
-    {"query", "ask where devices are: within, nearby, inside", cli_query},
-    {"sql", "ask in SQL", cli_sql},
-    {"user", "add, list and remove people", cli_user},
-    {"gateway", "add, list and remove the gateways that may send fixes", cli_gateway},
-    {"reader", "add, list and remove those who may listen to events", cli_reader},
-    {"log", "look into a data folder's journal: list, tail, dump, verify", cli_log},
-    {"broker", "how the service's own broker is", cli_broker},
-    {"doctor", "say what is wrong, and what to do", cli_doctor},
-    {"backup", "write a whole data folder into one file", cli_backup},
-    {"restore", "make a data folder from a backup", cli_restore},
-    {"install", "start the service at boot, by systemd", cli_install},
-    {"join", "print which fences each fix of a CSV file lies in", cli_join},
-    {"replay", "print the events that the fixes of a CSV file make", cli_replay},
+    {"status", "how the service is", cli_status, "--json"},
+    {"fence", "list, show, add, import, export and remove fences", cli_fence,
+     "list show add import export rm --json --replace --close-rings"},
+    {"device", "list devices, show one", cli_device_ask, "list show --json"},
+    {"events", "print events, and follow new ones", cli_events,
+     "--fence --device --kind --from --to --after --follow"},
+    {"query", "ask where devices are: within, nearby, inside", cli_query,
+     "within nearby inside --json"},
+    {"sql", "ask in SQL", cli_sql, ""},
+    {"user", "add, list and remove people", cli_user, "list add rm --role"},
+    {"gateway", "add, list and remove the gateways that may send fixes", cli_gateway,
+     "add list rm --json"},
+    {"reader", "add, list and remove those who may listen to events", cli_reader,
+     "add list rm --json"},
+    {"log", "look into a data folder's journal: list, tail, dump, verify", cli_log,
+     "list tail dump verify --data --from --count --follow"},
+    {"broker", "how the service's own broker is", cli_broker, "status --json"},
+    {"doctor", "say what is wrong, and what to do", cli_doctor, "--json"},
+    {"backup", "write a whole data folder into one file", cli_backup, ""},
+    {"restore", "make a data folder from a backup", cli_restore, "--data"},
+    {"install", "start the service at boot, by systemd", cli_install, "--print --prefix --unit"},
+    {"join", "print which fences each fix of a CSV file lies in", cli_join,
+     "--fences --on-error --close-rings"},
+    {"replay", "print the events that the fixes of a CSV file make", cli_replay,
+     "--fences --on-error --close-rings"},
+    {"completion", "a script by which a shell completes all of this", completion, "bash"},
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
@@ -45,6 +58,48 @@ static void print_help(FILE *to)
           "  --token TOKEN  an API token (else HEDGEROW_TOKEN, else the data folder's own)\n"
           "\nhedgerow COMMAND --help tells more about a command.\n",
           to);
+}
+
+/* The words that a shell offers come from the table above, so they cannot grow apart. */
+static int completion(const cli_globals *globals, int argc, char **argv)
+{
+    bool wants_help = argc == 2 && strcmp(argv[1], "--help") == 0;
+    (void)globals;
+    if (argc != 2 || strcmp(argv[1], "bash") != 0) {
+        fputs("usage: hedgerow completion bash\n"
+              "\n"
+              "Prints a script. For this shell: source <(hedgerow completion bash)\n"
+              "For everyone: put it into /etc/bash_completion.d/hedgerow\n",
+              wants_help ? stdout : stderr);
+        return wants_help ? CLI_OK : CLI_USAGE;
+    }
+    fputs("# Made by: hedgerow completion bash\n"
+          "_hedgerow()\n{\n"
+          "    local i command= words\n"
+          "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+          "        case ${COMP_WORDS[i]} in\n"
+          "            --data | --url | --token) ((i++)) ;;\n"
+          "            -*) ;;\n"
+          "            *) command=${COMP_WORDS[i]}; break ;;\n"
+          "        esac\n"
+          "    done\n"
+          "    case $command in\n"
+          "        '') words='--data --url --token --help",
+          stdout);
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
+        printf(" %s", subcommands[i].name);
+    }
+    fputs("' ;;\n", stdout);
+    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
+        printf("        %s) words='%s --help' ;;\n", subcommands[i].name, subcommands[i].words);
+    }
+    fputs("        *) words= ;;\n"
+          "    esac\n"
+          "    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+          "}\n"
+          "complete -o default -F _hedgerow hedgerow\n",
+          stdout);
+    return CLI_OK;
 }
 
 /* Take the options before the command. The command's place in argv, or 0 when the line is wrong. */

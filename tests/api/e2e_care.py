@@ -181,3 +181,24 @@ def broker_status_says_who_listens_and_how_many_may_come():
         done = hedgerow("--data", farm.data + "-nowhere", "broker", "status")
         expect((done.returncode, "--data" in done.stderr), (1, True), done.stderr)
         expect(hedgerow("broker", "what").returncode, 2)
+
+
+@test
+def a_shell_completes_commands_and_their_words():
+    program = os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow")
+
+    def offered(*words):
+        line = "source <(%s completion bash); COMP_WORDS=(hedgerow %s); COMP_CWORD=%d; " \
+            "_hedgerow; echo ${COMPREPLY[@]}" % (program, " ".join(w or "''" for w in words),
+                                                 len(words))
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=20)
+        expect(done.stderr, "")
+        return done.stdout.split()
+    expect(offered("do"), ["doctor"])
+    expect(offered("--data", "do", "re"), ["reader", "restore", "replay"])
+    expect(offered("fence", "ex"), ["export"])
+    expect(offered("broker", ""), ["status", "--json", "--help"])
+    expect(offered("nonsense", ""), [])
+    with open(os.path.join(os.path.dirname(__file__), "..", "..", "api", "cli.h")) as header:
+        commands = [line.split("(")[0][8:] for line in header if line.startswith("int cli_")]
+    expect(len(offered("")) >= len(commands) + 4, True, "each command of the header is offered")
