@@ -72,11 +72,32 @@ hr_err log_archive_begin(log_store *log, log_archive **out, hr_why *why)
     return HR_OK;
 }
 
+/* Did retention take a file that came after those that are held, before it was seen? */
+static hr_err check_no_hole(const log_archive *a, hr_why *why)
+{
+    found_files found;
+    hr_err err = find_files(a->j, &found, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    bool is_there = found.seq_max < a->j->next_seq;
+    for (uint32_t i = 0; !is_there && i < found.count; i++) {
+        is_there = found.list[i].seq == a->j->next_seq;
+    }
+    found_fini(&found);
+    return is_there ? HR_OK
+                    : hr_why_set(why, HR_GONE, "the journal in %s let go of a file meanwhile",
+                                 a->j->folder);
+}
+
 hr_err log_archive_each(log_archive *a, log_archive_visitor *visit, void *context, hr_why *why)
 {
     hr_err err = journal_follow(a->j, why);
     if (err == HR_OK) {
         err = hold_files(a, why);
+    }
+    if (err == HR_OK) {
+        err = check_no_hole(a, why);
     }
     log_position limit = atomic_load(&a->j->durable);
     for (uint32_t i = 0; err == HR_OK && i < a->count; i++) {

@@ -24,7 +24,7 @@ typedef struct log_archive_file {
 } log_archive_file;
 typedef hr_err log_archive_visitor(const log_archive_file *file, void *context);
 
-/* Visit every file of a copy that ends where the log ends now. */
+/* Visit every file of a copy that ends where the log ends now. HR_GONE as above. */
 HR_MUST_USE hr_err log_archive_each(log_archive *archive, log_archive_visitor *visit, void *context,
                                     hr_why *why);
 
