@@ -11,6 +11,10 @@ static const uint32_t edges_for_fanout[] = {0, 0, 0, 4, 28, 900};
  * of short edges nearly keeps their number, one of long parallel edges multiplies it. */
 #define DIVISION_GROWTH_MAX 3
 
+/* Above the tiles a square with this many edges is divided as finely as can be: the block query is
+ * made for it, and such squares are few. */
+#define DENSE_EDGES_MIN 128
+
 /* Parts sorted by child: those of child c are [first[c], first[c + 1]). */
 typedef struct sorted_parts {
     index_piece *pieces;
@@ -19,6 +23,9 @@ typedef struct sorted_parts {
 
 unsigned index_branch_fanout(unsigned shift, uint64_t edge_count)
 {
+    if (shift > INDEX_BRANCH_SHIFT_MAX && edge_count >= DENSE_EDGES_MIN) {
+        return INDEX_FANOUT_MAX;
+    }
     unsigned fanout = INDEX_FANOUT_MIN;
     while (fanout < INDEX_FANOUT_MAX && shift - fanout > 11 &&
            edge_count >= edges_for_fanout[fanout + 1]) {

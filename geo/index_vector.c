@@ -36,28 +36,42 @@ static inline lanes cell_slots(lanes small, lanes shifts, lanes x, lanes y)
     return lanes_or(lanes_or(row_part, lanes_left(lanes_and(column, blocks), 2)), low);
 }
 
-/* Step 1 for the LANES points from number j on, if their pages are dense. */
-static inline bool find_places_of_lanes(block *b, uint32_t first_place, uint32_t j)
+/* Step 1 for the lanes that need more than find_places_of_lanes() does, in their order. Rare, so it
+ * stays out of line. */
+static __attribute__((noinline)) void find_places_of_rest(block *b, index_desc directory,
+                                                          uint32_t j, lanes pages, uint32_t dense,
+                                                          uint32_t rest)
 {
-    const uint32_t *descs = (const uint32_t *)b->base;
-    lanes x, y;
-    lanes_load_pairs(b->points + j, &x, &y);
-    const lanes pages =
-        lanes_gather(descs, lanes_add(lanes_all(first_place), DENSE_SLOTS(x, y, BLOCK_PAGE_SHIFT)));
-    const uint32_t all = (uint32_t)((1ull << LANES) - 1);
-    if (lanes_equal(lanes_and(pages, lanes_all(BLOCK_DENSE_MASK)), lanes_all(BLOCK_DENSE)) != all) {
-        return false;
-    }
-    const uint32_t plain = lanes_equal(lanes_and(pages, lanes_all(INDEX_FLAG)), lanes_all(0));
-    if (plain != all) {
-        uint32_t page[LANES];
-        lanes_store(page, pages);
-        for (uint32_t left = ~plain & all; left != 0; left &= left - 1) {
-            uint32_t lane = (uint32_t)__builtin_ctz(left);
+    uint32_t page[LANES];
+    lanes_store(page, pages);
+    for (; rest != 0; rest &= rest - 1) {
+        const uint32_t lane = (uint32_t)__builtin_ctz(rest);
+        if (dense >> lane & 1) {
             block_page_covers(b, j + lane, page[lane]);
+        } else {
+            block_find_place(b, j + lane, directory, INDEX_FANOUT_MAX, BLOCK_PAGE_SHIFT);
         }
     }
-    const lanes entries = lanes_add(node_places(pages), DENSE_SLOTS(x, y, BLOCK_TILE_SHIFT));
+}
+
+/* Step 1 for the LANES points from number j on. Where a page is not dense, the directory stands for
+ * it: what is read beneath is of no use, but it is there to be read. */
+static inline void find_places_of_lanes(block *b, index_desc directory, uint32_t j)
+{
+    const uint32_t *descs = (const uint32_t *)b->base;
+    const uint32_t all = (uint32_t)((1ull << LANES) - 1);
+    lanes x, y;
+    lanes_load_pairs(b->points + j, &x, &y);
+    const lanes pages = lanes_gather(descs, lanes_add(lanes_all(block_node_place(directory)),
+                                                      DENSE_SLOTS(x, y, BLOCK_PAGE_SHIFT)));
+    const uint32_t dense =
+        lanes_equal(lanes_and(pages, lanes_all(BLOCK_DENSE_MASK)), lanes_all(BLOCK_DENSE));
+    const uint32_t plain = lanes_equal(lanes_and(pages, lanes_all(INDEX_FLAG)), lanes_all(0));
+    lanes nodes = pages;
+    if (__builtin_expect(dense != all, 0)) {
+        nodes = lanes_choose(dense, pages, lanes_all(directory));
+    }
+    const lanes entries = lanes_add(node_places(nodes), DENSE_SLOTS(x, y, BLOCK_TILE_SHIFT));
     const lanes tiles = lanes_gather(descs, entries);
     const lanes small = lanes_and(tiles, lanes_all(3));
     const lanes shifts = lanes_sub(lanes_all(BLOCK_TILE_SHIFT - INDEX_FANOUT_MIN), small);
@@ -66,10 +80,12 @@ static inline bool find_places_of_lanes(block *b, uint32_t first_place, uint32_t
         lanes_equal(lanes_right(tiles, INDEX_KIND_SHIFT), lanes_all(INDEX_KIND_NODE));
     lanes_store(b->places + j, lanes_choose(is_node, cells, entries));
     lanes_store(b->shifts + j, shifts);
+    if (__builtin_expect((dense & plain) != all, 0)) {
+        find_places_of_rest(b, directory, j, pages, dense, ~(dense & plain) & all);
+    }
     for (uint32_t lane = 0; lane < LANES; lane++) {
         __builtin_prefetch(descs + b->places[j + lane]);
     }
-    return true;
 }
 
 /* block_span_of() a whole block. */
@@ -104,7 +120,8 @@ static void find_places(block *b, index_desc root, uint32_t differ)
         shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(start);
     const bool is_dense = shift - fanout == BLOCK_PAGE_SHIFT && fanout == INDEX_FANOUT_MAX;
     for (uint32_t j = 0; j < BLOCK; j += LANES) {
-        if (is_dense && find_places_of_lanes(b, block_node_place(start), j)) {
+        if (is_dense) {
+            find_places_of_lanes(b, start, j);
             continue;
         }
         for (uint32_t lane = 0; lane < LANES; lane++) {
