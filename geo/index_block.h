@@ -22,7 +22,6 @@ typedef struct block_list {
     uint32_t count;
     uint32_t points[BLOCK_ROOM]; /* their numbers in the block */
     index_desc descs[BLOCK_ROOM];
-    uint32_t shifts[BLOCK_ROOM]; /* of the square that the descriptor stands for */
 } block_list;
 
 typedef struct block {
@@ -32,7 +31,7 @@ typedef struct block {
     uint32_t first;
     index_sink sink;
     uint32_t places[BLOCK_ROOM]; /* step 1: descriptors, counted from the arena's base */
-    uint32_t shifts[BLOCK_ROOM];
+    uint32_t shifts[BLOCK_ROOM]; /* of the squares that the descriptors stand for */
     block_list nodes, lists, wides, narrows;
 } block;
 

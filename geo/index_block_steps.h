@@ -4,11 +4,21 @@
 
 #include "index_block.h"
 
-static inline void block_list_add(block_list *list, uint32_t point, index_desc desc, unsigned shift)
+static inline void block_list_add(block_list *list, uint32_t point, index_desc desc)
 {
     list->points[list->count] = point;
-    list->descs[list->count] = desc;
-    list->shifts[list->count++] = shift;
+    list->descs[list->count++] = desc;
+}
+
+/* A point's place in its cell, for records whose vertices are relative to the centre. */
+static inline int32_t block_x(const block *b, uint32_t j)
+{
+    return index_cell_offset(b->points[j].lon_e7, b->shifts[j]);
+}
+
+static inline int32_t block_y(const block *b, uint32_t j)
+{
+    return index_cell_offset(b->points[j].lat_e7, b->shifts[j]);
 }
 
 static inline void block_prefetch(const block *b, index_desc desc)
@@ -24,7 +34,7 @@ static inline void block_walk_nodes(block *b)
     for (uint32_t t = 0; t < b->nodes.count; t++) {
         const uint32_t j = b->nodes.points[t];
         const geo_point p = b->points[j];
-        unsigned shift = b->nodes.shifts[t];
+        unsigned shift = b->shifts[j];
         index_desc desc = b->nodes.descs[t];
         do {
             shift -= INDEX_FANOUT_MIN;
@@ -32,13 +42,14 @@ static inline void block_walk_nodes(block *b)
                               block_node_place(desc) +
                                   index_slot_of_cell(INDEX_FANOUT_MIN, shift, p.lon_e7, p.lat_e7));
         } while (index_kind(desc) == INDEX_KIND_NODE);
+        b->shifts[j] = shift;
         block_prefetch(b, desc);
         if (index_kind(desc) == INDEX_KIND_ID) {
             index_sink_list(&b->sink, b->base, desc, b->first + j);
         } else if (index_kind(desc) == INDEX_KIND_WIDE) {
-            block_list_add(&b->wides, j, desc, shift);
+            block_list_add(&b->wides, j, desc);
         } else {
-            block_list_add(desc & INDEX_FLAG ? &b->lists : &b->narrows, j, desc, shift);
+            block_list_add(desc & INDEX_FLAG ? &b->lists : &b->narrows, j, desc);
         }
     }
 }

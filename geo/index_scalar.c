@@ -50,11 +50,10 @@ static void find_places(block *b, index_desc root, uint32_t differ)
 
 /* Put a point behind a list, and keep it there if it belongs there. */
 static inline void list_offer(block_list *list, uint32_t *count, bool belongs, uint32_t point,
-                              index_desc desc, uint32_t shift)
+                              index_desc desc)
 {
     list->points[*count] = point;
     list->descs[*count] = desc;
-    list->shifts[*count] = shift;
     *count += belongs;
 }
 
@@ -70,15 +69,13 @@ static void read_places(block *b)
         const index_desc desc = block_desc(b->base, b->places[j]);
         const unsigned kind = index_kind(desc);
         const bool is_flagged = (desc & INDEX_FLAG) != 0;
-        const uint32_t shift = b->shifts[j];
         block_prefetch(b, desc);
         *hits = (geo_hit){b->first + j, desc - 1};
         hits += (kind == INDEX_KIND_ID) & (desc != 0);
-        list_offer(&b->nodes, &nodes, kind == INDEX_KIND_NODE, j, desc, shift);
-        list_offer(&b->lists, &lists, (kind == INDEX_KIND_NARROW) & is_flagged, j, desc, shift);
-        list_offer(&b->wides, &wides, kind == INDEX_KIND_WIDE, j, desc, shift);
-        list_offer(&b->narrows, &narrows, (kind == INDEX_KIND_NARROW) & !is_flagged, j, desc,
-                   shift);
+        list_offer(&b->nodes, &nodes, kind == INDEX_KIND_NODE, j, desc);
+        list_offer(&b->lists, &lists, (kind == INDEX_KIND_NARROW) & is_flagged, j, desc);
+        list_offer(&b->wides, &wides, kind == INDEX_KIND_WIDE, j, desc);
+        list_offer(&b->narrows, &narrows, (kind == INDEX_KIND_NARROW) & !is_flagged, j, desc);
     }
     b->sink.count = (size_t)(hits - b->sink.hits);
     b->nodes.count = nodes;
@@ -105,10 +102,9 @@ static bool evaluate_wides(block *b)
     bool fits = true;
     for (uint32_t t = 0; t < b->wides.count && fits; t++) {
         const uint32_t j = b->wides.points[t];
-        const unsigned shift = b->wides.shifts[t];
         const index_narrow *record = index_at(b->base, b->wides.descs[t]);
-        const int32_t x = index_cell_offset(b->points[j].lon_e7, shift);
-        const int32_t y = index_cell_offset(b->points[j].lat_e7, shift);
+        const int32_t x = block_x(b, j);
+        const int32_t y = block_y(b, j);
         uint32_t crossed;
         uint32_t on_edges;
         if (__builtin_expect(!index_is_long(b->wides.descs[t]), 0)) {
@@ -129,10 +125,9 @@ static bool evaluate_narrows(block *b)
     bool fits = true;
     for (uint32_t t = 0; t < b->narrows.count && fits; t++) {
         const uint32_t j = b->narrows.points[t];
-        const unsigned shift = b->narrows.shifts[t];
         const index_narrow *record = index_at(b->base, b->narrows.descs[t]);
-        const int32_t x = index_cell_offset(b->points[j].lon_e7, shift);
-        const int32_t y = index_cell_offset(b->points[j].lat_e7, shift);
+        const int32_t x = block_x(b, j);
+        const int32_t y = block_y(b, j);
         uint32_t crossed;
         uint32_t on_edges;
         index_narrow_edges(record, x, y, &crossed, &on_edges);

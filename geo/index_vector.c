@@ -131,14 +131,11 @@ static void find_places(block *b, index_desc root, uint32_t differ)
 }
 
 /* Append the lanes whose bit is set to a list; whole vectors are written. */
-static inline void list_add(block_list *list, uint32_t bits, lanes points, lanes descs,
-                            lanes shifts)
+static inline void list_add(block_list *list, uint32_t bits, lanes points, lanes descs)
 {
-    const uint32_t at = list->count;
-    lanes_store(list->points + at, lanes_pack(points, bits));
-    lanes_store(list->descs + at, lanes_pack(descs, bits));
-    lanes_store(list->shifts + at, lanes_pack(shifts, bits));
-    list->count = at + (uint32_t)__builtin_popcount(bits);
+    lanes_store(list->points + list->count, lanes_pack(points, bits));
+    lanes_store(list->descs + list->count, lanes_pack(descs, bits));
+    list->count += (uint32_t)__builtin_popcount(bits);
 }
 
 /* Step 2. */
@@ -147,7 +144,6 @@ static void read_places(block *b)
     for (uint32_t j = 0; j < BLOCK; j += LANES) {
         const lanes descs = lanes_gather((const uint32_t *)b->base, lanes_load(b->places + j));
         const lanes points = lanes_add(lanes_iota(), lanes_all(j));
-        const lanes shifts = lanes_load(b->shifts + j);
         const lanes kinds = lanes_right(descs, INDEX_KIND_SHIFT);
         const uint32_t plain = lanes_equal(lanes_and(descs, lanes_all(INDEX_FLAG)), lanes_all(0));
         const uint32_t empty = lanes_equal(descs, lanes_all(0));
@@ -159,13 +155,13 @@ static void read_places(block *b)
                           lanes_pack(lanes_add(points, lanes_all(b->first)), ids),
                           lanes_pack(lanes_sub(descs, lanes_all(1)), ids));
         b->sink.count += (uint32_t)__builtin_popcount(ids);
-        list_add(&b->narrows, narrow & plain, points, descs, shifts);
-        list_add(&b->lists, narrow & ~plain, points, descs, shifts);
+        list_add(&b->narrows, narrow & plain, points, descs);
+        list_add(&b->lists, narrow & ~plain, points, descs);
         if (wides != 0) {
-            list_add(&b->wides, wides, points, descs, shifts);
+            list_add(&b->wides, wides, points, descs);
         }
         if (nodes != 0) {
-            list_add(&b->nodes, nodes, points, descs, shifts);
+            list_add(&b->nodes, nodes, points, descs);
         }
     }
     for (uint32_t t = 0; t < b->narrows.count; t++) {
@@ -202,10 +198,9 @@ static bool evaluate_wides(block *b)
     bool fits = true;
     for (uint32_t t = 0; t < b->wides.count && fits; t++) {
         const uint32_t j = b->wides.points[t];
-        const unsigned shift = b->wides.shifts[t];
         const index_narrow *record = index_at(b->base, b->wides.descs[t]);
-        const int32_t x = index_cell_offset(b->points[j].lon_e7, shift);
-        const int32_t y = index_cell_offset(b->points[j].lat_e7, shift);
+        const int32_t x = block_x(b, j);
+        const int32_t y = block_y(b, j);
         uint32_t crossed;
         uint32_t on_edges;
         if (__builtin_expect(!index_is_long(b->wides.descs[t]), 0)) {
@@ -226,10 +221,9 @@ static bool evaluate_narrows(block *b)
     bool fits = true;
     for (uint32_t t = 0; t < b->narrows.count && fits; t++) {
         const uint32_t j = b->narrows.points[t];
-        const unsigned shift = b->narrows.shifts[t];
         const index_narrow *record = index_at(b->base, b->narrows.descs[t]);
-        const int32_t x = index_cell_offset(b->points[j].lon_e7, shift);
-        const int32_t y = index_cell_offset(b->points[j].lat_e7, shift);
+        const int32_t x = block_x(b, j);
+        const int32_t y = block_y(b, j);
         uint32_t crossed;
         uint32_t on_edges;
         simd_edges(record, x, y, &crossed, &on_edges);
