@@ -11,6 +11,7 @@
 #ifndef GEO_INDEX_BLOCK_H
 #define GEO_INDEX_BLOCK_H
 
+#include "index_block_span.h"
 #include "index_eval.h"
 #include "index_private.h"
 
@@ -66,26 +67,6 @@ static inline uint32_t block_node_place(index_desc node)
  * children (tiles) may be divided in any way: all shifts but the last are known. */
 #define BLOCK_PAGE_SHIFT 21
 #define BLOCK_TILE_SHIFT 16
-
-/* What there is to know about all points of a block at once. */
-typedef struct block_span {
-    uint32_t differ;       /* bits in which their coordinates differ */
-    bool has_antimeridian; /* some of them are looked for on both sides */
-} block_span;
-
-static inline block_span block_span_of(const geo_point *points, uint32_t count)
-{
-    const int32_t x = points[0].lon_e7;
-    const int32_t y = points[0].lat_e7;
-    uint32_t differ = 0;
-    uint32_t on = 0;
-    for (uint32_t j = 0; j < count; j++) {
-        differ |= (uint32_t)(points[j].lon_e7 ^ x) | (uint32_t)(points[j].lat_e7 ^ y);
-        on |= (uint32_t)(points[j].lon_e7 == GEO_LON_E7_MAX) |
-              (uint32_t)(points[j].lon_e7 == -GEO_LON_E7_MAX);
-    }
-    return (block_span){differ, on != 0};
-}
 
 /* The deepest branch that holds all points of the block and has no covers on the way. */
 static inline index_desc block_common_branch(const block *b, index_desc root, uint32_t differ,

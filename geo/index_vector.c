@@ -88,29 +88,6 @@ static inline void find_places_of_lanes(block *b, index_desc directory, uint32_t
     }
 }
 
-/* block_span_of() a whole block. */
-static inline block_span span_of(const geo_point *points)
-{
-    const lanes first_x = lanes_all((uint32_t)points[0].lon_e7);
-    const lanes first_y = lanes_all((uint32_t)points[0].lat_e7);
-    lanes differ = lanes_all(0);
-    uint32_t on = 0;
-    for (uint32_t j = 0; j < BLOCK; j += LANES) {
-        lanes x, y;
-        lanes_load_pairs(points + j, &x, &y);
-        differ = lanes_or(differ, lanes_or(lanes_xor(x, first_x), lanes_xor(y, first_y)));
-        on |= lanes_equal(x, lanes_all((uint32_t)GEO_LON_E7_MAX)) |
-              lanes_equal(x, lanes_all((uint32_t)-GEO_LON_E7_MAX));
-    }
-    uint32_t each[LANES];
-    uint32_t all = 0;
-    lanes_store(each, differ);
-    for (uint32_t lane = 0; lane < LANES; lane++) {
-        all |= each[lane];
-    }
-    return (block_span){all, on != 0};
-}
-
 /* Step 1. */
 static void find_places(block *b, index_desc root, uint32_t differ)
 {
@@ -242,7 +219,7 @@ bool QUERY_BLOCK(const geo_index_version *version, const geo_point *points, uint
         return index_query_block_scalar(version, points, count, first, hits, hits_max, hit_count);
     }
     block b;
-    const block_span span = span_of(points);
+    const block_span span = block_span_of(points, BLOCK);
     if (span.has_antimeridian) {
         return false;
     }
