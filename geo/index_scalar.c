@@ -1,6 +1,37 @@
 /* geo/index_scalar.c - the block query in plain C: the reference of the vector builds. */
 #include "index_block_steps.h"
 
+/* The parts of index_slot_of_cell() in a tile, by its fan-out and by the upper five bits of the
+ * point's place in it: shifts by counts that vary are slow on processors without BMI2. */
+static const uint16_t tile_columns[][1 << INDEX_FANOUT_MAX] = {
+    {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1,
+     2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3},
+    {0,  0,  0,  0,  1,  1,  1,  1,  2,  2,  2,  2,  3,  3,  3,  3,
+     16, 16, 16, 16, 17, 17, 17, 17, 18, 18, 18, 18, 19, 19, 19, 19},
+    {0,  0,  1,  1,  2,  2,  3,  3,  16, 16, 17, 17, 18, 18, 19, 19,
+     32, 32, 33, 33, 34, 34, 35, 35, 48, 48, 49, 49, 50, 50, 51, 51},
+    {0,  1,  2,  3,  16, 17, 18, 19, 32, 33, 34, 35, 48,  49,  50,  51,
+     64, 65, 66, 67, 80, 81, 82, 83, 96, 97, 98, 99, 112, 113, 114, 115},
+};
+static const uint16_t tile_rows[][1 << INDEX_FANOUT_MAX] = {
+    {0, 0, 0, 0, 0, 0, 0, 0, 4,  4,  4,  4,  4,  4,  4,  4,
+     8, 8, 8, 8, 8, 8, 8, 8, 12, 12, 12, 12, 12, 12, 12, 12},
+    {0,  0,  0,  0,  4,  4,  4,  4,  8,  8,  8,  8,  12, 12, 12, 12,
+     32, 32, 32, 32, 36, 36, 36, 36, 40, 40, 40, 40, 44, 44, 44, 44},
+    {0,   0,   4,   4,   8,   8,   12,  12,  64,  64,  68,  68,  72,  72,  76,  76,
+     128, 128, 132, 132, 136, 136, 140, 140, 192, 192, 196, 196, 200, 200, 204, 204},
+    {0,   4,   8,   12,  128, 132, 136, 140, 256, 260, 264, 268, 384, 388, 392, 396,
+     512, 516, 520, 524, 640, 644, 648, 652, 768, 772, 776, 780, 896, 900, 904, 908},
+};
+
+static inline uint32_t slot_in_tile(index_desc tile, int32_t x, int32_t y)
+{
+    const unsigned shift = BLOCK_TILE_SHIFT - INDEX_FANOUT_MAX;
+    const uint32_t mask = (1u << INDEX_FANOUT_MAX) - 1;
+    return (uint32_t)tile_columns[tile & 3][(uint32_t)x >> shift & mask] |
+           tile_rows[tile & 3][(uint32_t)y >> shift & mask];
+}
+
 /* Step 1 for points that share a directory. */
 static void find_places_dense(block *b, index_desc directory)
 {
@@ -22,8 +53,7 @@ static void find_places_dense(block *b, index_desc directory)
         const index_desc tile = block_desc(b->base, entry);
         /* Half of the tiles may have no edges: a jump would be guessed wrong every other time. */
         const unsigned fanout = index_node_fanout(tile);
-        const uint32_t cell =
-            block_node_place(tile) + index_slot_of_cell(fanout, BLOCK_TILE_SHIFT - fanout, x, y);
+        const uint32_t cell = block_node_place(tile) + slot_in_tile(tile, x, y);
         const uint32_t choice = 0 - (uint32_t)(index_kind(tile) == INDEX_KIND_NODE);
         const uint32_t place = (cell & choice) | (entry & ~choice);
         __builtin_prefetch((const index_desc *)b->base + place);
