@@ -17,11 +17,30 @@ static int compare_hits(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Most points have none or one, and a record gives its own in order. */
+#define FEW_HITS 16
+
+static void sort_few_hits(geo_hit *hits, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        const geo_hit hit = hits[i];
+        size_t at = i;
+        for (; at > 0 && hits[at - 1].id > hit.id; at--) {
+            hits[at] = hits[at - 1];
+        }
+        hits[at] = hit;
+    }
+}
+
 /* Sort hits by id and drop repeats; the new count. */
 static size_t unique_hits(geo_hit *hits, size_t count)
 {
     size_t n = 0;
-    qsort(hits, count, sizeof *hits, compare_hits);
+    if (count > FEW_HITS) {
+        qsort(hits, count, sizeof *hits, compare_hits);
+    } else {
+        sort_few_hits(hits, count);
+    }
     for (size_t i = 0; i < count; i++) {
         if (n == 0 || hits[n - 1].id != hits[i].id) {
             hits[n++] = hits[i];
