@@ -5,7 +5,7 @@
 
 /* From how many edges on a branch is divided in 2^fanout x 2^fanout: smaller cells are faster and
  * take more memory. Measured for 2.5 KB a fence in crowds and 4.5 KB elsewhere. */
-static const uint32_t edges_for_fanout[] = {0, 0, 0, 4, 28, 900};
+static const uint32_t edges_for_fanout[] = {0, 0, 0, 2, 24, 900};
 
 /* A division pays when the children together hold at most this many times the vertices: a division
  * of short edges nearly keeps their number, one of long parallel edges multiplies it. */
