@@ -101,8 +101,8 @@ static void eval_record(index_desc desc, const index_narrow *record, int32_t x, 
     }
 }
 
-void index_eval_point(const uint8_t *base, index_desc root, int32_t lon, int32_t lat,
-                      uint32_t point, index_sink *sink)
+index_spot index_eval_point(const uint8_t *base, index_desc root, int32_t lon, int32_t lat,
+                            uint32_t point, index_sink *sink)
 {
     unsigned shift = INDEX_ROOT_SHIFT - INDEX_ROOT_FANOUT;
     index_desc desc = index_node(base, root)[index_slot(INDEX_ROOT_FANOUT, shift, lon, lat)];
@@ -124,4 +124,5 @@ void index_eval_point(const uint8_t *base, index_desc root, int32_t lon, int32_t
     } else {
         index_sink_list(sink, base, desc, point);
     }
+    return (index_spot){desc, shift};
 }

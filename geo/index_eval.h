@@ -65,8 +65,8 @@ static inline int32_t index_cell_offset(int32_t coordinate, unsigned shift)
     return (int32_t)((uint32_t)coordinate & ((1u << shift) - 1)) - (1 << (shift - 1));
 }
 
-/* Which of the edges whose line passes through the point also hold it themselves. Virtual edges are
- * no boundary. Rare, so it stays out of line. The second one is for the 32-bit form. */
+/* Which of the edges whose line passes through the point also hold it. Virtual edges are no
+ * boundary. Rare, so out of line. The second one is for the 32-bit form. */
 uint32_t index_narrow_on_edges(const index_narrow *record, uint32_t on_line, int32_t x, int32_t y);
 uint32_t index_long_on_edges(const index_narrow *record, uint32_t on_line, int32_t x, int32_t y);
 
@@ -138,8 +138,13 @@ static inline size_t index_narrow_hits(const index_narrow *record, const uint32_
     return n;
 }
 
-/* All hits of one point, without any blocks: the slow and careful way. */
-void index_eval_point(const uint8_t *base, index_desc root, int32_t lon, int32_t lat,
-                      uint32_t point, index_sink *sink);
+typedef struct index_spot {
+    index_desc desc;
+    unsigned shift;
+} index_spot;
+
+/* All hits of one point, the slow and careful way; the walk ends at the undivided square. */
+index_spot index_eval_point(const uint8_t *base, index_desc root, int32_t lon, int32_t lat,
+                            uint32_t point, index_sink *sink);
 
 #endif

@@ -59,9 +59,10 @@ static bool query_point(const geo_index_version *version, geo_point point, uint3
         *hit_count = 0;
         return true;
     }
-    index_eval_point(version->base, version->root, point.lon_e7, point.lat_e7, number, &sink);
+    (void)index_eval_point(version->base, version->root, point.lon_e7, point.lat_e7, number, &sink);
     if (is_on_antimeridian(point)) {
-        index_eval_point(version->base, version->root, -point.lon_e7, point.lat_e7, number, &sink);
+        (void)index_eval_point(version->base, version->root, -point.lon_e7, point.lat_e7, number,
+                               &sink);
     }
     *hit_count = sink.count;
     if (sink.count > hits_max) {

@@ -4,10 +4,12 @@
  * touches; that edge then lies in some square that the segment touches, too. */
 #include <string.h>
 
+#include "index_eval.h"
 #include "index_leaf.h"
 #include "index_private.h"
 #include "index_touch.h"
 
+#define START_HITS_MAX 64
 #define WORLD_E7 ((int64_t)2 * GEO_LON_E7_MAX)
 
 typedef struct segment_query {
@@ -118,15 +120,36 @@ static void visit_common(segment_query *q, index_desc root, geo_point a, geo_poi
     visit(q, desc, &square);
 }
 
+/* The usual segment: far from +-180 degrees, few fences at its start. Mostly it is no longer than a
+ * cell: then one walk does for both. False: it is another one, and nothing is done. */
+static bool visit_cell(segment_query *q, index_desc root, geo_point a, geo_point b)
+{
+    geo_hit hits[START_HITS_MAX];
+    index_sink sink = {hits, START_HITS_MAX, 0};
+    if (a.lat_e7 < -GEO_LAT_E7_MAX || a.lat_e7 > GEO_LAT_E7_MAX) {
+        return false;
+    }
+    const index_spot spot = index_eval_point(q->base, root, a.lon_e7, a.lat_e7, 0, &sink);
+    if (sink.count > START_HITS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < sink.count; i++) {
+        add_id(q, hits[i].id);
+    }
+    const uint32_t differ = (uint32_t)(a.lon_e7 ^ b.lon_e7) | (uint32_t)(a.lat_e7 ^ b.lat_e7);
+    if (differ >> spot.shift != 0) {
+        visit_common(q, root, a, b);
+        return true;
+    }
+    const int64_t mask = -((int64_t)1 << spot.shift);
+    visit(q, spot.desc, &(index_square){a.lon_e7 & mask, a.lat_e7 & mask, spot.shift});
+    return true;
+}
+
 geo_err geo_index_segment(const geo_index_version *version, geo_point a, geo_point b, uint32_t *ids,
                           size_t ids_max, size_t *id_count)
 {
     segment_query q = {.base = version->base, .ids = ids, .max = ids_max};
-    geo_err err = geo_index_query_one(version, a, ids, ids_max, &q.count);
-    if (err != GEO_OK) {
-        *id_count = q.count;
-        return err;
-    }
     /* Unroll the world, so that the segment goes the short way. */
     int64_t b_lon = b.lon_e7;
     b_lon += b_lon - a.lon_e7 > GEO_LON_E7_MAX   ? -WORLD_E7
@@ -135,7 +158,17 @@ geo_err geo_index_segment(const geo_index_version *version, geo_point a, geo_poi
     const int64_t west = a.lon_e7 < b_lon ? a.lon_e7 : b_lon;
     const int64_t east = a.lon_e7 < b_lon ? b_lon : a.lon_e7;
     q.line = (index_line){a.lon_e7, a.lat_e7, b_lon, b.lat_e7};
-    if (west > -GEO_LON_E7_MAX && east < GEO_LON_E7_MAX) {
+    const bool is_usual = west > -GEO_LON_E7_MAX && east < GEO_LON_E7_MAX;
+    if (is_usual && visit_cell(&q, version->root, a, b)) {
+        *id_count = q.count + q.is_full;
+        return q.is_full ? GEO_TOO_BIG : GEO_OK;
+    }
+    geo_err err = geo_index_query_one(version, a, ids, ids_max, &q.count);
+    if (err != GEO_OK) {
+        *id_count = q.count;
+        return err;
+    }
+    if (is_usual) {
         visit_common(&q, version->root, a, b);
     } else {
         /* What lies beyond +-180 degrees is met by the segment's copy one world away. */
