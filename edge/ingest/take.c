@@ -196,7 +196,7 @@ static void refuse_fix(const intake *t, const hrf1_view *view, uint32_t i, hrf1_
 {
     hr_why why;
     hr_why_set(&why, HR_INVALID, "fix %llu: %s", (unsigned long long)(view->base_seq + i),
-               fault == HRF1_BAD_DEVICE ? "no such device in the message"
+               fault == HRF1_BAD_DEVICE ? "its device is not 1-64 of [A-Za-z0-9._:-]"
                                         : "beyond +-180 or +-90 degrees");
     refuse(t, DEAD_FIX, why.text, hrf1_fix_bytes(view, i), HRF1_FIX_BYTES);
 }
@@ -206,7 +206,8 @@ static void take_fixes(const intake *t, const hrf1_view *view, uint32_t first)
 {
     hrf1_device *devices = t->in->devices;
     for (uint32_t i = 0; i < view->device_count; i++) {
-        if (!meet_device(t, devices[i].key, devices[i].id, devices[i].id_size)) {
+        if (devices[i].id != NULL &&
+            !meet_device(t, devices[i].key, devices[i].id, devices[i].id_size)) {
             devices[i].id_size = 0;
         }
     }

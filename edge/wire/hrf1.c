@@ -51,9 +51,6 @@ static hr_err check_ids(hrf1_view *view, hr_cursor *cursor, hr_why *why)
         if (id == NULL || cursor->short_read) {
             return hr_why_set(why, HR_INVALID, "the message ends within device id %u", i);
         }
-        if (!hr_device_id_is_valid((const char *)id, size)) {
-            return hr_why_set(why, HR_INVALID, "device id %u is not 1-64 of [A-Za-z0-9._:-]", i);
-        }
     }
     return HR_OK;
 }
@@ -106,7 +103,9 @@ void hrf1_devices(const hrf1_view *view, hrf1_device *devices)
     const uint8_t *at = view->ids;
     for (uint32_t i = 0; i < view->device_count; i++) {
         const char *id = (const char *)at + 1;
-        devices[i] = (hrf1_device){.key = hr_device_key(id, *at), .id = id, .id_size = *at};
+        devices[i] = hr_device_id_is_valid(id, *at)
+                         ? (hrf1_device){.key = hr_device_key(id, *at), .id = id, .id_size = *at}
+                         : (hrf1_device){0};
         at += 1 + *at;
     }
 }
@@ -118,7 +117,7 @@ hrf1_fault hrf1_fix(const hrf1_view *view, const hrf1_device *devices, uint32_t 
     uint16_t index = hr_load_u16(at);
     int32_t lon_e7 = (int32_t)hr_load_u32(at + 8);
     int32_t lat_e7 = (int32_t)hr_load_u32(at + 12);
-    if (index >= view->device_count) {
+    if (index >= view->device_count || devices[index].id == NULL) {
         return HRF1_BAD_DEVICE;
     }
     if (lon_e7 < -LON_E7_MAX || lon_e7 > LON_E7_MAX || lat_e7 < -LAT_E7_MAX ||

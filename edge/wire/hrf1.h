@@ -47,14 +47,15 @@ typedef struct hrf1_view {
     const uint8_t *fixes;
 } hrf1_view;
 
-/* A device of a message, its key worked out once. id is borrowed and not terminated. */
+/* A device of a message, its key worked out once. id is borrowed and not terminated; it is NULL if
+ * what stands there is not a device id. */
 typedef struct hrf1_device {
     uint64_t key;
     const char *id;
     uint8_t id_size;
 } hrf1_device;
 
-/* Check header, lengths, checksum and ids. A message without fixes is valid: it asks for an
+/* Check header, lengths and checksum. A message without fixes is valid: it asks for an
  * acknowledgement. HR_INVALID: why says what is wrong; nothing of the message can be trusted. */
 HR_MUST_USE hr_err hrf1_parse(const void *bytes, size_t size, hrf1_view *view, hr_why *why);
 
@@ -64,7 +65,7 @@ void hrf1_devices(const hrf1_view *view, hrf1_device *devices);
 /* Why a single fix of a valid message is no good; its sequence is used up all the same. */
 typedef enum hrf1_fault {
     HRF1_GOOD,
-    HRF1_BAD_DEVICE, /* an index that the message's table does not have */
+    HRF1_BAD_DEVICE, /* an index that the message's table does not have, or a bad id there */
     HRF1_BAD_PLACE,  /* beyond +-180 or +-90 degrees */
 } hrf1_fault;
 
