@@ -68,6 +68,14 @@ static geo_err patched_feature(catalog_db *db, const char *id, uint64_t revision
     return db_finish(&query, err, why);
 }
 
+/* What a patch may name; what stands in them is checked with the whole Feature. */
+static const json_member patch_members[] = {
+    {"type", JSON_TEXT, 0, GEO_FENCE_ID_MAX},
+    {"id", JSON_TEXT, 0, GEO_FENCE_ID_MAX},
+    {"geometry", JSON_OBJECT, 0, 0},
+    {"properties", JSON_OBJECT, 0, 0},
+};
+
 static geo_err patch_fence(catalog_change *change, const char *id, const char *patch, size_t size,
                            uint64_t expected, catalog_edit *edit, geo_why *why)
 {
@@ -76,7 +84,8 @@ static geo_err patch_fence(catalog_change *change, const char *id, const char *p
     fence_state state;
     char *feature = NULL;
     draft_options options = {.id = id, .taken = fence_taken, .now_ms = change->now_ms};
-    geo_err err = json_check_is_object(db, patch, size, CATALOG_JSON_BYTES_MAX, why);
+    geo_err err = json_check_object(db, patch, size, CATALOG_JSON_BYTES_MAX, patch_members,
+                                    sizeof patch_members / sizeof patch_members[0], why);
     if (err == GEO_OK) {
         err = fence_state_read(db, id, &state, why);
     }

@@ -194,6 +194,7 @@ static void a_patch_changes_what_it_names_and_nothing_else(void **state)
         "[]",
         "{\"geometry\":null}",
         "{\"id\":\"b\"}",
+        "{\"name\":\"B\"}",
         "{\"properties\":5}",
         "{\"type\":\"FeatureCollection\"}",
         "{\"properties\":{\"radius_m\":5}}x",
