@@ -137,7 +137,8 @@ void route_inside(api_context *context, const api_request *request, api_answer *
     }
     engine_stay stays[STAYS_MAX];
     size_t count = STAYS_MAX;
-    hr_err err = engine_inside(context->engine, device, stays, &count);
+    engine_as_of as_of;
+    hr_err err = engine_inside(context->engine, device, stays, &count, &as_of);
     if (err != HR_OK) {
         api_answer_failure(answer, err, "device", NULL);
         return;
@@ -155,5 +156,12 @@ void route_inside(api_context *context, const api_request *request, api_answer *
     }
     hr_json_close_array(&json);
     hr_json_key_bool(&json, "cut", count > STAYS_MAX);
+    hr_json_key(&json, "as_of");
+    hr_json_open_array(&json);
+    hr_json_open_object(&json);
+    hr_json_key_i64(&json, "partition", as_of.partition);
+    hr_json_key_i64(&json, "offset", as_of.offset);
+    hr_json_close_object(&json);
+    hr_json_close_array(&json);
     hr_json_close_object(&json);
 }

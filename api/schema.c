@@ -60,8 +60,9 @@ static const api_schema schemas[] = {
     {"DevicesAsOf", OBJECT("\"devices\",\"as_of\"", LIST("devices", REF("Device")) ","
         LIST("as_of", REF("AsOf")) "," TRUTH("cut"))},
     {"AsOf", OBJECT("\"partition\",\"offset\"", WHOLE("partition") "," WHOLE("offset"))},
-    {"Inside", OBJECT("\"device\",\"fences\"", TEXT("device") ","
-        LIST("fences", OBJECT("\"fence\",\"since\"", TEXT("fence") "," TIME("since"))))},
+    {"Inside", OBJECT("\"device\",\"fences\",\"as_of\"", TEXT("device") ","
+        LIST("fences", OBJECT("\"fence\",\"since\"", TEXT("fence") "," TIME("since"))) ","
+        LIST("as_of", REF("AsOf")) "," TRUTH("cut"))},
     {"DeviceChange", OBJECT("", TEXT("name") "," LIST("groups", "{\"type\":\"string\"}") ","
         "\"stale_after_s\":{\"type\":[\"integer\",\"null\"]}")},
     {"NewGateway", OBJECT("\"name\"",

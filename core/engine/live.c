@@ -319,7 +319,8 @@ hr_err engine_device_get(engine *engine, const char *id, engine_device *device)
     return index != ENGINE_NO_DEVICE ? HR_OK : HR_NOT_FOUND;
 }
 
-hr_err engine_inside(engine *engine, const char *device_id, engine_stay *stays, size_t *count)
+hr_err engine_inside(engine *engine, const char *device_id, engine_stay *stays, size_t *count,
+                     engine_as_of *as_of)
 {
     uint64_t key;
     size_t room = *count;
@@ -342,6 +343,8 @@ hr_err engine_inside(engine *engine, const char *device_id, engine_stay *stays, 
             stay->since_ms = since_ms;
         }
     }
+    as_of->partition = hr_device_partition(key, engine->partition_count);
+    as_of->offset = atomic_load_explicit(&partition->offset, memory_order_relaxed);
     pthread_rwlock_unlock(&partition->lock);
     *count = found;
     return index != ENGINE_NO_DEVICE ? HR_OK : HR_NOT_FOUND;

@@ -65,10 +65,16 @@ typedef struct engine_stay {
     int64_t since_ms;
 } engine_stay;
 
+/* The next offset of a partition: what an answer about one device reflects. */
+typedef struct engine_as_of {
+    uint32_t partition;
+    int64_t offset;
+} engine_as_of;
+
 /* The fences that a device is in, by the tracker's state. *count is in: room, out: how many there
  * are. HR_NOT_FOUND as above. */
 HR_MUST_USE hr_err engine_inside(engine *engine, const char *device_id, engine_stay *stays,
-                                 size_t *count);
+                                 size_t *count, engine_as_of *as_of);
 
 /* How far a looker has seen; all zeros: nothing yet. */
 typedef struct engine_moved_mark {

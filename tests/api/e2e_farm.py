@@ -165,6 +165,7 @@ def check_queries(farm):
         expect(farm.ask("GET", "/v1/query/nearby" + bad, headers=farm.viewer)[0], 400, bad)
     body = farm.ask("GET", "/v1/query/inside?device=cow-2", headers=farm.viewer)[2]
     expect([f["fence"] for f in body["fences"]], ["north"])
+    expect([sorted(a) for a in body["as_of"]], [["offset", "partition"]])
     expect(farm.ask("GET", "/v1/query/inside?device=nobody", headers=farm.viewer)[0], 404)
     body = farm.ask("GET", "/v1/fences/north/devices", headers=farm.viewer)[2]
     expect([d["device"] for d in body["devices"]], ["cow-2"])

@@ -123,11 +123,12 @@ static void answers_are_exact_and_name_their_offsets(void **state)
     assert_double_near(answer.devices[0].distance_m, 57.2, 1);
     engine_stay stays[4];
     size_t count = 4;
-    assert_int_equal(engine_inside(farm.engine, "a", stays, &count), HR_OK);
+    engine_as_of as_of;
+    assert_int_equal(engine_inside(farm.engine, "a", stays, &count, &as_of), HR_OK);
     assert_int_equal(count, 1);
     assert_string_equal(stays[0].fence_id, "north");
     count = 4;
-    assert_int_equal(engine_inside(farm.engine, "nobody", stays, &count), HR_NOT_FOUND);
+    assert_int_equal(engine_inside(farm.engine, "nobody", stays, &count, &as_of), HR_NOT_FOUND);
     geo_area_free(area);
     engine_answer_fini(&answer);
     farm_end(&farm);
