@@ -266,10 +266,13 @@ void live_events_subscribe(live_hub *hub, live_client *client, const char *epoch
     bool is_ours = strcmp(epoch, context->folder_id) == 0 && after < hub->ring_next;
     client->next_event = is_ours ? (after >= -1 ? after + 1 : 0) : hub->ring_next;
     if (!is_ours) {
-        /* Another data folder: what the client has seen is of another history. */
-        hr_buf_clear(&hub->frame);
-        put_gap(&hub->frame, after + 1, hub->ring_next);
-        live_queue_put(&client->answers, hub->frame.data, hub->frame.size);
+        /* Another data folder: what the client has seen is of another history. Not in hub->frame,
+         * which holds what this very message is answered with. */
+        hr_buf gap;
+        hr_buf_init(&gap, API_ANSWER_BYTES_MAX);
+        put_gap(&gap, 0, hub->ring_next);
+        live_queue_put(&client->answers, gap.data, gap.size);
+        hr_buf_fini(&gap);
     }
 }
 

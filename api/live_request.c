@@ -278,9 +278,21 @@ static const char *subscribe_positions(live_client *client, const cJSON *positio
         return NULL;
     }
     const cJSON *bbox = cJSON_GetObjectItemCaseSensitive(positions, "bbox");
-    const cJSON *format = cJSON_GetObjectItemCaseSensitive(positions, "format");
     const cJSON *max_hz = cJSON_GetObjectItemCaseSensitive(positions, "max_hz");
-    double hz = cJSON_IsNumber(max_hz) ? max_hz->valuedouble : 5;
+    const cJSON *format = cJSON_GetObjectItemCaseSensitive(positions, "format");
+    const char *format_name = format == NULL ? "json" : cJSON_GetStringValue(format);
+    double hz = max_hz == NULL ? 5 : cJSON_IsNumber(max_hz) ? max_hz->valuedouble : 0;
+    /* The view changes last, so that a complaint leaves it as it was. */
+    if (!cJSON_IsObject(positions)) {
+        return "positions must be an object or null";
+    }
+    if (!(hz > 0)) {
+        return "max_hz must be a number above 0";
+    }
+    if (format_name == NULL ||
+        (strcmp(format_name, "json") != 0 && strcmp(format_name, "binary") != 0)) {
+        return "format must be json or binary";
+    }
     if (bbox == NULL) {
         view->box_count = 1;
         view->boxes[0] =
@@ -288,12 +300,9 @@ static const char *subscribe_positions(live_client *client, const cJSON *positio
     } else if (!read_bbox(bbox, view)) {
         return "bbox must be [west, south, east, north] in degrees";
     }
-    if (!(hz > 0)) {
-        return "max_hz must be above 0";
-    }
     hz = hz < LIVE_HZ_MAX ? hz : LIVE_HZ_MAX;
     view->period_ns = (int64_t)(1e9 / (hz > 0.01 ? hz : 0.01));
-    view->is_binary = cJSON_IsString(format) && strcmp(format->valuestring, "binary") == 0;
+    view->is_binary = strcmp(format_name, "binary") == 0;
     view->is_wanted = true;
     view->is_coarse = false;
     view->next_ns = 0; /* at once: somebody has moved the map */

@@ -134,7 +134,8 @@ def a_resume_of_another_history_says_so():
             pass  # not committed yet
         client = service.connect(token)
         client.send({"subscribe": {"events": {}}, "resume": {"epoch": "another", "seq": 3}})
-        expect(client.receive_key("gap")["to"], 10)
+        expect(client.receive_key("gap"), {"from": 0, "to": 10})
+        expect(client.receive(0.2), None, "said once")
         service.command("events 2")
         expect(seqs(client, 2), [10, 11])
         service.end()
@@ -169,6 +170,8 @@ def bad_messages_end_the_connection_or_are_complained_about():
         token = service.token()
         for text in ("{}", '{"id":1}', '{"id":{},"get":"/"}', '{"subscribe":3}',
                      '{"subscribe":{"positions":{"bbox":[1]}}}', '{"id":1,"get":7}',
+                     '{"subscribe":{"positions":{"format":"xml"}}}',
+                     '{"subscribe":{"positions":{"max_hz":"5"}}}', '{"subscribe":{"positions":5}}',
                      '{"subscribe":{"events":{}},"resume":{"epoch":1}}',
                      '{"id":1,"get":"\\ud800"}'):
             client = service.connect(token)
