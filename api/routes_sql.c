@@ -95,6 +95,12 @@ static int authorise(void *context, int action, const char *first, const char *s
     case SQLITE_RECURSIVE:
         return SQLITE_OK;
     case SQLITE_READ:
+        /* For count(*), which reads no column, SQLite names the schema only if the statement did;
+         * a name without one is found in temp first. */
+        if (first != NULL && second != NULL && second[0] == '\0' && schema == NULL &&
+            sql_tables_has(first)) {
+            return SQLITE_OK;
+        }
         return first != NULL && table_is_public(first, schema) ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_FUNCTION:
         return second != NULL && function_is_harmless(second) ? SQLITE_OK : SQLITE_DENY;

@@ -280,6 +280,8 @@ def check_sql(farm):
     expect(select(farm, "select id, intent, round(area_ha) > 50 from fence"),
            (200, [["north", "keep-in", 1]]))
     expect(select(farm, "select device, fence from inside"), (200, [["cow-2", "north"]]))
+    for table, count in (("device", 2), ("fence", 1), ("inside", 1), ("event", 3)):
+        expect(select(farm, f"select count(*) from {table}"), (200, [[count]]), table)
     expect(select(farm, "select kind, count(*) from event group by kind order by 1"),
            (200, [["enter", 2], ["exit", 1]]))
     expect(select(farm, "select count(*) from track where device = ?", params=["cow-1"]),
