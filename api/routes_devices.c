@@ -136,10 +136,25 @@ static bool change_device(api_context *context, const api_request *request, bool
     return true;
 }
 
+/* A device that the workers know may be new to the catalogue still, or forgotten there by a person:
+ * whoever changes it says that it is there. A failure shows when the change is made. */
+static void recall_device(api_context *context, const char *id)
+{
+    engine_device device;
+    if (engine_device_get(context->engine, id, &device) == HR_OK) {
+        const catalog_name name = {.key = device.fix.device, .id = id, .seen_ms = device.append_ms};
+        (void)!catalog_names_put(context->catalog, &name, 1, NULL);
+    }
+}
+
 void route_device_patch(api_context *context, const api_request *request, api_answer *answer)
 {
     uint64_t expected = 0;
-    if (has_parts(context, answer) && api_expected_revision(request, &expected, answer) &&
+    if (!has_parts(context, answer)) {
+        return;
+    }
+    recall_device(context, request->captures[0]);
+    if (api_expected_revision(request, &expected, answer) &&
         change_device(context, request, false, expected, answer)) {
         answer_device(context, request->captures[0], answer);
     }

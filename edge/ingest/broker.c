@@ -86,6 +86,17 @@ static hr_err write_files(broker *b, const broker_options *options, hr_why *why)
     return err;
 }
 
+static hr_err explain_no_start(broker *b, hr_why *why)
+{
+    char address[64] = "";
+    uint16_t port = 0;
+    (void)!broker_address(b->folder.text, address, sizeof address, &port, NULL);
+    return hr_why_set(why, HR_IO,
+                      "mosquitto does not start on %s:%u: %s. If something else listens there, end "
+                      "it, or choose another place with --mqtt ADDR:PORT",
+                      address, port, b->process.last_line);
+}
+
 /* Start a process and wait until it says that it runs. */
 static hr_err launch(broker *b, hr_why *why)
 {
@@ -107,7 +118,7 @@ static hr_err launch(broker *b, hr_why *why)
         poll(fds, 2, (int)left_ms);
         broker_process_read(p);
         if (broker_process_reap(p)) {
-            return hr_why_set(why, HR_IO, "mosquitto does not start: %s", p->last_line);
+            return explain_no_start(b, why);
         }
     }
     hr_logline(HR_LEVEL_INFO, "broker.started", "pid=%ld", (long)p->pid);
