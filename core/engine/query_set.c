@@ -112,7 +112,7 @@ static void give_rows(void *context, query_source source, const void *rows, size
     for (uint32_t i = 0; i < queries->run_count; i++) {
         query_run *run = queries->runs[i];
         if (run->status == QUERY_RUNNING && run->spec->source == source) {
-            query_run_batch(run, rows, count, queries->options.clock);
+            query_run_batch(run, rows, count, hr_clock_real());
             hr_counter_add(queries->stopped, run->status == QUERY_FAILED);
         }
     }
@@ -124,7 +124,7 @@ static void close_windows(engine_queries *queries)
         query_run *run = queries->runs[i];
         if (run->status == QUERY_RUNNING) {
             query_run_close(run, query_input_mark(&queries->input, run->spec->source),
-                            queries->options.clock);
+                            hr_clock_real());
         }
     }
 }
