@@ -67,6 +67,33 @@ static hr_err meet_orphan(broker *b, bool is_same_config, hr_why *why)
     return err;
 }
 
+/* The service keeps its password over starts: a broker that was taken over would have to read its
+ * users again for a new one, and forgets messages for our session while it does. */
+static hr_err meet_service_user(broker *b, hr_why *why)
+{
+    hr_buf secret;
+    hr_buf_init(&secret, BROKER_FILE_BYTES_MAX);
+    bool is_kept = broker_file_read(b->folder.text, BROKER_SECRET_NAME, &secret, NULL) == HR_OK &&
+                   secret.size == BROKER_PASSWORD_SIZE - 1 &&
+                   broker_users_know_service(b->folder.text);
+    hr_err err = HR_OK;
+    if (is_kept) {
+        memcpy(b->password, secret.data, secret.size);
+    } else {
+        err = broker_password_make(b->password, why);
+        hr_buf_clear(&secret);
+        hr_buf_put_text(&secret, b->password);
+    }
+    if (err == HR_OK && !is_kept) {
+        err = broker_users_write_service(b->folder.text, b->password, why);
+    }
+    if (err == HR_OK && !is_kept) {
+        err = broker_file_write(b->folder.text, BROKER_SECRET_NAME, &secret, why);
+    }
+    hr_buf_fini(&secret);
+    return err;
+}
+
 static hr_err write_files(broker *b, const broker_options *options, hr_why *why)
 {
     const char *address = options->address != NULL ? options->address : "127.0.0.1";
@@ -80,10 +107,7 @@ static hr_err write_files(broker *b, const broker_options *options, hr_why *why)
         err = broker_file_write(b->folder.text, BROKER_CONFIG_NAME, &text, why);
     }
     hr_buf_fini(&text);
-    if (err == HR_OK) {
-        err = broker_users_write_service(b->folder.text, b->password, why);
-    }
-    return err;
+    return err == HR_OK ? meet_service_user(b, why) : err;
 }
 
 static hr_err explain_no_start(broker *b, hr_why *why)
@@ -243,9 +267,6 @@ static hr_err start_made(broker *b, const broker_options *options, hr_why *why)
     hr_err err = broker_folder_real(options->folder, &b->folder, why);
     if (err == HR_OK) {
         err = broker_path_of(b->folder.text, BROKER_CONFIG_NAME, &b->config, why);
-    }
-    if (err == HR_OK) {
-        err = broker_password_make(b->password, why);
     }
     if (err == HR_OK) {
         err = write_files(b, options, why);

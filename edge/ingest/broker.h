@@ -93,7 +93,7 @@ HR_MUST_USE hr_err broker_start(const broker_options *options, broker **out, hr_
 /* End the process and stop watching it. NULL is fine. */
 void broker_stop(broker *b);
 
-/* The service's own login, made anew by each start; valid until broker_stop. */
+/* The service's own login, made by the first start; valid until broker_stop. */
 const char *broker_password(const broker *b);
 
 /* HR_OK while it runs; else why says since when and what it said. */

@@ -14,6 +14,7 @@
 
 #define BROKER_CONFIG_NAME "mosquitto.conf"
 #define BROKER_PID_NAME "mosquitto.pid"
+#define BROKER_SECRET_NAME "service-password"
 
 typedef struct broker_path {
     char text[BROKER_PATH_MAX];
@@ -48,6 +49,9 @@ HR_MUST_USE hr_err broker_config_make(const char *folder, const char *address, u
 /* Give the service's user this password; passwords and rules are made anew from all users. */
 HR_MUST_USE hr_err broker_users_write_service(const char *folder, const char *password,
                                               hr_why *why);
+
+/* Whether the service has a user already. */
+bool broker_users_know_service(const char *folder);
 
 /* A random password. HR_IO: the kernel has no randomness to give. */
 HR_MUST_USE hr_err broker_password_make(char password[BROKER_PASSWORD_SIZE], hr_why *why);

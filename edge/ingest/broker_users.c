@@ -327,6 +327,15 @@ hr_err broker_users_write_service(const char *folder, const char *password, hr_w
     return err != HR_OK ? err : change_list(folder, set_service, &u, why);
 }
 
+bool broker_users_know_service(const char *folder)
+{
+    user_list list;
+    bool is_known =
+        load_list(folder, &list, NULL) == HR_OK && find_user(&list, BROKER_SERVICE_USER) != NULL;
+    free(list.users);
+    return is_known;
+}
+
 hr_err broker_user_each(const char *folder, broker_user_visitor *visit, void *context, hr_why *why)
 {
     user_list list;

@@ -66,6 +66,14 @@ class Service:
             self.process.wait(timeout=60)
         return self.process.returncode if self.process else None
 
+    def end_broker(self):
+        """A service that was killed leaves its broker to the next one; here there is no next one."""
+        try:
+            with open(os.path.join(self.data, "broker", "mosquitto.pid")) as file:
+                os.kill(int(file.read()), signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            pass
+
     def __enter__(self):
         return self.start()
 
@@ -74,6 +82,7 @@ class Service:
             if self.process and self.process.poll() is None:
                 self.process.kill()
                 self.process.wait()
+            self.end_broker()
             log = self.read_log()
             if kind is not None:
                 print("".join("    | %s\n" % line for line in log.splitlines()[-40:]), end="")
