@@ -4,6 +4,7 @@ import os
 import re
 import struct
 import subprocess
+import threading
 import time
 
 import harness
@@ -404,6 +405,48 @@ def a_statement_ends_when_its_asker_goes():
         begun = time.monotonic()
         expect(select(farm, "select 1"), (200, [[1]]))
         expect(time.monotonic() - begun < 4.5, True, "stopped before their time was over")
+
+
+def log_of(farm, device):
+    """The times of all fixes of a device in the log."""
+    times = []
+    for partition in range(8):
+        offset = 0
+        while True:
+            page = farm.ask("GET", "/v1/log/positions/%d?offset=%d&limit=10000" %
+                            (partition, offset), headers=farm.owner)[2]
+            times += [r["time"] for r in page["records"]
+                      if r["type"] == "fix" and r["device"] == device]
+            if page["next"] == offset:
+                break
+            offset = page["next"]
+    return times
+
+
+@test
+def json_published_through_a_kill_is_all_there():
+    with Farm() as farm:
+        with subprocess.Popen(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(farm.mqtt_port), "-u",
+                               "gate", "-P", farm.password, "-q", "1", "-t",
+                               "hedgerow/v1/fix/gate", "-l"], stdin=subprocess.PIPE) as publisher:
+            def publish():
+                for i in range(1500):
+                    fix = {"device": "cow-1", "time": START_MS + 50 * i, "lon": 16, "lat": 59}
+                    publisher.stdin.write(json.dumps(fix).encode() + b"\n")
+                    publisher.stdin.flush()
+                    time.sleep(0.001)
+            thread = threading.Thread(target=publish)
+            thread.start()
+            time.sleep(0.5)
+            farm.stop(9)
+            farm.start()
+            thread.join()
+            publisher.stdin.close()
+            expect(publisher.wait(timeout=30), 0)
+        deadline = time.monotonic() + 15
+        while len(set(log_of(farm, "cow-1"))) < 1500 and time.monotonic() < deadline:
+            harness.select_briefly()
+        expect(len(set(log_of(farm, "cow-1"))), 1500)
 
 
 @test
