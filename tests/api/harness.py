@@ -67,7 +67,7 @@ class Service:
         return self.process.returncode if self.process else None
 
     def end_broker(self):
-        """A service that was killed leaves its broker to the next one; here there is no next one."""
+        """A service that was killed leaves its broker to the next one; here is no next one."""
         try:
             with open(os.path.join(self.data, "broker", "mosquitto.pid")) as file:
                 os.kill(int(file.read()), signal.SIGKILL)
