@@ -53,6 +53,12 @@ static int64_t now_ns(void)
     return hr_clock_mono_ns(hr_clock_real());
 }
 
+/* The fixes' own clock is ours. */
+static bool is_real_time(const sim_run_options *o)
+{
+    return !o->has_start && o->speedup == 1 && o->rate == 0;
+}
+
 /* Fixes from the future are refused, so a run that is faster than time begins in the past. */
 static int64_t choose_start_ms(const sim_run_options *o)
 {
@@ -60,7 +66,7 @@ static int64_t choose_start_ms(const sim_run_options *o)
     if (o->has_start) {
         return o->start_ms;
     }
-    if (o->speedup == 1 && o->rate == 0) {
+    if (is_real_time(o)) {
         return now_ms;
     }
     if (o->fix_count > 0) {
@@ -342,6 +348,11 @@ static hr_err go(run *r, const volatile bool *stop, hr_why *why)
     r->began_ns = now_ns();
     r->shown_ns = r->began_ns;
     r->first_due_ms = r->turns > 0 ? sim_fleet_due_ms(r->fleet) : r->start_ms;
+    if (r->turns == 0 && is_real_time(o)) {
+        /* The first fix was due before the connection stood: what is late by that is made at once,
+         * so that a fix's own time is the time at which it is made. */
+        r->began_ns -= (hr_clock_now_ms(hr_clock_real()) - r->start_ms) * NS_PER_MS;
+    }
     uint64_t first_turns = r->turns;
     int64_t drain_until_ns = 0;
     for (;;) {

@@ -198,13 +198,13 @@ static void note_connected(mqtt_link *link)
 
 static void on_connected5(void *context, MQTTAsync_successData5 *data)
 {
-    (void)data;
+    mqtt_send_at_once(data->alt.connect.serverURI);
     note_connected(context);
 }
 
 static void on_connected(void *context, MQTTAsync_successData *data)
 {
-    (void)data;
+    mqtt_send_at_once(data->alt.connect.serverURI);
     note_connected(context);
 }
 

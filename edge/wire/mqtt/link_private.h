@@ -55,4 +55,7 @@ struct mqtt_link {
 /* Tell everyone who still waits for an answer that none will come; no callback may run any more. */
 void mqtt_deliveries_end(mqtt_link *link);
 
+/* Switch Nagle's algorithm off on our connections to the port of uri. */
+void mqtt_send_at_once(const char *uri);
+
 #endif
