@@ -16,9 +16,16 @@ typedef struct bench {
     bool is_quick;
 } bench;
 
-/* One JSON line; details: the members of `case`. peer NULL: none. */
-void bench_report(const bench *b, const char *name, const char *details, double ours,
-                  const char *peer, double theirs, const char *unit);
+#define BENCH_RUNS 3 /* of each case; --quick: one */
+unsigned bench_runs(const bench *b);
+
+/* Sorts values; what a part of them does not exceed. 0 for none. */
+double bench_quantile(double *values, unsigned count, double part);
+
+/* One JSON line with the median of the runs' values; details: the members of `case`. peer NULL:
+ * none. */
+void bench_report(const bench *b, const char *name, const char *details, double *values,
+                  unsigned runs, const char *peer, double theirs, const char *unit);
 
 /* A fleet that runs beside what is measured. */
 typedef struct bench_load {
@@ -29,15 +36,12 @@ typedef struct bench_load {
     _Atomic uint64_t acked;
 } bench_load;
 
-/* From a scenario's text; for sim_scenario_free. */
-sim_scenario *bench_scenario(const char *text);
+/* A shipped scenario; for sim_scenario_free. */
+sim_scenario *bench_scenario(const char *name);
 /* rate 0: as fast as they are taken; below 0: by the scenario's period, in real time. */
 void bench_load_start(bench_load *load, const bench_site *site, const sim_scenario *scenario,
                       double rate);
 void bench_load_join(bench_load *load);
-
-/* 200 farms with 50 animals each; fixes as fast as they can be taken. */
-extern const char bench_farms[];
 
 /* The experiments. */
 void bench_push(const bench *b);

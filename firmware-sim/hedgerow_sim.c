@@ -40,7 +40,8 @@ static const char help_text[] =
     "  --dry             send nothing: write the truth alone (with --truth, --fixes)\n"
     "  --json            print the result as a JSON line\n"
     "  --quiet           no live line\n"
-    "Scenario files: see firmware-sim/scenarios. Without one: the demo farm.\n";
+    "SCENARIO: a file (firmware-sim/scenarios/README.md), or farm-demo (without one), village,\n"
+    "county, faults, owntracks, or that of an experiment: push, pull, latency, ...\n";
 
 typedef struct command {
     sim_run_options run;
@@ -327,9 +328,8 @@ static hr_err load(command *c, sim_scenario **out, hr_why *why)
     if (c->replay_path != NULL) {
         return load_replay(c, out, why);
     }
-    return c->scenario_path != NULL
-               ? sim_scenario_load(c->scenario_path, out, why)
-               : sim_scenario_parse(sim_demo_scenario, strlen(sim_demo_scenario), out, why);
+    return sim_scenario_load(c->scenario_path != NULL ? c->scenario_path : SIM_DEMO_SCENARIO, out,
+                             why);
 }
 
 int main(int argc, char **argv)

@@ -457,11 +457,26 @@ sim_scenario *sim_scenario_of_replay(struct sim_replay *replay)
     return s;
 }
 
-hr_err sim_scenario_load(const char *path, sim_scenario **out, hr_why *why)
+static hr_err no_scenario(const char *name, hr_why *why)
 {
+    char names[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; sim_scenario_name(i) != NULL && used < sizeof names; i++) {
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", sim_scenario_name(i));
+    }
+    return hr_why_set(why, HR_NOT_FOUND, "there is no file \"%s\"; shipped are:%s", name, names);
+}
+
+hr_err sim_scenario_load(const char *path_or_name, sim_scenario **out, hr_why *why)
+{
+    const char *shipped = sim_scenario_shipped(path_or_name);
+    const char *path = path_or_name;
     FILE *file = fopen(path, "rb");
+    if (file == NULL && shipped != NULL) {
+        return sim_scenario_parse(shipped, strlen(shipped), out, why);
+    }
     if (file == NULL) {
-        return hr_why_errno(why, errno, "%s", path);
+        return errno == ENOENT ? no_scenario(path, why) : hr_why_errno(why, errno, "%s", path);
     }
     char *text = malloc(SIM_SCENARIO_BYTES_MAX);
     size_t size = text != NULL ? fread(text, 1, SIM_SCENARIO_BYTES_MAX, file) : 0;

@@ -99,16 +99,19 @@ typedef struct sim_scenario {
     struct sim_replay *replay; /* instead of herds and vehicles; NULL: none */
 } sim_scenario;
 
-/* Read a scenario. *out is freed with sim_scenario_free. HR_INVALID: why has the line. */
+/* Read a scenario. *out is freed with sim_scenario_free. HR_INVALID: why has the line.
+ * sim_scenario_load takes a file, or the name of a shipped scenario. */
 HR_MUST_USE hr_err sim_scenario_parse(const char *text, size_t size, sim_scenario **out,
                                       hr_why *why);
-HR_MUST_USE hr_err sim_scenario_load(const char *path, sim_scenario **out, hr_why *why);
+HR_MUST_USE hr_err sim_scenario_load(const char *path_or_name, sim_scenario **out, hr_why *why);
 void sim_scenario_free(sim_scenario *scenario);
 
 /* A scenario of recorded tracks (replay.h), which becomes its owner; NULL without memory. */
 sim_scenario *sim_scenario_of_replay(struct sim_replay *replay);
 
-/* The farm that ./run shows. */
-extern const char sim_demo_scenario[];
+/* The text of scenarios/NAME.scenario, and the names in turn; NULL: there is none. */
+#define SIM_DEMO_SCENARIO "farm-demo" /* the farm that ./run shows */
+const char *sim_scenario_shipped(const char *name);
+const char *sim_scenario_name(size_t index);
 
 #endif
