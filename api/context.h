@@ -21,6 +21,7 @@ struct catalog;
 struct engine;
 struct engine_queries;
 struct log_store;
+struct presence;
 
 /* Reasons why a part is not well, for /v1/health: calls add() once for each. Threads: any. */
 typedef void api_health_add(void *context, const char *reason);
@@ -46,6 +47,7 @@ typedef struct api_context {
     struct api_replays *replays;
     struct log_store *log;
     struct catalog *catalog;
+    struct presence *presence;
     const char *broker_folder; /* NULL: the broker is not ours */
     const char *catalog_path;  /* for connections of people's SQL */
     struct engine *engine;

@@ -1,10 +1,11 @@
-/* api/routes_gateways.c - who may speak to our broker: gateways that send fixes, readers of events.
- */
+/* api/routes_gateways.c - who may speak to our broker: gateways that send fixes, readers of events;
+ * and how they are. */
 #include <string.h>
 
 #include "accounts.h"
 #include "body.h"
 #include "ingest/broker.h"
+#include "ingest/presence.h"
 #include "routes.h"
 
 static bool has_broker(const api_context *context, api_answer *answer)
@@ -17,13 +18,47 @@ static bool has_broker(const api_context *context, api_answer *answer)
     return true;
 }
 
+typedef struct listing {
+    hr_json *json;
+    struct presence *presence; /* NULL: nobody listens */
+} listing;
+
+/* What the gateway told about itself. A will has no numbers, so those of before it stay. */
+static void put_status(hr_json *json, const presence_view *view)
+{
+    const status_json *status = &view->status;
+    hr_json_key_bool(json, "online", view->is_online);
+    hr_json_key_text(json, "state", status_state_name(status->state));
+    if (status->time_ms == STATUS_NO_TIME) {
+        return;
+    }
+    hr_json_key_time(json, "told", status->time_ms);
+    hr_json_key_u64(json, "waiting", status->waiting);
+    if (status->oldest_ms != STATUS_NO_TIME) {
+        hr_json_key_time(json, "oldest_waiting", status->oldest_ms);
+    }
+    hr_json_key_u64(json, "dropped", status->dropped);
+    hr_json_key_u64(json, "refused", status->refused);
+    hr_json_key_text(json, "version", status->version);
+}
+
 static void put_user(const char *name, broker_role role, void *context)
 {
-    hr_json *json = context;
-    hr_json_open_object(json);
-    hr_json_key_text(json, "user", name);
-    hr_json_key_text(json, "role", broker_role_name(role));
-    hr_json_close_object(json);
+    const listing *list = context;
+    presence_view view;
+    hr_json_open_object(list->json);
+    hr_json_key_text(list->json, "user", name);
+    hr_json_key_text(list->json, "role", broker_role_name(role));
+    if (list->presence != NULL && presence_get(list->presence, name, &view)) {
+        if (view.last_seen_ms != STATUS_NO_TIME) {
+            hr_json_key_time(list->json, "last_seen", view.last_seen_ms);
+        }
+        hr_json_key_u64(list->json, "lost", view.lost);
+        if (view.has_status) {
+            put_status(list->json, &view);
+        }
+    }
+    hr_json_close_object(list->json);
 }
 
 void route_gateways(api_context *context, const api_request *request, api_answer *answer)
@@ -37,7 +72,8 @@ void route_gateways(api_context *context, const api_request *request, api_answer
     hr_json_open_object(&json);
     hr_json_key(&json, "gateways");
     hr_json_open_array(&json);
-    hr_err err = broker_user_each(context->broker_folder, put_user, &json, &why);
+    listing list = {.json = &json, .presence = context->presence};
+    hr_err err = broker_user_each(context->broker_folder, put_user, &list, &why);
     hr_json_close_array(&json);
     hr_json_close_object(&json);
     if (err != HR_OK) {

@@ -5,8 +5,11 @@
 #include "accounts.h"
 #include "base/record.h"
 #include "engine/engine.h"
+#include "ingest/presence.h"
 #include "log/log.h"
 #include "routes.h"
+
+#define GATEWAYS_SHOWN_MAX 64 /* with numbers of their own; the rest only in the sum */
 
 typedef struct reasons {
     hr_json *json;
@@ -77,6 +80,41 @@ static void gauge_offsets(api_context *context)
     }
 }
 
+typedef struct gateway_gauges {
+    hr_metrics *metrics;
+    uint32_t shown;
+    int64_t online;
+} gateway_gauges;
+
+static void gauge_gateway(void *context, const presence_view *view)
+{
+    gateway_gauges *g = context;
+    char labels[HR_USER_ID_MAX + 16];
+    g->online += view->is_online;
+    if (!view->has_status || g->shown == GATEWAYS_SHOWN_MAX) {
+        return;
+    }
+    g->shown++;
+    snprintf(labels, sizeof labels, "gateway=\"%s\"", view->user);
+    set_gauge(g->metrics, "hedgerow_gateway_online", labels, "1 while it is connected.",
+              view->is_online);
+    set_gauge(g->metrics, "hedgerow_gateway_waiting_fixes", labels,
+              "Fixes in its outbox, as it told.", (int64_t)view->status.waiting);
+    set_gauge(g->metrics, "hedgerow_gateway_dropped_fixes", labels,
+              "Fixes that its full disk cost, since its start.", (int64_t)view->status.dropped);
+    set_gauge(g->metrics, "hedgerow_gateway_last_seen_timestamp_seconds", labels,
+              "When it was last heard of.",
+              view->last_seen_ms != STATUS_NO_TIME ? view->last_seen_ms / 1000 : 0);
+}
+
+static void gauge_gateways(api_context *context)
+{
+    gateway_gauges g = {.metrics = context->metrics};
+    presence_each(context->presence, gauge_gateway, &g);
+    set_gauge(context->metrics, "hedgerow_gateways_online", "", "Gateways that are connected.",
+              g.online);
+}
+
 static void gauge_process(api_context *context)
 {
     long pages = 0;
@@ -103,6 +141,9 @@ void route_metrics(api_context *context, const api_request *request, api_answer 
     }
     if (context->log != NULL) {
         gauge_offsets(context);
+    }
+    if (context->presence != NULL) {
+        gauge_gateways(context);
     }
     gauge_process(context);
     answer->status = 200;

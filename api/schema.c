@@ -69,7 +69,12 @@ static const api_schema schemas[] = {
         TEXT("name") ",\"role\":{\"enum\":[\"gateway\",\"reader\"]}")},
     {"Gateway", OBJECT("\"user\",\"role\"", TEXT("user") "," TEXT("role") "," TEXT("password") ","
         TEXT("host") "," WHOLE("port") "," TRUTH("tls"))},
-    {"Gateways", OBJECT("\"gateways\"", LIST("gateways", REF("Gateway")))},
+    {"Gateways", OBJECT("\"gateways\"", LIST("gateways", REF("GatewayStatus")))},
+    {"GatewayStatus", OBJECT("\"user\",\"role\"", TEXT("user") "," TEXT("role") ","
+        TIME("last_seen") "," WHOLE("lost") "," TRUTH("online") ","
+        "\"state\":{\"enum\":[\"online\",\"offline\",\"stopped\"]}," TIME("told") ","
+        WHOLE("waiting") "," TIME("oldest_waiting") "," WHOLE("dropped") ","
+        WHOLE("refused") "," TEXT("version"))},
     {"Event", OBJECT("\"id\",\"offset\",\"kind\",\"severity\",\"device\",\"time\"",
         TEXT("id") "," WHOLE("offset") "," TEXT("kind") "," TEXT("severity") ","
         TEXT("device") "," TIME("time") "," NUMBER("lon") "," NUMBER("lat") "," TEXT("cause") ","

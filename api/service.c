@@ -22,6 +22,7 @@
 #include "engine/query.h"
 #include "ingest/broker.h"
 #include "ingest/ingest.h"
+#include "ingest/presence.h"
 #include "keeper.h"
 #include "local.h"
 #include "log/log.h"
@@ -86,7 +87,9 @@ static hr_err open_folder(api_service *service, hr_why *why)
     service->has_rates = true;
     service->context.rates = &service->rates;
     service->context.replays = api_replays_new(service->context.clock);
-    if (service->metrics == NULL || service->context.replays == NULL) {
+    service->context.presence = presence_new(service->context.clock);
+    if (service->metrics == NULL || service->context.replays == NULL ||
+        service->context.presence == NULL) {
         return HR_NO_MEMORY;
     }
     service->context.broker_folder = service->config.broker[0] == 0 ? service->broker_folder : NULL;
@@ -393,6 +396,7 @@ static hr_err start_mqtt(api_service *service, hr_why *why)
         .log = service->context.log,
         .clock = service->context.clock,
         .metrics = service->metrics,
+        .presence = service->context.presence,
         .addresses = service->broker_addresses,
         .user = user,
         .password = password,
@@ -500,6 +504,7 @@ void api_service_stop(api_service *service)
     keeper_stop(service->keeper);
     notify_stop(service->notify);
     ingest_stop(service->ingest);
+    presence_free(service->context.presence);
     broker_stop(service->broker);
     api_tiles_close(service->context.tiles);
     api_assets_free(service->context.assets);

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "base/logline.h"
-#include "base/text.h"
 #include "gateway/outbox.h"
 #include "gateway/sender.h"
 #include "gateway/source.h"
@@ -51,18 +50,9 @@ static void wait_until(gateway *g, int64_t until_ns)
 
 /* ---- from the sources ---- */
 
-static bool is_sane(const hr_fix *fix)
-{
-    return fix->time_ms >= HR_TIME_MS_MIN && fix->time_ms <= HR_TIME_MS_MAX - UINT32_MAX;
-}
-
 static bool take(void *context, const wire_fix *fix)
 {
     gateway *g = context;
-    if (!is_sane(&fix->fix)) {
-        hr_logline(HR_LEVEL_WARN, "source.refused", "device=%s why=\"not a time\"", fix->id);
-        return true;
-    }
     pthread_mutex_lock(&g->lock);
     while (g->stage_count == GATEWAY_STAGE_MAX && !g->is_stopping) {
         pthread_cond_wait(&g->changed, &g->lock);
@@ -77,6 +67,12 @@ static bool take(void *context, const wire_fix *fix)
     bool goes_on = is_taken && !g->is_stopping;
     pthread_mutex_unlock(&g->lock);
     return goes_on;
+}
+
+static void note_refused(void *context)
+{
+    gateway *g = context;
+    sender_note_refused(g->sender);
 }
 
 /* ---- to the disk ---- */
@@ -208,6 +204,7 @@ static hr_err start_sources(gateway *g, hr_why *why)
                                   .user = g->config->user,
                                   .clock = g->clock,
                                   .sink = take,
+                                  .refused = note_refused,
                                   .context = g};
         hr_err err = source_start(&options, &g->sources[i], why);
         if (err != HR_OK) {

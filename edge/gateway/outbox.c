@@ -246,6 +246,25 @@ uint64_t outbox_end(const outbox *box)
 
 /* ---- out ---- */
 
+hr_err outbox_taken_ms(outbox *box, uint64_t sequence, int64_t *time_ms)
+{
+    log_reader *reader;
+    log_view view;
+    hr_err err = log_reader_open(box->log, 0, 0, (int64_t)sequence, LOG_COMMITTED, &reader);
+    if (err != HR_OK) {
+        return err;
+    }
+    do {
+        /* What is lost is passed; the reader then stands behind it. */
+        err = log_reader_next(reader, &view, NULL);
+    } while (err == HR_GONE || err == HR_CORRUPT);
+    if (err == HR_OK) {
+        *time_ms = view.append_ms;
+    }
+    log_reader_close(reader);
+    return err;
+}
+
 void outbox_seek(outbox *box, uint64_t sequence)
 {
     box->wanted = (int64_t)sequence;

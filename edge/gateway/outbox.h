@@ -39,6 +39,10 @@ HR_MUST_USE hr_err outbox_put(outbox *box, const wire_fix *fixes, size_t count);
 uint64_t outbox_start(const outbox *box);
 uint64_t outbox_end(const outbox *box);
 
+/* When the first fix held at or above a sequence was taken. HR_TIMEOUT: there is none. Threads:
+ * any. */
+HR_MUST_USE hr_err outbox_taken_ms(outbox *box, uint64_t sequence, int64_t *time_ms);
+
 /* Read on from a sequence. */
 void outbox_seek(outbox *box, uint64_t sequence);
 

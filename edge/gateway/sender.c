@@ -8,11 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/json.h"
 #include "base/logline.h"
 #include "mqtt/link.h"
 #include "wire/ack_json.h"
 #include "wire/hrf1.h"
+#include "wire/status_json.h"
 
 #define ASK_AGAIN_MIN_NS INT64_C(3000000000)
 #define ASK_AGAIN_MAX_NS INT64_C(60000000000)
@@ -22,6 +22,10 @@
 #define STATUS_GAP_NS INT64_C(60000000000)
 #define STATUS_BYTES_MAX 512
 #define TOPIC_SIZE 128
+
+#ifndef HR_VERSION
+#define HR_VERSION "0"
+#endif
 
 struct sender {
     outbox *box;
@@ -55,6 +59,7 @@ struct sender {
     uint64_t sent;
     uint64_t rewinds;
     uint64_t dropped;
+    uint64_t refused;
 };
 
 static int64_t mono_ns(void)
@@ -310,24 +315,32 @@ static hr_err send_batch(sender *s)
     return err;
 }
 
-static void publish_status(sender *s, const char *state)
+static status_json status_of(sender *s, status_state state)
 {
     sender_state now;
-    hr_buf text;
-    hr_buf_init(&text, STATUS_BYTES_MAX);
     sender_get(s, &now);
+    status_json status = {.state = state,
+                          .time_ms = hr_clock_now_ms(s->clock),
+                          .waiting = now.held,
+                          .oldest_ms = STATUS_NO_TIME,
+                          .version = HR_VERSION};
+    if (now.held > 0 && outbox_taken_ms(s->box, now.acked_next, &status.oldest_ms) != HR_OK) {
+        status.oldest_ms = STATUS_NO_TIME;
+    }
     pthread_mutex_lock(&s->lock);
-    uint64_t dropped = s->dropped;
+    status.dropped = s->dropped;
+    status.refused = s->refused;
     s->status_ns = mono_ns() + STATUS_GAP_NS;
     pthread_mutex_unlock(&s->lock);
-    hr_json json = hr_json_into(&text);
-    hr_json_open_object(&json);
-    hr_json_key_text(&json, "state", state);
-    hr_json_key_time(&json, "time", hr_clock_now_ms(s->clock));
-    hr_json_key_u64(&json, "held", now.held);
-    hr_json_key_u64(&json, "acknowledged", now.acked_next);
-    hr_json_key_u64(&json, "dropped", dropped);
-    hr_json_close_object(&json);
+    return status;
+}
+
+static void publish_status(sender *s, status_state state)
+{
+    hr_buf text;
+    status_json status = status_of(s, state);
+    hr_buf_init(&text, STATUS_BYTES_MAX);
+    status_json_write(&status, &text);
     if (hr_buf_err(&text) == HR_OK) {
         hr_err err =
             mqtt_link_publish(s->link, s->status_topic, text.data, text.size, 1, true, NULL, NULL);
@@ -423,7 +436,7 @@ static void *run(void *context)
         if (next == STEP_ASK) {
             ask(s);
         } else if (next == STEP_STATUS) {
-            publish_status(s, "online");
+            publish_status(s, STATUS_ONLINE);
         } else {
             send_next(s);
         }
@@ -454,7 +467,7 @@ static hr_err start_link(sender *s, const sender_options *options, hr_why *why)
         .subscriptions = &subscription,
         .subscription_count = 1,
         .will_topic = s->status_topic,
-        .will_text = "{\"state\":\"offline\"}",
+        .will_text = STATUS_WILL,
         .pause_max_ms = 15000,
         .on_message = on_message,
         .on_state = on_state,
@@ -530,7 +543,7 @@ void sender_stop(sender *s)
         return;
     }
     outbox_on_commit(s->box, NULL, NULL);
-    publish_status(s, "stopped");
+    publish_status(s, STATUS_STOPPED);
     int64_t end_ns = mono_ns() + FLUSH_NS;
     pthread_mutex_lock(&s->lock);
     while (s->is_up && s->inflight > 0 && mono_ns() < end_ns) {
@@ -566,6 +579,13 @@ void sender_note_dropped(sender *s, uint64_t dropped)
     s->dropped += dropped;
     s->status_ns = dropped > 0 ? 0 : s->status_ns;
     pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void sender_note_refused(sender *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->refused++;
     pthread_mutex_unlock(&s->lock);
 }
 

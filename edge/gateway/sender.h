@@ -48,6 +48,9 @@ void sender_get(sender *s, sender_state *state);
 /* Told in the retained status: fixes that went unsent because of the disk cap. */
 void sender_note_dropped(sender *s, uint64_t dropped);
 
+/* Told likewise: something that a source brought could not be read. */
+void sender_note_refused(sender *s);
+
 /* Wait until everything in the outbox is acknowledged, or timeout_ms is over. */
 bool sender_wait_drained(sender *s, int32_t timeout_ms);
 

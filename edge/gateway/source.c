@@ -10,7 +10,52 @@
 #include <unistd.h>
 
 #include "base/id.h"
+#include "base/logline.h"
+#include "base/text.h"
 #include "gateway/source_private.h"
+
+const char *source_refusal_name(source_refusal why)
+{
+    static const char *const names[SOURCE_REFUSALS] = {"too-long", "checksum", "format", "fix"};
+    return names[why];
+}
+
+/* Where a LoRaWAN server's password stands is nobody's business. */
+static const char *public_place(const source *s)
+{
+    const char *place = s->options.what->place;
+    const char *mark = strrchr(place, '@');
+    return s->options.what->kind == CONFIG_LORAWAN && mark != NULL ? mark + 1 : place;
+}
+
+void source_refuse(source *s, source_refusal reason, const char *why)
+{
+    atomic_fetch_add(&s->refused[reason], 1);
+    hr_logline(HR_LEVEL_WARN, "source.refused", "source=%s reason=%s why=\"%s\"", public_place(s),
+               source_refusal_name(reason), why);
+    s->options.refused(s->options.context);
+}
+
+void source_note_open(source *s)
+{
+    atomic_fetch_add(&s->opened, 1);
+    hr_logline(HR_LEVEL_INFO, "source.open", "source=%s", public_place(s));
+}
+
+void source_count(const source *s, source_counts *counts)
+{
+    counts->fixes = atomic_load(&s->fixes);
+    counts->opened = atomic_load(&s->opened);
+    for (int i = 0; i < SOURCE_REFUSALS; i++) {
+        counts->refused[i] = atomic_load(&s->refused[i]);
+    }
+}
+
+static bool is_a_time(int64_t time_ms)
+{
+    /* A message's times reach that far behind its first. */
+    return time_ms >= HR_TIME_MS_MIN && time_ms <= HR_TIME_MS_MAX - UINT32_MAX;
+}
 
 bool source_take(source *s, wire_fix *fix)
 {
@@ -26,6 +71,11 @@ bool source_take(source *s, wire_fix *fix)
             fix->fix.flags &= (uint8_t)~HR_FIX_TIME_ASSIGNED;
         }
     }
+    if (!is_a_time(fix->fix.time_ms)) {
+        source_refuse(s, SOURCE_FIX, "its time is beyond the years 0 to 9999");
+        return true;
+    }
+    atomic_fetch_add(&s->fixes, 1);
     return s->options.sink(s->options.context, fix);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -12,14 +13,29 @@
 
 #define SOURCE_LINE_MAX 65536 /* bytes of a line; longer ones are dropped and told */
 
+/* Why something is refused. Nothing else stops for it. */
+typedef enum source_refusal {
+    SOURCE_TOO_LONG, /* a line above SOURCE_LINE_MAX */
+    SOURCE_CHECKSUM, /* a sentence that was damaged on its way */
+    SOURCE_FORMAT,   /* not what the source is said to bring */
+    SOURCE_FIX,      /* readable, but without a place or a time that can be */
+    SOURCE_REFUSALS,
+} source_refusal;
+
+const char *source_refusal_name(source_refusal why);
+
 /* Takes a fix; blocks while there is no room. False: the gateway stops. */
 typedef bool source_sink(void *context, const wire_fix *fix);
+
+/* Told of each thing refused, after it was logged. */
+typedef void source_refused(void *context);
 
 typedef struct source_options {
     const config_source *what; /* borrowed */
     const char *user;          /* names the device where nothing else does */
     const hr_clock *clock;
     source_sink *sink;
+    source_refused *refused;
     void *context;
 } source_options;
 
@@ -28,6 +44,15 @@ typedef struct source source;
 
 HR_MUST_USE hr_err source_start(const source_options *options, source **out, hr_why *why);
 void source_stop(source *s);
+
+typedef struct source_counts {
+    uint64_t fixes;
+    uint64_t refused[SOURCE_REFUSALS];
+    uint64_t opened; /* times that it was there to be read, or connected */
+} source_counts;
+
+/* Since its start. */
+void source_count(const source *s, source_counts *counts);
 
 /* True once the standard input or a plain file has been read to its end. */
 bool source_is_finished(source *s);

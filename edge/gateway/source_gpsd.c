@@ -75,6 +75,7 @@ void source_run_gpsd(source *s)
                        PAUSE_MS);
             continue;
         }
+        source_note_open(s);
         gps_stream(&data, WATCH_ENABLE | WATCH_JSON, NULL);
         follow(s, &data);
         gps_stream(&data, WATCH_DISABLE, NULL);

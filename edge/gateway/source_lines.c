@@ -33,7 +33,9 @@ static hr_err visit(void *context, size_t index, const wire_fix *fix, const hr_w
 {
     source *s = context;
     if (fix == NULL) {
-        hr_logline(HR_LEVEL_WARN, "source.refused", "element=%zu why=\"%s\"", index, why->text);
+        hr_why reason;
+        hr_why_set(&reason, HR_INVALID, "element %zu: %.400s", index, why->text);
+        source_refuse(s, SOURCE_FIX, reason.text);
         return HR_OK;
     }
     wire_fix copy = *fix;
@@ -53,17 +55,15 @@ static void take_line(lines *l)
             source_take(l->s, &fix);
         }
     }
-    if (err == HR_INVALID) {
-        hr_logline(HR_LEVEL_WARN, "source.refused", "source=%s why=\"%s\"",
-                   l->s->options.what->place, why.text);
+    if (err == HR_INVALID || err == HR_CORRUPT) {
+        source_refuse(l->s, err == HR_CORRUPT ? SOURCE_CHECKSUM : SOURCE_FORMAT, why.text);
     }
 }
 
 static void end_line(lines *l)
 {
     if (l->is_too_long) {
-        hr_logline(HR_LEVEL_WARN, "source.refused", "source=%s why=\"a line above %d bytes\"",
-                   l->s->options.what->place, SOURCE_LINE_MAX);
+        source_refuse(l->s, SOURCE_TOO_LONG, "a line above 65536 bytes");
     } else if (l->size > 0) {
         take_line(l);
     }
@@ -202,6 +202,7 @@ void source_run_lines(source *s)
             continue;
         }
         pause_ms = PAUSE_MIN_MS;
+        source_note_open(s);
         follow(l, fd);
         if (!atomic_load(&s->is_stopping) && ends_for_good(place, fd)) {
             atomic_store(&s->is_finished, true);

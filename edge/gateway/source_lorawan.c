@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/logline.h"
 #include "gateway/source_private.h"
 #include "wire/lorawan.h"
 
@@ -16,8 +15,14 @@ static void on_message(void *context, const mqtt_message *message)
     if (err == HR_OK) {
         source_take(s, &fix);
     } else if (err != HR_UNSUPPORTED) {
-        hr_logline(HR_LEVEL_WARN, "source.refused", "topic=%s why=\"%s\"", message->topic,
-                   why.text);
+        source_refuse(s, SOURCE_FORMAT, why.text);
+    }
+}
+
+static void on_state(void *context, bool is_up)
+{
+    if (is_up) {
+        source_note_open(context);
     }
 }
 
@@ -42,6 +47,7 @@ hr_err source_start_lorawan(source *s, hr_why *why)
                             .subscriptions = subscriptions,
                             .subscription_count = 2,
                             .on_message = on_message,
+                            .on_state = on_state,
                             .context = s};
     return mqtt_link_start(&options, &s->link, why);
 }

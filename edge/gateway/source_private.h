@@ -14,9 +14,18 @@ struct source {
     pthread_t thread;
     mqtt_link *link; /* LoRaWAN only; then there is no thread */
     int wake_fd;     /* readable once the source is to stop */
+    _Atomic uint64_t fixes;
+    _Atomic uint64_t refused[SOURCE_REFUSALS];
+    _Atomic uint64_t opened;
     atomic_bool is_stopping;
     atomic_bool is_finished;
 };
+
+/* Log and count something that is no good. */
+void source_refuse(source *s, source_refusal reason, const char *why);
+
+/* Log and count a new connection. */
+void source_note_open(source *s);
 
 /* A fix for the gateway; one without time gets ours where our clock is right. False: stop. */
 bool source_take(source *s, wire_fix *fix);

@@ -198,6 +198,7 @@ static hr_err make(const ingest_options *options, ingest **out, hr_why *why)
     pthread_mutex_init(&in->lock, NULL);
     in->log = options->log;
     in->clock = options->clock;
+    in->presence = options->presence;
     in->ticks_wanted = options->ticks_wanted;
     in->ticks_context = options->ticks_context;
     in->partition_count = positions->partition_count;
@@ -220,6 +221,7 @@ static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)
     static const mqtt_subscription subscriptions[] = {
         {"hedgerow/v1/fixes/+", 1},
         {"hedgerow/v1/fix/+", 1},
+        {"hedgerow/v1/status/+", 1},
         {"owntracks/+/+", 1},
         {"$SYS/broker/publish/messages/dropped", 0},
     };

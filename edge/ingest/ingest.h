@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/metrics.h"
+#include "ingest/presence.h"
 #include "log/log.h"
 
 #define INGEST_DEVICES_MAX (1u << 20) /* further devices' fixes go to `dead` */
@@ -24,6 +25,7 @@ typedef struct ingest_options {
     log_store *log; /* borrowed; topics as in base/record.h */
     const hr_clock *clock;
     hr_metrics *metrics; /* borrowed; may be NULL */
+    presence *presence;  /* borrowed: told who is heard of; may be NULL */
 
     const char *addresses; /* "tcp://host:1883,ssl://host:8883": tried in turn */
     const char *client_id; /* NULL: "hedgerow-ingest"; the session's name at the broker */

@@ -31,6 +31,7 @@ struct ingest {
     /* Fixed once started. */
     log_store *log;
     const hr_clock *clock;
+    presence *presence; /* NULL: nobody asks */
     mqtt_link *link;
     pthread_t watcher; /* of the durable end; appends ticks */
     pthread_t speaker; /* sends acknowledgements */

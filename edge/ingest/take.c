@@ -9,11 +9,13 @@
 #include "base/record.h"
 #include "ingest/ingest_private.h"
 #include "wire/fix_json.h"
+#include "wire/status_json.h"
 
 #define BLOCKED_RETRY_MS 100
 #define FIXES_PREFIX "hedgerow/v1/fixes/"
 #define FIX_PREFIX "hedgerow/v1/fix/"
 #define OWNTRACKS_PREFIX "owntracks/"
+#define STATUS_PREFIX "hedgerow/v1/status/"
 #define DROPPED_TOPIC "$SYS/broker/publish/messages/dropped"
 
 /* What is the same for every fix of a message. */
@@ -247,6 +249,18 @@ static void note_appended(ingest *in, const char *user, const hrf1_view *view, u
     }
 }
 
+/* What is above the expected sequence and held no more. */
+static void note_gap(ingest *in, const char *user, uint64_t gap)
+{
+    if (gap > 0) {
+        hr_logline(HR_LEVEL_WARN, "ingest.gap", "user=%s fixes=%llu", user,
+                   (unsigned long long)gap);
+        if (in->presence != NULL) {
+            presence_lost(in->presence, user, gap);
+        }
+    }
+}
+
 /* A readable batch: by its sequences it is new, in part or whole a repeat, or too early. */
 static void take_view(const intake *t, const char *user, const hrf1_view *view)
 {
@@ -274,6 +288,7 @@ static void take_view(const intake *t, const char *user, const hrf1_view *view)
                              .count = view->fix_count - first};
     hr_err err = append(in, &producer, &end);
     if (err == HR_OK) {
+        note_gap(in, user, producer.base_seq - expected);
         note_appended(in, user, view, expected, end);
     } else if (err != HR_CLOSED) {
         hr_logline(HR_LEVEL_ERROR, "ingest.not_appended", "user=%s why=\"%s\"", user,
@@ -366,6 +381,34 @@ static void refuse_topic(ingest *in, const mqtt_message *message)
     append_unsequenced(&t);
 }
 
+static void take_status(ingest *in, const char *user, const mqtt_message *message)
+{
+    status_json status;
+    hr_why why = {{0}};
+    if (in->presence == NULL) {
+        return;
+    }
+    if (status_json_read(message->payload, message->size, &status, &why) == HR_OK) {
+        presence_told(in->presence, user, &status, message->is_retained);
+        return;
+    }
+    /* A kept one that is no good would come again with every connection. */
+    if (!message->is_retained) {
+        intake t = intake_of(in, message);
+        refuse_message(&t, DEAD_FORMAT, why.text);
+        append_unsequenced(&t);
+    }
+}
+
+static void note_heard(ingest *in, const char *user, size_t user_size, const mqtt_message *message)
+{
+    char name[HR_USER_ID_MAX + 1];
+    if (in->presence != NULL && !message->is_retained) {
+        snprintf(name, sizeof name, "%.*s", (int)user_size, user);
+        presence_heard(in->presence, name);
+    }
+}
+
 /* "user/device" becomes the device id "user.device". */
 static bool owntracks_device(const char *rest, char id[HR_DEVICE_ID_MAX + 1])
 {
@@ -397,17 +440,25 @@ void ingest_take(void *context, const mqtt_message *message)
     hr_counter_add(in->messages, 1);
     if ((user = behind(message->topic, FIXES_PREFIX)) != NULL) {
         if (hr_user_id_is_valid(user, strlen(user))) {
+            note_heard(in, user, strlen(user), message);
             take_batch(in, user, message);
             return;
         }
     } else if ((user = behind(message->topic, FIX_PREFIX)) != NULL) {
         if (hr_user_id_is_valid(user, strlen(user))) {
+            note_heard(in, user, strlen(user), message);
             take_json(in, user, message);
             return;
         }
     } else if ((user = behind(message->topic, OWNTRACKS_PREFIX)) != NULL) {
         if (owntracks_device(user, device)) {
+            note_heard(in, user, strcspn(user, "/"), message);
             take_owntracks(in, device, message);
+            return;
+        }
+    } else if ((user = behind(message->topic, STATUS_PREFIX)) != NULL) {
+        if (hr_user_id_is_valid(user, strlen(user))) {
+            take_status(in, user, message);
             return;
         }
     } else if (strcmp(message->topic, DROPPED_TOPIC) == 0) {

@@ -51,7 +51,7 @@ static hr_err check(const char *line, size_t size, field *body, hr_why *why)
         sum ^= (uint8_t)line[i];
     }
     if (high < 0 || low < 0 || sum != high * 16 + low) {
-        return hr_why_set(why, HR_INVALID, "the checksum is wrong");
+        return hr_why_set(why, HR_CORRUPT, "the checksum is wrong");
     }
     *body = (field){line + 1, size - 4};
     return HR_OK;

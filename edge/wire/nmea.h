@@ -23,7 +23,8 @@ typedef struct nmea {
 void nmea_init(nmea *receiver);
 
 /* Take one line, with or without its end. HR_OK: *fix is set but for its device. HR_NOT_FOUND: a
- * good sentence that brings no new fix. HR_INVALID: not a sentence, or a wrong checksum. */
+ * good sentence that brings no new fix. HR_INVALID: not a sentence. HR_CORRUPT: its
+ * checksum is wrong. */
 HR_MUST_USE hr_err nmea_read(nmea *receiver, const char *line, size_t size, hr_fix *fix,
                              hr_why *why);
 

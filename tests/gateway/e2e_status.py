@@ -1,0 +1,49 @@
+"""tests/gateway/e2e_status.py - what the service knows of a gateway, and tells."""
+import signal
+
+from e2e_farm import Farm
+from edge import Edge, gateway
+from harness import expect, test
+
+
+@test
+def a_gateway_is_seen_to_come_work_die_and_part():
+    with Farm() as farm:
+        expect([g for g in gateway_list(farm)], [{"user": "gate", "role": "gateway"}], "at first")
+        with Edge(farm) as edge:
+            came = gateway(farm, lambda g: g.get("online"))
+            expect((came["state"], came["waiting"], came["dropped"], came["lost"]),
+                   ("online", 0, 0, 0), "online")
+            expect(came["version"], farm.ask("GET", "/v1/health")[2]["version"], "version")
+            edge.give_fixes(10)
+            gateway(farm, lambda g: g["last_seen"] > came["last_seen"])
+            edge.end(signal.SIGKILL)
+            died = gateway(farm, lambda g: not g["online"])
+            expect(died["state"], "offline", "after kill -9")
+            edge.start()
+            gateway(farm, lambda g: g["online"])
+            edge.end()
+            gone = gateway(farm, lambda g: not g["online"])
+            expect(gone["state"], "stopped", "after its end")
+            text = farm.ask("GET", "/metrics")[2].decode()
+            for line in ('hedgerow_gateway_online{gateway="gate"} 0', "hedgerow_gateways_online 0",
+                         'hedgerow_gateway_waiting_fixes{gateway="gate"} 0'):
+                if line not in text:
+                    raise AssertionError(line)
+
+
+@test
+def what_a_gateway_told_outlives_the_service():
+    with Farm() as farm:
+        with Edge(farm) as edge:
+            gateway(farm, lambda g: g.get("online"))
+            edge.give("this is no fix\n" + '{"device":"cow-1"}\n')
+            farm.stop()
+            farm.start()
+            # Its broker ends and starts with the service: the gateway comes again and tells.
+            back = gateway(farm, lambda g: g.get("online"))
+            expect(back["refused"], 2, "refused lines")
+
+
+def gateway_list(farm):
+    return farm.ask("GET", "/v1/gateways", headers=farm.owner)[2]["gateways"]
