@@ -14,6 +14,7 @@
 struct accounts;
 struct alerts;
 struct api_assets;
+struct api_farm;
 struct api_rates;
 struct api_replays;
 struct api_tiles;
@@ -54,6 +55,7 @@ typedef struct api_context {
     struct engine_queries *queries;
     struct api_assets *assets;
     struct api_tiles *tiles;
+    struct api_farm *farm;
     hr_counter *answers[API_STATUS_CLASSES]; /* see api_dispatch_init */
     int64_t started_ms;
     _Atomic int ready;             /* 1: everything serves */

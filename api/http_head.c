@@ -6,8 +6,8 @@
 
 /* The page draws tiles and pictures of its own and talks to this service, nothing else. */
 #define CONTENT_SECURITY_POLICY                                                                    \
-    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "           \
-    "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:; "          \
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; img-src 'self' data: blob:"
 
 static void put_line(hr_buf *out, const char *name, const char *value)
 {
@@ -22,6 +22,16 @@ static void put_number_line(hr_buf *out, const char *name, uint64_t value)
     char text[24];
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
     put_line(out, name, text);
+}
+
+static void put_policy(hr_buf *out, const api_answer *answer)
+{
+    hr_buf_put_text(out, "Content-Security-Policy: " CONTENT_SECURITY_POLICY);
+    if (answer->image_origin[0] != 0) {
+        hr_buf_put(out, " ", 1);
+        hr_buf_put_text(out, answer->image_origin);
+    }
+    hr_buf_put(out, "\r\n", 2);
 }
 
 static void put_optional_lines(hr_buf *out, const api_answer *answer)
@@ -86,7 +96,7 @@ void http_head_write(hr_buf *out, const api_answer *answer, const char *request_
              answer->cache_control != NULL ? answer->cache_control : "no-store");
     put_line(out, "X-Content-Type-Options", "nosniff");
     if (answer->content_type != NULL && strncmp(answer->content_type, "text/html", 9) == 0) {
-        put_line(out, "Content-Security-Policy", CONTENT_SECURITY_POLICY);
+        put_policy(out, answer);
         put_line(out, "Referrer-Policy", "no-referrer");
     }
     put_optional_lines(out, answer);

@@ -14,8 +14,8 @@
 #define LIVE_RING_MAX 4096                  /* newest events kept as text for all clients */
 #define LIVE_RING_BYTES_MAX (8u << 20)
 #define LIVE_HZ_MAX 10
-#define LIVE_POSITIONS_MAX 5000 /* in one frame; more devices in view: counts */
-#define LIVE_UNSEEN_MAX 4       /* position frames ahead of a client's "seen" */
+#define LIVE_POSITIONS_MAX 12000 /* in one frame, 144 kB; more devices in view: counts */
+#define LIVE_UNSEEN_MAX 4        /* position frames ahead of a client's "seen" */
 
 /* All clients. Threads: the service thread only. */
 typedef struct live_hub live_hub;

@@ -103,6 +103,7 @@ typedef struct api_answer {
     char allow[64];
     char disposition[128];
     char cors_origin[API_HEADER_TEXT_MAX]; /* a configured origin that asks; else "" */
+    char image_origin[300]; /* of a page: it may draw pictures from there too; "": nowhere else */
     int retry_after_s;
     bool close; /* end the connection after it */
 } api_answer;

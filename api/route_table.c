@@ -152,6 +152,11 @@ static const api_route table[] = {
     {API_PATCH, "/v1/settings", OWNER, SMALL_BODY, API_RATE_WRITE, API_LANE_CHANGE,
      route_settings_patch, "Change some", "Settings", "Settings"},
 
+    {API_GET, "/v1/farm", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_farm,
+     "The farm's name, and the map under it", NULL, "Farm"},
+    {API_PUT, "/v1/farm", OWNER, SMALL_BODY, API_RATE_WRITE, API_LANE_CHANGE, route_farm_put,
+     "Name the farm, and an online map", "Farm", "Farm"},
+
     {API_GET, "/v1/log", VIEWER, NO_BODY, API_RATE_READ, API_INLINE, route_log,
      "Topics, partitions, and how far they reach", NULL, "Log"},
     {API_GET, "/v1/log/{topic}/{partition}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,

@@ -85,6 +85,10 @@ api_handler route_events;
 api_handler route_alerts;
 api_handler route_alert_ack;
 
+/* routes_farm.c */
+api_handler route_farm;
+api_handler route_farm_put;
+
 /* routes_sql.c */
 api_handler route_sql;
 

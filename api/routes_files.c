@@ -3,8 +3,11 @@
 
 #include "assets.h"
 #include "body.h"
+#include "farm.h"
 #include "routes.h"
 #include "tiles.h"
+
+_Static_assert(sizeof((api_answer *)0)->image_origin > FARM_ORIGIN_BYTES_MAX, "room for an origin");
 
 /* Names that a build makes from the content ("app-3f9c21ab.js") never change what they hold. */
 static bool is_immutable(const char *path)
@@ -29,6 +32,13 @@ void route_asset(api_context *context, const api_request *request, api_answer *a
     answer->cache_control =
         is_immutable(asset->path) ? "public, max-age=31536000, immutable" : "no-cache";
     memcpy(answer->etag, asset->etag, sizeof asset->etag);
+    if (context->farm != NULL) {
+        api_farm_map_origin(context->farm, answer->image_origin);
+    }
+    if (answer->image_origin[0] != 0) {
+        /* Browsers keep the policy of the copy that they have when told that it is still good. */
+        answer->etag[0] = 0;
+    }
     answer->borrowed = asset->bytes;
     answer->borrowed_size = asset->size;
     if (asset->gzip != NULL && request->accepts_gzip) {

@@ -88,6 +88,8 @@ static const api_schema schemas[] = {
     {"Settings", OBJECT("", WHOLE("max_accuracy_m") "," WHOLE("max_gap_s") ","
         WHOLE("max_speed_mps") "," WHOLE("alert_max_age_s") "," WHOLE("stale_after_s") ","
         TEXT("tz"))},
+    {"Farm", OBJECT("", TEXT("name") "," TEXT("map_url") "," TEXT("map_attribution") ","
+        TRUTH("tiles"))},
     {"QueryDefinition", OBJECT("\"name\",\"from\",\"select\"", TEXT("name") "," TEXT("about") ","
         TEXT("from") "," TEXT("where") "," LIST("group_by", "{\"type\":\"string\"}") ","
         "\"window\":{\"type\":\"object\"},\"select\":{\"type\":\"object\"},"

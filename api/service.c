@@ -20,6 +20,7 @@
 #include "dispatch.h"
 #include "engine/engine.h"
 #include "engine/query.h"
+#include "farm.h"
 #include "ingest/broker.h"
 #include "ingest/ingest.h"
 #include "ingest/presence.h"
@@ -160,7 +161,9 @@ static hr_err open_catalog(api_service *service, hr_why *why)
         return hr_why_set(why, result == GEO_TOO_NEW ? HR_TOO_NEW : HR_IO, "catalog.db: %s",
                           geo.text[0] != 0 ? geo.text : geo_err_text(result));
     }
-    return service->context.alerts != NULL ? HR_OK : HR_NO_MEMORY;
+    return service->context.alerts != NULL
+               ? api_farm_open(service->context.catalog, &service->context.farm, why)
+               : HR_NO_MEMORY;
 }
 
 static void add_engine_health(void *part, api_health_add *add, void *context)
@@ -507,6 +510,7 @@ void api_service_stop(api_service *service)
     presence_free(service->context.presence);
     broker_stop(service->broker);
     api_tiles_close(service->context.tiles);
+    api_farm_close(service->context.farm);
     api_assets_free(service->context.assets);
     engine_queries_stop(service->context.queries);
     engine_stop(service->context.engine);

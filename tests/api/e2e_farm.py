@@ -369,15 +369,15 @@ def circles_have_the_shape_that_decides():
 @test
 def a_crowd_is_counted_instead_of_shown():
     with Farm() as farm:
-        for start in range(0, 6000, 500):
-            farm.publish(*[("cow-%d" % i, 0, 16 + i % 80 * 0.01, 59 + i // 80 * 0.01)
+        for start in range(0, 13000, 500):
+            farm.publish(*[("cow-%d" % i, 0, 16 + i % 100 * 0.01, 59 + i // 100 * 0.007)
                            for i in range(start, start + 500)])
         farm.wait_for("/v1/query/nearby?lon=16&lat=59&radius_m=900000&limit=1000",
-                      lambda b: sum(a["offset"] for a in b["as_of"]) >= 6000)
+                      lambda b: sum(a["offset"] for a in b["as_of"]) >= 13000)
         live = WebSocket(farm.port, headers=farm.viewer)
         live.send({"subscribe": {"positions": {"bbox": [15.9, 58.9, 17, 60], "max_hz": 10}}})
         counts = live.receive_key("counts", 10)
-        expect(sum(count for _, _, count in counts), 6000)
+        expect(sum(count for _, _, count in counts), 13000)
         live.send({"subscribe": {"positions": {"bbox": [15.995, 58.995, 16.005, 59.005]}}})
         expect([d["device"] for d in live.receive_key("positions", 10)], ["cow-0"])
         many = {"type": "FeatureCollection", "features": [

@@ -3,6 +3,7 @@ import gzip
 import http.client
 import os
 import re
+import signal
 import socket
 import sqlite3
 import ssl
@@ -158,3 +159,42 @@ def without_files_left_nothing_opens_that_should_not():
             except OSError:
                 harness.select_briefly()
         expect(service.ask("GET", "/v1/me", headers=owner)[0], 200)
+
+
+@test
+def the_farm_has_a_name_and_the_page_may_draw_the_owners_map():
+    with Service() as outer:
+        folder = os.path.join(outer.folder, "assets")
+        make_assets(folder)
+        with Service("--assets", folder) as service:
+            owner = set_up(service)
+            editor = make_token(service, owner, "editor")
+            expect(service.ask("GET", "/v1/farm", headers=editor)[2],
+                   {"name": "", "map_url": "", "map_attribution": "", "tiles": False})
+            expect(service.ask("GET", "/v1/farm")[0], 401)
+            farm = {"name": "Björkö", "map_url": "https://tiles.example:8443/{z}/{x}/{y}.png",
+                    "map_attribution": "© Somebody"}
+            expect(service.ask("PUT", "/v1/farm", farm, headers=editor)[0], 403)
+            tag = service.ask("GET", "/")[1]["etag"]
+            status, _, answer = service.ask("PUT", "/v1/farm", farm, headers=owner)
+            expect((status, answer), (200, {**farm, "tiles": False}))
+            status, headers, _ = service.ask("GET", "/", headers={"If-None-Match": tag})
+            expect(status, 200)
+            expect(headers["content-security-policy"].endswith(
+                "img-src 'self' data: blob: https://tiles.example:8443"), True)
+            for bad in ("tiles.example/{z}/{x}/{y}", "https://tiles.example/{z}/{x}",
+                        "https://a b/{z}/{x}/{y}", "https://a;script-src *;/{z}/{x}/{y}",
+                        "javascript:alert(1)//{z}{x}{y}", "https://{x}.example/{z}/{x}/{y}",
+                        "https:///{z}/{x}/{y}", "https://a:999999/{z}/{x}/{y}",
+                        "https://u@b/{z}/{x}/{y}", "https://a/{z}/{x}/{y}\r\nX: 1"):
+                status, _, answer = service.ask("PUT", "/v1/farm", {**farm, "map_url": bad},
+                                                headers=owner)
+                expect((status, answer["error"]["code"]), (400, "farm.invalid"), bad)
+            expect(service.ask("PUT", "/v1/farm", {"name": "x" * 201}, headers=owner)[0], 400)
+            service.stop(signal.SIGKILL)
+            service.start()
+            expect(service.ask("GET", "/v1/farm", headers=editor)[2], {**farm, "tiles": False})
+            service.ask("PUT", "/v1/farm", {"name": "Björkö"}, headers=owner)
+            headers = service.ask("GET", "/")[1]
+            expect("example" in headers["content-security-policy"], False)
+            expect(headers["etag"], tag)
