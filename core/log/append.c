@@ -21,7 +21,7 @@ void journal_fail(journal *j, int errno_value, const char *doing)
     }
     atomic_store(&j->is_health_news, true);
     pthread_cond_signal(&j->work);
-    journal_wake_waiters(j);
+    journal_wake_all(j);
 }
 
 void journal_set_full(journal *j)
@@ -368,7 +368,7 @@ hr_err journal_append(log_store *log, const log_batch *batches, uint32_t batch_c
         if (first_offsets != NULL) {
             memcpy(first_offsets, offsets, batch_count * sizeof offsets[0]);
         }
-        journal_wake_waiters(j);
+        journal_wake_waiters(j, LOG_APPENDED);
     }
     return err;
 }

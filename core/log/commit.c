@@ -46,16 +46,22 @@ static struct timespec deadline_of(int64_t at_ns)
     return (struct timespec){.tv_sec = now.tv_sec + ns / 1000000000, .tv_nsec = ns % 1000000000};
 }
 
-void journal_wake_waiters(journal *j)
+void journal_wake_waiters(journal *j, log_visibility visibility)
 {
     /* A waiter counts itself before it looks at the end, and the end was published before this
      * load; both are sequentially consistent, so one of the two sees the other. */
-    if (atomic_load(&j->waiters) == 0) {
+    if (atomic_load(&j->waiters[visibility]) == 0) {
         return;
     }
     pthread_mutex_lock(&j->wait_lock);
-    pthread_cond_broadcast(&j->moved);
+    pthread_cond_broadcast(&j->moved[visibility]);
     pthread_mutex_unlock(&j->wait_lock);
+}
+
+void journal_wake_all(journal *j)
+{
+    journal_wake_waiters(j, LOG_COMMITTED);
+    journal_wake_waiters(j, LOG_APPENDED);
 }
 
 static log_position visible_end(journal *j, log_visibility visibility)
@@ -82,7 +88,7 @@ log_position journal_wait(log_store *log, log_visibility visibility, log_positio
     int64_t end_ns = timeout_ms < 0 ? INT64_MAX : mono_ns() + (int64_t)timeout_ms * 1000000;
     bool is_over = false;
     uint64_t *heard = heard_of(j);
-    atomic_fetch_add(&j->waiters, 1);
+    atomic_fetch_add(&j->waiters[visibility], 1);
     pthread_mutex_lock(&j->wait_lock);
     while (!is_over && atomic_load(&j->wakes) == *heard && atomic_load(&j->failed) == 0) {
         if (j->options.read_only) {
@@ -98,16 +104,16 @@ log_position journal_wait(log_store *log, log_visibility visibility, log_positio
             next_ns = mono_ns() + FOLLOW_EVERY_MS * 1000000ll;
         }
         if (next_ns == INT64_MAX) {
-            pthread_cond_wait(&j->moved, &j->wait_lock);
+            pthread_cond_wait(&j->moved[visibility], &j->wait_lock);
         } else {
             struct timespec deadline = deadline_of(next_ns);
-            int result = pthread_cond_timedwait(&j->moved, &j->wait_lock, &deadline);
+            int result = pthread_cond_timedwait(&j->moved[visibility], &j->wait_lock, &deadline);
             is_over = result == ETIMEDOUT && next_ns == end_ns;
         }
     }
     *heard = atomic_load(&j->wakes);
     pthread_mutex_unlock(&j->wait_lock);
-    atomic_fetch_sub(&j->waiters, 1);
+    atomic_fetch_sub(&j->waiters[visibility], 1);
     return visible_end(j, visibility);
 }
 
@@ -115,7 +121,7 @@ void journal_wake(log_store *log)
 {
     journal *j = journal_of(log);
     atomic_fetch_add(&j->wakes, 1);
-    journal_wake_waiters(j);
+    journal_wake_all(j);
 }
 
 hr_err journal_listen(log_store *log, log_listener *listener, void *context)
@@ -238,7 +244,7 @@ static hr_err commit_once(journal *j, bool is_closing)
     files_release(&j->files, plan.active);
     if (failed == 0) {
         publish_durable(j, plan.target);
-        journal_wake_waiters(j);
+        journal_wake_waiters(j, LOG_COMMITTED);
         tell_listeners(j, listener_count);
         hr_histogram_record(j->metrics.commit_seconds, (uint64_t)(mono_ns() - began_ns));
         hr_counter_add(j->metrics.commits, 1);
@@ -361,7 +367,7 @@ static void *commit_main(void *argument)
         if (atomic_exchange(&j->is_health_news, false)) {
             uint32_t count = j->listener_count;
             pthread_mutex_unlock(&j->lock);
-            journal_wake_waiters(j);
+            journal_wake_all(j);
             tell_listeners(j, count);
             pthread_mutex_lock(&j->lock);
             continue;

@@ -78,7 +78,8 @@ static hr_err init(journal *j, const log_options *options)
     pthread_mutex_init(&j->damage_lock, NULL);
     pthread_mutex_init(&j->retain_lock, NULL);
     pthread_cond_init(&j->work, &monotonic);
-    pthread_cond_init(&j->moved, &monotonic);
+    pthread_cond_init(&j->moved[LOG_COMMITTED], &monotonic);
+    pthread_cond_init(&j->moved[LOG_APPENDED], &monotonic);
     pthread_cond_init(&j->side_moved, &monotonic);
     pthread_condattr_destroy(&monotonic);
     hr_err err = files_init(&j->files, j->folder, &j->layout, options->read_only);
@@ -110,7 +111,8 @@ static void destroy(journal *j)
     pthread_mutex_destroy(&j->damage_lock);
     pthread_mutex_destroy(&j->retain_lock);
     pthread_cond_destroy(&j->work);
-    pthread_cond_destroy(&j->moved);
+    pthread_cond_destroy(&j->moved[LOG_COMMITTED]);
+    pthread_cond_destroy(&j->moved[LOG_APPENDED]);
     pthread_cond_destroy(&j->side_moved);
     hr_metrics_free(j->own_metrics);
     if (j->lock_fd >= 0) {

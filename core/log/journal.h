@@ -112,10 +112,11 @@ typedef struct journal {
     _Atomic bool is_full;
     _Atomic bool is_health_news; /* listeners are to hear of a change */
 
-    /* Waiting. wait_lock protects nothing else. */
+    /* Waiting, for either end (by log_visibility): many wait for what is committed, and an append
+     * must not wake them. wait_lock protects nothing else. */
     pthread_mutex_t wait_lock;
-    pthread_cond_t moved;
-    _Atomic uint32_t waiters;
+    pthread_cond_t moved[2];
+    _Atomic uint32_t waiters[2];
     _Atomic uint64_t wakes;
     uint64_t serial; /* no other log of this process has it; never changes */
 

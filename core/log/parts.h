@@ -50,8 +50,11 @@ log_position journal_wait(log_store *log, log_visibility visibility, log_positio
 void journal_wake(log_store *log);
 hr_err journal_listen(log_store *log, log_listener *listener, void *context);
 
-/* Wake everyone in log_wait() if there is anyone. No lock held. */
-void journal_wake_waiters(journal *j);
+/* Wake those in log_wait() for that end, if there are any. No lock held. */
+void journal_wake_waiters(journal *j, log_visibility visibility);
+
+/* Wake everyone in log_wait(). No lock held. */
+void journal_wake_all(journal *j);
 
 /* Make everything appended durable now, with a closing mark; for closing, when nobody appends. */
 HR_MUST_USE hr_err journal_commit_all(journal *j);

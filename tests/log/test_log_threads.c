@@ -1,8 +1,10 @@
 /* tests/log/test_log_threads.c - writers, readers, retention and groups, all at the same time. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "base/buf.h"
 #include "log_fixture.h"
@@ -193,12 +195,48 @@ static void commits_are_shared_by_those_who_wait(void **state)
     hr_metrics_free(metrics);
 }
 
+/* The thread sleeps until everything is committed; *argument gets how often it was woken. */
+static void *wait_for_the_disk(void *argument)
+{
+    worker *w = argument;
+    struct rusage before, after;
+    getrusage(RUSAGE_THREAD, &before);
+    log_wait(w->s->f.log, LOG_COMMITTED, log_durable(w->s->f.log), 10000);
+    getrusage(RUSAGE_THREAD, &after);
+    w->records = (uint64_t)(after.ru_nvcsw - before.ru_nvcsw);
+    return NULL;
+}
+
+/* Many threads of a service wait for commits; small appends must not wake them all each time. */
+static void an_append_does_not_wake_who_waits_for_a_commit(void **state)
+{
+    (void)state;
+    static shared s;
+    worker waiter = {.s = &s};
+    pthread_t thread;
+    log_position end = 0;
+    fixture_init(&s.f);
+    s.f.options.commit_min_gap_ms = 300;
+    fixture_open(&s.f);
+    assert_int_equal(fixture_append(&s.f, 0, 0, 0, 1, &end), HR_OK);
+    fixture_commit(&s.f, end);
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_the_disk, &waiter), 0);
+    for (uint32_t i = 0; i < 2000; i++) {
+        assert_int_equal(fixture_append(&s.f, 0, 0, i + 1, 1, &end), HR_OK);
+        sched_yield();
+    }
+    pthread_join(thread, NULL);
+    assert_in_range(waiter.records, 0, 30);
+    fixture_fini(&s.f);
+}
+
 int main(void)
 {
     fixture_hush();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_what_writers_wrote_in_order),
         cmocka_unit_test(commits_are_shared_by_those_who_wait),
+        cmocka_unit_test(an_append_does_not_wake_who_waits_for_a_commit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
