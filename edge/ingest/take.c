@@ -23,14 +23,11 @@ typedef struct intake {
     ingest *in;
     const mqtt_message *message;
     int64_t now_ms;
-    int64_t latest_ms; /* of a fix; INT64_MAX while our own clock may be wrong */
 } intake;
 
 static intake intake_of(ingest *in, const mqtt_message *message)
 {
     intake t = {.in = in, .message = message, .now_ms = hr_clock_now_ms(in->clock)};
-    bool is_right = hr_clock_is_synchronised(in->clock);
-    t.latest_ms = is_right ? t.now_ms + HR_FUTURE_MAX_MS : INT64_MAX;
     frame_clear(&in->frame);
     return t;
 }
@@ -73,13 +70,19 @@ static bool meet_device(const intake *t, uint64_t key, const char *id, size_t id
     return false;
 }
 
+/* Asking whether our own clock is right costs as much as a fix, and is seldom needed. */
+static bool is_from_the_future(const intake *t, const hr_fix *fix)
+{
+    return fix->time_ms > t->now_ms + HR_FUTURE_MAX_MS && hr_clock_is_synchronised(t->in->clock);
+}
+
 /* Add a fix unless it is from the future. */
 static void take_fix(const intake *t, hr_fix *fix, const char *id, size_t id_size)
 {
     if ((fix->flags & HR_FIX_TIME_ASSIGNED) != 0) {
         fix->time_ms = t->now_ms;
     }
-    if (fix->time_ms > t->latest_ms) {
+    if (is_from_the_future(t, fix)) {
         hr_why why;
         uint8_t bytes[HR_FIX_BYTES];
         hr_fix_store(bytes, fix);

@@ -20,6 +20,7 @@
 #include "base/hash.h"
 #include "base/logline.h"
 #include "base/record.h"
+#include "bench_bare_mqtt.h"
 #include "bench_publisher.h"
 #include "ingest/broker.h"
 #include "ingest/ingest.h"
@@ -62,18 +63,30 @@ static _Noreturn void die(const char *what, const char *why)
     exit(1);
 }
 
-static void tell(const bench *b, const char *name, const char *what, double ours, const char *unit)
+/* peer NULL: nothing stands beside it. */
+static void tell_beside(const bench *b, const char *name, const char *what, double ours,
+                        const char *unit, const char *peer, double theirs)
 {
     FILE *const to[] = {stdout, b->json};
+    char beside[200] = "\"peer\":null,\"theirs\":null,\"ratio\":null";
+    if (peer != NULL) {
+        snprintf(beside, sizeof beside, "\"peer\":\"%s\",\"theirs\":%.4g,\"ratio\":%.3g", peer,
+                 theirs, ours / theirs);
+    }
     for (size_t i = 0; i < 2; i++) {
         if (to[i] != NULL) {
             fprintf(to[i],
-                    "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,\"peer\":null,\"theirs\":null,"
-                    "\"unit\":\"%s\",\"ratio\":null,\"runs\":1}\n",
-                    name, what, ours, unit);
+                    "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,%s,\"unit\":\"%s\","
+                    "\"runs\":1}\n",
+                    name, what, ours, beside, unit);
             fflush(to[i]);
         }
     }
+}
+
+static void tell(const bench *b, const char *name, const char *what, double ours, const char *unit)
+{
+    tell_beside(b, name, what, ours, unit, NULL, 0);
 }
 
 static void wait_ms(int ms)
@@ -177,10 +190,9 @@ static void describe_place(bench *b)
              (unsigned long)fs.f_type, ms);
 }
 
-static void start_service(bench *b)
+static void start_broker(bench *b)
 {
-    static const log_topic topics[] = {{"positions", PARTITIONS}, {"events", 1}, {"dead", 1}};
-    char path[300], address[64];
+    char path[300];
     hr_why why = {{0}};
     b->port = free_port();
     snprintf(path, sizeof path, "%s/broker", b->folder);
@@ -191,6 +203,13 @@ static void start_service(bench *b)
     if (broker_start(&broker_of, &b->broker, &why) != HR_OK) {
         die("broker", why.text);
     }
+}
+
+static void start_service(bench *b)
+{
+    static const log_topic topics[] = {{"positions", PARTITIONS}, {"events", 1}, {"dead", 1}};
+    char path[300], address[64];
+    hr_why why = {{0}};
     snprintf(path, sizeof path, "%s/journal", b->folder);
     log_options log_of = {.folder = path,
                           .topics = topics,
@@ -242,20 +261,33 @@ static void wait_durable(const bench *b)
     }
 }
 
-/* Runs a publisher beside us; fixes a second from the first that arrives to the last that is
- * committed. */
-static double run_publisher(bench *b, publisher_kind kind, uint64_t wanted, uint64_t *arrived)
+static pid_t start_publisher(const bench *b, publisher_kind kind, uint64_t wanted)
 {
     publisher_options options = {
         .port = b->port, .password = b->password, .kind = kind, .fixes = wanted};
-    uint64_t before = appended_fixes(b);
     pid_t pid = fork();
     if (pid == 0) {
         execl("/proc/self/exe", "bench_ingest", "--publish", publisher_pack(&options),
               (char *)NULL);
         _exit(127);
     }
-    while (appended_fixes(b) == before) {
+    return pid;
+}
+
+static void end_publisher(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+/* Runs a publisher beside us; fixes a second from the first that arrives to the last that is
+ * committed. */
+static double run_publisher(bench *b, publisher_kind kind, uint64_t wanted, uint64_t *arrived)
+{
+    uint64_t before = appended_fixes(b);
+    double asked = now_s();
+    pid_t pid = start_publisher(b, kind, wanted);
+    while (appended_fixes(b) == before && now_s() - asked < 15) {
         wait_ms(1);
     }
     double began = now_s(), last = began, silent_since = began;
@@ -270,13 +302,32 @@ static double run_publisher(bench *b, publisher_kind kind, uint64_t wanted, uint
     }
     wait_durable(b);
     last = count < wanted ? silent_since : now_s();
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    end_publisher(pid);
     *arrived = count;
     return (double)(count - first) / (last - began);
 }
 
-static void bench_mqtt(bench *b)
+static uint64_t singles_of(const bench *b)
+{
+    return b->is_quick ? 20000 : 400000;
+}
+
+/* What the broker can give to a reader that does nothing but count: the limit of everyone's. */
+static double bench_broker(const bench *b)
+{
+    double took_s;
+    int fd = bare_connect(b->port, BROKER_SERVICE_USER, broker_password(b->broker), "bare");
+    if (fd < 0 || !bare_subscribe(fd, "owntracks/+/+")) {
+        die("bare reader", "cannot subscribe");
+    }
+    pid_t pid = start_publisher(b, PUBLISHER_SINGLES, singles_of(b));
+    uint64_t count = bare_count(fd, singles_of(b), 15000, &took_s);
+    end_publisher(pid);
+    close(fd);
+    return (double)count / took_s;
+}
+
+static void bench_mqtt(bench *b, double broker_rate)
 {
     char what[400];
     uint64_t arrived;
@@ -285,12 +336,12 @@ static void bench_mqtt(bench *b)
     snprintf(what, sizeof what, "\"message\":\"hrf1 x %d\",\"qos\":1,\"fixes\":%llu,%s",
              PUBLISHER_BATCH_FIXES, (unsigned long long)arrived, b->place);
     tell(b, "ingest.mqtt", what, rate / 1e6, "M fixes/s");
-    uint64_t singles = b->is_quick ? 20000 : 400000;
-    rate = run_publisher(b, PUBLISHER_SINGLES, singles, &arrived);
+    rate = run_publisher(b, PUBLISHER_SINGLES, singles_of(b), &arrived);
     snprintf(what, sizeof what,
              "\"message\":\"owntracks\",\"qos\":0,\"fixes\":%llu,\"lost\":%llu,%s",
-             (unsigned long long)arrived, (unsigned long long)(singles - arrived), b->place);
-    tell(b, "ingest.mqtt", what, rate / 1e3, "k fixes/s");
+             (unsigned long long)arrived, (unsigned long long)(singles_of(b) - arrived), b->place);
+    tell_beside(b, "ingest.mqtt", what, rate / 1e3, "k fixes/s", "mosquitto, reader only counts",
+                broker_rate / 1e3);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -326,8 +377,10 @@ int main(int argc, char **argv)
     bench_hrf1(&b);
     bench_json(&b);
     describe_place(&b);
+    start_broker(&b);
+    double broker_rate = bench_broker(&b);
     start_service(&b);
-    bench_mqtt(&b);
+    bench_mqtt(&b, broker_rate);
     stop_service(&b);
     nftw(b.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     if (b.json != NULL) {

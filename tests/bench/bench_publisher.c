@@ -1,4 +1,4 @@
-/* tests/bench/bench_publisher.c - makes messages and pushes them through one MQTT connection. */
+/* tests/bench/bench_publisher.c - makes messages and pushes them through MQTT connections. */
 #include "bench_publisher.h"
 
 #include <inttypes.h>
@@ -12,12 +12,16 @@
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "base/logline.h"
+#include "bench_bare_mqtt.h"
 #include "mqtt/link.h"
 #include "wire/ack_json.h"
 #include "wire/hrf1.h"
 
 #define WINDOW 100                              /* messages unanswered by the broker */
 #define AHEAD_MAX (500 * PUBLISHER_BATCH_FIXES) /* fixes that the service has not acknowledged */
+
+#define PHONE_CONNECTIONS 10
+#define PHONE_BURST 20 /* messages in one write */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -112,16 +116,15 @@ static void on_done(void *context, hr_err err)
 }
 
 /* Until the client takes it: its window is the only brake. */
-static void publish(mqtt_link *link, const char *topic, const void *bytes, size_t size, int qos)
+static void publish(mqtt_link *link, const char *topic, const void *bytes, size_t size)
 {
     pthread_mutex_lock(&lock);
-    while (qos > 0 && inflight >= WINDOW) {
+    while (inflight >= WINDOW) {
         pthread_cond_wait(&changed, &lock);
     }
-    inflight += qos;
+    inflight++;
     pthread_mutex_unlock(&lock);
-    while (mqtt_link_publish(link, topic, bytes, size, qos, false, qos > 0 ? on_done : NULL,
-                             NULL) != HR_OK) {
+    while (mqtt_link_publish(link, topic, bytes, size, 1, false, on_done, NULL) != HR_OK) {
         poll(NULL, 0, 1);
     }
 }
@@ -139,19 +142,40 @@ static void publish_batches(mqtt_link *link, uint64_t fixes)
         hr_store_u64(message.data + 36, 1700000000000 + seq);
         hr_store_u32(message.data + 44, 0);
         hr_store_u32(message.data + 44, hr_crc32c(0, message.data, message.size));
-        publish(link, "hedgerow/v1/fixes/barn", message.data, message.size, 1);
+        publish(link, "hedgerow/v1/fixes/barn", message.data, message.size);
     }
     hr_buf_fini(&message);
 }
 
-static void publish_singles(mqtt_link *link, uint64_t fixes)
+/* Phones: each message is a PUBLISH of its own, over several connections; no client library, since
+ * the phones' work is done by the phones. */
+static int publish_singles(uint16_t port, const char *password, uint64_t fixes)
 {
-    for (uint64_t i = 0; i < fixes; i++) {
-        char text[PUBLISHER_JSON_SIZE], topic[64];
-        size_t size = publisher_make_json(text, i);
-        snprintf(topic, sizeof topic, "owntracks/barn/phone%u", (unsigned)(i % PUBLISHER_DEVICES));
-        publish(link, topic, text, size, 0);
+    static uint8_t bytes[PHONE_BURST * (PUBLISHER_JSON_SIZE + 80)];
+    int fds[PHONE_CONNECTIONS];
+    for (int i = 0; i < PHONE_CONNECTIONS; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "phones%d", i);
+        fds[i] = bare_connect(port, "barn", password, id);
+        if (fds[i] < 0) {
+            return 1;
+        }
     }
+    for (uint64_t i = 0; i < fixes;) {
+        int fd = fds[i / PHONE_BURST % PHONE_CONNECTIONS];
+        size_t size = 0;
+        for (int k = 0; k < PHONE_BURST && i < fixes; k++, i++) {
+            char text[PUBLISHER_JSON_SIZE], topic[64];
+            size_t text_size = publisher_make_json(text, i);
+            snprintf(topic, sizeof topic, "owntracks/barn/phone%u",
+                     (unsigned)(i % PUBLISHER_DEVICES));
+            size += bare_put_publish(bytes + size, topic, text, text_size);
+        }
+        if (!bare_send(fd, bytes, size)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int publisher_run(const char *packed)
@@ -164,6 +188,13 @@ int publisher_run(const char *packed)
         return 2;
     }
     hr_logline_set_level(HR_LEVEL_ERROR);
+    if (kind == PUBLISHER_SINGLES) {
+        int failed = publish_singles((uint16_t)port, packed + used, fixes);
+        while (failed == 0) {
+            pause();
+        }
+        return failed;
+    }
     snprintf(address, sizeof address, "tcp://127.0.0.1:%u", port);
     mqtt_subscription acks = {"hedgerow/v1/ack/barn", 1};
     mqtt_options options = {.addresses = address,
@@ -183,11 +214,7 @@ int publisher_run(const char *packed)
         pthread_cond_wait(&changed, &lock);
     }
     pthread_mutex_unlock(&lock);
-    if (kind == PUBLISHER_BATCHES) {
-        publish_batches(link, fixes);
-    } else {
-        publish_singles(link, fixes);
-    }
+    publish_batches(link, fixes);
     for (;;) {
         pause();
     }
