@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "oracle_compare.h"
 #include "oracle_service.h"
+#include "oracle_windows.h"
 #include "truth.h"
 
 #define EXIT_WRONG 1
@@ -30,6 +31,7 @@ static const char help_text[] =
     "  --truth FILE      every fix that hedgerow-sim made is in the log once (may be repeated)\n"
     "  --copy FILE       events received as JSON lines are the events there are\n"
     "  --mqtt-copy FILE  the same, but events that were late may be missing\n"
+    "  --windows         the standing queries over events say what the events demand\n"
     "  --wait N          give the service so many seconds to finish (10)\n"
     "\n"
     "Prints a line of counts, after the first cases as stories. Exit status 0: all is right, 1: "
@@ -45,6 +47,7 @@ typedef struct command {
     bool may_lack_late[FILES_MAX];
     unsigned copy_count;
     unsigned wait_s;
+    bool wants_windows;
 } command;
 
 static bool read_token(const char *path, char token[TOKEN_SIZE])
@@ -82,6 +85,9 @@ static bool take_option(command *c, int option)
             return true;
         }
         return false;
+    case 'r':
+        c->wants_windows = true;
+        return true;
     case 'w':
         c->wait_s = (unsigned)strtoul(optarg, NULL, 10);
         return true;
@@ -93,9 +99,10 @@ static bool take_option(command *c, int option)
 static bool read_command(command *c, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"http", 1, NULL, 'h'},  {"token", 1, NULL, 't'}, {"token-file", 1, NULL, 'f'},
-        {"truth", 1, NULL, 'u'}, {"copy", 1, NULL, 'c'},  {"mqtt-copy", 1, NULL, 'm'},
-        {"wait", 1, NULL, 'w'},  {"help", 0, NULL, '?'},  {NULL, 0, NULL, 0},
+        {"http", 1, NULL, 'h'},  {"token", 1, NULL, 't'},   {"token-file", 1, NULL, 'f'},
+        {"truth", 1, NULL, 'u'}, {"copy", 1, NULL, 'c'},    {"mqtt-copy", 1, NULL, 'm'},
+        {"wait", 1, NULL, 'w'},  {"windows", 0, NULL, 'r'}, {"help", 0, NULL, '?'},
+        {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -202,6 +209,13 @@ static hr_err compare(const command *c, oracle_service *service, oracle_fixes *l
         size_t count = demanded->count;
         oracle_compare_events(demanded, &there, oracle_service_name, service, &v);
         print_verdict("events", count, &v);
+        *is_right = *is_right && oracle_verdict_is_good(&v);
+    }
+    if (err == HR_OK && c->wants_windows) {
+        oracle_verdict v = {0};
+        size_t rows = 0;
+        err = oracle_check_windows(service, &there, c->wait_s, &v, &rows, why);
+        print_verdict("windows", rows, &v);
         *is_right = *is_right && oracle_verdict_is_good(&v);
     }
     for (unsigned i = 0; err == HR_OK && i < c->copy_count; i++) {

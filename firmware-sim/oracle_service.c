@@ -81,8 +81,7 @@ void oracle_service_close(oracle_service *s)
     free(s);
 }
 
-/* The answer as JSON, for cJSON_Delete; NULL: why says. */
-static cJSON *ask(oracle_service *s, const char *path, hr_why *why)
+cJSON *oracle_service_ask(oracle_service *s, const char *path, hr_why *why)
 {
     long status = 0;
     if (sim_http_ask(s->http, "GET", path, NULL, &s->answer, &status, why) != HR_OK) {
@@ -181,7 +180,7 @@ static hr_err find_rules(oracle_service *s, uint64_t version, oracle_rules **out
     }
     char path[64];
     snprintf(path, sizeof path, "/v1/rules/%" PRIu64, version);
-    cJSON *json = ask(s, path, why);
+    cJSON *json = oracle_service_ask(s, path, why);
     if (json == NULL) {
         return HR_IO;
     }
@@ -285,7 +284,7 @@ static hr_err take_page(oracle_service *s, oracle_partition *p, uint32_t partiti
     char path[96];
     snprintf(path, sizeof path, "/v1/log/positions/%u?offset=%" PRId64 "&limit=%d", partition,
              *offset, PAGE_RECORDS);
-    cJSON *page = ask(s, path, why);
+    cJSON *page = oracle_service_ask(s, path, why);
     if (page == NULL) {
         return HR_IO;
     }
@@ -318,7 +317,7 @@ static hr_err take_page(oracle_service *s, oracle_partition *p, uint32_t partiti
 
 static hr_err read_ends(oracle_service *s, hr_why *why)
 {
-    cJSON *json = ask(s, "/v1/log", why);
+    cJSON *json = oracle_service_ask(s, "/v1/log", why);
     const cJSON *topic, *partition;
     s->partition_count = 0;
     cJSON_ArrayForEach(topic, cJSON_GetObjectItemCaseSensitive(json, "topics"))
@@ -399,7 +398,7 @@ hr_err oracle_service_events(oracle_service *s, oracle_events *events, hr_why *w
         char path[96];
         snprintf(path, sizeof path, "/v1/log/events/0?offset=%" PRId64 "&limit=%d", offset,
                  PAGE_RECORDS);
-        cJSON *page = ask(s, path, why);
+        cJSON *page = oracle_service_ask(s, path, why);
         if (page == NULL) {
             return HR_IO;
         }

@@ -43,6 +43,9 @@ HR_MUST_USE hr_err oracle_service_read(oracle_service *service, oracle_fixes *fi
 HR_MUST_USE hr_err oracle_service_events(oracle_service *service, oracle_events *events,
                                          hr_why *why);
 
+/* The answer to a GET, for cJSON_Delete; NULL: why says. */
+cJSON *oracle_service_ask(oracle_service *service, const char *path, hr_why *why);
+
 /* A device's id by its key; its key as text if the log has no name for it. Borrowed. */
 const char *oracle_service_name(void *service, uint64_t device);
 

@@ -1,5 +1,6 @@
-/* tests/bench/bench_engine.h - what the engine's measurements have in common: a journal, a catalogue
- * and an engine in a folder of their own, a countryside of fences and a herd that walks in it. */
+/* tests/bench/bench_engine.h - what the engine's measurements have in common: a journal, a
+ * catalogue and an engine in a folder of their own, a countryside of fences and a herd that walks
+ * in it. */
 #ifndef TESTS_BENCH_ENGINE_H
 #define TESTS_BENCH_ENGINE_H
 

@@ -181,8 +181,7 @@ static void put_names(site *s)
 
 void site_begin(site *s, const farm *f, uint32_t device_count)
 {
-    *s = (site){
-        .folder = "./bench_engine_XXXXXX", .device_count = device_count, .next_ms = T0};
+    *s = (site){.folder = "./bench_engine_XXXXXX", .device_count = device_count, .next_ms = T0};
     must(mkdtemp(s->folder) != NULL, "mkdtemp", s->folder);
     site_open_log(s);
     site_start_engine(s, 1);

@@ -157,6 +157,9 @@ def the_demo_farm_shows_something_real_within_ten_seconds():
             again.wait(timeout=20)
         fences = farm.api("GET", "/v1/fences?limit=100")["features"]
         expect("pond" in [fence["id"] for fence in fences], False, "what was removed stays away")
+        verdict = farm.ask_oracle("--windows", truth=None)
+        print(verdict.strip())
+        expect("windows: 0," in verdict, False, "the standing queries have rows")
 
 
 def has_alarm(farm):

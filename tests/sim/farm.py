@@ -68,10 +68,10 @@ class Farm(harness.Service):
             raise AssertionError("hedgerow-sim: %d: %s" % (sim.returncode, said))
         return json.loads(said.splitlines()[-1])
 
-    def ask_oracle(self, *flags):
+    def ask_oracle(self, *flags, truth="truth"):
         """The oracle's last words; an AssertionError with its stories if anything is wrong."""
         command = [program("hedgerow-oracle"), "--http", "127.0.0.1:%d" % self.port, "--token",
-                   self.token(), "--truth", self.truth(), *flags]
+                   self.token(), *(["--truth", self.truth(truth)] if truth else []), *flags]
         result = subprocess.run(command, capture_output=True, text=True, timeout=SIM_TIMEOUT_S)
         if result.returncode != 0:
             raise AssertionError("hedgerow-oracle: %d\n%s%s" % (result.returncode, result.stdout,
