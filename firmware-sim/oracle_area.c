@@ -9,6 +9,7 @@
 
 #define UNIT_M 0.0111319491
 #define LON_SEAM_E7 1800000000.0
+#define TURN_E7 3600000000.0
 #define SAME_FRACTION 1e-12 /* cuts closer than this are one cut, met by two edges */
 #define CUTS_MAX (2 * ORACLE_PIECES_MAX)
 #define PI 3.14159265358979323846
@@ -161,6 +162,25 @@ void oracle_area_free(oracle_area *area)
     free(area);
 }
 
+/* ---- longitudes go round ---- */
+
+double oracle_lon_beside(double lon_e7, double other_e7)
+{
+    double gap = lon_e7 - other_e7;
+    return gap > LON_SEAM_E7 ? lon_e7 - TURN_E7 : gap < -LON_SEAM_E7 ? lon_e7 + TURN_E7 : lon_e7;
+}
+
+double oracle_lon_wrapped(double lon_e7)
+{
+    return oracle_lon_beside(lon_e7, 0);
+}
+
+/* A ring also stands a turn to the west and to the east of where it is written. */
+static bool is_beside(const ring *r, double turn, double west, double east)
+{
+    return east + turn >= r->min_x && west + turn <= r->max_x;
+}
+
 /* ---- asking ---- */
 
 static bool covers(const oracle_area *area, double x, double y)
@@ -193,11 +213,16 @@ bool oracle_area_covers(const oracle_area *area, oracle_place at)
 
 bool oracle_area_is_near(const oracle_area *area, oracle_place a, oracle_place b)
 {
+    double to = oracle_lon_beside(b.lon_e7, a.lon_e7);
+    double west = fmin(a.lon_e7, to), east = fmax(a.lon_e7, to);
     for (uint32_t i = 0; i < area->ring_count; i++) {
         const ring *r = &area->rings[i];
-        if (fmax(a.lon_e7, b.lon_e7) >= r->min_x && fmin(a.lon_e7, b.lon_e7) <= r->max_x &&
-            fmax(a.lat_e7, b.lat_e7) >= r->min_y && fmin(a.lat_e7, b.lat_e7) <= r->max_y) {
-            return true;
+        bool is_in_rows =
+            fmax(a.lat_e7, b.lat_e7) >= r->min_y && fmin(a.lat_e7, b.lat_e7) <= r->max_y;
+        for (double turn = -TURN_E7; is_in_rows && turn <= TURN_E7; turn += TURN_E7) {
+            if (is_beside(r, turn, west, east)) {
+                return true;
+            }
         }
     }
     return false;
@@ -212,19 +237,17 @@ static double stretch_at(oracle_place plane)
 
 double oracle_distance_m(oracle_place a, oracle_place b, oracle_place plane)
 {
-    double dx = (double)a.lon_e7 - b.lon_e7;
-    dx = dx > LON_SEAM_E7 ? dx - 2 * LON_SEAM_E7 : dx < -LON_SEAM_E7 ? dx + 2 * LON_SEAM_E7 : dx;
-    dx *= stretch_at(plane);
+    double dx = (oracle_lon_beside(a.lon_e7, b.lon_e7) - b.lon_e7) * stretch_at(plane);
     double dy = (double)a.lat_e7 - b.lat_e7;
     return sqrt(dx * dx + dy * dy) * UNIT_M;
 }
 
-static double ring_distance(const ring *r, const GEOSGeometry *origin, oracle_place at,
+static double ring_distance(const ring *r, const GEOSGeometry *origin, double lon_e7, double lat_e7,
                             double stretch)
 {
     double least = INFINITY, distance = INFINITY;
     if (!r->has_seam) {
-        GEOSGeometry *line = line_of(r->xy, r->count, true, at.lon_e7, at.lat_e7, stretch);
+        GEOSGeometry *line = line_of(r->xy, r->count, true, lon_e7, lat_e7, stretch);
         GEOSDistance_r(geos, line, origin, &least);
         GEOSGeom_destroy_r(geos, line);
         return least;
@@ -235,7 +258,7 @@ static double ring_distance(const ring *r, const GEOSGeometry *origin, oracle_pl
         if (fabs(edge[0]) == LON_SEAM_E7 && fabs(edge[2]) == LON_SEAM_E7) {
             continue;
         }
-        GEOSGeometry *line = line_of(edge, 2, false, at.lon_e7, at.lat_e7, stretch);
+        GEOSGeometry *line = line_of(edge, 2, false, lon_e7, lat_e7, stretch);
         GEOSDistance_r(geos, line, origin, &distance);
         GEOSGeom_destroy_r(geos, line);
         least = fmin(least, distance);
@@ -249,7 +272,12 @@ double oracle_area_distance_m(const oracle_area *area, oracle_place at, oracle_p
     double least = INFINITY;
     GEOSGeometry *origin = point_of(0, 0);
     for (uint32_t i = 0; i < area->ring_count; i++) {
-        least = fmin(least, ring_distance(&area->rings[i], origin, at, stretch));
+        const ring *r = &area->rings[i];
+        for (double turn = -TURN_E7; turn <= TURN_E7; turn += TURN_E7) {
+            if (is_beside(r, turn, at.lon_e7 - LON_SEAM_E7, at.lon_e7 + LON_SEAM_E7)) {
+                least = fmin(least, ring_distance(r, origin, at.lon_e7 + turn, at.lat_e7, stretch));
+            }
+        }
     }
     GEOSGeom_destroy_r(geos, origin);
     return least * UNIT_M;
@@ -265,17 +293,17 @@ typedef struct cut {
 } cut;
 
 typedef struct cuts {
-    oracle_place a;
-    oracle_place b;
+    double from_x, from_y;
+    double to_x, to_y; /* the short way: to_x may lie beyond +-180 */
     unsigned count;
     cut all[CUTS_MAX];
 } cuts;
 
 static double fraction_of(const cuts *c, double x, double y)
 {
-    double dx = (double)c->b.lon_e7 - c->a.lon_e7;
-    double dy = (double)c->b.lat_e7 - c->a.lat_e7;
-    return fabs(dx) >= fabs(dy) ? (x - c->a.lon_e7) / dx : (y - c->a.lat_e7) / dy;
+    double dx = c->to_x - c->from_x;
+    double dy = c->to_y - c->from_y;
+    return fabs(dx) >= fabs(dy) ? (x - c->from_x) / dx : (y - c->from_y) / dy;
 }
 
 static void add_cut(cuts *c, double at, bool runs_along)
@@ -286,7 +314,7 @@ static void add_cut(cuts *c, double at, bool runs_along)
 }
 
 /* Points and lines in which the segment meets a ring. */
-static void add_meeting(cuts *c, const GEOSGeometry *meeting)
+static void add_meeting(cuts *c, const GEOSGeometry *meeting, double turn)
 {
     int parts = GEOSGetNumGeometries_r(geos, meeting);
     for (int i = 0; i < parts; i++) {
@@ -301,8 +329,8 @@ static void add_meeting(cuts *c, const GEOSGeometry *meeting)
         GEOSCoordSeq_getSize_r(geos, sequence, &size);
         for (unsigned k = 0; k < size; k++) {
             GEOSCoordSeq_getXY_r(geos, sequence, k, &x, &y);
-            least = fmin(least, fraction_of(c, x, y));
-            most = fmax(most, fraction_of(c, x, y));
+            least = fmin(least, fraction_of(c, x - turn, y));
+            most = fmax(most, fraction_of(c, x - turn, y));
         }
         add_cut(c, least, type == GEOS_LINESTRING);
         if (type == GEOS_LINESTRING) {
@@ -319,20 +347,26 @@ static int by_place(const void *a, const void *b)
 
 static void find_cuts(const oracle_area *area, cuts *c)
 {
-    double ends[4] = {c->a.lon_e7, c->a.lat_e7, c->b.lon_e7, c->b.lat_e7};
-    GEOSGeometry *segment = line_of(ends, 2, false, 0, 0, 1);
-    for (uint32_t i = 0; i < area->ring_count; i++) {
-        GEOSGeometry *meeting = GEOSIntersection_r(geos, segment, area->rings[i].line);
-        if (meeting != NULL) {
-            add_meeting(c, meeting);
-            GEOSGeom_destroy_r(geos, meeting);
+    double ends[4] = {c->from_x, c->from_y, c->to_x, c->to_y};
+    for (double turn = -TURN_E7; turn <= TURN_E7; turn += TURN_E7) {
+        GEOSGeometry *segment = line_of(ends, 2, false, -turn, 0, 1);
+        for (uint32_t i = 0; i < area->ring_count; i++) {
+            const ring *r = &area->rings[i];
+            GEOSGeometry *meeting =
+                is_beside(r, turn, fmin(c->from_x, c->to_x), fmax(c->from_x, c->to_x))
+                    ? GEOSIntersection_r(geos, segment, r->line)
+                    : NULL;
+            if (meeting != NULL) {
+                add_meeting(c, meeting, turn);
+                GEOSGeom_destroy_r(geos, meeting);
+            }
         }
+        GEOSGeom_destroy_r(geos, segment);
     }
-    GEOSGeom_destroy_r(geos, segment);
-    if (oracle_area_covers(area, c->a)) {
+    if (covers(area, c->from_x, c->from_y)) {
         add_cut(c, 0, false);
     }
-    if (oracle_area_covers(area, c->b)) {
+    if (covers(area, oracle_lon_wrapped(c->to_x), c->to_y)) {
         add_cut(c, 1, false);
     }
     qsort(c->all, c->count, sizeof c->all[0], by_place);
@@ -341,7 +375,10 @@ static void find_cuts(const oracle_area *area, cuts *c)
 unsigned oracle_area_pieces(const oracle_area *area, oracle_place a, oracle_place b,
                             oracle_piece pieces[ORACLE_PIECES_MAX])
 {
-    cuts c = {.a = a, .b = b};
+    cuts c = {.from_x = a.lon_e7,
+              .from_y = a.lat_e7,
+              .to_x = oracle_lon_beside(b.lon_e7, a.lon_e7),
+              .to_y = b.lat_e7};
     if (a.lon_e7 == b.lon_e7 && a.lat_e7 == b.lat_e7) {
         pieces[0] = (oracle_piece){0, 1};
         return oracle_area_covers(area, a) ? 1 : 0;
@@ -356,8 +393,8 @@ unsigned oracle_area_pieces(const oracle_area *area, oracle_place a, oracle_plac
         pieces[count - 1].to = c.all[i].at;
         if (i + 1 < c.count && count < ORACLE_PIECES_MAX) {
             double middle = (c.all[i].at + c.all[i + 1].at) / 2.0;
-            double x = a.lon_e7 + middle * ((double)b.lon_e7 - a.lon_e7);
-            double y = a.lat_e7 + middle * ((double)b.lat_e7 - a.lat_e7);
+            double x = oracle_lon_wrapped(c.from_x + middle * (c.to_x - c.from_x));
+            double y = c.from_y + middle * (c.to_y - c.from_y);
             goes_on = c.all[i].runs_along || c.all[i + 1].at - c.all[i].at < SAME_FRACTION ||
                       covers(area, x, y);
         }

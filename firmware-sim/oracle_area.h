@@ -46,6 +46,10 @@ double oracle_area_distance_m(const oracle_area *area, oracle_place at, oracle_p
 unsigned oracle_area_pieces(const oracle_area *area, oracle_place a, oracle_place b,
                             oracle_piece pieces[ORACLE_PIECES_MAX]);
 
+/* A longitude by whole turns: the way from it to another one is the short one; within +-180. */
+double oracle_lon_beside(double lon_e7, double other_e7);
+double oracle_lon_wrapped(double lon_e7);
+
 /* Metres between two places, in the plane at `plane`. */
 double oracle_distance_m(oracle_place a, oracle_place b, oracle_place plane);
 

@@ -318,7 +318,8 @@ static void interpolate(const hearing *h, double part, oracle_place *place, int6
 {
     const deciding *a = &h->last;
     const deciding *b = &h->now;
-    place->lon_e7 = (int32_t)half_away(a->at.lon_e7 + part * ((double)b->at.lon_e7 - a->at.lon_e7));
+    double east_e7 = oracle_lon_beside(b->at.lon_e7, a->at.lon_e7) - a->at.lon_e7;
+    place->lon_e7 = (int32_t)half_away(oracle_lon_wrapped(a->at.lon_e7 + part * east_e7));
     place->lat_e7 = (int32_t)half_away(a->at.lat_e7 + part * ((double)b->at.lat_e7 - a->at.lat_e7));
     *time_ms = a->time_ms + (int64_t)half_away(part * (double)(b->time_ms - a->time_ms));
 }

@@ -44,6 +44,14 @@ void sim_plane_init(sim_plane *plane, double lon_deg, double lat_deg)
     plane->lon_e7_per_m = LAT_E7_PER_M / sim_cos(lat_deg / 360.0);
 }
 
+/* The same meridian within +-180 degrees. */
+static double wrap(double lon_e7)
+{
+    return lon_e7 > LON_E7_MAX    ? lon_e7 - 2 * LON_E7_MAX
+           : lon_e7 < -LON_E7_MAX ? lon_e7 + 2 * LON_E7_MAX
+                                  : lon_e7;
+}
+
 static int32_t nearest(double value, double limit)
 {
     double kept = value > limit ? limit : value < -limit ? -limit : value;
@@ -52,6 +60,6 @@ static int32_t nearest(double value, double limit)
 
 void sim_plane_place(const sim_plane *plane, sim_point at, int32_t *lon_e7, int32_t *lat_e7)
 {
-    *lon_e7 = nearest(plane->lon_e7 + at.x_m * plane->lon_e7_per_m, LON_E7_MAX);
+    *lon_e7 = nearest(wrap(plane->lon_e7 + at.x_m * plane->lon_e7_per_m), LON_E7_MAX);
     *lat_e7 = nearest(plane->lat_e7 + at.y_m * plane->lat_e7_per_m, LAT_E7_MAX);
 }

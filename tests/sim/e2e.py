@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from farm import Farm, LiveCopy, MqttCopy, harness, program, write_lines
+from farm import Farm, LiveCopy, MqttCopy, harness, program, scenario, write_lines
 
 from harness import expect, test  # isort: skip  (farm.py says where it is)
 
@@ -119,6 +119,20 @@ def schedules_expiry_dwelling_and_confirmation_are_judged_alike():
         print(farm.ask_oracle().strip())
         causes = {event["cause"] for event in farm.all_events()}
         expect(causes >= {"fix", "schedule", "expiry", "tick"}, True, "causes: %r" % causes)
+
+
+@test
+def a_farm_on_the_180th_meridian_is_judged_like_any_other():
+    with Farm() as farm:
+        moved = os.path.join(farm.data, "taveuni.scenario")
+        with open(scenario("faults")) as ours, open(moved, "w") as theirs:
+            theirs.write(ours.read().replace("origin 16.37 59.85", "origin 180.0 -16.85"))
+        farm.make_fences(moved)
+        farm.await_sim(farm.start_sim(moved, "--fixes", "5000", "--rate", "2500", "--batch", "50",
+                                      "--linger", "30"))
+        print(farm.ask_oracle().strip())
+        sides = {event["lon"] > 0 for event in farm.all_events() if event["kind"] == "cross"}
+        expect(sides, {True, False}, "crossings on both sides")
 
 
 @test

@@ -1,6 +1,6 @@
-"""tests/sim/faults.py - kill -9 of every process while a fleet with a bad radio is at work.
+"""tests/sim/deaths.py - kill -9 of every process while a fleet with a bad radio is at work.
 
-usage: faults.py HEDGEROWD [TEST...]
+usage: deaths.py HEDGEROWD [TEST...]
 """
 import os
 import random
