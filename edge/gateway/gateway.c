@@ -109,13 +109,17 @@ static void confirm(gateway *g)
 /* Written and fsynced, or the gateway stops. A full disk makes the sources wait. */
 static void write_batch(gateway *g, size_t count)
 {
-    hr_err err = outbox_put(g->box, g->writing, count);
+    size_t refused;
+    hr_err err = outbox_put(g->box, g->writing, count, &refused);
     while (err == HR_NO_SPACE) {
         hr_logline(HR_LEVEL_ERROR, "gateway.disk_full", "fixes_waiting=%zu", count);
         if (!pause_for_space(g)) {
             return;
         }
-        err = outbox_put(g->box, g->writing, count);
+        err = outbox_put(g->box, g->writing, count, &refused);
+    }
+    for (size_t i = 0; i < refused; i++) {
+        sender_note_refused(g->sender);
     }
     log_store *log = outbox_log(g->box);
     log_position end = log_appended(log);
@@ -221,7 +225,8 @@ static hr_err start_made(gateway *g, hr_why *why)
         return hr_why_set(why, HR_NO_MEMORY, "no memory for the gateway");
     }
     uint64_t cap_bytes = (uint64_t)g->config->disk_mb << 20;
-    hr_err err = outbox_open(g->config->data, cap_bytes, g->clock, &g->box, why);
+    outbox_options options = {.folder = g->config->data, .cap_bytes = cap_bytes, .clock = g->clock};
+    hr_err err = outbox_open(&options, &g->box, why);
     if (err == HR_OK) {
         err = start_sender(g, why);
     }

@@ -1,37 +1,35 @@
-/* gateway/outbox.c - one topic of one partition; a record is an id and a fix without its key. */
+/* gateway/outbox.c - one topic of one partition; a record is a fix as the service's log has it. */
 #include "gateway/outbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/id.h"
 #include "base/logline.h"
+#include "gateway/outbox_names.h"
+#include "gateway/outbox_spans.h"
 #include "log/group.h"
 #include "log/reader.h"
 
 #define GROUP "service"
 #define RECORD_FIX 1
-#define RECORD_NUMBERS (HR_FIX_BYTES - 8) /* the key is made from the id again */
 #define FILE_BYTES_MIN (1u << 20)
 #define FILE_BYTES_MAX (16u << 20)
 #define RESERVE_BYTES (1u << 20)
 #define HEADROOM_BYTES (256u << 10)
 #define PATH_SIZE 1024
+#define SUBFOLDER "/outbox" /* holds the log, and the two small files beside it */
 
 struct outbox {
     char folder[PATH_SIZE];
     log_store *log;
-    uint64_t epoch;
-    uint64_t epoch_start;
+    outbox_names names;
+    outbox_spans spans;
     hr_buf records; /* of one outbox_put */
     pthread_mutex_t lock;
     void (*on_commit)(void *context); /* protected by lock, as context */
@@ -46,73 +44,14 @@ struct outbox {
     int64_t wanted; /* records below it are skipped */
 };
 
-/* ---- the epoch, in a file beside the log ---- */
-
-static hr_err write_epoch(outbox *box, hr_why *why)
+outbox_span outbox_span_at(outbox *box, uint64_t sequence)
 {
-    char path[PATH_SIZE + 16], aside[PATH_SIZE + 16], text[64];
-    snprintf(path, sizeof path, "%s/epoch", box->folder);
-    snprintf(aside, sizeof aside, "%s/epoch.new", box->folder);
-    int size =
-        snprintf(text, sizeof text, "%" PRIu64 " %" PRIu64 "\n", box->epoch, box->epoch_start);
-    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return hr_why_errno(why, errno, "cannot make %s", aside);
-    }
-    bool is_written = write(fd, text, (size_t)size) == size && fsync(fd) == 0;
-    int failed = errno;
-    close(fd);
-    if (!is_written || rename(aside, path) != 0) {
-        return hr_why_errno(why, is_written ? errno : failed, "cannot write %s", path);
-    }
-    fd = open(box->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        hr_err err = hr_why_errno(why, errno, "cannot sync %s", box->folder);
-        if (fd >= 0) {
-            close(fd);
-        }
-        return err;
-    }
-    close(fd);
-    return HR_OK;
-}
-
-static hr_err new_epoch(outbox *box, uint64_t start, hr_why *why)
-{
-    box->epoch_start = start;
-    if (getrandom(&box->epoch, sizeof box->epoch, 0) != (ssize_t)sizeof box->epoch) {
-        return hr_why_errno(why, errno, "no random number for the outbox");
-    }
-    return write_epoch(box, why);
-}
-
-static hr_err load_epoch(outbox *box, hr_why *why)
-{
-    char path[PATH_SIZE + 16];
-    snprintf(path, sizeof path, "%s/epoch", box->folder);
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        return errno == ENOENT ? new_epoch(box, 0, why)
-                               : hr_why_errno(why, errno, "cannot open %s", path);
-    }
-    int found = fscanf(file, "%" SCNu64 " %" SCNu64, &box->epoch, &box->epoch_start);
-    fclose(file);
-    return found == 2 ? HR_OK : hr_why_set(why, HR_CORRUPT, "%s is damaged", path);
-}
-
-uint64_t outbox_epoch(const outbox *box)
-{
-    return box->epoch;
-}
-
-uint64_t outbox_epoch_start(const outbox *box)
-{
-    return box->epoch_start;
+    return outbox_spans_at(&box->spans, sequence);
 }
 
 hr_err outbox_renew(outbox *box, uint64_t start, hr_why *why)
 {
-    return new_epoch(box, start, why);
+    return outbox_spans_begin(&box->spans, start, start, why);
 }
 
 /* ---- opening ---- */
@@ -136,22 +75,20 @@ void outbox_on_commit(outbox *box, void (*call)(void *context), void *context)
     pthread_mutex_unlock(&box->lock);
 }
 
-static hr_err open_log(outbox *box, uint64_t cap_bytes, const hr_clock *clock, hr_why *why)
+static hr_err open_log(outbox *box, const outbox_options *of, hr_why *why)
 {
     static const log_topic topics[] = {{"fixes", 1}};
-    char path[PATH_SIZE + 16];
-    snprintf(path, sizeof path, "%s/outbox", box->folder);
-    uint64_t file_bytes = cap_bytes / 16;
+    uint64_t file_bytes = of->cap_bytes / 16;
     file_bytes = file_bytes > FILE_BYTES_MAX ? FILE_BYTES_MAX : file_bytes;
     file_bytes = file_bytes < FILE_BYTES_MIN ? FILE_BYTES_MIN : file_bytes;
-    log_options options = {.folder = path,
+    log_options options = {.folder = box->folder,
                            .topics = topics,
                            .topic_count = 1,
-                           .clock = clock,
+                           .clock = of->clock,
                            .file_bytes = file_bytes,
                            .reserve_bytes = RESERVE_BYTES,
                            .headroom_bytes = HEADROOM_BYTES,
-                           .retain_bytes = cap_bytes,
+                           .retain_bytes = of->cap_bytes,
                            .commit_min_gap_ms = -1};
     hr_err err = log_open(&options, &box->log, why);
     if (err == HR_OK) {
@@ -163,26 +100,38 @@ static hr_err open_log(outbox *box, uint64_t cap_bytes, const hr_clock *clock, h
     return err;
 }
 
-hr_err outbox_open(const char *folder, uint64_t cap_bytes, const hr_clock *clock, outbox **out,
-                   hr_why *why)
+static hr_err open_parts(outbox *box, const outbox_options *options, hr_why *why)
 {
-    if (strlen(folder) >= PATH_SIZE) {
-        return hr_why_set(why, HR_TOO_BIG, "the path %.60s... is too long", folder);
+    char path[PATH_SIZE + 8];
+    hr_err err = open_log(box, options, why);
+    if (err != HR_OK) {
+        return err;
     }
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-        return hr_why_errno(why, errno, "cannot make %s", folder);
+    snprintf(path, sizeof path, "%s/names", box->folder);
+    err = outbox_names_open(&box->names, path, why);
+    return err == HR_OK ? outbox_spans_open(&box->spans, options->boot, outbox_acked_next(box),
+                                            outbox_end(box), why)
+                        : err;
+}
+
+hr_err outbox_open(const outbox_options *options, outbox **out, hr_why *why)
+{
+    if (strlen(options->folder) + sizeof SUBFOLDER > PATH_SIZE) {
+        return hr_why_set(why, HR_TOO_BIG, "the path %.60s... is too long", options->folder);
+    }
+    if (mkdir(options->folder, 0700) != 0 && errno != EEXIST) {
+        return hr_why_errno(why, errno, "cannot make %s", options->folder);
     }
     outbox *box = calloc(1, sizeof *box);
     if (box == NULL) {
         return hr_why_set(why, HR_NO_MEMORY, "no memory for the outbox");
     }
     pthread_mutex_init(&box->lock, NULL);
-    memcpy(box->folder, folder, strlen(folder) + 1);
-    hr_buf_init(&box->records, OUTBOX_PUT_MAX * (4 + 1 + HR_DEVICE_ID_MAX + RECORD_NUMBERS));
-    hr_err err = open_log(box, cap_bytes, clock, why);
-    if (err == HR_OK) {
-        err = load_epoch(box, why);
-    }
+    snprintf(box->folder, sizeof box->folder, "%s" SUBFOLDER, options->folder);
+    hr_buf_init(&box->records, OUTBOX_PUT_MAX * HR_FIX_BYTES);
+    outbox_names_init(&box->names);
+    outbox_spans_init(&box->spans, box->folder);
+    hr_err err = open_parts(box, options, why);
     if (err != HR_OK) {
         outbox_close(box);
         return err;
@@ -201,6 +150,8 @@ void outbox_close(outbox *box)
         log_reader_close(box->reader);
     }
     log_close(box->log);
+    outbox_names_fini(&box->names);
+    outbox_spans_fini(&box->spans);
     pthread_mutex_destroy(&box->lock);
     hr_buf_fini(&box->records);
     free(box);
@@ -208,27 +159,51 @@ void outbox_close(outbox *box)
 
 /* ---- in ---- */
 
-hr_err outbox_put(outbox *box, const wire_fix *fixes, size_t count)
+/* False: a device too many, or one whose key another has. */
+static bool add_record(outbox *box, const wire_fix *fix, hr_err *err)
 {
-    if (count == 0 || count > OUTBOX_PUT_MAX) {
-        return count == 0 ? HR_OK : HR_TOO_BIG;
+    hr_fix record = fix->fix;
+    record.device = hr_device_key(fix->id, fix->id_size);
+    *err = outbox_names_add(&box->names, record.device, fix->id, fix->id_size);
+    if (*err == HR_TOO_BIG || *err == HR_CONFLICT) {
+        hr_logline(HR_LEVEL_ERROR, "outbox.refused", "device=%s why=\"%s\"", fix->id,
+                   *err == HR_CONFLICT ? "another device has its key: rename it"
+                                       : "there are too many devices");
+        *err = HR_OK;
+        return false;
     }
+    uint8_t *bytes = *err == HR_OK ? hr_buf_extend(&box->records, HR_FIX_BYTES) : NULL;
+    if (bytes != NULL) {
+        hr_fix_store(bytes, &record);
+    }
+    return true;
+}
+
+/* Names come to the disk first: a fix without one could never be sent. */
+hr_err outbox_put(outbox *box, const wire_fix *fixes, size_t count, size_t *refused)
+{
+    size_t left_out = 0;
+    hr_err err = count > OUTBOX_PUT_MAX ? HR_TOO_BIG : HR_OK;
     hr_buf_clear(&box->records);
-    for (size_t i = 0; i < count; i++) {
-        uint8_t bytes[HR_FIX_BYTES];
-        hr_fix_store(bytes, &fixes[i].fix);
-        hr_buf_put_u32(&box->records, 1u + fixes[i].id_size + RECORD_NUMBERS);
-        hr_buf_put_u8(&box->records, fixes[i].id_size);
-        hr_buf_put(&box->records, fixes[i].id, fixes[i].id_size);
-        hr_buf_put(&box->records, bytes + 8, RECORD_NUMBERS);
+    for (size_t i = 0; i < count && err == HR_OK; i++) {
+        left_out += !add_record(box, &fixes[i], &err);
     }
-    hr_err err = hr_buf_err(&box->records);
-    if (err != HR_OK) {
+    if (refused != NULL) {
+        *refused = left_out;
+    }
+    if (err == HR_OK) {
+        err = hr_buf_err(&box->records);
+    }
+    if (err == HR_OK) {
+        err = outbox_names_sync(&box->names);
+    }
+    if (err != HR_OK || box->records.size == 0) {
         return err;
     }
     log_position end;
     log_batch batch = {.type = RECORD_FIX,
-                       .count = (uint32_t)count,
+                       .count = (uint32_t)(count - left_out),
+                       .record_bytes = HR_FIX_BYTES,
                        .bytes = box->records.data,
                        .size = box->records.size};
     return log_append(box->log, &batch, 1, NULL, NULL, &end);
@@ -292,20 +267,13 @@ static hr_err next_view(outbox *box)
     }
 }
 
-static bool read_record(const uint8_t *bytes, size_t size, wire_fix *out)
+static bool read_record(outbox *box, const uint8_t *bytes, size_t size, wire_fix *out)
 {
-    if (size < 1 || size != 1u + bytes[0] + RECORD_NUMBERS ||
-        !hr_device_id_is_valid((const char *)bytes + 1, bytes[0])) {
+    if (size != HR_FIX_BYTES) {
         return false;
     }
-    uint8_t numbers[HR_FIX_BYTES] = {0};
-    memcpy(numbers + 8, bytes + 1 + bytes[0], RECORD_NUMBERS);
-    hr_fix_load(numbers, &out->fix);
-    out->id_size = bytes[0];
-    memcpy(out->id, bytes + 1, out->id_size);
-    out->id[out->id_size] = '\0';
-    out->fix.device = hr_device_key(out->id, out->id_size);
-    return true;
+    hr_fix_load(bytes, &out->fix);
+    return outbox_names_find(&box->names, out->fix.device, out->id, &out->id_size);
 }
 
 hr_err outbox_next(outbox *box, outbox_fix *out)
@@ -321,7 +289,7 @@ hr_err outbox_next(outbox *box, outbox_fix *out)
         }
         while (log_record_next(&box->view, &box->at, &bytes, &size)) {
             int64_t offset = box->offset++;
-            if (offset >= box->wanted && read_record(bytes, size, &out->fix)) {
+            if (offset >= box->wanted && read_record(box, bytes, size, &out->fix)) {
                 box->wanted = offset + 1;
                 out->sequence = (uint64_t)offset;
                 out->append_ms = box->view.append_ms;
@@ -343,7 +311,10 @@ void outbox_acked(outbox *box, uint64_t next)
 uint64_t outbox_acked_next(const outbox *box)
 {
     int64_t offset = log_group_offset(box->log, GROUP, 0, 0);
-    return offset > 0 ? (uint64_t)offset : 0;
+    uint64_t acked = offset > 0 ? (uint64_t)offset : 0;
+    /* Of what a power cut took from here the service knows, under an epoch that is over. */
+    uint64_t end = outbox_end(box);
+    return acked > end ? end : acked;
 }
 
 uint64_t outbox_trim(outbox *box)

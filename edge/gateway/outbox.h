@@ -1,6 +1,7 @@
 /* gateway/outbox.h - the fixes a gateway keeps until the service has them, on core/log.
  *
- * A fix's offset is its sequence number. Fixes are fsynced before they are sent. */
+ * A fix's offset is its sequence number. Fixes are fsynced before they are sent. Sequences go under
+ * an epoch, a random number; those of another boot of the machine go under another one. */
 #ifndef GATEWAY_OUTBOX_H
 #define GATEWAY_OUTBOX_H
 
@@ -13,27 +14,39 @@
 #include "log/log.h"
 #include "wire/fix_json.h"
 
-#define OUTBOX_PUT_MAX 4096 /* fixes in one call; HR_TOO_BIG above */
+#define OUTBOX_PUT_MAX 4096      /* fixes in one call; HR_TOO_BIG above */
+#define OUTBOX_DEVICES_MAX 16384 /* whose fixes it has ever taken; fixes of others are refused */
 
 /* Threads: outbox_put from one, reading from one, the rest from any. */
 typedef struct outbox outbox;
 
-/* cap_bytes: above it the oldest file of fixes goes, sent or not. */
-HR_MUST_USE hr_err outbox_open(const char *folder, uint64_t cap_bytes, const hr_clock *clock,
-                               outbox **out, hr_why *why);
+typedef struct outbox_options {
+    const char *folder;
+    uint64_t cap_bytes; /* above it the oldest file of fixes goes, sent or not */
+    const hr_clock *clock;
+    const char *boot; /* what names this boot of the machine; NULL: as the kernel says */
+} outbox_options;
+
+HR_MUST_USE hr_err outbox_open(const outbox_options *options, outbox **out, hr_why *why);
 void outbox_close(outbox *box);
 
-/* A random number made with the outbox, and anew by outbox_renew; and the first sequence that goes
- * under it. */
-uint64_t outbox_epoch(const outbox *box);
-uint64_t outbox_epoch_start(const outbox *box);
+/* Sequences that go under one epoch: start to end, which is UINT64_MAX for the newest. */
+typedef struct outbox_span {
+    uint64_t epoch;
+    uint64_t start;
+    uint64_t end;
+} outbox_span;
+
+/* The span of a sequence that is not acknowledged yet. */
+outbox_span outbox_span_at(outbox *box, uint64_t sequence);
 
 /* The service knows of sequences that this outbox has lost: what is held from start on goes under a
  * new epoch, and what is below is never sent again. */
 HR_MUST_USE hr_err outbox_renew(outbox *box, uint64_t start, hr_why *why);
 
-/* Append fixes as one frame. HR_NO_SPACE: the disk is full; nothing was written. */
-HR_MUST_USE hr_err outbox_put(outbox *box, const wire_fix *fixes, size_t count);
+/* Append fixes as one frame. *refused (may be NULL) gets how many were left out because of their
+ * device: see OUTBOX_DEVICES_MAX. HR_NO_SPACE: the disk is full; nothing was written. */
+HR_MUST_USE hr_err outbox_put(outbox *box, const wire_fix *fixes, size_t count, size_t *refused);
 
 /* Lowest sequence held, and the one after the last that is fsynced. */
 uint64_t outbox_start(const outbox *box);

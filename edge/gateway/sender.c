@@ -44,10 +44,10 @@ struct sender {
     pthread_cond_t changed;
     bool is_up; /* protected by lock, as all below */
     bool is_stopping;
-    bool is_asking; /* connected, and the service has not said yet how far it is */
-    bool must_seek; /* the reader does not stand at next */
-    bool has_news;  /* something was committed since the reader came to the end */
-    uint64_t epoch;
+    bool is_asking;   /* connected, and the service has not said yet how far it is */
+    bool must_seek;   /* the reader does not stand at next */
+    bool has_news;    /* something was committed since the reader came to the end */
+    outbox_span span; /* that acked_next is in */
     uint64_t acked_next;
     uint64_t next;     /* to be sent */
     uint64_t sent_max; /* end of what was sent in this run */
@@ -83,6 +83,19 @@ static void note_progress(sender *s, int64_t now_ns)
     s->ask_ns = now_ns + s->ask_gap_ns;
 }
 
+/* What is below next is durable at the service; behind the end of a span begins another epoch, of
+ * which it must be asked. */
+static void set_acked(sender *s, uint64_t next)
+{
+    s->acked_next = next < s->span.end ? next : s->span.end;
+    if (s->acked_next == s->span.end) {
+        s->span = outbox_span_at(s->box, s->acked_next);
+        s->is_asking = true;
+        s->ask_ns = 0;
+        go_to(s, s->acked_next);
+    }
+}
+
 /* The service has more under this epoch than was ever sent of what is held now: the outbox lost its
  * end, and its numbers would meet others' there. */
 static void renew(sender *s)
@@ -94,8 +107,9 @@ static void renew(sender *s)
                "from=%" PRIu64 " why=\"%s\"", start,
                err == HR_OK ? "the outbox lost its end" : why.text);
     if (err == HR_OK) {
-        s->epoch = outbox_epoch(s->box);
+        s->span = outbox_span_at(s->box, start);
         s->acked_next = start;
+        s->is_asking = true;
         s->ask_ns = 0;
         go_to(s, start);
     }
@@ -104,9 +118,9 @@ static void renew(sender *s)
 static void take_answer(sender *s, uint64_t next, int64_t now_ns)
 {
     s->is_asking = false;
-    s->acked_next = next;
-    go_to(s, next);
     note_progress(s, now_ns);
+    go_to(s, next);
+    set_acked(s, next);
     hr_logline(HR_LEVEL_INFO, "gateway.goes_on", "from=%" PRIu64 " held=%" PRIu64, next,
                outbox_end(s->box) > next ? outbox_end(s->box) - next : 0);
 }
@@ -114,16 +128,17 @@ static void take_answer(sender *s, uint64_t next, int64_t now_ns)
 static void take_ack(sender *s, uint64_t next)
 {
     int64_t now_ns = mono_ns();
-    if (next > s->found_end && next > s->sent_max) {
+    bool is_newest = s->span.end == UINT64_MAX;
+    if (is_newest && next > s->found_end && next > s->sent_max) {
         renew(s);
     } else if (s->is_asking) {
         take_answer(s, next, now_ns);
     } else if (next > s->acked_next) {
-        s->acked_next = next;
         note_progress(s, now_ns);
         if (next > s->next) {
             go_to(s, next);
         }
+        set_acked(s, next);
     } else if (s->next > next && now_ns - s->rewound_ns > REWIND_GAP_NS) {
         s->rewinds++;
         s->rewound_ns = now_ns;
@@ -142,7 +157,7 @@ static void on_message(void *context, const mqtt_message *message)
         return;
     }
     pthread_mutex_lock(&s->lock);
-    bool is_ours = ack.epoch == s->epoch;
+    bool is_ours = ack.epoch == s->span.epoch;
     if (is_ours) {
         take_ack(s, (uint64_t)(ack.seq + 1));
     }
@@ -211,10 +226,10 @@ static hr_err publish(sender *s, const hrf1_header *header)
 }
 
 /* The lowest sequence that may still be sent before base. */
-static uint64_t oldest_before(sender *s, uint64_t base, uint64_t acked_next)
+static uint64_t oldest_before(sender *s, uint64_t base, uint64_t acked_next, uint64_t span_start)
 {
     uint64_t oldest = outbox_start(s->box);
-    oldest = oldest < outbox_epoch_start(s->box) ? outbox_epoch_start(s->box) : oldest;
+    oldest = oldest < span_start ? span_start : oldest;
     oldest = oldest < s->gap_end ? s->gap_end : oldest;
     oldest = oldest < acked_next ? acked_next : oldest;
     return oldest < base ? oldest : base;
@@ -224,14 +239,13 @@ static uint64_t oldest_before(sender *s, uint64_t base, uint64_t acked_next)
 static void ask(sender *s)
 {
     pthread_mutex_lock(&s->lock);
-    uint64_t base = s->acked_next;
-    uint64_t epoch = s->epoch;
+    outbox_span span = s->span;
     s->ask_ns = mono_ns() + s->ask_gap_ns;
     s->ask_gap_ns = s->ask_gap_ns * 2 < ASK_AGAIN_MAX_NS ? s->ask_gap_ns * 2 : ASK_AGAIN_MAX_NS;
     pthread_mutex_unlock(&s->lock);
-    base = base > outbox_epoch_start(s->box) ? base : outbox_epoch_start(s->box);
+    uint64_t oldest = oldest_before(s, span.end, 0, span.start);
     hrf1_writer_begin(s->writer);
-    hrf1_header header = {.epoch = epoch, .base_seq = base, .oldest_seq = base};
+    hrf1_header header = {.epoch = span.epoch, .base_seq = oldest, .oldest_seq = oldest};
     hr_err err = publish(s, &header);
     if (err != HR_OK) {
         hr_logline(HR_LEVEL_DEBUG, "gateway.not_asked", "why=\"%s\"", hr_err_text(err));
@@ -242,18 +256,22 @@ typedef struct batch {
     uint64_t base;
     uint32_t count;
     bool is_backlog;
+    bool is_ended; /* nothing more is held before end */
 } batch;
 
-/* Fill the writer with fixes that follow each other; what does not fit is read again. */
-static void gather(sender *s, uint64_t next, batch *b)
+/* Fill the writer with fixes that follow each other and come before end; what does not fit is read
+ * again. */
+static void gather(sender *s, uint64_t next, uint64_t end, batch *b)
 {
     outbox_fix f;
     int64_t backlog_before_ms = hr_clock_now_ms(s->clock) - SENDER_BACKLOG_MS;
     *b = (batch){.base = next};
     hrf1_writer_begin(s->writer);
     while (b->count < s->batch_fixes && outbox_next(s->box, &f) == HR_OK) {
-        if (b->count > 0 && f.sequence != b->base + b->count) {
+        bool is_next = b->count == 0 || f.sequence == b->base + b->count;
+        if (!is_next || f.sequence >= end) {
             outbox_seek(s->box, f.sequence);
+            b->is_ended = f.sequence >= end;
             return;
         }
         if (b->count == 0) {
@@ -279,6 +297,16 @@ static void gather(sender *s, uint64_t next, batch *b)
     }
 }
 
+/* What a span still had went with the disk cap or with damage, so nobody will acknowledge it. */
+static void pass_lost_end(sender *s, const outbox_span *span, bool is_ended)
+{
+    pthread_mutex_lock(&s->lock);
+    if (is_ended && s->next == s->acked_next && s->span.epoch == span->epoch) {
+        set_acked(s, span->end);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* HR_TIMEOUT: there is nothing to send. */
 static hr_err send_batch(sender *s)
 {
@@ -286,24 +314,26 @@ static hr_err send_batch(sender *s)
     pthread_mutex_lock(&s->lock);
     uint64_t next = s->next;
     uint64_t acked_next = s->acked_next;
-    hrf1_header header = {.epoch = s->epoch};
+    outbox_span span = s->span;
+    hrf1_header header = {.epoch = span.epoch};
     if (s->must_seek) {
         outbox_seek(s->box, next);
         s->must_seek = false;
     }
     s->has_news = false;
     pthread_mutex_unlock(&s->lock);
-    gather(s, next, &b);
+    gather(s, next, span.end, &b);
     if (b.count == 0) {
+        pass_lost_end(s, &span, b.is_ended);
         return HR_TIMEOUT;
     }
     header.base_seq = b.base;
-    header.oldest_seq = oldest_before(s, b.base, acked_next);
+    header.oldest_seq = oldest_before(s, b.base, acked_next, span.start);
     header.is_backlog = b.is_backlog;
     hr_err err = publish(s, &header);
     pthread_mutex_lock(&s->lock);
     uint64_t end = b.base + b.count;
-    bool is_current = !s->must_seek && s->epoch == header.epoch;
+    bool is_current = !s->must_seek && s->span.epoch == header.epoch;
     if (err == HR_OK && is_current) {
         s->next = end;
         s->sent += b.count;
@@ -381,7 +411,7 @@ static step choose(const sender *s, int64_t *until_ns)
     }
     bool has_room = s->inflight < SENDER_INFLIGHT_MAX &&
                     s->next - s->acked_next < (uint64_t)SENDER_BATCHES_AHEAD * s->batch_fixes;
-    if (!s->is_asking && has_room && s->has_news) {
+    if (!s->is_asking && has_room && s->has_news && s->next < s->span.end) {
         return STEP_SEND;
     }
     *until_ns = is_awaiting && s->ask_ns < s->status_ns ? s->ask_ns : s->status_ns;
@@ -501,8 +531,8 @@ static sender *make(const sender_options *options)
     s->box = options->box;
     s->clock = options->clock;
     s->batch_fixes = options->batch_fixes;
-    s->epoch = outbox_epoch(s->box);
     s->acked_next = outbox_acked_next(s->box);
+    s->span = outbox_span_at(s->box, s->acked_next);
     s->next = s->acked_next;
     s->found_end = outbox_end(s->box);
     s->is_asking = true;

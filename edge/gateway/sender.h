@@ -1,7 +1,9 @@
 /* gateway/sender.h - brings the outbox to the service: in order, again until it is acknowledged.
  *
  * After each connection it asks how far the service is (a message without fixes) and goes on from
- * the answer. The same answer twice means that something between was lost: it rewinds. */
+ * the answer. The same answer twice means that something between was lost: it rewinds. Where
+ * another span of the outbox begins, it waits until the one before is acknowledged, and asks again;
+ * a service that knows nothing of a span gets all of it that is still held. */
 #ifndef GATEWAY_SENDER_H
 #define GATEWAY_SENDER_H
 

@@ -13,6 +13,7 @@
 typedef struct place {
     char root[64];
     char folder[96];
+    const char *boot; /* NULL: as the kernel says */
     outbox *box;
     uint64_t wanted;
 } place;
@@ -20,7 +21,9 @@ typedef struct place {
 static void open_box(place *p, uint64_t cap_bytes)
 {
     hr_why why = {{0}};
-    if (outbox_open(p->folder, cap_bytes, hr_clock_real(), &p->box, &why) != HR_OK) {
+    outbox_options options = {
+        .folder = p->folder, .cap_bytes = cap_bytes, .clock = hr_clock_real(), .boot = p->boot};
+    if (outbox_open(&options, &p->box, &why) != HR_OK) {
         fail_msg("%s", why.text);
     }
 }
@@ -69,7 +72,7 @@ static void put(place *p, uint64_t first, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         fixes[i] = make_fix(first + i);
     }
-    assert_int_equal(outbox_put(p->box, fixes, count), HR_OK);
+    assert_int_equal(outbox_put(p->box, fixes, count, NULL), HR_OK);
     p->wanted = first + count;
     assert_true(support_until(is_committed, p));
 }
@@ -97,17 +100,150 @@ static void reading_goes_on_behind_what_was_acknowledged(void **state)
     place *p = *state;
     outbox_fix out;
     put(p, 0, 100);
-    uint64_t epoch = outbox_epoch(p->box);
+    uint64_t epoch = outbox_span_at(p->box, 0).epoch;
     outbox_acked(p->box, 40);
     outbox_close(p->box);
     open_box(p, UINT64_C(64) << 20);
-    assert_int_equal(outbox_epoch(p->box), epoch);
+    assert_int_equal(outbox_span_at(p->box, 0).epoch, epoch);
     assert_int_equal(outbox_acked_next(p->box), 40);
     assert_int_equal(outbox_next(p->box, &out), HR_OK);
     assert_int_equal(out.sequence, 40);
     outbox_seek(p->box, 7);
     assert_int_equal(outbox_next(p->box, &out), HR_OK);
     assert_int_equal(out.sequence, 7);
+}
+
+static void each_boot_has_an_epoch_of_its_own(void **state)
+{
+    place *p = *state;
+    for (int boot = 0; boot < 3; boot++) {
+        static const char *const boots[] = {"one", "two", "three"};
+        p->boot = boots[boot];
+        outbox_close(p->box);
+        open_box(p, UINT64_C(64) << 20);
+        put(p, (uint64_t)boot * 10, 10);
+        /* Killed and started again, it goes on. */
+        outbox_close(p->box);
+        open_box(p, UINT64_C(64) << 20);
+    }
+    outbox_span one = outbox_span_at(p->box, 9);
+    outbox_span two = outbox_span_at(p->box, 10);
+    outbox_span three = outbox_span_at(p->box, 25);
+    assert_int_equal(one.start, 0);
+    assert_int_equal(one.end, 10);
+    assert_int_equal(two.start, 10);
+    assert_int_equal(two.end, 20);
+    assert_int_equal(three.start, 20);
+    assert_true(three.end == UINT64_MAX);
+    assert_true(one.epoch != two.epoch && two.epoch != three.epoch && one.epoch != three.epoch);
+}
+
+/* Put the folder back to what it was, as a power cut does with a disk that lies about syncs. */
+static void go_back(place *p, const char *to)
+{
+    const char *const argv[] = {"cp", "-rT", to, p->folder, NULL};
+    support_folder_remove(p->folder);
+    assert_int_equal(support_run(argv), 0);
+}
+
+static void numbers_that_a_lying_disk_lost_are_not_used_again(void **state)
+{
+    place *p = *state;
+    char kept[128];
+    outbox_fix out;
+    snprintf(kept, sizeof kept, "%s/kept", p->root);
+    p->boot = "one";
+    outbox_close(p->box);
+    open_box(p, UINT64_C(64) << 20);
+    put(p, 0, 10);
+    uint64_t epoch = outbox_span_at(p->box, 0).epoch;
+    outbox_close(p->box);
+    const char *const argv[] = {"cp", "-rT", p->folder, kept, NULL};
+    assert_int_equal(support_run(argv), 0);
+    open_box(p, UINT64_C(64) << 20);
+    put(p, 10, 10);
+    outbox_acked(p->box, 20);
+    outbox_close(p->box);
+    go_back(p, kept);
+    p->boot = "two";
+    /* Twice, and without a link in between: the service could not yet say what it has. */
+    for (uint64_t i = 0; i < 2; i++) {
+        open_box(p, UINT64_C(64) << 20);
+        put(p, 10 + 10 * i, 10);
+        outbox_close(p->box);
+    }
+    open_box(p, UINT64_C(64) << 20);
+    assert_int_equal(outbox_acked_next(p->box), 0);
+    assert_true(outbox_span_at(p->box, 9).epoch == epoch);
+    assert_true(outbox_span_at(p->box, 10).epoch != epoch);
+    assert_true(outbox_span_at(p->box, 20).epoch != epoch);
+    assert_int_equal(outbox_next(p->box, &out), HR_OK);
+    assert_int_equal(out.sequence, 0);
+}
+
+static void write_inner(place *p, const char *name, const char *text)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/outbox/%s", p->folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void damaged_small_files_do_not_stop_it(void **state)
+{
+    place *p = *state;
+    static const char *const texts[] = {"", "\n", "boot\nsomething\n", "boot\n5 9\n6 3\n"};
+    put(p, 0, 10);
+    outbox_acked(p->box, 4);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        outbox_close(p->box);
+        write_inner(p, "epochs", texts[i]);
+        open_box(p, UINT64_C(64) << 20);
+        assert_int_equal(outbox_span_at(p->box, 4).start, 4);
+    }
+    /* Without its name a fix is passed, and the gap shows. */
+    outbox_fix out;
+    outbox_close(p->box);
+    write_inner(p, "names", "cow-4\n???\ncow-6\ncow-");
+    open_box(p, UINT64_C(64) << 20);
+    assert_int_equal(outbox_next(p->box, &out), HR_OK);
+    assert_int_equal(out.sequence, 4);
+    assert_int_equal(outbox_next(p->box, &out), HR_OK);
+    assert_int_equal(out.sequence, 6);
+    assert_int_equal(outbox_next(p->box, &out), HR_TIMEOUT);
+    put(p, 10, 10);
+    outbox_close(p->box);
+    open_box(p, UINT64_C(64) << 20);
+    outbox_seek(p->box, 12);
+    assert_int_equal(outbox_next(p->box, &out), HR_OK);
+    assert_string_equal(out.fix.id, "cow-12");
+}
+
+static void a_device_too_many_costs_its_own_fixes_alone(void **state)
+{
+    place *p = *state;
+    static wire_fix fixes[OUTBOX_PUT_MAX];
+    size_t refused;
+    outbox_fix out;
+    for (uint32_t first = 0; first < OUTBOX_DEVICES_MAX; first += OUTBOX_PUT_MAX) {
+        for (uint32_t i = 0; i < OUTBOX_PUT_MAX; i++) {
+            fixes[i] = make_fix(first + i);
+            fixes[i].id_size = (uint8_t)snprintf(fixes[i].id, sizeof fixes[i].id, "d%u", first + i);
+        }
+        assert_int_equal(outbox_put(p->box, fixes, OUTBOX_PUT_MAX, &refused), HR_OK);
+        assert_int_equal(refused, 0);
+    }
+    fixes[0] = make_fix(1);
+    fixes[0].id_size = (uint8_t)snprintf(fixes[0].id, sizeof fixes[0].id, "one-more");
+    assert_int_equal(outbox_put(p->box, fixes, 2, &refused), HR_OK);
+    assert_int_equal(refused, 1);
+    p->wanted = OUTBOX_DEVICES_MAX + 1;
+    assert_true(support_until(is_committed, p));
+    outbox_seek(p->box, OUTBOX_DEVICES_MAX);
+    assert_int_equal(outbox_next(p->box, &out), HR_OK);
+    assert_string_equal(out.fix.id, fixes[1].id);
 }
 
 static void above_the_cap_the_oldest_go_and_are_counted(void **state)
@@ -201,6 +337,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PLACE(fixes_come_back_as_they_were_and_over_a_restart),
         WITH_PLACE(reading_goes_on_behind_what_was_acknowledged),
+        WITH_PLACE(each_boot_has_an_epoch_of_its_own),
+        WITH_PLACE(numbers_that_a_lying_disk_lost_are_not_used_again),
+        WITH_PLACE(damaged_small_files_do_not_stop_it),
+        WITH_PLACE(a_device_too_many_costs_its_own_fixes_alone),
         WITH_PLACE(above_the_cap_the_oldest_go_and_are_counted),
         cmocka_unit_test(a_configuration_is_read),
         cmocka_unit_test(a_configuration_is_written_as_it_is_read),
