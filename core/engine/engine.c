@@ -263,6 +263,11 @@ int64_t engine_offset(engine *engine, uint32_t partition)
     return atomic_load(&engine->partitions[partition].offset);
 }
 
+int64_t engine_told_offset(engine *engine, uint32_t partition)
+{
+    return atomic_load(&engine->partitions[partition].told_offset);
+}
+
 uint64_t engine_rules_version(engine *engine, uint32_t partition)
 {
     return atomic_load(&engine->partitions[partition].rules_version);

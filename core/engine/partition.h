@@ -51,7 +51,8 @@ typedef struct engine_partition {
     struct partition_block *block; /* scratch of the fix path */
 
     /* Written by the worker, read by anyone. */
-    _Atomic int64_t offset; /* next to read */
+    _Atomic int64_t offset;      /* next to read */
+    _Atomic int64_t told_offset; /* the events of all that lies before it are in the log */
     _Atomic uint64_t rules_version;
     _Atomic int64_t wake_ms; /* no tick before this has anything to tell */
 } engine_partition;

@@ -64,6 +64,9 @@ static hr_err take_turn(engine *engine, engine_partition *partition, log_reader 
         if (err == HR_OK) {
             err = flush_events(engine, partition, why);
         }
+        if (err == HR_OK) {
+            atomic_store(&partition->told_offset, atomic_load(&partition->offset));
+        }
     }
     atomic_fetch_add_explicit(&engine->bytes_since_checkpoint, bytes, memory_order_relaxed);
     if (err == HR_GONE) {
@@ -83,9 +86,10 @@ static void close_readers(log_reader **readers, uint32_t count)
 static hr_err open_readers(engine *engine, uint32_t first, log_reader **readers)
 {
     for (uint32_t p = first; p < engine->partition_count; p += engine->thread_count) {
-        hr_err err =
-            log_reader_open(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p,
-                            atomic_load(&engine->partitions[p].offset), LOG_APPENDED, &readers[p]);
+        int64_t offset = atomic_load(&engine->partitions[p].offset);
+        atomic_store(&engine->partitions[p].told_offset, offset);
+        hr_err err = log_reader_open(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p, offset,
+                                     LOG_APPENDED, &readers[p]);
         if (err != HR_OK) {
             return err;
         }
