@@ -94,6 +94,18 @@ GEO_MUST_USE geo_err geo_index_query_one(const geo_index_version *version, geo_p
 GEO_MUST_USE geo_err geo_index_segment(const geo_index_version *version, geo_point a, geo_point b,
                                        uint32_t *ids, size_t ids_max, size_t *id_count);
 
+/* Those of them whose boundary it touches: all but the fences that hold the whole segment inside.
+ * Much cheaper where no edges are near: for one who asks what a step has crossed. */
+GEO_MUST_USE geo_err geo_index_boundaries(const geo_index_version *version, geo_point a,
+                                          geo_point b, uint32_t *ids, size_t ids_max,
+                                          size_t *id_count);
+
+/* Of count <= GEO_INDEX_BLOCK_POINTS segments, those that touch no boundary: bit i is set when the
+ * one from from[i] to to[i] surely does not. It costs as little as a point query, and says so of
+ * nearly all steps of a walk; a bit that is not set says nothing. Places on the globe only. */
+uint64_t geo_index_clear(const geo_index_version *version, const geo_point *from,
+                         const geo_point *to, uint32_t count);
+
 /* The fences that have a point in common with an area or a box, ascending, exact. Both lie as they
  * are, between -180 and +180: what was cut at the antimeridian is asked for part by part.
  * GEO_TOO_BIG as above. GEO_NO_MEMORY. */

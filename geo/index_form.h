@@ -79,6 +79,12 @@ static inline bool index_is_short(index_desc desc)
     return index_kind(desc) == INDEX_KIND_NARROW && !(desc & INDEX_FLAG);
 }
 
+/* Or may it have any: a node has, somewhere. */
+static inline bool index_has_edges(index_desc desc)
+{
+    return index_is_short(desc) || index_kind(desc) >= INDEX_KIND_WIDE;
+}
+
 static inline const uint32_t *index_long_ids(const index_narrow *record)
 {
     return (const uint32_t *)(record->coords + 4 * record->vertex_room);

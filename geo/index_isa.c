@@ -6,21 +6,22 @@
 typedef struct isa_entry {
     const char *name;
     index_block_query *query; /* NULL: not in this program */
+    index_block_clear *clear;
 } isa_entry;
 
 static const isa_entry isa_table[] = {
-    [GEO_INDEX_SCALAR] = {"scalar", index_query_block_scalar},
+    [GEO_INDEX_SCALAR] = {"scalar", index_query_block_scalar, index_clear_block_scalar},
 #ifdef GEO_INDEX_HAS_NEON
-    [GEO_INDEX_NEON] = {"neon", index_query_block_neon},
+    [GEO_INDEX_NEON] = {"neon", index_query_block_neon, index_clear_block_neon},
 #else
-    [GEO_INDEX_NEON] = {"neon", NULL},
+    [GEO_INDEX_NEON] = {"neon", NULL, NULL},
 #endif
 #ifdef GEO_INDEX_HAS_X86
-    [GEO_INDEX_AVX2] = {"avx2", index_query_block_avx2},
-    [GEO_INDEX_AVX512] = {"avx512", index_query_block_avx512},
+    [GEO_INDEX_AVX2] = {"avx2", index_query_block_avx2, index_clear_block_avx2},
+    [GEO_INDEX_AVX512] = {"avx512", index_query_block_avx512, index_clear_block_avx512},
 #else
-    [GEO_INDEX_AVX2] = {"avx2", NULL},
-    [GEO_INDEX_AVX512] = {"avx512", NULL},
+    [GEO_INDEX_AVX2] = {"avx2", NULL, NULL},
+    [GEO_INDEX_AVX512] = {"avx512", NULL, NULL},
 #endif
 };
 
@@ -76,4 +77,9 @@ const char *geo_index_isa_name(geo_index_isa isa)
 index_block_query *index_isa_block_query(void)
 {
     return isa_table[geo_index_isa_in_use()].query;
+}
+
+index_block_clear *index_isa_block_clear(void)
+{
+    return isa_table[geo_index_isa_in_use()].clear;
 }

@@ -5,5 +5,6 @@
 #include "index_private.h"
 
 index_block_query *index_isa_block_query(void);
+index_block_clear *index_isa_block_clear(void);
 
 #endif

@@ -52,6 +52,16 @@ typedef bool index_block_query(const geo_index_version *version, const geo_point
                                uint32_t count, uint32_t first, geo_hit *hits, size_t hits_max,
                                size_t *hit_count);
 
+/* Which of `count` <= GEO_INDEX_BLOCK_POINTS segments touch no boundary, as geo_index_clear() says.
+ */
+typedef uint64_t index_block_clear(const geo_index_version *version, const geo_point *from,
+                                   const geo_point *to, uint32_t count);
+
+index_block_clear index_clear_block_scalar;
+index_block_clear index_clear_block_avx2;
+index_block_clear index_clear_block_avx512;
+index_block_clear index_clear_block_neon;
+
 index_block_query index_query_block_scalar;
 index_block_query index_query_block_avx2;
 index_block_query index_query_block_avx512;

@@ -130,6 +130,12 @@ geo_err geo_index_query(const geo_index_version *version, const geo_point *point
     return GEO_OK;
 }
 
+uint64_t geo_index_clear(const geo_index_version *version, const geo_point *from,
+                         const geo_point *to, uint32_t count)
+{
+    return count == 0 ? 0 : index_isa_block_clear()(version, from, to, count);
+}
+
 /* Hits of one point on the stack, or more of them on no account: then the ids are counted only. */
 #define POINT_HITS_MAX 256
 

@@ -190,3 +190,23 @@ bool index_query_block_scalar(const geo_index_version *version, const geo_point 
     *hit_count = b.sink.count;
     return fits && b.sink.count <= hits_max;
 }
+
+uint64_t index_clear_block_scalar(const geo_index_version *version, const geo_point *from,
+                                  const geo_point *to, uint32_t count)
+{
+    block a, b;
+    const block_span span_a = block_span_of(from, count);
+    const block_span span_b = block_span_of(to, count);
+    if (span_a.has_antimeridian || span_b.has_antimeridian) {
+        return 0;
+    }
+    block_begin(&a, version, from, count, 0, NULL, 0);
+    block_begin(&b, version, to, count, 0, NULL, 0);
+    find_places(&a, version->root, span_a.differ);
+    find_places(&b, version->root, span_b.differ);
+    uint64_t clear = 0;
+    for (uint32_t j = 0; j < count; j++) {
+        clear |= (uint64_t)block_is_clear(&a, &b, j) << j;
+    }
+    return clear;
+}

@@ -4,12 +4,15 @@
 #if defined(__AVX512F__)
 #include "index_simd_eval_avx512.h"
 #define QUERY_BLOCK index_query_block_avx512
+#define CLEAR_BLOCK index_clear_block_avx512
 #elif defined(__AVX2__)
 #include "index_simd_eval_avx2.h"
 #define QUERY_BLOCK index_query_block_avx2
+#define CLEAR_BLOCK index_clear_block_avx2
 #else
 #include "index_simd_eval_neon.h"
 #define QUERY_BLOCK index_query_block_neon
+#define CLEAR_BLOCK index_clear_block_neon
 #endif
 
 /* block_node_place() of every lane. */
@@ -233,4 +236,59 @@ bool QUERY_BLOCK(const geo_index_version *version, const geo_point *points, uint
     bool fits = block_lists(&b) && evaluate_wides(&b) && evaluate_narrows(&b);
     *hit_count = b.sink.count;
     return fits && b.sink.count <= hits_max;
+}
+
+/* The lanes of a value that is 0, 1 or -1. */
+static inline uint32_t at_most_one(lanes a)
+{
+    return lanes_equal(a, lanes_all(0)) | lanes_equal(a, lanes_all(1)) |
+           lanes_equal(a, lanes_all(~0u));
+}
+
+/* The lanes of squares without edges: an ID, or a list, which is a narrow record with the flag. */
+static inline uint32_t without_edges(lanes descs)
+{
+    const lanes tops = lanes_right(descs, INDEX_KIND_SHIFT - 1);
+    return lanes_equal(tops, lanes_all(INDEX_KIND_ID << 1)) |
+           lanes_equal(tops, lanes_all(INDEX_KIND_NARROW << 1 | 1));
+}
+
+/* block_is_clear() for the LANES segments from number j on. */
+static uint32_t clear_lanes(const block *a, const block *b, uint32_t j)
+{
+    const uint32_t *descs = (const uint32_t *)a->base;
+    lanes ax, ay, bx, by;
+    lanes_load_pairs(a->points + j, &ax, &ay);
+    lanes_load_pairs(b->points + j, &bx, &by);
+    const lanes shifts = lanes_load(a->shifts + j);
+    const lanes columns = lanes_sub(lanes_right_by(bx, shifts), lanes_right_by(ax, shifts));
+    const lanes rows = lanes_sub(lanes_right_by(by, shifts), lanes_right_by(ay, shifts));
+    const uint32_t is_beside = (lanes_equal(columns, lanes_all(0)) & at_most_one(rows)) |
+                               (lanes_equal(rows, lanes_all(0)) & at_most_one(columns));
+    return is_beside & lanes_equal(shifts, lanes_load(b->shifts + j)) &
+           without_edges(lanes_gather(descs, lanes_load(a->places + j))) &
+           without_edges(lanes_gather(descs, lanes_load(b->places + j)));
+}
+
+uint64_t CLEAR_BLOCK(const geo_index_version *version, const geo_point *from, const geo_point *to,
+                     uint32_t count)
+{
+    if (count != BLOCK) {
+        return index_clear_block_scalar(version, from, to, count);
+    }
+    block a, b;
+    const block_span span_a = block_span_of(from, BLOCK);
+    const block_span span_b = block_span_of(to, BLOCK);
+    if (span_a.has_antimeridian || span_b.has_antimeridian) {
+        return 0;
+    }
+    block_begin(&a, version, from, BLOCK, 0, NULL, 0);
+    block_begin(&b, version, to, BLOCK, 0, NULL, 0);
+    find_places(&a, version->root, span_a.differ);
+    find_places(&b, version->root, span_b.differ);
+    uint64_t clear = 0;
+    for (uint32_t j = 0; j < BLOCK; j += LANES) {
+        clear |= (uint64_t)clear_lanes(&a, &b, j) << j;
+    }
+    return clear;
 }

@@ -32,8 +32,15 @@ void geo_tracker_free(geo_tracker *tracker)
 
 void geo_tracker_use(geo_tracker *tracker, const geo_rules *rules, const geo_tracker_index *index)
 {
+    tracker->knows_clear = false;
     tracker->rules = rules;
     tracker->index = index;
+}
+
+void geo_tracker_clear_from(geo_tracker *tracker, geo_point from)
+{
+    tracker->knows_clear = true;
+    tracker->clear_from = from;
 }
 
 const geo_event *geo_tracker_events(const geo_tracker *tracker, size_t *count)
@@ -225,6 +232,8 @@ geo_err geo_tracker_fix(geo_tracker *tracker, geo_tracker_state *state, uint64_t
                         const geo_fix *fix, const uint32_t *hits, size_t hit_count)
 {
     job j = job_begin(tracker, state, device);
+    j.knows_clear = tracker->knows_clear;
+    tracker->knows_clear = false;
     if (!time_fits(fix->time_ms) || !time_fits(fix->append_ms) || !place_fits(fix->place)) {
         return GEO_RANGE;
     }

@@ -29,7 +29,8 @@ typedef struct geo_fix {
 typedef struct geo_tracker_index {
     /* Exactly the areas that the point lies in, boundary included. */
     size_t (*at)(void *context, geo_point point, uint32_t *areas, size_t capacity);
-    /* At least the fences that the segment touches, the short way round; more does no harm. */
+    /* At least the fences whose boundary the segment touches, the short way round; more does no
+     * harm. */
     size_t (*touched)(void *context, geo_point from, geo_point to, uint32_t *areas,
                       size_t capacity);
     void *context;
@@ -53,6 +54,12 @@ void geo_tracker_use(geo_tracker *tracker, const geo_rules *rules, const geo_tra
 GEO_MUST_USE geo_err geo_tracker_fix(geo_tracker *tracker, geo_tracker_state *state,
                                      uint64_t device, const geo_fix *fix, const uint32_t *hits,
                                      size_t hit_count);
+
+/* What the caller knows already, for the next fix only: the way from `from` to its place touches no
+ * fence's boundary, as geo_index_clear() says of many at once. If `from` is the place of L
+ * (geo_tracker_state_last), this spares a search for fences crossed on the way; it decides nothing.
+ */
+void geo_tracker_clear_from(geo_tracker *tracker, geo_point from);
 
 /* A tick (rule 10). GEO_RANGE as above. */
 GEO_MUST_USE geo_err geo_tracker_tick(geo_tracker *tracker, geo_tracker_state *state,

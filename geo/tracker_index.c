@@ -14,7 +14,7 @@ static size_t at(void *context, geo_point point, uint32_t *areas, size_t capacit
 static size_t touched(void *context, geo_point from, geo_point to, uint32_t *areas, size_t capacity)
 {
     size_t count = 0;
-    (void)!geo_index_segment(context, from, to, areas, capacity, &count);
+    (void)!geo_index_boundaries(context, from, to, areas, capacity, &count);
     return count;
 }
 

@@ -94,7 +94,8 @@ static geo_err reserve_areas(geo_tracker *tracker, size_t count)
     if (count <= tracker->area_capacity) {
         return GEO_OK;
     }
-    size_t capacity = count < FIRST_CAPACITY ? FIRST_CAPACITY : count;
+    size_t capacity = 2 * tracker->area_capacity;
+    capacity = count < FIRST_CAPACITY ? FIRST_CAPACITY : capacity < count ? count : capacity;
     uint32_t *areas = realloc(tracker->areas, capacity * sizeof *areas);
     if (areas == NULL) {
         return GEO_NO_MEMORY;

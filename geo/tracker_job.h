@@ -26,6 +26,8 @@ struct geo_tracker {
     const geo_rules *rules;
     const geo_tracker_index *index;
     geo_fix_fate fate;
+    bool knows_clear; /* of the next fix, see geo_tracker_clear_from() */
+    geo_point clear_from;
     geo_event *events;
     size_t event_count;
     size_t event_capacity;
@@ -53,6 +55,7 @@ typedef struct job {
     int64_t last_ms;
     bool has_last;
     geo_point last;
+    bool knows_clear; /* the way from tracker->clear_from to the fix */
 } job;
 
 /* Bring the entries into tracker->entries, once. */

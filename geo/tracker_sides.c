@@ -188,10 +188,16 @@ static bool too_short_to_cross(const job *j, const geo_fix *fix)
     return (lon + lat + 4) * GEO_UNIT_UM_MAX <= needed_dm * GEO_METRIC_UM_PER_DM;
 }
 
+static bool is_known_clear(const job *j)
+{
+    return j->knows_clear && j->tracker->clear_from.lon_e7 == j->last.lon_e7 &&
+           j->tracker->clear_from.lat_e7 == j->last.lat_e7;
+}
+
 geo_err job_cross(job *j, const geo_fix *fix, const uint32_t *hits, size_t hit_count)
 {
     geo_tracker *tracker = j->tracker;
-    if (too_short_to_cross(j, fix)) {
+    if (is_known_clear(j) || too_short_to_cross(j, fix)) {
         return GEO_OK;
     }
     geo_err err = job_areas_touched(j, j->last, fix->place);

@@ -1,5 +1,5 @@
 /* tests/bench/bench_tracker.c - fixes a second through index and tracker, events included.
- * bench_tracker [--quick] [--json FILE]. CPU time of one thread, medians. */
+ * bench_tracker [--quick] [--json FILE] [--fences N]. CPU time of one thread, medians. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,22 +10,26 @@
 #include "geo/tracker_index.h"
 
 #define DEVICES 10000u
-#define CALL_POINTS 1024u
+#define CALL_POINTS GEO_INDEX_BLOCK_POINTS
 #define HITS_MAX ((size_t)1 << 16)
 #define RUNS_MAX 15
 
 typedef struct bench {
     FILE *json;
+    uint32_t only; /* this many fences; 0: all sizes */
+    uint16_t accuracy_dm;
     int runs;
     size_t point_count;
 } bench;
 
 typedef struct run {
+    uint16_t accuracy_dm;
     const geo_index_version *version;
     geo_tracker *tracker;
     geo_tracker_state *states;
     size_t event_count;
     geo_hit hits[HITS_MAX];
+    geo_point last[CALL_POINTS];
     uint32_t starts[CALL_POINTS + 1];
     uint32_t filled[CALL_POINTS];
     uint32_t areas[HITS_MAX];
@@ -98,22 +102,49 @@ static void ask_index(run *r, const geo_point *points, size_t count)
     }
 }
 
+/* Which ways from the devices' last fixes to the points of a block are clear: as the engine asks.
+ */
+static uint64_t ask_clear(run *r, const geo_point *points, size_t first, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t time_ms;
+        if (!geo_tracker_state_last(&r->states[(first + i) % DEVICES], &r->last[i], &time_ms)) {
+            r->last[i] = points[i];
+        }
+    }
+    return geo_index_clear(r->version, r->last, points, (uint32_t)count);
+}
+
+static void play_block(run *r, const geo_point *points, size_t first, size_t count)
+{
+    ask_index(r, points, count);
+    /* Steps of a few metres with as good an accuracy are too short to cross anything. */
+    const bool is_vague = r->accuracy_dm == GEO_ACCURACY_UNKNOWN;
+    const uint64_t clear = is_vague ? ask_clear(r, points, first, count) : 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t n = first + i;
+        size_t told = 0;
+        int64_t time_ms = (int64_t)(n / DEVICES) * 5000;
+        geo_fix fix = {.time_ms = time_ms,
+                       .append_ms = time_ms,
+                       .place = points[i],
+                       .accuracy_dm = r->accuracy_dm};
+        if (clear >> i & 1) {
+            geo_tracker_clear_from(r->tracker, r->last[i]);
+        }
+        geo_err err = geo_tracker_fix(r->tracker, &r->states[n % DEVICES], n % DEVICES, &fix,
+                                      r->areas + r->starts[i], r->starts[i + 1] - r->starts[i]);
+        need(err == GEO_OK, "out of memory");
+        (void)geo_tracker_events(r->tracker, &told);
+        r->event_count += told;
+    }
+}
+
 static void play(run *r, const geo_point *points, size_t count)
 {
     for (size_t from = 0; from < count; from += CALL_POINTS) {
         size_t block = count - from < CALL_POINTS ? count - from : CALL_POINTS;
-        ask_index(r, points + from, block);
-        for (size_t i = 0; i < block; i++) {
-            size_t n = from + i;
-            size_t told = 0;
-            int64_t time_ms = (int64_t)(n / DEVICES) * 5000;
-            geo_fix fix = {time_ms, time_ms, points[n], 50};
-            geo_err err = geo_tracker_fix(r->tracker, &r->states[n % DEVICES], n % DEVICES, &fix,
-                                          r->areas + r->starts[i], r->starts[i + 1] - r->starts[i]);
-            need(err == GEO_OK, "out of memory");
-            (void)geo_tracker_events(r->tracker, &told);
-            r->event_count += told;
-        }
+        play_block(r, points + from, from, block);
     }
 }
 
@@ -133,6 +164,7 @@ static void bench_farm(const bench *b, uint32_t fence_count)
     geo_index_version *version = geo_index_acquire(index);
     geo_tracker_index areas = geo_tracker_index_of(version);
     r->version = version;
+    r->accuracy_dm = b->accuracy_dm;
     r->states = malloc(DEVICES * sizeof *r->states);
     need(r->states != NULL && geo_tracker_new(&r->tracker) == GEO_OK, "out of memory");
     geo_tracker_use(r->tracker, rules, &areas);
@@ -152,10 +184,12 @@ static void bench_farm(const bench *b, uint32_t fence_count)
     char line[512];
     snprintf(
         line, sizeof line,
-        "{\"bench\":\"geo.tracker\",\"case\":{\"fences\":%u,\"points\":\"walking\",\"fixes\":%zu,"
+        "{\"bench\":\"geo.tracker\",\"case\":{\"fences\":%u,\"points\":\"walking\",\"accuracy\":%s,"
+        "\"fixes\":%zu,"
         "\"events\":%zu},\"ours\":%.4g,\"peer\":null,\"theirs\":null,\"unit\":\"M fixes/s\","
         "\"ratio\":null,\"runs\":%d}",
-        (unsigned)fence_count, b->point_count, r->event_count, rates[b->runs / 2], b->runs);
+        (unsigned)fence_count, b->accuracy_dm == GEO_ACCURACY_UNKNOWN ? "null" : "5",
+        b->point_count, r->event_count, rates[b->runs / 2], b->runs);
     puts(line);
     if (b->json != NULL) {
         fprintf(b->json, "%s\n", line);
@@ -180,14 +214,22 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             b.json = fopen(argv[++i], "w");
             need(b.json != NULL, "cannot write the JSON file");
+        } else if (strcmp(argv[i], "--fences") == 0 && i + 1 < argc) {
+            b.only = (uint32_t)strtoul(argv[++i], NULL, 10);
         } else {
-            fprintf(stderr, "usage: bench_tracker [--quick] [--json FILE]\n");
+            fprintf(stderr, "usage: bench_tracker [--quick] [--json FILE] [--fences N]\n");
             return 2;
         }
     }
-    bench_farm(&b, 1000);
-    bench_farm(&b, 10000);
-    bench_farm(&b, 100000);
+    const uint16_t accuracies_dm[] = {50, GEO_ACCURACY_UNKNOWN};
+    for (size_t i = 0; i < 2; i++) {
+        b.accuracy_dm = accuracies_dm[i];
+        for (uint32_t fences = 1000; fences <= 100000; fences *= 10) {
+            if (b.only == 0 || b.only == fences) {
+                bench_farm(&b, fences);
+            }
+        }
+    }
     if (b.json != NULL) {
         fclose(b.json);
     }

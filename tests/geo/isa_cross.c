@@ -50,6 +50,18 @@ static geo_area *tangle(int32_t spread)
     return area;
 }
 
+/* Steps from the points that touch no boundary, by the build in use; mixed into one number. */
+static uint64_t ask_clear(const geo_index_version *version, const geo_point *points)
+{
+    uint64_t mixed = 0;
+    for (uint32_t p = 0; p + GEO_INDEX_BLOCK_POINTS < POINTS; p += GEO_INDEX_BLOCK_POINTS) {
+        uint64_t clear =
+            geo_index_clear(version, points + p, points + p + 1, GEO_INDEX_BLOCK_POINTS);
+        mixed = (mixed ^ clear) * UINT64_C(0x9E3779B97F4A7C15);
+    }
+    return mixed;
+}
+
 /* Hits of all points, by the build in use. */
 static size_t ask(const geo_index_version *version, const geo_point *points, geo_hit *hits)
 {
@@ -99,11 +111,13 @@ static void check_scale(int32_t spread)
     geo_index_version *version = geo_index_acquire(index);
     need(geo_index_force_isa(GEO_INDEX_SCALAR), "no plain build");
     size_t count = ask(version, points, expected);
+    const uint64_t clear = ask_clear(version, points);
     check_against_areas(areas, points, expected, count);
     for (int isa = GEO_INDEX_SCALAR + 1; isa <= GEO_INDEX_AVX512; isa++) {
         if (geo_index_force_isa((geo_index_isa)isa)) {
             need(ask(version, points, hits) == count &&
-                     memcmp(hits, expected, count * sizeof *hits) == 0,
+                     memcmp(hits, expected, count * sizeof *hits) == 0 &&
+                     ask_clear(version, points) == clear,
                  geo_index_isa_name((geo_index_isa)isa));
         }
     }

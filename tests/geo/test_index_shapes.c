@@ -73,15 +73,19 @@ static void check_segment(const world *w, const geo_index_version *version, geo_
                           geo_point b)
 {
     bool expected[WORLD_FENCES_MAX] = {0};
+    bool boundary[WORLD_FENCES_MAX] = {0};
     uint32_t ids[IDS_MAX];
     size_t count;
     const geo_point segment[2] = {a, b};
     for (uint32_t id = 0; id < w->id_end; id++) {
+        boundary[id] = any_edge(w->areas[id], edge_meets_segment, segment);
         expected[id] = geo_area_contains(w->areas[id], a) || geo_area_contains(w->areas[id], b) ||
-                       any_edge(w->areas[id], edge_meets_segment, segment);
+                       boundary[id];
     }
     assert_int_equal(geo_index_segment(version, a, b, ids, IDS_MAX, &count), GEO_OK);
     check_ids(w, ids, count, expected, "segment");
+    assert_int_equal(geo_index_boundaries(version, a, b, ids, IDS_MAX, &count), GEO_OK);
+    check_ids(w, ids, count, boundary, "boundaries");
 }
 
 static void check_area(const world *w, const geo_index_version *version, const geo_area *area)
@@ -147,6 +151,9 @@ static void shapes_find_the_fences_that_they_touch(void **state)
                 geo_point b = world_point(&w);
                 if (i % 3 == 0) {
                     b = (geo_point){a.lon_e7 / 2 + b.lon_e7 / 2, a.lat_e7 / 2 + b.lat_e7 / 2};
+                }
+                if (i % 5 == 0) {
+                    b = world_step(&w, a);
                 }
                 if (i % 7 == 0) {
                     b = a;

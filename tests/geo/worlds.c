@@ -225,6 +225,12 @@ geo_point world_point(world *w)
     }
 }
 
+geo_point world_step(world *w, geo_point from)
+{
+    const int64_t reach = (int64_t)1 << dice(w, 3, 14);
+    return in_world(from.lon_e7 + dice(w, -reach, reach), from.lat_e7 + dice(w, -reach, reach));
+}
+
 geo_index *world_index(const world *w)
 {
     const geo_area *areas[WORLD_FENCES_MAX];

@@ -33,6 +33,9 @@ void world_fill(world *w, uint32_t count);
  * the antimeridian, or just anywhere near. */
 geo_point world_point(world *w);
 
+/* Where a device may be next: about as far as a square of the index is wide. */
+geo_point world_step(world *w, geo_point from);
+
 /* The index built from the world's fences. */
 geo_index *world_index(const world *w);
 
