@@ -132,6 +132,9 @@ static hr_err read_pair(span name, span value, config *out, hr_why *why)
     if (is(name, "disk_mb")) {
         return read_number(value, 16, 1 << 20, &out->disk_mb, why);
     }
+    if (is(name, "keepalive_s")) {
+        return read_number(value, 1, 3600, &out->keepalive_s, why);
+    }
     if (is(name, "batch_ms")) {
         return read_number(value, 10, 600000, &out->batch_ms, why);
     }
@@ -175,6 +178,7 @@ static hr_err check_whole(const config *c, hr_why *why)
 hr_err config_parse(const char *text, size_t size, config *out, hr_why *why)
 {
     config c = {.disk_mb = CONFIG_DISK_MB_DEFAULT,
+                .keepalive_s = CONFIG_KEEPALIVE_S_DEFAULT,
                 .batch_ms = CONFIG_BATCH_MS_DEFAULT,
                 .batch_fixes = CONFIG_BATCH_FIXES_DEFAULT};
     size_t first = 0;
@@ -221,6 +225,7 @@ void config_format(const config *c, hr_buf *out)
     put_text(out, "key_file", c->key_file);
     put_text(out, "data", c->data);
     put_number(out, "disk_mb", c->disk_mb, CONFIG_DISK_MB_DEFAULT);
+    put_number(out, "keepalive_s", c->keepalive_s, CONFIG_KEEPALIVE_S_DEFAULT);
     put_number(out, "batch_ms", c->batch_ms, CONFIG_BATCH_MS_DEFAULT);
     put_number(out, "batch_fixes", c->batch_fixes, CONFIG_BATCH_FIXES_DEFAULT);
     for (size_t i = 0; i < c->source_count; i++) {

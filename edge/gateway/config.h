@@ -6,6 +6,7 @@
  *   ca_file = /etc/hedgerow/ca.pem       for ssl:// addresses
  *   data = /var/lib/hedgerow-edge        where fixes are kept until they are acknowledged
  *   disk_mb = 512                        above it the oldest go, sent or not
+ *   keepalive_s = 30                     a broker that is silent for twice this is gone
  *   source = nmea:/dev/ttyUSB0@9600 tractor-1
  *   source = gpsd:localhost:2947 tractor-2
  *   source = json:-                      JSON lines on the standard input
@@ -26,6 +27,7 @@
 #define CONFIG_TEXT_MAX 512 /* of one value; HR_TOO_BIG above */
 #define CONFIG_SOURCES_MAX 8
 #define CONFIG_DISK_MB_DEFAULT 512
+#define CONFIG_KEEPALIVE_S_DEFAULT 30
 #define CONFIG_BATCH_MS_DEFAULT 1000
 #define CONFIG_BATCH_FIXES_DEFAULT 1000
 
@@ -51,6 +53,7 @@ typedef struct config {
     char key_file[CONFIG_TEXT_MAX];
     char data[CONFIG_TEXT_MAX];
     uint32_t disk_mb;
+    uint32_t keepalive_s;
     uint32_t batch_ms;    /* fixes are written at least this often */
     uint32_t batch_fixes; /* or when there are so many; also in one message */
     config_source sources[CONFIG_SOURCES_MAX];

@@ -197,6 +197,7 @@ static hr_err start_sender(gateway *g, hr_why *why)
                               .ca_file = or_null(c->ca_file),
                               .cert_file = or_null(c->cert_file),
                               .key_file = or_null(c->key_file),
+                              .keep_alive_s = (uint16_t)c->keepalive_s,
                               .batch_fixes = c->batch_fixes};
     return sender_start(&options, &g->sender, why);
 }

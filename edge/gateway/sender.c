@@ -499,6 +499,7 @@ static hr_err start_link(sender *s, const sender_options *options, hr_why *why)
         .will_topic = s->status_topic,
         .will_text = STATUS_WILL,
         .pause_max_ms = 15000,
+        .keep_alive_s = options->keep_alive_s,
         .on_message = on_message,
         .on_state = on_state,
         .context = s,

@@ -26,7 +26,8 @@ typedef struct sender_options {
     const char *ca_file;
     const char *cert_file;
     const char *key_file;
-    uint32_t batch_fixes; /* at most, in one message */
+    uint16_t keep_alive_s; /* as in mqtt_options */
+    uint32_t batch_fixes;  /* at most, in one message */
 } sender_options;
 
 /* Threads: any. */

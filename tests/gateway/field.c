@@ -22,8 +22,11 @@ void field_write_config(field *f)
         fprintf(file, "broker = tcp://127.0.0.1:%u\n", f->port != 0 ? f->port : f->s->port);
     }
     fprintf(file, "user = barn\npassword = %s\n", f->s->password);
-    fprintf(file, "data = %s/edge\nbatch_ms = 20\nbatch_fixes = 200\nsource = json:-\n",
-            f->s->root);
+    fprintf(file, "data = %s/edge\nbatch_ms = 20\nbatch_fixes = %u\nsource = json:-\n", f->s->root,
+            f->batch_fixes != 0 ? f->batch_fixes : 200);
+    if (f->keepalive_s != 0) {
+        fprintf(file, "keepalive_s = %u\n", f->keepalive_s);
+    }
     assert_int_equal(fclose(file), 0);
 }
 

@@ -15,10 +15,12 @@ typedef struct field {
     int out_fd; /* its confirmations */
     char heard[256];
     size_t heard_size;
-    uint64_t given;  /* lines written to it, in all runs */
-    uint64_t stored; /* as it last confirmed */
-    broker_lan lan;  /* by which it connects, unless the port is 0 */
-    uint16_t port;   /* else this one, unless it is 0; else the broker's own */
+    uint64_t given;       /* lines written to it, in all runs */
+    uint64_t stored;      /* as it last confirmed */
+    broker_lan lan;       /* by which it connects, unless the port is 0 */
+    uint32_t keepalive_s; /* 0: not said */
+    uint32_t batch_fixes; /* 0: 200 */
+    uint16_t port;        /* else this one, unless it is 0; else the broker's own */
 } field;
 
 /* Its configuration, in the site's folder. */

@@ -2,6 +2,7 @@
 #include "ingest/proxy.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,6 +25,7 @@ struct proxy {
     int thread_count; /* the acceptor's; read after its end */
     atomic_bool is_stopping;
     atomic_bool refuses_mqtt5;
+    atomic_bool is_vanished;
     atomic_size_t cut_bytes;
     atomic_int cuts_left;
     atomic_int cut_count;
@@ -93,6 +95,10 @@ static void carry(const connection *c, int to)
 {
     size_t carried = 0;
     while (!atomic_load(&c->p->is_stopping)) {
+        if (atomic_load(&c->p->is_vanished)) {
+            poll(NULL, 0, 10);
+            continue;
+        }
         struct pollfd fds[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = to, .events = POLLIN}};
         poll(fds, 2, 50);
         if ((fds[0].revents != 0 && !forward(c->p, c->fd, to, &carried)) ||
@@ -161,6 +167,10 @@ proxy *proxy_new(uint16_t to_port)
     p->to_port = to_port;
     p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(p->fd >= 0);
+    /* As small as on a real link, where buffers are soon full. Connections inherit it. */
+    int room = 16384, segment = 1400;
+    assert_int_equal(setsockopt(p->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment), 0);
+    assert_int_equal(setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
     assert_int_equal(bind(p->fd, (struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(listen(p->fd, 64), 0);
     assert_int_equal(getsockname(p->fd, (struct sockaddr *)&address, &size), 0);
@@ -199,6 +209,11 @@ void proxy_trickle(proxy *p, size_t bytes)
 void proxy_refuse_mqtt5(proxy *p)
 {
     atomic_store(&p->refuses_mqtt5, true);
+}
+
+void proxy_vanish(proxy *p, bool is_on)
+{
+    atomic_store(&p->is_vanished, is_on);
 }
 
 int proxy_connection_count(proxy *p)

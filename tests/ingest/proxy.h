@@ -22,6 +22,10 @@ void proxy_trickle(proxy *p, size_t bytes);
 /* Behave as a broker that knows nothing newer than MQTT 3.1.1. */
 void proxy_refuse_mqtt5(proxy *p);
 
+/* While it is on, nothing is forwarded and nobody is told, as where a link is half open; nobody is
+ * heard who connects. */
+void proxy_vanish(proxy *p, bool is_on);
+
 int proxy_connection_count(proxy *p);
 
 /* Connections that it cut. */

@@ -12,7 +12,7 @@
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_DEFAULT_MS 10000
 #define CONNECT_TIMEOUT_S 10
-#define KEEP_ALIVE_S 30
+#define KEEP_ALIVE_DEFAULT_S 30
 #define STOP_TIMEOUT_MS 1000
 #define NS_PER_MS INT64_C(1000000)
 
@@ -259,7 +259,7 @@ static int connect_with(mqtt_link *link, MQTTAsync_connectOptions *options)
 {
     MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
     MQTTAsync_SSLOptions ssl = MQTTAsync_SSLOptions_initializer;
-    options->keepAliveInterval = KEEP_ALIVE_S;
+    options->keepAliveInterval = link->keep_alive_s;
     options->connectTimeout = CONNECT_TIMEOUT_S;
     options->maxInflight = MQTT_INFLIGHT_MAX;
     options->username = link->user;
@@ -427,6 +427,7 @@ static hr_err copy_options(mqtt_link *link, const mqtt_options *options, hr_why 
         link->filter_count++;
     }
     link->pause_max_ms = options->pause_max_ms > 0 ? options->pause_max_ms : PAUSE_MAX_DEFAULT_MS;
+    link->keep_alive_s = options->keep_alive_s > 0 ? options->keep_alive_s : KEEP_ALIVE_DEFAULT_S;
     link->on_message = options->on_message;
     link->on_state = options->on_state;
     link->context = options->context;

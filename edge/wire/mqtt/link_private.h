@@ -27,6 +27,7 @@ struct mqtt_link {
     int qos[MQTT_TOPICS_MAX];
     int filter_count;
     int64_t pause_max_ms;
+    int keep_alive_s;
     bool is_tls;
     void (*on_message)(void *context, const mqtt_message *message);
     void (*on_state)(void *context, bool is_up);
