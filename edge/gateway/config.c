@@ -130,7 +130,7 @@ static hr_err read_pair(span name, span value, config *out, hr_why *why)
         return read_source(value, out, why);
     }
     if (is(name, "disk_mb")) {
-        return read_number(value, 16, 1 << 20, &out->disk_mb, why);
+        return read_number(value, CONFIG_DISK_MB_MIN, 1 << 20, &out->disk_mb, why);
     }
     if (is(name, "keepalive_s")) {
         return read_number(value, 1, 3600, &out->keepalive_s, why);

@@ -12,7 +12,7 @@
 #include "gateway/sender.h"
 #include "gateway/source.h"
 
-#define TRIM_GAP_NS INT64_C(30000000000)
+#define TRIMS_PER_CAP 32 /* of a file, of which sixteen make the cap, two */
 #define NO_SPACE_PAUSE_NS INT64_C(1000000000)
 #define DRAIN_POLL_MS 500
 
@@ -32,6 +32,8 @@ struct gateway {
     pthread_cond_t changed;
     wire_fix *stage; /* protected by lock, as all below */
     size_t stage_count;
+    int64_t stage_ns; /* when the first of them came */
+    bool is_writing;  /* what was staged is on its way into the outbox */
     bool is_stopping;
     bool is_ended;
     hr_why failure; /* empty: none */
@@ -60,13 +62,25 @@ static bool take(void *context, const wire_fix *fix)
     bool is_taken = g->stage_count < GATEWAY_STAGE_MAX;
     if (is_taken) {
         g->stage[g->stage_count++] = *fix;
-        if (g->stage_count == g->config->batch_fixes || g->stage_count == GATEWAY_STAGE_MAX) {
+        if (g->stage_count == 1) {
+            g->stage_ns = mono_ns();
+        }
+        if (g->stage_count == 1 || g->stage_count == g->config->batch_fixes) {
             pthread_cond_broadcast(&g->changed);
         }
     }
     bool goes_on = is_taken && !g->is_stopping;
     pthread_mutex_unlock(&g->lock);
     return goes_on;
+}
+
+/* A source is at its end. */
+static void note_finished(void *context)
+{
+    gateway *g = context;
+    pthread_mutex_lock(&g->lock);
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
 }
 
 static void note_refused(void *context)
@@ -144,36 +158,51 @@ static void trim(gateway *g)
     }
 }
 
+/* Wait until there is a batch to write, by its size or its age; an idle gateway sleeps. False: it
+ * stops, and everything is written. Under the lock. */
+static bool await_batch(gateway *g)
+{
+    int64_t gap_ns = (int64_t)g->config->batch_ms * 1000000;
+    for (;;) {
+        bool is_due = g->stage_count >= g->config->batch_fixes || g->is_stopping ||
+                      (g->stage_count > 0 && mono_ns() >= g->stage_ns + gap_ns);
+        if (is_due) {
+            return g->stage_count > 0;
+        }
+        if (g->stage_count > 0) {
+            wait_until(g, g->stage_ns + gap_ns);
+        } else {
+            pthread_cond_wait(&g->changed, &g->lock);
+        }
+    }
+}
+
+/* The cap is looked after whenever it could have been passed by a file. */
 static void *run_writer(void *context)
 {
     gateway *g = context;
-    int64_t gap_ns = (int64_t)g->config->batch_ms * 1000000;
-    int64_t write_ns = mono_ns() + gap_ns;
-    int64_t trim_ns = mono_ns() + TRIM_GAP_NS;
+    uint64_t trim_bytes = ((uint64_t)g->config->disk_mb << 20) / TRIMS_PER_CAP;
+    uint64_t untrimmed_bytes = trim_bytes;
     confirm(g);
     pthread_mutex_lock(&g->lock);
-    while (!g->is_stopping || g->stage_count > 0) {
-        bool is_full = g->stage_count >= g->config->batch_fixes;
-        if (!g->is_stopping && !is_full && mono_ns() < write_ns) {
-            wait_until(g, write_ns);
-            continue;
-        }
+    while (await_batch(g)) {
         size_t count = g->stage_count;
         wire_fix *full = g->stage;
         g->stage = g->writing;
         g->writing = full;
         g->stage_count = 0;
+        g->is_writing = true;
         pthread_cond_broadcast(&g->changed);
         pthread_mutex_unlock(&g->lock);
-        if (count > 0) {
-            write_batch(g, count);
-        }
-        if (mono_ns() >= trim_ns) {
+        write_batch(g, count);
+        untrimmed_bytes += count * HR_FIX_BYTES;
+        if (untrimmed_bytes >= trim_bytes) {
             trim(g);
-            trim_ns = mono_ns() + TRIM_GAP_NS;
+            untrimmed_bytes = 0;
         }
-        write_ns = mono_ns() + gap_ns;
         pthread_mutex_lock(&g->lock);
+        g->is_writing = false;
+        pthread_cond_broadcast(&g->changed);
     }
     pthread_mutex_unlock(&g->lock);
     return NULL;
@@ -210,6 +239,7 @@ static hr_err start_sources(gateway *g, hr_why *why)
                                   .clock = g->clock,
                                   .sink = take,
                                   .refused = note_refused,
+                                  .finished = note_finished,
                                   .context = g};
         hr_err err = source_start(&options, &g->sources[i], why);
         if (err != HR_OK) {
@@ -269,6 +299,7 @@ hr_err gateway_start(const config *c, const hr_clock *clock, FILE *confirm_to, g
     return HR_OK;
 }
 
+/* Under the lock. */
 static bool sources_are_finished(const gateway *g)
 {
     for (size_t i = 0; i < g->source_count; i++) {
@@ -276,30 +307,32 @@ static bool sources_are_finished(const gateway *g)
             return false;
         }
     }
-    return true;
+    return g->stage_count == 0 && !g->is_writing;
 }
 
 /* Everything taken is on the disk and acknowledged. */
 static bool is_drained(gateway *g)
 {
     log_store *log = outbox_log(g->box);
-    return log_durable(log) >= log_appended(log) && sender_wait_drained(g->sender, DRAIN_POLL_MS);
+    log_position durable = log_durable(log);
+    if (durable < log_appended(log)) {
+        durable = log_wait(log, LOG_COMMITTED, durable, DRAIN_POLL_MS);
+    }
+    return durable >= log_appended(log) && sender_wait_drained(g->sender, DRAIN_POLL_MS);
 }
 
 hr_err gateway_wait(gateway *g, hr_why *why)
 {
     pthread_mutex_lock(&g->lock);
     while (!g->is_ended) {
-        bool may_end = g->stage_count == 0 && sources_are_finished(g);
-        if (may_end) {
-            pthread_mutex_unlock(&g->lock);
-            bool drained = is_drained(g);
-            pthread_mutex_lock(&g->lock);
-            g->is_ended = g->is_ended || (drained && g->stage_count == 0);
+        if (!sources_are_finished(g)) {
+            pthread_cond_wait(&g->changed, &g->lock);
+            continue;
         }
-        if (!g->is_ended) {
-            wait_until(g, mono_ns() + DRAIN_POLL_MS * INT64_C(1000000));
-        }
+        pthread_mutex_unlock(&g->lock);
+        bool drained = is_drained(g);
+        pthread_mutex_lock(&g->lock);
+        g->is_ended = g->is_ended || drained;
     }
     hr_err err = g->failure.text[0] != '\0' ? hr_why_set(why, HR_IO, "%s", g->failure.text) : HR_OK;
     pthread_mutex_unlock(&g->lock);

@@ -27,15 +27,16 @@ const char *source_refusal_name(source_refusal why);
 /* Takes a fix; blocks while there is no room. False: the gateway stops. */
 typedef bool source_sink(void *context, const wire_fix *fix);
 
-/* Told of each thing refused, after it was logged. */
-typedef void source_refused(void *context);
+/* Told of each thing refused, after it was logged; and once of its end, if it has one. */
+typedef void source_note(void *context);
 
 typedef struct source_options {
     const config_source *what; /* borrowed */
     const char *user;          /* names the device where nothing else does */
     const hr_clock *clock;
     source_sink *sink;
-    source_refused *refused;
+    source_note *refused;
+    source_note *finished;
     void *context;
 } source_options;
 

@@ -206,6 +206,7 @@ void source_run_lines(source *s)
         follow(l, fd);
         if (!atomic_load(&s->is_stopping) && ends_for_good(place, fd)) {
             atomic_store(&s->is_finished, true);
+            s->options.finished(s->options.context);
         }
         if (fd != STDIN_FILENO) {
             close(fd);

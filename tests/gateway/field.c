@@ -27,6 +27,9 @@ void field_write_config(field *f)
     if (f->keepalive_s != 0) {
         fprintf(file, "keepalive_s = %u\n", f->keepalive_s);
     }
+    if (f->disk_mb != 0) {
+        fprintf(file, "disk_mb = %u\n", f->disk_mb);
+    }
     assert_int_equal(fclose(file), 0);
 }
 

@@ -20,6 +20,7 @@ typedef struct field {
     broker_lan lan;       /* by which it connects, unless the port is 0 */
     uint32_t keepalive_s; /* 0: not said */
     uint32_t batch_fixes; /* 0: 200 */
+    uint32_t disk_mb;     /* 0: not said */
     uint16_t port;        /* else this one, unless it is 0; else the broker's own */
 } field;
 

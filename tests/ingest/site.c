@@ -52,6 +52,7 @@ void site_start_ingest_as(site *s, const char *password)
                               .addresses = address,
                               .user = BROKER_SERVICE_USER,
                               .password = password,
+                              .presence = s->presence,
                               .ticks_wanted = s->ticks_wanted};
     if (ingest_start(&options, &s->ingest, &why) != HR_OK) {
         fail_msg("%s", why.text);

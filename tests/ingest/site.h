@@ -24,6 +24,7 @@ typedef struct site {
     ingest *ingest;
     char password[BROKER_PASSWORD_SIZE]; /* of the gateway "barn" */
     bool (*ticks_wanted)(void *context);
+    presence *presence; /* told who is heard of; may be NULL */
     /* For the next site_open_log(). */
     int32_t commit_min_gap_ms;
     uint64_t file_bytes;
