@@ -90,6 +90,10 @@ export class Api {
     return (await this.request<T>("POST", path, body)).body;
   }
 
+  async put<T>(path: string, body: unknown): Promise<T> {
+    return (await this.request<T>("PUT", path, body)).body;
+  }
+
   async remove(path: string, options?: Options): Promise<void> {
     await this.request("DELETE", path, undefined, options);
   }

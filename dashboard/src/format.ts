@@ -15,6 +15,9 @@ export interface Format {
   speed(mps: number): string;
   clock(time: string | number): string;
   moment(time: string | number): string;
+  /** Hours and minutes. */
+  minute(time: string | number): string;
+  day(time: string | number): string;
   age(ms: number): string;
   position(lon: number, lat: number): string;
 }
@@ -24,6 +27,8 @@ export function formatter(settings: Settings, t: Translate): Format {
   const locale = localeOf(settings.language);
   const isMetric = units === "metric";
   const clock = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
+  const minute = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
   const moment = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
   const number = (value: number, digits = 0): string =>
     value.toLocaleString(locale, {
@@ -49,6 +54,8 @@ export function formatter(settings: Settings, t: Translate): Format {
     },
     clock: (time) => clock.format(new Date(time)),
     moment: (time) => moment.format(new Date(time)),
+    minute: (time) => minute.format(new Date(time)),
+    day: (time) => day.format(new Date(time)),
     age(ms) {
       const s = Math.max(0, Math.round(ms / 1000));
       if (s < 60) {

@@ -89,6 +89,11 @@ export class Live {
     this.#handlers = handlers;
   }
 
+  /** Names the data that the page shows; null before the first greeting. */
+  get epoch(): string | null {
+    return this.#epoch;
+  }
+
   /** The newest event that has arrived. */
   get seq(): number {
     return this.#seq;

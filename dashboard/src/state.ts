@@ -5,7 +5,18 @@ import type { Settings } from "./settings.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "./herd.ts";
 import type { Shape, ShapeKind } from "./shape.ts";
 import type { WindowRow } from "./windows.ts";
-import type { Acked, Alert, Box, Device, Fence, FenceProps, Health, HrEvent, Me } from "./types.ts";
+import type {
+  Acked,
+  Alert,
+  Box,
+  Device,
+  Farm,
+  Fence,
+  FenceProps,
+  Health,
+  HrEvent,
+  Me,
+} from "./types.ts";
 
 export type Tab = "map" | "alerts" | "animals" | "windows" | "system";
 export type Phase = "starting" | "setup" | "login" | "in";
@@ -52,6 +63,7 @@ export interface Track {
 export interface State {
   phase: Phase;
   me: Me | null;
+  farm: Farm | null;
   settings: Settings;
   tab: Tab;
   link: LinkState;
@@ -71,6 +83,8 @@ export interface State {
   draft: Draft | null;
   /** The outline as far as it is drawn. */
   sketch: Shape | null;
+  /** Days that each battery lasts, where its trend is known. */
+  batteryDays: ReadonlyMap<string, number>;
   /** Rows of the standing queries that are looked at. */
   windows: ReadonlyMap<string, readonly WindowRow[]>;
   measuring: boolean;
@@ -85,6 +99,7 @@ export function initialState(settings: Settings): State {
   return {
     phase: "starting",
     me: null,
+    farm: null,
     settings,
     tab: "map",
     link: "connecting",
@@ -102,6 +117,7 @@ export function initialState(settings: Settings): State {
     group: "",
     draft: null,
     sketch: null,
+    batteryDays: new Map(),
     windows: new Map(),
     measuring: false,
     track: null,

@@ -5,7 +5,7 @@ import { decodePositions } from "./decode.ts";
 import type { LiveHandlers } from "./live.ts";
 import { levelsOf, withAck, withEvent, withLoaded } from "./state.ts";
 import { EVENTS_MAX } from "./state.ts";
-import type { Alert, Device, Fence, Health, Hello, HrEvent } from "./types.ts";
+import type { Alert, Device, Farm, Fence, Health, Hello, HrEvent } from "./types.ts";
 
 const RELOAD_WAIT_MS = 200;
 const PAGES_MAX = 200;
@@ -53,6 +53,10 @@ export async function loadDevices(app: App): Promise<void> {
   app.store.set({ devices, herdVersion: app.herd.version });
 }
 
+export async function loadFarm(app: App): Promise<void> {
+  app.store.set({ farm: await app.api.get<Farm>("/v1/farm") });
+}
+
 async function loadEvents(app: App, seq: number): Promise<void> {
   const after = Math.max(-1, seq - EVENTS_MAX);
   const [alerts, events] = await Promise.all([
@@ -63,7 +67,7 @@ async function loadEvents(app: App, seq: number): Promise<void> {
 }
 
 async function loadAll(app: App, seq: number): Promise<void> {
-  const parts = [loadFences(app), loadDevices(app), loadEvents(app, seq)];
+  const parts = [loadFarm(app), loadFences(app), loadDevices(app), loadEvents(app, seq)];
   for (const part of await Promise.allSettled(parts)) {
     if (part.status === "rejected") {
       tell(app, explain(app, part.reason), "bad");

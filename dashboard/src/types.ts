@@ -21,6 +21,14 @@ export interface Health {
   uptime_s?: number;
 }
 
+/** What the owner says of the farm; `tiles`: the gateway has a map file. */
+export interface Farm {
+  name: string;
+  map_url: string;
+  map_attribution: string;
+  tiles: boolean;
+}
+
 export interface Place {
   time: string;
   lon: number;

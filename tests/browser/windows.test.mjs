@@ -15,11 +15,12 @@ describe("live windows", () => {
   it("a crossing is counted while one looks on", async () => {
     await withPage(farm, {}, async (page) => {
       await page.click('[data-tab="windows"]');
-      await page.selectOption("#panel select >> nth=0", "trending");
+      await page.selectOption(".any-query select >> nth=0", "trending");
       await farm.publish(["cow-1", 40, 250, 0], ["cow-2", 41, 0, 0], ["cow-2", 80, 260, 0]);
       await page.waitForSelector(".window-rows tr:has-text('North paddock')");
       await page.click("summary:has-text('How it works')");
-      await page.waitForSelector("pre:has-text('plan')");
+      await page.waitForSelector("pre:has-text('group by fence')");
+      await page.waitForSelector(".progress:has-text('Rows read')");
       await shot(page, "windows");
     });
   });
@@ -29,18 +30,18 @@ describe("live windows", () => {
       page.on("dialog", (dialog) => void dialog.accept());
       await page.click('[data-tab="windows"]');
       await page.click("summary:has-text('New standing query')");
-      await page.fill(".new-query input >> nth=0", "kinds");
+      await page.fill("[name=query-name]", "kinds");
       await page.fill(".new-query label:has-text('For each of') + input", "kind");
       await page.click(".new-query button:has-text('Add')");
-      await page.waitForSelector("#panel select >> nth=0 >> option:text-is('kinds')", {
+      await page.waitForSelector(".any-query select >> nth=0 >> option:text-is('kinds')", {
         state: "attached",
       });
       const { queries } = await farm.ask("GET", "/v1/queries");
       const made = queries.find(({ name }) => name === "kinds");
       assert.deepEqual(made.definition.select, { crossings: "count()" });
       assert.equal(made.status, "running");
-      await page.click(".view button.danger");
-      await page.waitForSelector("#panel select >> nth=0 >> option:text-is('kinds')", {
+      await page.click(".any-query button.danger");
+      await page.waitForSelector(".any-query select >> nth=0 >> option:text-is('kinds')", {
         state: "detached",
       });
     });

@@ -90,6 +90,7 @@ export class Editor {
       this.#theirs.addFeature(new Feature(geometryOf(fromGeometry(geometry, properties))));
     }
     this.#farm.element.classList.toggle("is-drawing", this.isDrawing);
+    document.body.classList.toggle("is-drawing-fence", this.isDrawing);
   }
 
   #show(shape: Shape | null): void {

@@ -18,14 +18,16 @@ import { fromLonLat, transformExtent } from "ol/proj.js";
 import VectorSource from "ol/source/Vector.js";
 import XYZ from "ol/source/XYZ.js";
 import { Circle as CircleStyle, Fill, Stroke, Style, Text } from "ol/style.js";
+import type { Options as TextOptions } from "ol/style/Text.js";
 import type { App, MapPort } from "../app.ts";
 import { deviceName } from "../app.ts";
 import { LEVEL_OK, mercatorX, mercatorY } from "../herd.ts";
+import { recall, remember } from "../remembered.ts";
 import { isDark } from "../settings.ts";
 import { boxOf, fromGeometry } from "../shape.ts";
 import type { Fence, Position } from "../types.ts";
 import { AnimalsLayer } from "./animals_layer.ts";
-import { boxOfExtent, geometryOf, stretchAt, toMap } from "./convert.ts";
+import { boxOfExtent, geometryOf, lonLat, stretchAt, toMap } from "./convert.ts";
 import { HeatLayer } from "./heat_layer.ts";
 import { fenceStyle } from "./style.ts";
 
@@ -46,6 +48,9 @@ export class FarmMap implements MapPort {
   #own = new VectorSource();
   #heat = new HeatLayer();
   #labels: Text[] = [];
+  #grid = this.#graticule();
+  #tiles: TileLayer[] = [];
+  #tilesKey = "";
   #isPlaced = false;
   #inView = -1;
   #onSeen: (count: number) => void;
@@ -70,10 +75,10 @@ export class FarmMap implements MapPort {
       source: this.fences,
       style: (feature, resolution) => this.#fenceStyle(feature as Feature, resolution),
       updateWhileInteracting: true,
+      declutter: true,
     });
     this.map = this.#makeMap();
     this.#listen();
-    void this.#addTiles();
   }
 
   #makeMap(): OlMap {
@@ -91,7 +96,7 @@ export class FarmMap implements MapPort {
         keyboard: false,
       }).extend([new KeyboardPan({ pixelDelta: 48, duration: 0 }), new KeyboardZoom()]),
       layers: [
-        this.#graticule(),
+        this.#grid,
         this.#fenceLayer,
         this.#heat,
         new VectorLayer({ source: this.#track, style: trackStyle, zIndex: 6 }),
@@ -108,17 +113,19 @@ export class FarmMap implements MapPort {
   }
 
   #graticule(): Graticule {
-    const label = (): Text => {
-      const text = new Text({ font: "12px system-ui, sans-serif" });
+    const label = (options: TextOptions): Text => {
+      const text = new Text({ font: "12px system-ui, sans-serif", ...options });
       this.#labels.push(text);
       return text;
     };
     return new Graticule({
       strokeStyle: new Stroke({ color: "#8a968c88", width: 1 }),
       showLabels: true,
-      lonLabelStyle: label(),
-      latLabelStyle: label(),
-      latLabelPosition: 0.93,
+      // At the top and the right edge, where nothing else stands.
+      lonLabelStyle: label({ textBaseline: "top", offsetY: 4 }),
+      lonLabelPosition: 1,
+      latLabelStyle: label({ textAlign: "end", offsetX: -4 }),
+      latLabelPosition: 1,
       targetSize: 180,
       intervals: [
         90, 45, 30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001,
@@ -136,18 +143,22 @@ export class FarmMap implements MapPort {
     this.map.render();
   }
 
-  /** The owner's map, where there is one; else the grid, the scale and the fences must do. */
-  async #addTiles(): Promise<void> {
-    try {
-      const probe = await fetch("/tiles/0/0/0");
-      if (!probe.ok && (await probe.text()).includes("tiles.absent")) {
-        return;
-      }
-    } catch {
+  /** The owner's maps, where there are any; else the grid, the scale and the fences must do. What
+   * the gateway has of its own lies above what is fetched from the internet. */
+  #syncTiles(): void {
+    const { farm } = this.#app.store.state;
+    const urls = [farm?.map_url ?? "", farm?.tiles ? "/tiles/{z}/{x}/{y}" : ""].filter(Boolean);
+    const key = urls.join(" ");
+    if (key === this.#tilesKey) {
       return;
     }
-    const layer = new TileLayer({ source: new XYZ({ url: "/tiles/{z}/{x}/{y}" }), zIndex: -1 });
-    this.map.addLayer(layer);
+    this.#tilesKey = key;
+    this.#tiles.forEach((layer) => this.map.removeLayer(layer));
+    this.#tiles = urls.map(
+      (url, i) => new TileLayer({ source: new XYZ({ url, attributions: [] }), zIndex: i - 2 }),
+    );
+    this.#tiles.forEach((layer) => this.map.addLayer(layer));
+    this.#grid.setVisible(urls.length === 0);
   }
 
   #listen(): void {
@@ -168,6 +179,8 @@ export class FarmMap implements MapPort {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
     this.#paintLabels();
     store.on(["track"], () => this.#drawTrack());
+    store.on(["farm"], () => this.#syncTiles());
+    this.#syncTiles();
     store.on(["herdVersion", "fences"], () => this.#placeOnce());
     setInterval(redraw, REDRAW_AGES_MS);
     this.map.on("moveend", () => this.#watch());
@@ -186,6 +199,11 @@ export class FarmMap implements MapPort {
     const box = boxOfExtent(this.map.getView().calculateExtent(size));
     this.#app.store.set({ view: box });
     this.#app.live.watch(box);
+    const center = this.map.getView().getCenter();
+    if (this.#isPlaced && center) {
+      const zoom = this.map.getView().getZoom() ?? START_ZOOM;
+      remember(this.#app.live.epoch, { center: lonLat(center), zoom });
+    }
   }
 
   #seen(count: number): void {
@@ -233,13 +251,26 @@ export class FarmMap implements MapPort {
     }
   }
 
-  /** At first, all fences are shown; without any, all animals. */
+  /** At first what was looked at last; else all fences; without any, all animals. */
   #placeOnce(): void {
     const { fences } = this.#app.store.state;
     const { herd } = this.#app;
     if (this.#isPlaced || (fences.size === 0 && herd.count === 0)) {
       return;
     }
+    const { center, zoom } = recall(this.#app.live.epoch);
+    if (center) {
+      this.#isPlaced = true;
+      this.map.getView().setCenter(toMap(center));
+      this.map.getView().setZoom(zoom);
+      return;
+    }
+    this.showAll();
+  }
+
+  showAll(): void {
+    const { fences } = this.#app.store.state;
+    const { herd } = this.#app;
     const extent = createEmpty();
     for (const fence of fences.values()) {
       const box = boxOf(fromGeometry(fence.geometry, fence.properties));

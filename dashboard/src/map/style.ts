@@ -39,6 +39,16 @@ export function corridorWidth_px(width_m: number, lat: number, resolution: numbe
   return Math.max(2, width_m / (resolution * Math.cos((lat * Math.PI) / 180)));
 }
 
+/** The northernmost corner; of a circle its top. */
+function topOf(geometry: Geometry): Point {
+  const [, , , north = 0] = geometry.getExtent();
+  const corner = linesOf(geometry)
+    .flat()
+    .find(([, y]) => y === north);
+  const [west = 0, , east = 0] = geometry.getExtent();
+  return new Point(corner ?? [(west + east) / 2, north]);
+}
+
 export function fenceStyle(
   feature: FeatureLike,
   resolution: number,
@@ -56,6 +66,13 @@ export function fenceStyle(
     stroke: new Stroke({ color: halo, width: 4 }),
     overflow: true,
     placement: "point",
+    textBaseline: "bottom",
+    offsetY: -6,
+  });
+  // Above the fence, where its animals do not stand on it.
+  const sign = new Style({
+    text: label,
+    geometry: (named) => topOf(named.getGeometry() as Geometry),
   });
   const dash = DASHES[intent];
   const width = isSelected ? 5 : 3;
@@ -65,12 +82,14 @@ export function fenceStyle(
     const corridor = corridorWidth_px(fence.properties.width_m ?? 1, lat, resolution);
     return [
       new Style({ stroke: new Stroke({ color: `${color}33`, width: corridor, lineCap: "round" }) }),
-      new Style({ stroke: line, text: label }),
+      new Style({ stroke: line }),
+      sign,
     ];
   }
   return [
     new Style({ stroke: new Stroke({ color: halo, width: isSelected ? 9 : 6 }) }),
-    new Style({ stroke: line, fill: new Fill({ color: `${color}22` }), text: label }),
+    new Style({ stroke: line, fill: new Fill({ color: `${color}22` }) }),
+    sign,
   ];
 }
 

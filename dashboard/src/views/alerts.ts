@@ -2,14 +2,16 @@
 import type { App } from "../app.ts";
 import { attempt, deviceName, mayEdit } from "../app.ts";
 import { h, syncList } from "../dom.ts";
+import { recall, remember } from "../remembered.ts";
 import { withAck } from "../state.ts";
-import type { Acked, Alert, HrEvent } from "../types.ts";
+import type { Acked, Alert, HrEvent, Severity } from "../types.ts";
 import { eventText, severitySign } from "../words.ts";
 import type { Parts } from "./shell.ts";
 
 type Which = "open" | "all" | "late" | "events";
 const WHICH: readonly Which[] = ["open", "all", "late", "events"];
 const ROWS_MAX = 200;
+const SEVERITIES: readonly Severity[] = ["alarm", "warning", "info"];
 
 function placeOf(event: HrEvent): { lon: number; lat: number } | null {
   if (event.crossing) {
@@ -85,7 +87,7 @@ function row(app: App, alert: Alert): HTMLElement {
   );
 }
 
-function chosen(app: App, which: Which): Alert[] {
+function chosen(app: App, which: Which, severity: string): Alert[] {
   const { alerts, events, filter } = app.store.state;
   const ackedOf = new Map(alerts.map((alert) => [alert.alert, alert.acked]));
   const ofEvents = (wanted: (event: HrEvent) => boolean): Alert[] =>
@@ -101,13 +103,14 @@ function chosen(app: App, which: Which): Alert[] {
         ? [...alerts]
         : ofEvents((event) => which === "events" || event.late);
   const text = filter.trim().toLocaleLowerCase();
-  return text === ""
-    ? all
-    : all.filter(({ event }) =>
-        `${event.device} ${deviceName(app, event.device)} ${event.fence_name ?? ""}`
-          .toLocaleLowerCase()
-          .includes(text),
-      );
+  const isFound = (event: HrEvent): boolean =>
+    text === "" ||
+    `${event.device} ${deviceName(app, event.device)} ${event.fence_name ?? ""}`
+      .toLocaleLowerCase()
+      .includes(text);
+  return all.filter(
+    ({ event }) => (severity === "" || event.severity === severity) && isFound(event),
+  );
 }
 
 export function alertsView({ app }: Parts): HTMLElement {
@@ -121,6 +124,19 @@ export function alertsView({ app }: Parts): HTMLElement {
     "aria-label": t("search.alerts"),
   });
   search.addEventListener("input", () => store.set({ filter: search.value }));
+  const severities = h(
+    "select",
+    { "aria-label": t("alerts.severity") },
+    h("option", { value: "" }, t("alerts.any_severity")),
+    ...SEVERITIES.map((name) =>
+      h("option", { value: name }, `${severitySign(name)} ${t(`severity.${name}`)}`),
+    ),
+  );
+  severities.addEventListener("change", () => {
+    remember(app.live.epoch, { severity: severities.value });
+    render();
+  });
+  let knownEpoch: string | null = null;
   const buttons = WHICH.map((name) =>
     h(
       "button",
@@ -139,7 +155,11 @@ export function alertsView({ app }: Parts): HTMLElement {
     ),
   );
   const render = (): void => {
-    const rows = chosen(app, which).slice(0, ROWS_MAX);
+    if (app.live.epoch !== knownEpoch) {
+      knownEpoch = app.live.epoch;
+      severities.value = recall(knownEpoch).severity;
+    }
+    const rows = chosen(app, which, severities.value).slice(0, ROWS_MAX);
     empty.hidden = rows.length > 0;
     const stamp = (alert: Alert): string =>
       `${alert.acked?.user ?? ""} ${deviceName(app, alert.event.device)} ${mayEdit(app)}`;
@@ -152,7 +172,7 @@ export function alertsView({ app }: Parts): HTMLElement {
     { class: "view" },
     h("h2", {}, t("tab.alerts")),
     h("div", { class: "row", role: "group", "aria-label": t("alerts.filter") }, ...buttons),
-    search,
+    h("div", { class: "search" }, search, severities),
     empty,
     list,
   );

@@ -21,7 +21,10 @@ function facts(app: App, device: Device, fences: string[]): HTMLElement {
     rows.push([t("animal.speed"), format.speed(device.speed_mps)]);
   }
   if (device.battery_pct !== undefined) {
-    rows.push([t("animal.battery"), `${device.battery_pct} %`]);
+    const days = app.store.state.batteryDays.get(device.id);
+    const left =
+      days === undefined ? "" : `, ${t("battery.left", { n: format.number(Math.floor(days)) })}`;
+    rows.push([t("animal.battery"), `${device.battery_pct} %${left}`]);
   }
   if (device.accuracy_m !== undefined) {
     rows.push([t("animal.accuracy"), `± ${format.length(device.accuracy_m)}`]);

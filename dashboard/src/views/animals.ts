@@ -1,12 +1,15 @@
 // src/views/animals.ts - all animals as a table: how old their data is, how they are.
 import type { App } from "../app.ts";
-import { deviceName, matches } from "../app.ts";
+import { attempt, deviceName, matches, mayEdit, tell } from "../app.ts";
+import { BATTERY_QUERY, loadBatteryDays } from "../battery.ts";
 import { h, syncList } from "../dom.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
+import { recall, remember } from "../remembered.ts";
 import type { Parts } from "./shell.ts";
 
 const ROWS_MAX = 200;
 const REFRESH_MS = 3000;
+const BATTERY_REFRESH_MS = 30_000;
 
 type Order = "urgent" | "name" | "age" | "battery";
 const ORDERS: readonly Order[] = ["urgent", "name", "age", "battery"];
@@ -37,6 +40,16 @@ function sorted(app: App, order: Order): string[] {
   return ids.sort(rules[order]);
 }
 
+/** How full it is, and how long it lasts where its trend is known. */
+export function batteryText(app: App, id: string): string {
+  const { t, format, store } = app;
+  const pct = store.state.devices.get(id)?.battery_pct;
+  const days = store.state.batteryDays.get(id);
+  const left = days === undefined ? "" : t("battery.left", { n: format.number(Math.floor(days)) });
+  const full = pct === undefined ? "" : `${t("animal.battery")} ${pct} %`;
+  return [full, left].filter((part) => part !== "").join(", ");
+}
+
 function row(app: App, id: string): HTMLElement {
   const { t, format, herd, store } = app;
   const device = store.state.devices.get(id);
@@ -54,7 +67,7 @@ function row(app: App, id: string): HTMLElement {
   const parts = [
     word,
     timeOf(app, id) > 0 ? format.age(Date.now() - timeOf(app, id)) : t("animal.never"),
-    device?.battery_pct === undefined ? "" : `${t("animal.battery")} ${device.battery_pct} %`,
+    batteryText(app, id),
     device?.speed_mps === undefined ? "" : format.speed(device.speed_mps),
   ];
   return h(
@@ -74,9 +87,38 @@ function row(app: App, id: string): HTMLElement {
   );
 }
 
+/** Days left are told by a standing query, which runs only where somebody wants to know. */
+function batteryPart(app: App): HTMLElement {
+  const { t, store } = app;
+  const button = h("button", { hidden: true }, t("battery.estimate"));
+  let askedMs = 0;
+  const ask = async (): Promise<void> => {
+    const isRunning = await loadBatteryDays(app);
+    button.hidden = isRunning || !mayEdit(app);
+  };
+  const refresh = (): void => {
+    const { tab, link } = store.state;
+    if (tab === "animals" && link === "live" && Date.now() - askedMs > BATTERY_REFRESH_MS) {
+      askedMs = Date.now();
+      void ask().catch(() => {});
+    }
+  };
+  button.addEventListener("click", () => {
+    void attempt(app, async () => {
+      await app.api.post(`/v1/queries/${BATTERY_QUERY}/start`, {});
+      await ask();
+      tell(app, t("battery.started"), "good");
+    });
+  });
+  store.on(["tab", "link"], refresh);
+  setInterval(refresh, BATTERY_REFRESH_MS);
+  return h("div", { class: "row" }, button);
+}
+
 export function animalsView({ app }: Parts): HTMLElement {
   const { t, store, format } = app;
   let order: Order = "urgent";
+  let knownEpoch: string | null = null;
   const list = h("ul", { class: "items animals" });
   const sum = h("p", { class: "hint", role: "status" });
   const search = h("input", {
@@ -92,23 +134,33 @@ export function animalsView({ app }: Parts): HTMLElement {
   );
   select.addEventListener("change", () => {
     order = select.value as Order;
+    remember(app.live.epoch, { order });
     render();
   });
+  const recallOrder = (): void => {
+    if (app.live.epoch !== knownEpoch) {
+      knownEpoch = app.live.epoch;
+      order = ORDERS.find((name) => name === recall(knownEpoch).order) ?? order;
+      select.value = order;
+    }
+  };
   const render = (): void => {
     if (store.state.tab !== "animals") {
       return;
     }
+    recallOrder();
     const ids = sorted(app, order);
     sum.textContent = t("animals.sum", { n: format.number(ids.length) });
     const stamp = (id: string): string => {
       const device = store.state.devices.get(id);
       const age = format.age(Date.now() - timeOf(app, id));
-      return `${age} ${levelOf(app, id)} ${device?.name} ${device?.battery_pct}`;
+      return `${age} ${levelOf(app, id)} ${device?.name} ${batteryText(app, id)}`;
     };
     syncList(list, ids.slice(0, ROWS_MAX), (id) => id, stamp, (id) => row(app, id));
   };
   setInterval(render, REFRESH_MS);
-  store.on(["tab", "devices", "filter", "group", "alerts"], render);
+  store.on(["tab", "devices", "filter", "group", "alerts", "batteryDays"], render);
+  const battery = batteryPart(app);
   render();
   return h(
     "div",
@@ -116,6 +168,7 @@ export function animalsView({ app }: Parts): HTMLElement {
     h("h2", {}, t("tab.animals")),
     h("div", { class: "search" }, search, select),
     sum,
+    battery,
     list,
   );
 }

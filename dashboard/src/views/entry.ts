@@ -6,13 +6,14 @@ import { field, h } from "../dom.ts";
 import type { Me } from "../types.ts";
 
 const PASSWORD_LENGTH_MIN = 8;
+export const FARM_NAME_LENGTH_MAX = 60;
 
 interface Entry {
   title: string;
   text: string;
   button: string;
   repeats: boolean;
-  submit(user: string, password: string): Promise<Me>;
+  submit(user: string, password: string, farm: string): Promise<Me>;
 }
 
 function entryOf(app: App, code: string): Entry {
@@ -33,10 +34,14 @@ function entryOf(app: App, code: string): Entry {
     text: t("setup.text"),
     button: t("setup.button"),
     repeats: true,
-    async submit(user, password) {
+    async submit(user, password, farm) {
       const body = { user, password, ...(code === "" ? {} : { code }) };
       await api.post("/v1/setup", body);
-      return login(user, password);
+      const me = await login(user, password);
+      if (farm !== "") {
+        await api.put("/v1/farm", { name: farm });
+      }
+      return me;
     },
   };
 }
@@ -65,6 +70,7 @@ export function showEntry(app: App, code: string): void {
     autocomplete: "new-password",
     required: entry.repeats,
   });
+  const farm = h("input", { name: "farm", maxlength: FARM_NAME_LENGTH_MAX, autocomplete: "off" });
   const error = h("p", { class: "error", role: "alert" });
   const button = h("button", { class: "primary wide" }, entry.button);
   const form = h(
@@ -76,6 +82,7 @@ export function showEntry(app: App, code: string): void {
     field(t("login.user"), user),
     field(t("login.password"), password, entry.repeats ? t("setup.hint") : undefined),
     entry.repeats && field(t("setup.again"), again),
+    entry.repeats && field(t("farm.name"), farm, t("farm.name_hint")),
     error,
     button,
   );
@@ -89,7 +96,7 @@ export function showEntry(app: App, code: string): void {
     button.disabled = true;
     error.textContent = "";
     entry
-      .submit(user.value.trim(), password.value)
+      .submit(user.value.trim(), password.value, farm.value.trim())
       .then((me) => app.store.set({ me, phase: "in" }))
       .catch((reason: unknown) => {
         const isWrong = reason instanceof ApiError && reason.code === "auth.wrong";

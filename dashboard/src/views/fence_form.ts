@@ -133,7 +133,7 @@ function drawingPart({ app, editor }: Parts, draft: Draft): HTMLElement {
     "div",
     { class: "drawing" },
     h("p", {}, t(draft.isAddingHole ? "draw.hole" : `draw.${kind}`)),
-    h("p", { class: "hint" }, t("draw.keys")),
+    h("p", { class: "hint keys" }, t("draw.keys")),
     h(
       "div",
       { class: "row" },

@@ -22,18 +22,20 @@ export function firstSteps(app: App): HTMLElement {
   const isOwner = store.state.me?.role === "owner";
   const openSystem = (): void => store.set({ tab: "system" });
   const render = (): void => {
-    const { fences, devices } = store.state;
+    const { fences, devices, farm } = store.state;
     const hasAnimals = devices.size > 0;
     card.hidden = !mayEdit(app) || (fences.size > 0 && hasAnimals);
     fill(
       list,
       step("steps.password", true),
+      step("steps.farm", farm !== null && farm.name !== "", isOwner && !farm?.name ? openSystem
+        : undefined),
       step("steps.fence", fences.size > 0),
       step("steps.gateway", hasAnimals, hasAnimals || !isOwner ? undefined : openSystem),
       step("steps.animal", hasAnimals),
     );
   };
-  store.on(["fences", "devices"], render);
+  store.on(["fences", "devices", "farm"], render);
   render();
   return card;
 }

@@ -2,7 +2,7 @@
 // gets its password once, as text and as a QR code.
 import type { App } from "../app.ts";
 import { attempt } from "../app.ts";
-import { field, fill, h } from "../dom.ts";
+import { field, fill, h, syncList } from "../dom.ts";
 import { qrCode } from "../qr.ts";
 import { whenShown } from "./shown.ts";
 
@@ -12,6 +12,60 @@ const QUIET_MODULES = 4;
 interface Gateway {
   user: string;
   role: "gateway" | "reader";
+  /** Any message of it; absent: never heard of. */
+  last_seen?: string;
+  /** Positions missing in what it has sent. */
+  lost?: number;
+  /** What follows it tells of itself; phones and foreign devices do not. */
+  online?: boolean;
+  state?: "online" | "offline" | "stopped";
+  waiting?: number;
+  oldest_waiting?: string;
+  dropped?: number;
+  refused?: number;
+  version?: string;
+}
+
+const REFRESH_MS = 5000;
+
+type Health = "ok" | "warning" | "unknown";
+const SIGNS: Record<Health, string> = { ok: "●", warning: "▲", unknown: "○" };
+
+/** Whether somebody should look at it, and what it says of itself, in plain words. */
+function stateOf(app: App, gateway: Gateway): { health: Health; words: string[] } {
+  const { t, format } = app;
+  const { online, state, waiting, lost, dropped, refused } = gateway;
+  const words: string[] = [t(`gateways.${gateway.role}`)];
+  if (online !== undefined) {
+    words.push(t(online ? "gateways.online" : state === "stopped" ? "gateways.stopped"
+      : "gateways.offline"));
+  }
+  if (gateway.last_seen) {
+    const age = format.age(Date.now() - Date.parse(gateway.last_seen));
+    words.push(t("gateways.seen", { age }));
+  } else if (gateway.role === "gateway") {
+    words.push(t("gateways.never"));
+  }
+  if (waiting !== undefined) {
+    const age = gateway.oldest_waiting
+      ? format.age(Date.now() - Date.parse(gateway.oldest_waiting))
+      : "";
+    words.push(
+      waiting > 0 && age !== ""
+        ? t("gateways.waiting_since", { n: format.number(waiting), age })
+        : t("gateways.waiting", { n: format.number(waiting) }),
+    );
+  }
+  const losses = (lost ?? 0) + (dropped ?? 0);
+  if (losses > 0) {
+    words.push(t("gateways.lost", { n: format.number(losses) }));
+  }
+  if ((refused ?? 0) > 0) {
+    words.push(t("gateways.refused", { n: format.number(refused ?? 0) }));
+  }
+  const isWorrying = online === false || losses > 0;
+  const isKnown = online === true || gateway.last_seen !== undefined;
+  return { health: isWorrying ? "warning" : isKnown ? "ok" : "unknown", words };
 }
 
 interface NewGateway extends Gateway {
@@ -74,7 +128,7 @@ export function gatewaysPart(app: App): HTMLElement {
   const fresh = h("div", { role: "status" });
   const load = async (): Promise<void> => {
     const { gateways } = await app.api.get<{ gateways: Gateway[] }>("/v1/gateways");
-    fill(list, ...gateways.map((gateway) => row(gateway)));
+    syncList(list, gateways, ({ user }) => user, (gateway) => stamp(gateway), row);
   };
   const remove = (name: string): void => {
     if (confirm(t("gateways.remove_sure", { name }))) {
@@ -85,15 +139,19 @@ export function gatewaysPart(app: App): HTMLElement {
       });
     }
   };
-  const row = ({ user, role }: Gateway): HTMLElement =>
-    h(
+  const stamp = (gateway: Gateway): string => stateOf(app, gateway).words.join();
+  const row = (gateway: Gateway): HTMLElement => {
+    const { user } = gateway;
+    const { health, words } = stateOf(app, gateway);
+    return h(
       "li",
-      { "data-gateway": user },
+      { "data-gateway": user, "data-health": health },
+      h("span", { class: `sign ${health}`, "aria-hidden": "true" }, SIGNS[health]),
       h(
         "span",
         { class: "text" },
         h("strong", {}, user),
-        h("small", {}, t(`gateways.${role}`)),
+        h("small", {}, words.join(" · ")),
       ),
       h(
         "button",
@@ -104,6 +162,7 @@ export function gatewaysPart(app: App): HTMLElement {
         t("remove"),
       ),
     );
+  };
   const name = h("input", { required: true, autocapitalize: "none", autocomplete: "off" });
   const role = h(
     "select",
@@ -129,6 +188,11 @@ export function gatewaysPart(app: App): HTMLElement {
     });
   });
   whenShown(app, load);
+  setInterval(() => {
+    if (app.store.state.tab === "system" && app.store.state.link === "live") {
+      void load().catch(() => {});
+    }
+  }, REFRESH_MS);
   return h(
     "section",
     {},

@@ -4,6 +4,7 @@ import { attempt, deviceName, matches, mayEdit } from "../app.ts";
 import { fill, h, syncList } from "../dom.ts";
 import { beginFence, editFence } from "../draft.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
+import { recall, remember } from "../remembered.ts";
 import { intentSign } from "../map/style.ts";
 import type { ShapeKind } from "../shape.ts";
 import type { Fence } from "../types.ts";
@@ -31,10 +32,19 @@ function searchPart(app: App): HTMLElement {
   });
   input.addEventListener("input", () => store.set({ filter: input.value }));
   const groups = h("select", { "aria-label": t("search.group") });
-  groups.addEventListener("change", () => store.set({ group: groups.value }));
+  groups.addEventListener("change", () => {
+    store.set({ group: groups.value });
+    remember(app.live.epoch, { group: groups.value });
+  });
+  let knownEpoch: string | null = null;
   const render = (): void => {
     const names = new Set<string>();
     store.state.devices.forEach((device) => device.groups?.forEach((name) => names.add(name)));
+    if (names.size > 0 && app.live.epoch !== knownEpoch) {
+      knownEpoch = app.live.epoch;
+      const { group } = recall(knownEpoch);
+      store.set({ group: names.has(group) ? group : "" });
+    }
     fill(
       groups,
       h("option", { value: "" }, t("search.all")),
@@ -256,6 +266,7 @@ export function mapView(parts: Parts): HTMLElement {
     look.hidden = draft !== null;
     if (draft && !form) {
       view.append(fenceForm(parts));
+      view.parentElement?.scrollTo(0, 0);
       document.body.classList.add("is-editing");
     } else if (!draft && form) {
       form.remove();

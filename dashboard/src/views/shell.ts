@@ -1,14 +1,14 @@
 // src/views/shell.ts - the frame of the page: what is wrong, tabs, the map, the panel beside it.
 import type { App } from "../app.ts";
-import { deviceName, fenceName, matches, tell } from "../app.ts";
-import { fill, h, syncList } from "../dom.ts";
+import { matches, tell } from "../app.ts";
+import { fill, h } from "../dom.ts";
 import { Editor } from "../map/editor.ts";
 import { FarmMap } from "../map/map.ts";
 import { levelsOf } from "../state.ts";
 import type { Tab } from "../state.ts";
-import type { HrEvent } from "../types.ts";
 import { alertsView } from "./alerts.ts";
 import { animalsView } from "./animals.ts";
+import { escapedBar } from "./escaped.ts";
 import { mapView } from "./map_panel.ts";
 import { settingsDialog } from "./settings_dialog.ts";
 import { systemView } from "./system.ts";
@@ -28,6 +28,7 @@ const TABS: readonly { tab: Tab; sign: string; view: (parts: Parts) => HTMLEleme
   { tab: "system", sign: "⚙", view: systemView },
 ];
 const NOTICE_MS = 6000;
+const PRODUCT = "Hedgerow";
 
 /** How the service is doing, and whether what is shown is still true. */
 function statusLine(app: App): HTMLElement {
@@ -58,49 +59,6 @@ function staleBanner(app: App): HTMLElement {
     document.body.classList.toggle("is-stale", isStale);
   });
   return banner;
-}
-
-/** Animals that are out stay on top, whatever is looked at, until they are back. */
-function escapedBar(app: App): HTMLElement {
-  const { t, store } = app;
-  const list = h("ul", {});
-  const bar = h("section", { class: "escaped", "aria-label": t("escaped.title") }, list);
-  const row = (event: HrEvent): HTMLElement =>
-    h(
-      "li",
-      {},
-      h("strong", {}, `◆ ${deviceName(app, event.device)}`),
-      h("span", {}, t(event.kind === "exit" ? "escaped.out" : "escaped.in", {
-        fence: event.fence_name ?? fenceName(app, event.fence),
-        time: app.format.clock(event.time),
-      })),
-      h(
-        "button",
-        {
-          onclick: () => {
-            const slot = app.herd.slot(event.device);
-            store.set({ selection: { kind: "animal", id: event.device }, tab: "map" });
-            const lon = slot === undefined ? event.lon : app.herd.lon[slot];
-            const lat = slot === undefined ? event.lat : app.herd.lat[slot];
-            if (lon !== undefined && lat !== undefined) {
-              app.map.showPlace([lon, lat]);
-            }
-          },
-        },
-        t("show_on_map"),
-      ),
-    );
-  const render = (): void => {
-    const { escaped, fences } = store.state;
-    const events = [...escaped.values()]
-      .filter((event) => event.fence !== null && fences.has(event.fence))
-      .sort((a, b) => b.offset - a.offset);
-    bar.hidden = events.length === 0;
-    syncList(list, events, (event) => event.id, (event) => deviceName(app, event.device), row);
-  };
-  store.on(["escaped", "fences", "devices"], render);
-  render();
-  return bar;
 }
 
 function noticeLine(app: App): HTMLElement {
@@ -150,20 +108,60 @@ function tabBar(app: App): HTMLElement {
 
 function topBar(app: App): HTMLElement {
   const dialog = settingsDialog(app);
+  const { t, store } = app;
+  const name = h("h1", {}, PRODUCT);
+  const render = (): void => {
+    const { farm, alerts } = store.state;
+    const open = alerts.filter((alert) => !alert.acked).length;
+    name.textContent = farm?.name || PRODUCT;
+    // What a tab among many others shows.
+    document.title = [open > 0 ? `(${open})` : "", farm?.name, PRODUCT].filter(Boolean).join(" ");
+  };
+  store.on(["farm", "alerts"], render);
+  render();
   return h(
     "header",
     { class: "top" },
     h("img", { src: "/icon.svg", alt: "", width: 32, height: 32 }),
-    h("h1", {}, "Hedgerow"),
+    name,
     statusLine(app),
     h(
       "button",
-      { class: "quiet", "aria-haspopup": "dialog", onclick: () => dialog.showModal() },
-      h("span", { "aria-hidden": "true" }, "☰ "),
-      app.t("settings.title"),
+      {
+        class: "settings",
+        "aria-haspopup": "dialog",
+        "aria-label": t("settings.title"),
+        onclick: () => dialog.showModal(),
+      },
+      h("span", { "aria-hidden": "true" }, "☰"),
+      h("span", { class: "word" }, t("settings.title")),
     ),
     dialog,
   );
+}
+
+/** On a phone the map may have the whole page; what is chosen on it brings the panel back. */
+function growButton(app: App): HTMLElement {
+  const { t, store } = app;
+  const button = h("button", { class: "grow", "aria-label": t("map.grow") }, "⤢");
+  const set = (isLarge: boolean): void => {
+    button.setAttribute("aria-pressed", String(isLarge));
+    document.body.classList.toggle("is-map-large", isLarge);
+  };
+  button.addEventListener("click", () => set(button.getAttribute("aria-pressed") !== "true"));
+  store.on(["tab", "selection", "draft"], () => set(false));
+  set(false);
+  return button;
+}
+
+/** Whose map it is; text, whatever it says. */
+function mapCredit(app: App): HTMLElement {
+  const credit = h("p", { class: "credit" });
+  app.store.on(["farm"], () => {
+    const { farm } = app.store.state;
+    credit.textContent = farm?.map_url ? farm.map_attribution : "";
+  });
+  return credit;
 }
 
 /** Levels and filters of what the canvas draws follow the store. */
@@ -208,6 +206,7 @@ export function showShell(app: App): void {
   );
   const panel = h("div", { class: "panel", id: "panel" });
   const main = h("main", { class: "work" }, place, panel);
+  document.body.classList.add("is-in");
   document.body.replaceChildren(
     topBar(app),
     staleBanner(app),
@@ -217,9 +216,16 @@ export function showShell(app: App): void {
     noticeLine(app),
   );
   const seen = h("p", { class: "in-view", role: "status" });
-  place.append(seen);
+  const home = h(
+    "button",
+    { class: "home", "aria-label": t("map.home"), onclick: () => farm.showAll() },
+    "⌂",
+  );
+  place.append(home, growButton(app), mapCredit(app), seen);
   const farm = new FarmMap(app, mapElement, (count) => {
-    seen.textContent = t("map.in_view", { n: app.format.number(count) });
+    const { group } = store.state;
+    const sum = t("map.in_view", { n: app.format.number(count) });
+    seen.textContent = group === "" ? sum : `${sum} · ${group}`;
   });
   app.map = farm;
   const parts: Parts = { app, farm, editor: new Editor(app, farm) };
@@ -236,6 +242,12 @@ export function showShell(app: App): void {
   };
   store.on(["tab"], render);
   render();
+  // What has been chosen stands at the top of the panel.
+  store.on(["selection"], () => {
+    if (store.state.selection) {
+      panel.scrollTop = 0;
+    }
+  });
   new ResizeObserver(() => farm.resize()).observe(mapElement);
   followHerd(app);
   if (store.state.me?.role === "viewer") {

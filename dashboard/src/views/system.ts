@@ -3,6 +3,7 @@ import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
 import { field, fill, h } from "../dom.ts";
 import type { Role } from "../types.ts";
+import { farmPart } from "./farm.ts";
 import { gatewaysPart } from "./gateways.ts";
 import { whenShown } from "./shown.ts";
 import type { Parts } from "./shell.ts";
@@ -212,6 +213,7 @@ export function systemView({ app }: Parts): HTMLElement {
     healthPart(app),
     vitalsPart(app),
     isOwner && gatewaysPart(app),
+    isOwner && farmPart(app),
     isOwner && usersPart(app),
     tokensPart(app),
     passwordPart(app),

@@ -1,7 +1,7 @@
 // src/views/vitals.ts - how much comes in, how far behind, how much room: in plain words, and over
 // the last minutes as a line.
-import uPlot from "uplot";
 import type { App } from "../app.ts";
+import { Chart } from "../charts.ts";
 import { fill, h } from "../dom.ts";
 import type { Key } from "../i18n.ts";
 import type { Sample } from "../metrics.ts";
@@ -9,7 +9,6 @@ import { metric, parseMetrics, rateOf, sumOf } from "../metrics.ts";
 
 const REFRESH_MS = 5000;
 const POINTS_MAX = 240; // twenty minutes
-const CHART_HEIGHT_PX = 160;
 const GB = 1e9;
 const MB = 1e6;
 
@@ -43,53 +42,21 @@ const ROWS: readonly Row[] = [
   { key: "vitals.clients", name: "hedgerow_live_clients" },
 ];
 
-class RateChart {
-  readonly element = h("div", { class: "chart", "aria-hidden": "true" });
-  #times: number[] = [];
-  #rates: number[] = [];
-  #plot: uPlot | null = null;
-
-  add(timeMs: number, rate: number): void {
-    this.#times = [...this.#times, timeMs / 1000].slice(-POINTS_MAX);
-    this.#rates = [...this.#rates, rate].slice(-POINTS_MAX);
-    if (this.element.clientWidth > 0 && this.#times.length > 1) {
-      this.#draw();
-    }
-  }
-
-  #draw(): void {
-    const data: uPlot.AlignedData = [this.#times, this.#rates];
-    const width = this.element.clientWidth;
-    if (this.#plot) {
-      this.#plot.setSize({ width, height: CHART_HEIGHT_PX });
-      this.#plot.setData(data);
-      return;
-    }
-    const style = getComputedStyle(document.documentElement);
-    const ink = style.getPropertyValue("--soft");
-    const axis = { stroke: ink, grid: { stroke: style.getPropertyValue("--line") } };
-    this.#plot = new uPlot(
-      {
-        width,
-        height: CHART_HEIGHT_PX,
-        legend: { show: false },
-        cursor: { show: false },
-        scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
-        axes: [axis, axis],
-        series: [{}, { stroke: style.getPropertyValue("--green"), width: 3 }],
-      },
-      data,
-      this.element,
-    );
-  }
-}
-
 export function vitalsPart(app: App): HTMLElement {
   const { t, store, format } = app;
-  const list = h("dl", {});
+  const tiles = h("dl", { class: "tiles" });
   const all = h("dl", {});
-  const chart = new RateChart();
+  const chart = new Chart(format);
+  const hint = h("p", { class: "hint" }, t("vitals.chart"));
   let before: { timeMs: number; fixes: number } | null = null;
+  let points: { at: number; rate: number }[] = [];
+  const pairs = (rows: readonly (readonly [string, string])[]): HTMLElement[] =>
+    rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)));
+  const draw = (): void => {
+    const times = points.map(({ at }) => at);
+    chart.show(times, [{ name: "", values: points.map(({ rate }) => rate) }]);
+    hint.hidden = chart.element.hidden;
+  };
   const show = (samples: Sample[]): void => {
     const rows: [string, string][] = [];
     const fixes = sumOf(samples, "hedgerow_ingest_fixes_total");
@@ -97,7 +64,7 @@ export function vitalsPart(app: App): HTMLElement {
     if (fixes !== null && before) {
       const rate = rateOf(before.fixes, fixes, (timeMs - before.timeMs) / 1000);
       rows.push([t("vitals.rate"), format.number(rate, rate < 10 ? 1 : 0)]);
-      chart.add(timeMs, rate);
+      points = [...points, { at: timeMs / 1000, rate }].slice(-POINTS_MAX);
     }
     before = fixes === null ? null : { timeMs, fixes };
     for (const { key, name, label, text } of ROWS) {
@@ -106,10 +73,9 @@ export function vitalsPart(app: App): HTMLElement {
         rows.push([t(key), text ? text(app, value) : format.number(value)]);
       }
     }
-    const pairs = (of: readonly (readonly [string, string])[]): HTMLElement[] =>
-      of.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
-    fill(list, ...pairs(rows));
+    fill(tiles, ...pairs(rows));
     fill(all, ...pairs(metric(samples).map(([name, value]) => [name, format.number(value)])));
+    draw();
   };
   const refresh = async (): Promise<void> => {
     if (store.state.link === "live" && (store.state.tab === "system" || before)) {
@@ -118,13 +84,15 @@ export function vitalsPart(app: App): HTMLElement {
   };
   const run = (): void => void refresh().catch(() => {});
   store.on(["tab"], run);
+  store.on(["settings"], draw);
   setInterval(run, REFRESH_MS);
+  hint.hidden = true;
   return h(
     "section",
     {},
     h("h2", {}, t("vitals.title")),
-    list,
-    h("p", { class: "hint" }, t("vitals.chart")),
+    tiles,
+    hint,
     chart.element,
     h("details", {}, h("summary", {}, t("numbers.title")), all),
   );

@@ -1,212 +1,130 @@
-// src/views/windows.ts - standing queries as they count: a table with bars, a line through time.
-import uPlot from "uplot";
+// src/views/windows.ts - what is counted while it happens: the usual questions as cards, and any
+// standing query as lines and a table.
 import type { App } from "../app.ts";
-import { attempt, fenceName, mayEdit } from "../app.ts";
+import { attempt, mayEdit } from "../app.ts";
+import { Chart } from "../charts.ts";
 import { field, fill, h } from "../dom.ts";
+import type { Query } from "../queries.ts";
+import {
+  columnTitle,
+  groupText,
+  queryAbout,
+  queryTitle,
+  spanText,
+  valueText,
+} from "../queries.ts";
 import type { WindowRow } from "../windows.ts";
-import { numberOf, selectOf, seriesOf, valueNames } from "../windows.ts";
+import { linesOf, numberOf, valueNames } from "../windows.ts";
+import { queryForm } from "./query_form.ts";
+import { queryPlan } from "./query_plan.ts";
 import type { Parts } from "./shell.ts";
+import { CARD_QUERIES, quantileQuery, windowCards } from "./window_cards.ts";
 
 const ROWS_MAX = 100;
-const CHART_HEIGHT_PX = 180;
-
-interface Query {
-  name: string;
-  status: "running" | "stopped" | "failed";
-  reason?: string;
-  definition?: { about?: string; group_by?: string[] };
-}
+const FIRST = "trending";
 
 function pathOf(name: string): string {
   return `/v1/queries/${encodeURIComponent(name)}`;
 }
 
-function groupText(app: App, query: Query, row: WindowRow): string {
-  const columns = query.definition?.group_by ?? [];
-  return row.group
-    .map((part, i) => (columns[i] === "fence" ? fenceName(app, String(part)) : String(part ?? "-")))
-    .join(", ");
-}
-
-function valueText(app: App, value: unknown): string {
-  const number = numberOf(value);
-  if (number !== null) {
-    return app.format.number(number, Number.isInteger(number) ? 0 : 2);
-  }
-  return value === null || value === undefined ? "–" : JSON.stringify(value);
-}
-
 function table(app: App, query: Query, rows: readonly WindowRow[]): HTMLElement {
-  const { t, format } = app;
   const names = valueNames(rows);
   const first = names[0] ?? "";
   const largest = Math.max(1, ...rows.map((row) => numberOf(row[first]) ?? 0));
-  const open = ` (${t("windows.open")})`;
-  const span = (row: WindowRow): string =>
-    row.from && row.to
-      ? `${format.clock(row.from)} – ${format.clock(row.to)}${row.final ? "" : open}`
-      : t("windows.since");
   const cell = (row: WindowRow, name: string): HTMLElement => {
     const bar = h("span", { class: "bar", "aria-hidden": "true" });
     bar.style.width = `${(100 * (numberOf(row[name]) ?? 0)) / largest}%`;
     return h("td", {}, valueText(app, row[name]), name === first && bar);
   };
-  const heads = [t("windows.window"), (query.definition?.group_by ?? []).join(", "), ...names];
+  const groups = query.definition?.group_by ?? [];
+  const hasGroups = groups.length > 0;
+  const hasWindows = rows.some((row) => row.to !== undefined);
+  const heads = [
+    ...(hasWindows ? [app.t("windows.window")] : []),
+    ...(hasGroups ? [groups.map((column) => columnTitle(app, column)).join(", ")] : []),
+    ...names.map((name) => columnTitle(app, name)),
+  ];
   return h(
     "table",
     {},
-    h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text || "–")))),
+    h("thead", {}, h("tr", {}, ...heads.map((text) => h("th", { scope: "col" }, text)))),
     h(
       "tbody",
       {},
-      ...rows
-        .slice(0, ROWS_MAX)
-        .map((row) =>
-          h(
-            "tr",
-            {},
-            h("td", {}, span(row)),
-            h("td", {}, groupText(app, query, row)),
-            ...names.map((name) => cell(row, name)),
-          ),
+      ...rows.slice(0, ROWS_MAX).map((row) =>
+        h(
+          "tr",
+          {},
+          hasWindows && h("td", {}, spanText(app, row)),
+          hasGroups && h("td", {}, groupText(app, query, row)),
+          ...names.map((name) => cell(row, name)),
         ),
+      ),
     ),
   );
 }
 
-/** Draws into the element; a query without windows of time has no line. */
-function chart(element: HTMLElement, rows: readonly WindowRow[]): void {
-  const [times, values] = seriesOf(rows, valueNames(rows)[0] ?? "");
-  element.replaceChildren();
-  if (times.length < 2 || element.clientWidth === 0) {
-    return;
-  }
-  const style = getComputedStyle(document.documentElement);
-  const axis = {
-    stroke: style.getPropertyValue("--soft"),
-    grid: { stroke: style.getPropertyValue("--line") },
-  };
-  new uPlot(
-    {
-      width: element.clientWidth,
-      height: CHART_HEIGHT_PX,
-      legend: { show: false },
-      cursor: { show: false },
-      scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
-      axes: [axis, axis],
-      series: [{}, { stroke: style.getPropertyValue("--green"), width: 3, points: { show: true } }],
-    },
-    [times, values],
-    element,
+/** Newest windows first, in them the largest first. */
+function inOrder(rows: readonly WindowRow[]): WindowRow[] {
+  const first = valueNames(rows)[0] ?? "";
+  return [...rows].sort(
+    (a, b) =>
+      (b.to ?? "").localeCompare(a.to ?? "") ||
+      (numberOf(b[first]) ?? 0) - (numberOf(a[first]) ?? 0),
   );
-}
-
-function queryForm(app: App, made: (name: string) => Promise<void>): HTMLElement {
-  const { t } = app;
-  const option = (value: string, text = value): HTMLElement => h("option", { value }, text);
-  const name = h("input", { required: true, maxlength: 64 });
-  const from = h(
-    "select",
-    {},
-    option("events", t("windows.events")),
-    option("positions", t("windows.positions")),
-  );
-  const where = h("input", { placeholder: "kind = 'enter'" });
-  const group = h("input", { value: "fence" });
-  const types = ["running", "tumbling", "hopping", "session"];
-  const type = h("select", {}, ...types.map((value) => option(value)));
-  const size = h("input", { placeholder: "10m" });
-  const every = h("input", { placeholder: "1m" });
-  const select = h("textarea", { rows: 3, required: true, value: "crossings = count()" });
-  const windowOf = (): Record<string, string> => {
-    const kind = { type: type.value };
-    const length = size.value.trim();
-    return type.value === "running"
-      ? kind
-      : type.value === "session"
-        ? { ...kind, gap: length }
-        : type.value === "hopping"
-          ? { ...kind, size: length, every: every.value.trim() }
-          : { ...kind, size: length };
-  };
-  const form = h(
-    "form",
-    {},
-    field(t("windows.name"), name),
-    field(t("windows.from"), from),
-    field(t("windows.where"), where),
-    field(t("windows.group"), group),
-    field(t("windows.type"), type),
-    field(t("windows.size"), size),
-    field(t("windows.every"), every),
-    field(t("windows.select"), select),
-    h("button", { class: "primary" }, t("add")),
-  );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const condition = where.value.trim();
-    const definition = {
-      name: name.value.trim(),
-      from: from.value,
-      ...(condition === "" ? {} : { where: condition }),
-      group_by: group.value.split(",").map((part) => part.trim()).filter(Boolean),
-      window: windowOf(),
-      select: selectOf(select.value),
-      output: "update",
-    };
-    void attempt(app, async () => {
-      await app.api.post("/v1/queries", definition);
-      await made(definition.name);
-      form.reset();
-    });
-  });
-  return h("details", { class: "new-query" }, h("summary", {}, t("windows.new")), form);
 }
 
 export function windowsView({ app }: Parts): HTMLElement {
   const { t, store } = app;
   let queries: Query[] = [];
-  let chosen = "";
+  let chosen = FIRST;
   const select = h("select", {});
   const about = h("p", { class: "hint", role: "status" });
-  const line = h("div", { "aria-hidden": "true" });
+  const line = new Chart(app.format);
   const place = h("div", { class: "window-rows" });
-  const plan = h("pre", { tabindex: 0, "aria-label": t("windows.explain") });
-  const more = h("details", {}, h("summary", {}, t("windows.explain")), plan);
+  const plan = queryPlan(app);
   const buttons = h("div", { class: "row" });
+  const cards = windowCards(app);
   const queryNow = (): Query | undefined => queries.find(({ name }) => name === chosen);
 
   const renderRows = (): void => {
     const query = queryNow();
-    const rows = store.state.windows.get(chosen) ?? [];
+    const rows = inOrder(store.state.windows.get(chosen) ?? []);
     if (!query || store.state.tab !== "windows") {
       return;
     }
     fill(place, rows.length > 0 ? table(app, query, rows) : h("p", {}, t("windows.none")));
-    chart(line, rows);
+    const { times, lines } = linesOf(rows, (row) => groupText(app, query, row));
+    line.show(times, lines.map(({ name, values }) => ({ name: columnTitle(app, name), values })));
   };
   const render = (): void => {
     const query = queryNow();
     fill(
       select,
-      ...queries.map(({ name }) => h("option", { value: name, selected: name === chosen }, name)),
+      ...queries.map(({ name }) =>
+        h("option", { value: name, selected: name === chosen }, queryTitle(app, name)),
+      ),
     );
     about.textContent = query
-      ? [query.definition?.about, t(`windows.${query.status}`), query.reason]
-          .filter(Boolean)
-          .join(" · ")
+      ? [queryAbout(query), t(`windows.${query.status}`), query.reason].filter(Boolean).join(" · ")
       : "";
     renderRows();
   };
   const load = async (): Promise<void> => {
     ({ queries } = await app.api.get<{ queries: Query[] }>("/v1/queries"));
-    chosen = queryNow() ? chosen : (queries[0]?.name ?? "");
-    app.live.watchWindows(chosen === "" ? [] : [chosen]);
+    if (!queryNow()) {
+      chosen = queries[0]?.name ?? "";
+      plan.choose(pathOf(chosen));
+    }
+    const known = new Set(queries.map(({ name }) => name));
+    const wanted = [chosen, ...CARD_QUERIES, quantileQuery(queries)?.name ?? ""];
+    app.live.watchWindows([...new Set(wanted)].filter((name) => known.has(name)));
+    cards.show(queries);
     render();
   };
   const choose = async (name: string): Promise<void> => {
     chosen = name;
-    more.open = false;
+    plan.choose(pathOf(name));
     await load();
   };
   const act = (text: string, run: () => Promise<unknown>, css = ""): HTMLElement =>
@@ -223,17 +141,7 @@ export function windowsView({ app }: Parts): HTMLElement {
       text,
     );
   select.addEventListener("change", () => void attempt(app, () => choose(select.value)));
-  more.addEventListener("toggle", () => {
-    if (more.open && chosen !== "") {
-      void attempt(app, async () => {
-        const parts = await Promise.all(
-          ["explain", "progress"].map((what) => app.api.get(`${pathOf(chosen)}/${what}`)),
-        );
-        const text = parts.map((part) => JSON.stringify(part, null, 2)).join("\n");
-        plan.textContent = text.replaceAll("\\n", "\n    ");
-      });
-    }
-  });
+  plan.choose(pathOf(chosen));
   if (mayEdit(app)) {
     buttons.append(
       act(t("windows.start"), () => app.api.post(`${pathOf(chosen)}/start`, {})),
@@ -241,7 +149,8 @@ export function windowsView({ app }: Parts): HTMLElement {
       act(
         t("remove"),
         async () => {
-          if (confirm(t("windows.remove_sure", { name: chosen }))) {
+          const name = queryTitle(app, chosen);
+          if (confirm(t("windows.remove_sure", { name }))) {
             await app.api.remove(pathOf(chosen));
           }
         },
@@ -256,17 +165,23 @@ export function windowsView({ app }: Parts): HTMLElement {
       app.live.watchWindows([]);
     }
   });
-  store.on(["windows", "fences"], renderRows);
+  store.on(["windows", "fences", "settings"], renderRows);
   return h(
     "div",
-    { class: "view" },
+    { class: "view broad" },
     h("h2", {}, t("windows.title")),
-    field(t("windows.which"), select),
-    about,
-    buttons,
-    line,
-    place,
-    more,
-    mayEdit(app) && queryForm(app, choose),
+    cards.element,
+    h(
+      "section",
+      { class: "card any-query" },
+      h("h2", {}, t("windows.any")),
+      field(t("windows.which"), select),
+      about,
+      line.element,
+      place,
+      buttons,
+      plan.element,
+      mayEdit(app) && queryForm(app, choose),
+    ),
   );
 }

@@ -1,0 +1,132 @@
+// src/queries.ts - standing queries: what they are called in plain words, what their rows say.
+import type { App } from "./app.ts";
+import { deviceName, fenceName } from "./app.ts";
+import type { Key } from "./i18n.ts";
+import { numberOf } from "./windows.ts";
+import type { WindowRow } from "./windows.ts";
+
+export interface Query {
+  name: string;
+  status: "running" | "stopped" | "failed";
+  reason?: string;
+  definition?: {
+    about?: string;
+    group_by?: string[];
+    window?: { type?: string; size?: string };
+    select?: Record<string, string>;
+  };
+}
+
+const TITLES: Record<string, Key> = {
+  "crossings-10s": "query.crossings-10s",
+  "crossings-10m": "query.crossings-10m",
+  trending: "query.trending",
+  "animals-per-day": "query.animals-per-day",
+  "events-per-kind": "query.events-per-kind",
+  "battery-days": "query.battery-days",
+};
+
+const COLUMNS: Record<string, Key> = {
+  animals: "column.animals",
+  battery: "column.battery",
+  count: "column.count",
+  crossings: "column.crossings",
+  device: "column.device",
+  events: "column.events",
+  fence: "column.fence",
+  kind: "column.kind",
+};
+
+const KINDS: Record<string, Key> = {
+  enter: "kind.enter",
+  exit: "kind.exit",
+  cross: "kind.cross",
+  dwell: "kind.dwell",
+  approach: "kind.approach",
+  stale: "kind.stale",
+};
+
+/** A query of one's own is called what its maker calls it. */
+export function queryTitle(app: App, name: string): string {
+  const key = TITLES[name];
+  return key ? app.t(key) : name;
+}
+
+/** What the shipped ones say of themselves is in their title already. */
+export function queryAbout(query: Query): string {
+  return query.name in TITLES ? "" : (query.definition?.about ?? "");
+}
+
+export function columnTitle(app: App, column: string): string {
+  const key = COLUMNS[column];
+  return key ? app.t(key) : column;
+}
+
+function partText(app: App, column: string | undefined, part: string | number | null): string {
+  if (part === null) {
+    return "–";
+  }
+  const text = String(part);
+  switch (column) {
+    case "fence":
+      return fenceName(app, text);
+    case "device":
+      return deviceName(app, text);
+    case "kind":
+      return KINDS[text] ? app.t(KINDS[text]) : text;
+    default:
+      return text;
+  }
+}
+
+export function groupText(app: App, query: Query, row: WindowRow): string {
+  const columns = query.definition?.group_by ?? [];
+  return row.group.map((part, i) => partText(app, columns[i], part)).join(", ");
+}
+
+const DAY_MS = 86_400_000;
+
+export function spanText(app: App, row: WindowRow): string {
+  const { t, format } = app;
+  if (!row.from || !row.to) {
+    return t("windows.since");
+  }
+  const [from, to] = [Date.parse(row.from), Date.parse(row.to)];
+  const clock = from % 60_000 === 0 && to % 60_000 === 0 ? format.minute : format.clock;
+  const span =
+    to - from === DAY_MS
+      ? format.day(from)
+      : to - from > DAY_MS
+        ? `${format.day(from)} – ${format.day(to)}`
+        : `${clock(from)} – ${clock(to)}`;
+  return row.final ? span : `${span} (${t("windows.open")})`;
+}
+
+/** Lists and objects as words; a trend as where it stands and where it goes. */
+export function valueText(app: App, value: unknown): string {
+  const { format } = app;
+  const number = numberOf(value);
+  if (number !== null) {
+    const text = format.number(number, Number.isInteger(number) ? 0 : 2);
+    const slope = (value as { slope?: unknown }).slope;
+    return typeof slope === "number" ? `${text} (${format.number(slope, 2)}/d)` : text;
+  }
+  if (Array.isArray(value)) {
+    return value.map((part) => itemText(app, part)).join(", ");
+  }
+  return value === null || value === undefined ? "–" : itemText(app, value);
+}
+
+function itemText(app: App, item: unknown): string {
+  if (typeof item !== "object" || item === null) {
+    return String(item);
+  }
+  const parts = item as Record<string, unknown>;
+  if ("value" in parts && "count" in parts) {
+    return `${String(parts["value"])} × ${String(parts["count"])}`;
+  }
+  return Object.entries(parts)
+    .map(([name, part]) =>
+      `${name} ${typeof part === "number" ? app.format.number(part, 2) : String(part)}`)
+    .join(" ");
+}

@@ -1,0 +1,39 @@
+// src/remembered.ts - where one was on the map and what one had chosen, kept by this browser.
+import type { Position } from "./types.ts";
+
+export interface Remembered {
+  /** Names the data; a place on another farm's map says nothing about this one. */
+  epoch: string;
+  center: Position | null;
+  zoom: number;
+  group: string;
+  order: string;
+  severity: string;
+}
+
+const KEY = "hedgerow.view";
+
+function empty(epoch: string): Remembered {
+  return { epoch, center: null, zoom: 0, group: "", order: "", severity: "" };
+}
+
+export function recall(epoch: string | null): Remembered {
+  try {
+    const text = localStorage.getItem(KEY);
+    const kept = { ...empty(""), ...(text ? (JSON.parse(text) as Partial<Remembered>) : {}) };
+    return kept.epoch === epoch ? kept : empty(epoch ?? "");
+  } catch {
+    return empty(epoch ?? "");
+  }
+}
+
+export function remember(epoch: string | null, patch: Partial<Remembered>): void {
+  if (epoch === null) {
+    return;
+  }
+  try {
+    localStorage.setItem(KEY, JSON.stringify({ ...recall(epoch), ...patch }));
+  } catch {
+    // A browser that keeps nothing begins with the whole farm.
+  }
+}

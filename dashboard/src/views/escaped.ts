@@ -1,0 +1,67 @@
+// src/views/escaped.ts - animals that are out stay on top, whatever is looked at, until they are
+// back; the newest in one line, the others behind a button.
+import type { App } from "../app.ts";
+import { deviceName, fenceName } from "../app.ts";
+import { h, syncList } from "../dom.ts";
+import type { HrEvent } from "../types.ts";
+
+function show(app: App, event: HrEvent): void {
+  const slot = app.herd.slot(event.device);
+  const lon = slot === undefined ? event.lon : app.herd.lon[slot];
+  const lat = slot === undefined ? event.lat : app.herd.lat[slot];
+  app.store.set({ selection: { kind: "animal", id: event.device }, tab: "map" });
+  if (lon !== undefined && lat !== undefined) {
+    app.map.showPlace([lon, lat]);
+  }
+}
+
+function row(app: App, event: HrEvent): HTMLElement {
+  const { t, format } = app;
+  const name = deviceName(app, event.device);
+  const text = t(event.kind === "exit" ? "escaped.out" : "escaped.in", {
+    fence: event.fence_name ?? fenceName(app, event.fence),
+    time: format.minute(event.time),
+  });
+  return h(
+    "li",
+    { "data-escaped": event.device },
+    h(
+      "button",
+      { onclick: () => show(app, event) },
+      h("span", { role: "img", "aria-label": t("level.alarm") }, "◆"),
+      h("strong", {}, name),
+      " ",
+      h("span", { class: "what" }, text),
+      " ",
+      h("span", { class: "go" }, t("show_on_map")),
+    ),
+  );
+}
+
+export function escapedBar(app: App): HTMLElement {
+  const { t, store } = app;
+  const list = h("ul", {});
+  const more = h("button", { class: "more", "aria-expanded": "false" });
+  const bar = h("section", { class: "escaped", "aria-label": t("escaped.title") }, list, more);
+  let isOpen = false;
+  const render = (): void => {
+    const { escaped, fences } = store.state;
+    const events = [...escaped.values()]
+      .filter((event) => event.fence !== null && fences.has(event.fence))
+      .sort((a, b) => b.offset - a.offset);
+    bar.hidden = events.length === 0;
+    bar.classList.toggle("is-open", isOpen);
+    more.hidden = events.length < 2;
+    more.setAttribute("aria-expanded", String(isOpen));
+    more.textContent = isOpen ? t("escaped.less") : t("escaped.more", { n: events.length - 1 });
+    const stamp = (event: HrEvent): string => deviceName(app, event.device);
+    syncList(list, events, (event) => event.id, stamp, (event) => row(app, event));
+  };
+  more.addEventListener("click", () => {
+    isOpen = !isOpen;
+    render();
+  });
+  store.on(["escaped", "fences", "devices"], render);
+  render();
+  return bar;
+}
