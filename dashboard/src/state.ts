@@ -187,11 +187,13 @@ export function withAck(alerts: readonly Alert[], offset: number, acked: Acked):
   );
 }
 
-/** What is loaded meets what has arrived meanwhile. */
+/** What is loaded meets what has arrived meanwhile. `outside` are the last crossings of animals
+ * that an alarm has put on the wrong side, however long ago. */
 export function withLoaded(
   state: EventPart,
   alerts: readonly Alert[],
   events: readonly HrEvent[],
+  outside: readonly HrEvent[] = [],
 ): EventPart {
   const byOffset = new Map(state.alerts.map((alert) => [alert.alert, alert]));
   for (const alert of alerts) {
@@ -202,6 +204,9 @@ export function withLoaded(
     known.set(event.offset, event);
   }
   const oldestFirst = new Map(known);
+  for (const event of outside) {
+    oldestFirst.set(event.offset, event);
+  }
   for (const alert of byOffset.values()) {
     oldestFirst.set(alert.alert, alert.event);
   }

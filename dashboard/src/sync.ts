@@ -57,13 +57,39 @@ export async function loadFarm(app: App): Promise<void> {
   app.store.set({ farm: await app.api.get<Farm>("/v1/farm") });
 }
 
+// The last crossing of each pair, where it was an alarm: the animal is not back yet.
+const OUTSIDE = `select max(offset) as offset, id, kind, fence, fence_name, severity, device, time,
+  lon, lat, cause, received from event
+  where kind in ('enter', 'exit') and not (severity = 'alarm' and late)
+  group by device, fence having severity = 'alarm'`;
+
+/** What is out for so long that its alert is not among the newest. */
+async function askOutside(app: App): Promise<HrEvent[]> {
+  try {
+    const { columns, rows } = await app.api.post<{ columns: string[]; rows: unknown[][] }>(
+      "/v1/sql",
+      { sql: OUTSIDE },
+    );
+    return rows.map((row) => {
+      const event = Object.fromEntries(columns.map((name, i) => [name, row[i]]));
+      return { ...event, crossing: null, late: false } as unknown as HrEvent;
+    });
+  } catch {
+    // Too much for the time that a statement has: the newest alerts must do.
+    return [];
+  }
+}
+
 async function loadEvents(app: App, seq: number): Promise<void> {
   const after = Math.max(-1, seq - EVENTS_MAX);
-  const [alerts, events] = await Promise.all([
+  const [all, open, events, outside] = await Promise.all([
     app.api.get<{ alerts: Alert[] }>("/v1/alerts?state=all&limit=500"),
+    app.api.get<{ alerts: Alert[] }>("/v1/alerts?state=open&limit=500"),
     app.api.get<{ events: HrEvent[] }>(`/v1/events?after=${after}&limit=${EVENTS_MAX}`),
+    askOutside(app),
   ]);
-  app.store.set(withLoaded(app.store.state, alerts.alerts, events.events));
+  const alerts = [...open.alerts, ...all.alerts];
+  app.store.set(withLoaded(app.store.state, alerts, events.events, outside));
 }
 
 async function loadAll(app: App, seq: number): Promise<void> {

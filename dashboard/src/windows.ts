@@ -106,7 +106,7 @@ export function linesOf(
   return { times: ordered, lines };
 }
 
-/** Rows of the window that ends next, which of sliding ones holds the most; else of the last one. */
+/** Rows of the window that ends next (of sliding ones it holds the most); else of the last one. */
 export function newestWindow(rows: readonly WindowRow[], nowMs: number): WindowRow[] {
   const ends = rows.map((row) => Date.parse(row.to ?? "")).filter((end) => !Number.isNaN(end));
   const ahead = ends.filter((end) => end > nowMs);

@@ -1,5 +1,5 @@
-// tests/browser/harness.mjs - the real service with its broker, a gateway that sends fixes, and
-// Debian's Chromium looking at the page.
+// tests/browser/harness.mjs - the real service with its broker, a field gateway (hedgerow-edge) that
+// sends fixes, simulated herds, and Debian's Chromium looking at the page.
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,14 +22,13 @@ import { promisify } from "node:util";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const need = createRequire(new URL("../../dashboard/package.json", import.meta.url));
 const { chromium } = need("playwright-core");
-const mqtt = need("mqtt");
 
-const HEDGEROWD = process.env.HR_HEDGEROWD ?? join(root, "build/dev/bin/hedgerowd");
-const HEDGEROW = process.env.HR_HEDGEROW ?? join(root, "build/dev/bin/hedgerow");
+const PROGRAMS = process.env.HR_PROGRAMS ?? join(root, "build/dev/bin");
 const SCREENSHOTS = process.env.HR_SCREENSHOTS ?? join(root, "build/screenshots");
 export const AXE = need.resolve("axe-core/axe.min.js");
 export const PASSWORD = "a long enough one";
 const WAIT_MS = 20_000;
+const BATCH_MS = 20; // the gateway's, so that a test need not wait a second for each fix
 
 /** Where the tests' farm lies; places are metres east and north of it. */
 export const HOME = { lon: 16.37, lat: 59.85 };
@@ -76,15 +75,17 @@ export async function until(what, ask, ms = WAIT_MS) {
   }
 }
 
-/** One running hedgerowd in a folder of its own. */
+/** One running hedgerowd in a folder of its own, and one gateway in the field. */
 export class Farm {
-  async start({ isNew = false } = {}) {
+  async start({ isNew = false, flags = [] } = {}) {
     this.folder = mkdtempSync(join(tmpdir(), "hr-browser-"));
     this.data = join(this.folder, "data");
+    this.flags = flags;
     this.httpPort = await freePort();
     this.mqttPort = await freePort();
     this.url = `http://127.0.0.1:${this.httpPort}`;
     this.startMs = Date.now() - 120_000;
+    this.children = [];
     await this.run();
     if (!isNew) {
       await this.setUp();
@@ -94,12 +95,9 @@ export class Farm {
 
   async run() {
     const flags = ["--data", this.data, "--http", `127.0.0.1:${this.httpPort}`, "--mqtt",
-      `127.0.0.1:${this.mqttPort}`, "--assets", join(root, "dashboard/dist")];
+      `127.0.0.1:${this.mqttPort}`, "--assets", join(root, "dashboard/dist"), ...this.flags];
     // A file, not a pipe: the broker outlives a killed service and would keep the pipe open.
-    const log = openSync(join(this.folder, "log"), "a");
-    this.process = spawn(HEDGEROWD, flags, { stdio: ["ignore", log, log] });
-    closeSync(log);
-    this.runs = (this.runs ?? 0) + 1;
+    this.process = this.spawn("hedgerowd", flags, "ignore");
     this.wasKilled = false;
     this.process.on("exit", (code, signal) => {
       if (!this.wasKilled) {
@@ -109,27 +107,28 @@ export class Farm {
     await until("hedgerowd", async () => {
       assert.equal(this.process.exitCode, null, this.output());
       try {
-        const { ready } = await (await fetch(`${this.url}/v1/health`)).json();
-        // A JSON fix has no acknowledgement but this: somebody listens.
-        return ready && this.listens();
+        return (await (await fetch(`${this.url}/v1/health`)).json()).ready;
       } catch {
         return false;
       }
     });
   }
 
-  /** The end of what the service has said. */
+  /** A program of ours; what it says goes to one file. */
+  spawn(name, flags, stdin) {
+    const log = openSync(join(this.folder, "log"), "a");
+    const child = spawn(join(PROGRAMS, name), flags, { stdio: [stdin, log, log] });
+    closeSync(log);
+    return child;
+  }
+
+  /** The end of what the programs have said. */
   output() {
     return readFileSync(join(this.folder, "log"), "utf8").slice(-3000);
   }
 
-  listens() {
-    const log = readFileSync(join(this.folder, "log"), "utf8");
-    return log.split("mqtt.up client=hedgerow-ingest").length > this.runs;
-  }
-
   async stop(how) {
-    if (this.process && this.process.exitCode === null && this.process.signalCode === null) {
+    if (this.process && isRunning(this.process)) {
       this.wasKilled = true;
       this.process.kill(how);
       await once(this.process, "exit");
@@ -143,12 +142,18 @@ export class Farm {
   async setUp() {
     const owner = { user: "owner", password: PASSWORD };
     await this.ask("POST", "/v1/setup", owner);
+    this.cookie = await this.logIn("owner");
+  }
+
+  /** The session cookie of a user with the tests' password. */
+  async logIn(user) {
     const login = await fetch(`${this.url}/v1/login`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(owner),
+      body: JSON.stringify({ user, password: PASSWORD }),
     });
-    this.cookie = login.headers.get("set-cookie").split(";")[0];
+    assert.equal(login.status, 200);
+    return login.headers.get("set-cookie").split(";")[0];
   }
 
   async ask(method, path, body, headers = {}) {
@@ -166,71 +171,134 @@ export class Farm {
     return text === "" ? null : JSON.parse(text);
   }
 
-  async connectGateway() {
-    const { stdout } = await promisify(execFile)(HEDGEROW, ["--data", this.data, "gateway", "add",
-      "gate", "--json"]);
-    const { user, password } = JSON.parse(stdout);
-    this.gateway = await mqtt.connectAsync(`mqtt://127.0.0.1:${this.mqttPort}`, {
-      username: user,
-      password,
-      reconnectPeriod: 200,
+  /** Lets a gateway in, as `hedgerow gateway add` does. */
+  async addGateway(name) {
+    const flags = ["--data", this.data, "gateway", "add", name, "--json"];
+    const { stdout } = await promisify(execFile)(join(PROGRAMS, "hedgerow"), flags);
+    return JSON.parse(stdout);
+  }
+
+  /** The agent in the field: reads JSON lines, keeps them until they are acknowledged. */
+  async startEdge() {
+    const { user, password } = await this.addGateway("gate");
+    const config = join(this.folder, "edge.conf");
+    writeFileSync(config, [
+      `broker = tcp://127.0.0.1:${this.mqttPort}`,
+      `user = ${user}`,
+      `password = ${password}`,
+      `data = ${join(this.folder, "edge")}`,
+      `batch_ms = ${BATCH_MS}`,
+      "source = json:-",
+      "",
+    ].join("\n"));
+    this.edge = this.spawn("hedgerow-edge", ["--config", config], "pipe");
+    this.children.push(this.edge);
+  }
+
+  /** Fixes as [device, seconds after the start, east_m, north_m, more], through the gateway. */
+  async publish(...fixes) {
+    if (!this.edge) {
+      await this.startEdge();
+    }
+    const lines = fixes.map(([device, s, east, north, more = {}]) => {
+      const [lon, lat] = place(east, north);
+      const time = this.startMs + Math.round(s * 1000);
+      return `${JSON.stringify({ device, time, lon, lat, accuracy_m: 3, ...more })}\n`;
+    });
+    await new Promise((resolve, reject) => {
+      this.edge.stdin.write(lines.join(""), (error) => (error ? reject(error) : resolve()));
     });
   }
 
-  /** Fixes as [device, seconds after the start, east_m, north_m, more]. */
-  async publish(...fixes) {
-    if (!this.gateway) {
-      await this.connectGateway();
-    }
-    const body = fixes.map(([device, s, east, north, more = {}]) => {
-      const [lon, lat] = place(east, north);
-      const time = this.startMs + Math.round(s * 1000);
-      return { device, time, lon, lat, accuracy_m: 3, ...more };
-    });
-    await this.gateway.publishAsync("hedgerow/v1/fix/gate", JSON.stringify(body), { qos: 1 });
+  /** A simulated fleet beside it, until the tests end. */
+  async simulate(scenario, ...flags) {
+    const login = join(this.folder, "login.json");
+    const file = join(this.folder, "herd.scenario");
+    const { lon, lat } = HOME;
+    writeFileSync(login, JSON.stringify(await this.addGateway("sim")));
+    writeFileSync(file, `seed 7\norigin ${lon} ${lat}\n${scenario.join("\n")}\n`);
+    this.children.push(this.spawn("hedgerow-sim",
+      [file, "--login", login, "--mqtt", `127.0.0.1:${this.mqttPort}`, "--quiet", ...flags],
+      "ignore"));
+  }
+
+  /** The fences of that scenario, as the simulator tells them. */
+  async simulatedFences() {
+    const { stdout } = await promisify(execFile)(join(PROGRAMS, "hedgerow-sim"),
+      [join(this.folder, "herd.scenario"), "--fences"]);
+    return JSON.parse(stdout);
   }
 
   async end() {
-    this.gateway?.end(true);
+    for (const child of this.children.filter(isRunning)) {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
     await this.stop("SIGTERM");
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
+function isRunning(child) {
+  return child.exitCode === null && child.signalCode === null;
+}
+
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
-/** A browser of its own with an empty profile; complaints of the page are kept. */
-async function browse(farm, options = {}) {
-  const { flags = [], ...rest } = options;
-  const folder = mkdtempSync(join(tmpdir(), "hr-profile-"));
-  const context = await chromium.launchPersistentContext(folder, {
-    executablePath: "/usr/bin/chromium",
-    headless: true,
+/** Browsers by their flags: one start serves many tests, each in a context of its own. */
+const browsers = new Map();
+
+async function browserWith(flags) {
+  const key = flags.join(" ");
+  if (!browsers.has(key)) {
+    browsers.set(key, await chromium.launch({
+      executablePath: "/usr/bin/chromium",
+      headless: true,
+      args: [...FLAGS, ...flags],
+    }));
+  }
+  return browsers.get(key);
+}
+
+export async function endBrowsers() {
+  for (const browser of browsers.values()) {
+    await browser.close();
+  }
+  browsers.clear();
+}
+
+// What a browser complains of although nothing is wrong: who asks who they are before they are in.
+const EXPECTED = /status of 401|ERR_CONNECTION_REFUSED|WebSocket connection to/;
+
+/** A page with nothing remembered; its complaints are kept. */
+async function browse(farm, { flags = [], as = null, before = null, ...options }) {
+  const browser = await browserWith(flags);
+  const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     locale: "en-GB",
-    args: [...FLAGS, ...flags],
-    ...rest,
+    ...options,
   });
-  const page = context.pages()[0] ?? (await context.newPage());
+  if (as !== null) {
+    const [name, value] = (as === "owner" ? farm.cookie : await farm.logIn(as)).split("=");
+    await context.addCookies([{ name, value, url: farm.url }]);
+  }
+  const page = await context.newPage();
   page.setDefaultTimeout(WAIT_MS);
   page.complaints = [];
   page.on("pageerror", (error) => page.complaints.push(String(error.stack)));
   page.on("console", (message) => {
-    if (message.type() === "error" && /Content Security Policy|Uncaught/.test(message.text())) {
-      page.complaints.push(message.text());
+    if (message.type() === "error" && !EXPECTED.test(message.text())) {
+      page.complaints.push(`${message.text()} ${message.location().url}`);
     }
   });
-  page.end = async () => {
-    await context.close();
-    rmSync(folder, { recursive: true, force: true });
-  };
+  await before?.(page);
   await page.goto(farm.url);
   return page;
 }
 
-export async function signIn(page) {
-  await page.fill("input[name=user]", "owner");
+export async function signIn(page, user = "owner") {
+  await page.fill("input[name=user]", user);
   await page.fill("input[name=password]", PASSWORD);
   await page.click("button.primary");
   await page.waitForSelector('.status[data-link="live"]');
@@ -246,14 +314,14 @@ export async function visit(farm, options, run) {
     await shot(page, `failed-${Date.now()}`).catch(() => {});
     throw error;
   } finally {
-    await page.end();
+    await page.context().close();
   }
 }
 
-/** The same, signed in. */
+/** The same, signed in already. */
 export function withPage(farm, options, run) {
-  return visit(farm, options, async (page) => {
-    await signIn(page);
+  return visit(farm, { as: "owner", ...options }, async (page) => {
+    await page.waitForSelector('.status[data-link="live"]');
     await run(page);
   });
 }
@@ -268,7 +336,7 @@ export function keepFigure(name, text) {
   writeFileSync(join(SCREENSHOTS, `${name}.txt`), `${text}\n`);
 }
 
-/** Where a place on the ground is on the screen: asked of the map itself by its scale. */
+/** Where the map is on the screen. */
 export async function mapBox(page) {
   return page.locator("#map").boundingBox();
 }

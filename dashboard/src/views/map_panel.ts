@@ -129,7 +129,13 @@ function fencesPart(app: App): HTMLElement {
   };
   store.on(["fences", "filter"], render);
   render();
-  return h("section", {}, h("h2", {}, t("fences.title")), list);
+  return h(
+    "section",
+    {},
+    h("h2", {}, t("fences.title")),
+    !mayEdit(app) && h("p", { class: "hint" }, t("role.looks_only")),
+    list,
+  );
 }
 
 /** The canvas as a list, for those who read instead of look. */

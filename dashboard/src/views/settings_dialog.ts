@@ -48,7 +48,10 @@ export function settingsDialog(app: App): HTMLDialogElement {
   });
   dialog.append(
     h("h2", {}, t("settings.title")),
-    h("p", {}, t("settings.signed_in", { user: store.state.me?.user ?? "" })),
+    h("p", {}, t("settings.signed_in", {
+      user: store.state.me?.user ?? "",
+      role: t(`role.${store.state.me?.role ?? "viewer"}`),
+    })),
     field(
       t("settings.language"),
       choice(LANGUAGE_NAMES, settings.language, (language) => set({ language })),

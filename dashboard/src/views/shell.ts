@@ -1,6 +1,6 @@
 // src/views/shell.ts - the frame of the page: what is wrong, tabs, the map, the panel beside it.
 import type { App } from "../app.ts";
-import { matches, tell } from "../app.ts";
+import { matches, mayEdit, tell } from "../app.ts";
 import { fill, h } from "../dom.ts";
 import { Editor } from "../map/editor.ts";
 import { FarmMap } from "../map/map.ts";
@@ -250,7 +250,7 @@ export function showShell(app: App): void {
   });
   new ResizeObserver(() => farm.resize()).observe(mapElement);
   followHerd(app);
-  if (store.state.me?.role === "viewer") {
-    tell(app, t("role.viewer"));
+  if (!mayEdit(app)) {
+    tell(app, t("role.looks_only"));
   }
 }
