@@ -371,7 +371,7 @@ static hr_err adopt_states(engine *engine, const header *head, const uint8_t *st
         states += snapshot->bytes.size;
         partition->told = snapshot->told;
         partition->tick_ms = snapshot->tick_ms;
-        atomic_store(&partition->offset, snapshot->offset);
+        engine_partition_begin_at(partition, snapshot->offset);
         engine->snapshots[p].offset = snapshot->offset;
         engine->snapshots[p].events_offset = snapshot->events_offset;
     }
@@ -512,7 +512,7 @@ static hr_err begin_at_log_start(engine *engine, hr_why *why)
     bool is_cut = false;
     for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
         int64_t start = log_start(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p);
-        atomic_store(&engine->partitions[p].offset, start);
+        engine_partition_begin_at(&engine->partitions[p], start);
         if (start > 0) {
             is_cut = true;
             hr_logline(HR_LEVEL_ERROR, "engine.state_lost", "partition=%u log_start=%lld", p,

@@ -6,8 +6,6 @@
 
 #define CAPACITY_MIN 64
 #define NAMES_CAPACITY_MIN 1024
-/* A cell is 2^16 units, about 700 m: some devices of a herd, few cells for a paddock. */
-#define CELL_SHIFT 16
 
 static uint32_t mix(uint64_t key)
 {
@@ -25,11 +23,12 @@ hr_err engine_devices_init(engine_devices *devices)
                                 .names_capacity = NAMES_CAPACITY_MIN};
     devices->entries = malloc(CAPACITY_MIN * sizeof *devices->entries);
     devices->wake_ms = malloc(CAPACITY_MIN * sizeof *devices->wake_ms);
+    devices->stirred = malloc(CAPACITY_MIN * sizeof *devices->stirred);
     devices->slots = calloc(CAPACITY_MIN * 2, sizeof *devices->slots);
     devices->cells = calloc(CAPACITY_MIN * 2, sizeof *devices->cells);
     devices->names = calloc(1, NAMES_CAPACITY_MIN);
-    if (devices->entries == NULL || devices->wake_ms == NULL || devices->slots == NULL ||
-        devices->cells == NULL || devices->names == NULL) {
+    if (devices->entries == NULL || devices->wake_ms == NULL || devices->stirred == NULL ||
+        devices->slots == NULL || devices->cells == NULL || devices->names == NULL) {
         engine_devices_fini(devices);
         return HR_NO_MEMORY;
     }
@@ -43,6 +42,7 @@ void engine_devices_fini(engine_devices *devices)
     }
     free(devices->entries);
     free(devices->wake_ms);
+    free(devices->stirred);
     free(devices->slots);
     free(devices->cells);
     free(devices->names);
@@ -62,9 +62,21 @@ uint32_t engine_devices_find(const engine_devices *devices, uint64_t key)
     }
 }
 
-void engine_devices_prefetch(const engine_devices *devices, uint64_t key)
+void engine_devices_fetch_slot(const engine_devices *devices, uint64_t key)
 {
     __builtin_prefetch(&devices->slots[mix(key) & devices->slot_mask]);
+}
+
+void engine_devices_fetch_entry(const engine_devices *devices, uint64_t key)
+{
+    uint32_t slot = devices->slots[mix(key) & devices->slot_mask];
+    if (slot != 0) {
+        /* Mostly it is the device itself. */
+        const char *entry = (const char *)&devices->entries[slot - 1];
+        for (size_t at = 0; at < sizeof(engine_device_entry); at += 64) {
+            __builtin_prefetch(entry + at, 1);
+        }
+    }
 }
 
 static void insert_slot(uint32_t *slots, uint32_t mask, uint64_t key, uint32_t value)
@@ -93,6 +105,11 @@ static hr_err grow(engine_devices *devices)
         return HR_NO_MEMORY;
     }
     devices->wake_ms = wake_ms;
+    uint32_t *stirred = realloc(devices->stirred, (size_t)capacity * sizeof *stirred);
+    if (stirred == NULL) {
+        return HR_NO_MEMORY;
+    }
+    devices->stirred = stirred;
     uint32_t *slots = calloc((size_t)capacity * 2, sizeof *slots);
     if (slots == NULL) {
         return HR_NO_MEMORY;
@@ -225,10 +242,10 @@ static void leave_cell(engine_devices *devices, uint32_t index)
 hr_err engine_devices_place(engine_devices *devices, uint32_t index)
 {
     engine_device_entry *entry = &devices->entries[index];
-    uint64_t key = cell_key(entry->latest.lon_e7 >> CELL_SHIFT, entry->latest.lat_e7 >> CELL_SHIFT);
-    if (entry->cell != ENGINE_NO_DEVICE && devices->cells[entry->cell].key == key) {
+    if (engine_device_is_at(entry, &entry->latest)) {
         return HR_OK;
     }
+    uint64_t key = engine_cell_key(&entry->latest);
     if (devices->cell_count * 2 > devices->cell_mask) {
         hr_err err = grow_cells(devices);
         if (err != HR_OK) {
@@ -243,6 +260,7 @@ hr_err engine_devices_place(engine_devices *devices, uint32_t index)
         devices->cell_count++;
     }
     entry->cell = at;
+    entry->cell_key = key;
     entry->previous = ENGINE_NO_DEVICE;
     entry->next = cell->first;
     if (cell->first != ENGINE_NO_DEVICE) {
@@ -272,10 +290,10 @@ static void visit_all(const engine_devices *devices, const geo_box *box, engine_
 void engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
                            void *context)
 {
-    int32_t west = box.min.lon_e7 >> CELL_SHIFT;
-    int32_t east = box.max.lon_e7 >> CELL_SHIFT;
-    int32_t south = box.min.lat_e7 >> CELL_SHIFT;
-    int32_t north = box.max.lat_e7 >> CELL_SHIFT;
+    int32_t west = box.min.lon_e7 >> ENGINE_CELL_SHIFT;
+    int32_t east = box.max.lon_e7 >> ENGINE_CELL_SHIFT;
+    int32_t south = box.min.lat_e7 >> ENGINE_CELL_SHIFT;
+    int32_t north = box.max.lat_e7 >> ENGINE_CELL_SHIFT;
     uint64_t cells = (uint64_t)(east - west + 1) * (uint64_t)(north - south + 1);
     if (cells > devices->count) {
         visit_all(devices, &box, visit, context);

@@ -19,16 +19,26 @@
 
 typedef struct engine_device_entry {
     uint64_t key;
+    int64_t tick_ms; /* newest tick that the tracker was given */
     geo_tracker_state state;
     hr_fix latest; /* newest in event time; time_ms is INT64_MIN before the first fix */
     int64_t latest_append_ms;
-    int64_t tick_ms; /* newest tick that the tracker was given */
-    uint64_t moved;  /* value of the partition's counter when latest changed */
-    uint32_t name;   /* place in the names; 0: not known */
-    uint32_t next;   /* next device in the same cell of the grid */
+    uint64_t moved;    /* value of the partition's counter when latest changed */
+    uint64_t cell_key; /* of the cell that it is in */
+    uint32_t cell;     /* its place in the cells; ENGINE_NO_DEVICE: not in the grid */
+    uint32_t next;     /* next device in the same cell of the grid */
     uint32_t previous;
-    uint32_t cell; /* place in the cells; ENGINE_NO_DEVICE: not in the grid */
+    uint32_t name; /* place in the names; 0: not known */
 } engine_device_entry;
+
+/* A cell of the grid is 2^16 units, about 700 m: some of a herd, few cells for a paddock. */
+#define ENGINE_CELL_SHIFT 16
+
+static inline uint64_t engine_cell_key(const hr_fix *fix)
+{
+    return (uint64_t)(uint32_t)(fix->lon_e7 >> ENGINE_CELL_SHIFT) << 32 |
+           (uint32_t)(fix->lat_e7 >> ENGINE_CELL_SHIFT);
+}
 
 /* One cell of the grid that has, or had, devices. */
 typedef struct engine_cell {
@@ -40,7 +50,9 @@ typedef struct engine_cell {
 /* Protected by its partition's lock. */
 typedef struct engine_devices {
     engine_device_entry *entries;
-    int64_t *wake_ms; /* beside the entries, because every tick looks at all of them */
+    int64_t *wake_ms;  /* beside the entries, because every tick looks at all of them */
+    uint32_t *stirred; /* those whose wake_ms is not known, but for INT64_MIN, until it is asked */
+    uint32_t stirred_count;
     uint32_t count;
     uint32_t capacity;
     uint32_t *slots; /* open addressing by key: entry + 1, 0 is empty */
@@ -62,8 +74,10 @@ uint32_t engine_devices_find(const engine_devices *devices, uint64_t key);
 /* Find or make. HR_TOO_BIG: above ENGINE_DEVICES_MAX. */
 HR_MUST_USE hr_err engine_devices_get(engine_devices *devices, uint64_t key, uint32_t *index);
 
-/* Fetch ahead of a find. */
-void engine_devices_prefetch(const engine_devices *devices, uint64_t key);
+/* Fetch ahead of a find: first the slots of many devices, then, when those have come, their
+ * entries. */
+void engine_devices_fetch_slot(const engine_devices *devices, uint64_t key);
+void engine_devices_fetch_entry(const engine_devices *devices, uint64_t key);
 
 HR_MUST_USE hr_err engine_devices_name(engine_devices *devices, uint32_t index, const char *id,
                                        size_t size);
@@ -73,8 +87,24 @@ static inline const char *engine_device_id(const engine_devices *devices, uint32
     return devices->names + devices->entries[index].name;
 }
 
+/* A device's state has changed, and with it the time when it needs a tick. Finding that out can
+ * wait until somebody asks, when the device may have had many fixes more. */
+static inline void engine_devices_stir(engine_devices *devices, uint32_t index)
+{
+    if (devices->wake_ms[index] != INT64_MIN) {
+        devices->wake_ms[index] = INT64_MIN;
+        devices->stirred[devices->stirred_count++] = index;
+    }
+}
+
 /* The device's latest fix has changed: put it where it belongs. */
 HR_MUST_USE hr_err engine_devices_place(engine_devices *devices, uint32_t index);
+
+/* Does a fix lie in the cell that the device is in already? Mostly: then it need not be placed. */
+static inline bool engine_device_is_at(const engine_device_entry *entry, const hr_fix *fix)
+{
+    return entry->cell != ENGINE_NO_DEVICE && entry->cell_key == engine_cell_key(fix);
+}
 
 /* Call visit for every device whose latest fix lies in the box, boundary included. */
 typedef void engine_device_visit(const engine_devices *devices, uint32_t index, void *context);

@@ -260,12 +260,7 @@ bool engine_wants_tick(engine *engine, int64_t now_ms)
 
 int64_t engine_offset(engine *engine, uint32_t partition)
 {
-    return atomic_load(&engine->partitions[partition].offset);
-}
-
-int64_t engine_told_offset(engine *engine, uint32_t partition)
-{
-    return atomic_load(&engine->partitions[partition].told_offset);
+    return atomic_load(&engine->partitions[partition].settled);
 }
 
 uint64_t engine_rules_version(engine *engine, uint32_t partition)

@@ -49,12 +49,9 @@ hr_err engine_health(engine *engine, hr_why *why);
 /* True when a tick at now_ms could have something to tell: ingest then appends one. */
 bool engine_wants_tick(engine *engine, int64_t now_ms);
 
-/* The next offset that a partition's worker will read, and by which rules it judges. */
+/* The offset before which a partition is judged, its events appended, and by which rules. */
 int64_t engine_offset(engine *engine, uint32_t partition);
 uint64_t engine_rules_version(engine *engine, uint32_t partition);
-
-/* The events of everything that lies before it in the partition have been appended to the log. */
-int64_t engine_told_offset(engine *engine, uint32_t partition);
 
 /* Write a checkpoint now; returns when it is on the disk. Waits for the log's commit. */
 HR_MUST_USE hr_err engine_checkpoint(engine *engine, hr_why *why);

@@ -1,5 +1,7 @@
-/* engine/fixes.c - fixes in blocks of 64: fetch ahead, ask the index once, then track one by one.
- */
+/* engine/fixes.c - fixes in blocks: fetch ahead, ask the index once, then track one by one.
+ *
+ * Where memory is slow, most of a fix's time would be waiting for its device; so each step goes
+ * over the whole block and begins the loads of the next one. */
 #include "fixes.h"
 
 #include <assert.h>
@@ -7,8 +9,10 @@
 
 #include "engine/change.h"
 
-#define BLOCK GEO_INDEX_BLOCK_POINTS
-#define HITS_MIN (BLOCK * 16)
+/* Long enough that steps do not get in each other's way, short enough that the block stays in the
+ * nearest cache, and that a query waits for its lock for some tens of microseconds at the most. */
+#define BLOCK (4 * GEO_INDEX_BLOCK_POINTS)
+#define HITS_MIN (BLOCK * 4)
 
 struct partition_block {
     hr_fix fixes[BLOCK];
@@ -99,21 +103,23 @@ static void gather(struct partition_block *block, uint32_t count, size_t hit_cou
     }
 }
 
-static void count_fate(engine_partition *partition)
+/* What became of a block's fixes; added to the shared counters once. */
+typedef struct fates {
+    uint32_t of[(GEO_FIX_INACCURATE + 1)];
+    uint32_t refused;
+} fates;
+
+static void count_fates(const engine_partition *partition, const fates *fates, uint32_t count)
 {
-    switch (geo_tracker_fix_fate(partition->tracker)) {
-    case GEO_FIX_DECIDED:
-        break;
-    case GEO_FIX_REPEATED:
-        hr_counter_add(partition->counters->repeated, 1);
-        break;
-    case GEO_FIX_OUT_OF_ORDER:
-        hr_counter_add(partition->counters->out_of_order, 1);
-        break;
-    case GEO_FIX_INACCURATE:
-        hr_counter_add(partition->counters->inaccurate, 1);
-        break;
+    const engine_counters *counters = partition->counters;
+    hr_counter_add(counters->fixes, count);
+    if (fates->of[GEO_FIX_DECIDED] == count) {
+        return;
     }
+    hr_counter_add(counters->repeated, fates->of[GEO_FIX_REPEATED]);
+    hr_counter_add(counters->out_of_order, fates->of[GEO_FIX_OUT_OF_ORDER]);
+    hr_counter_add(counters->inaccurate, fates->of[GEO_FIX_INACCURATE]);
+    hr_counter_add(counters->refused, fates->refused);
 }
 
 /* The newest fix in event time is what the live view shows. */
@@ -127,24 +133,28 @@ static hr_err show(engine_partition *partition, uint32_t index, const hr_fix *fi
     entry->latest = *fix;
     entry->latest_append_ms = append_ms;
     entry->moved = ++partition->moved;
-    return engine_devices_place(&partition->devices, index);
+    return engine_device_is_at(entry, fix) ? HR_OK
+                                           : engine_devices_place(&partition->devices, index);
 }
 
-static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int64_t append_ms)
+static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int64_t append_ms,
+                    fates *fates)
 {
     struct partition_block *block = partition->block;
     uint32_t index = block->devices[i];
     const hr_fix *fix = &block->fixes[i];
     engine_source source = {.offset = offset};
     if (index == ENGINE_NO_DEVICE) {
-        hr_counter_add(partition->counters->refused, 1);
+        fates->refused++;
         return HR_OK;
     }
-    hr_err err = engine_partition_catch_up(partition, index, &source, append_ms);
-    if (err != HR_OK) {
-        return err;
-    }
     engine_device_entry *entry = &partition->devices.entries[index];
+    if (entry->tick_ms < partition->tick_ms) {
+        hr_err err = engine_partition_catch_up(partition, index, &source, append_ms);
+        if (err != HR_OK) {
+            return err;
+        }
+    }
     geo_fix input = {.time_ms = fix->time_ms,
                      .append_ms = append_ms,
                      .place = block->points[i],
@@ -153,60 +163,73 @@ static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int
         geo_tracker_fix(partition->tracker, &entry->state, entry->key, &input,
                         block->areas + block->starts[i], block->starts[i + 1] - block->starts[i]);
     if (geo == GEO_RANGE) {
-        hr_counter_add(partition->counters->refused, 1);
+        fates->refused++;
         return HR_OK;
     }
     if (geo != GEO_OK) {
         return engine_err_from_geo(geo);
     }
-    count_fate(partition);
-    err = engine_partition_tell(partition, index, &source, append_ms);
-    engine_partition_set_wake(partition, index);
+    fates->of[geo_tracker_fix_fate(partition->tracker)]++;
+    hr_err err = engine_partition_tell(partition, index, &source, append_ms);
+    engine_devices_stir(&partition->devices, index);
     return err == HR_OK ? show(partition, index, fix, append_ms) : err;
 }
 
-static hr_err find_devices(engine_partition *partition, uint32_t count)
+/* The devices of the block's fixes; those that are new are made under the lock. */
+static void find_devices(engine_partition *partition, uint32_t count)
 {
     struct partition_block *block = partition->block;
     for (uint32_t i = 0; i < count; i++) {
-        hr_err err =
-            engine_devices_get(&partition->devices, block->fixes[i].device, &block->devices[i]);
-        if (err == HR_TOO_BIG) {
-            block->devices[i] = ENGINE_NO_DEVICE;
-        } else if (err != HR_OK) {
-            return err;
-        }
+        block->devices[i] = engine_devices_find(&partition->devices, block->fixes[i].device);
     }
+}
+
+static hr_err make_devices(engine_partition *partition, uint32_t count)
+{
+    struct partition_block *block = partition->block;
     for (uint32_t i = 0; i < count; i++) {
-        if (block->devices[i] != ENGINE_NO_DEVICE) {
-            const char *entry = (const char *)&partition->devices.entries[block->devices[i]];
-            __builtin_prefetch(entry);
-            __builtin_prefetch(entry + 64);
-            __builtin_prefetch(entry + 128);
+        if (block->devices[i] == ENGINE_NO_DEVICE) {
+            hr_err err =
+                engine_devices_get(&partition->devices, block->fixes[i].device, &block->devices[i]);
+            if (err != HR_OK && err != HR_TOO_BIG) {
+                return err;
+            }
         }
     }
     return HR_OK;
 }
 
-static hr_err apply_block(engine_partition *partition, const uint8_t *bytes, uint32_t count,
-                          int64_t first_offset, int64_t append_ms)
+/* Everything that needs no lock, because only this worker changes the devices. */
+static hr_err prepare(engine_partition *partition, const uint8_t *bytes, uint32_t count)
 {
     struct partition_block *block = partition->block;
     for (uint32_t i = 0; i < count; i++) {
         hr_fix_load(bytes + (size_t)i * HR_FIX_BYTES, &block->fixes[i]);
         block->points[i] = (geo_point){block->fixes[i].lon_e7, block->fixes[i].lat_e7};
-        engine_devices_prefetch(&partition->devices, block->fixes[i].device);
+        engine_devices_fetch_slot(&partition->devices, block->fixes[i].device);
     }
     size_t hit_count = 0;
     hr_err err = ask_index(block, partition->world->index, count, &hit_count);
-    if (err == HR_OK) {
-        gather(block, count, hit_count);
-        err = find_devices(partition, count);
+    if (err != HR_OK) {
+        return err;
     }
+    for (uint32_t i = 0; i < count; i++) {
+        engine_devices_fetch_entry(&partition->devices, block->fixes[i].device);
+    }
+    gather(block, count, hit_count);
+    find_devices(partition, count);
+    return HR_OK;
+}
+
+static hr_err apply_block(engine_partition *partition, uint32_t count, int64_t first_offset,
+                          int64_t append_ms)
+{
+    fates fates = {.refused = 0};
+    hr_err err = make_devices(partition, count);
     for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-        err = track(partition, i, first_offset + i, append_ms);
+        err = track(partition, i, first_offset + i, append_ms, &fates);
     }
-    hr_counter_add(partition->counters->fixes, count);
+    count_fates(partition, &fates, count);
     return err;
 }
 
@@ -220,9 +243,12 @@ hr_err engine_fixes_apply(engine_partition *partition, const log_view *view)
     hr_err err = HR_OK;
     while (err == HR_OK && at < view->count) {
         uint32_t count = view->count - at < BLOCK ? view->count - at : BLOCK;
+        err = prepare(partition, view->bytes + (size_t)at * HR_FIX_BYTES, count);
+        if (err != HR_OK) {
+            break;
+        }
         pthread_rwlock_wrlock(&partition->lock);
-        err = apply_block(partition, view->bytes + (size_t)at * HR_FIX_BYTES, count,
-                          view->first_offset + at, view->append_ms);
+        err = apply_block(partition, count, view->first_offset + at, view->append_ms);
         at += count;
         atomic_store_explicit(&partition->offset, view->first_offset + at, memory_order_release);
         pthread_rwlock_unlock(&partition->lock);

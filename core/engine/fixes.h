@@ -21,7 +21,4 @@ HR_MUST_USE hr_err engine_partition_tell(engine_partition *partition, uint32_t d
 HR_MUST_USE hr_err engine_partition_catch_up(engine_partition *partition, uint32_t index,
                                              engine_source *source, int64_t append_ms);
 
-/* The device's state has changed: when does it need a tick? */
-void engine_partition_set_wake(engine_partition *partition, uint32_t index);
-
 #endif

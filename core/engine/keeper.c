@@ -32,7 +32,7 @@ static bool nap(engine *engine)
 static bool has_caught_up(const engine *engine)
 {
     for (uint32_t p = 0; p < engine->partition_count; p++) {
-        if (atomic_load(&engine->partitions[p].offset) < engine->start_ends[p]) {
+        if (atomic_load(&engine->partitions[p].settled) < engine->start_ends[p]) {
             return false;
         }
     }

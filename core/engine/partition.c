@@ -93,6 +93,9 @@ hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
 {
     size_t count;
     const geo_event *said = geo_tracker_events(partition->tracker, &count);
+    if (count == 0) {
+        return HR_OK;
+    }
     uint64_t key = partition->devices.entries[device_index].key;
     for (size_t i = 0; i < count; i++, source->index++) {
         if (is_told(partition, source)) {
@@ -114,7 +117,6 @@ hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
         }
         hr_store_u32(partition->events.data + start,
                      (uint32_t)(partition->events.size - start - 4));
-        partition->event_count++;
     }
     hr_counter_add(partition->counters->events, count);
     return HR_OK;
@@ -145,6 +147,15 @@ void engine_partition_set_wake(engine_partition *partition, uint32_t index)
     if (wake_ms < atomic_load_explicit(&partition->wake_ms, memory_order_relaxed)) {
         atomic_store_explicit(&partition->wake_ms, wake_ms, memory_order_relaxed);
     }
+}
+
+void engine_partition_set_wakes(engine_partition *partition)
+{
+    engine_devices *devices = &partition->devices;
+    for (uint32_t i = 0; i < devices->stirred_count; i++) {
+        engine_partition_set_wake(partition, devices->stirred[i]);
+    }
+    devices->stirred_count = 0;
 }
 
 /* Devices by key, because that is the order of their events. */
@@ -189,6 +200,7 @@ static hr_err apply_tick(engine_partition *partition, int64_t tick_ms, engine_so
     if (tick_ms > partition->tick_ms) {
         partition->tick_ms = tick_ms;
     }
+    engine_partition_set_wakes(partition);
     if (partition->tick_ms < atomic_load_explicit(&partition->wake_ms, memory_order_relaxed)) {
         return HR_OK;
     }
@@ -269,6 +281,7 @@ static hr_err apply_rules(engine_partition *partition, uint64_t version, engine_
     err = list_due(&partition->devices, INT64_MAX, &all, &count);
     if (err == HR_OK) {
         err = finish_ticks(partition, all, count, source, append_ms);
+        partition->devices.stirred_count = 0; /* all wakes are set below */
         partition->world = NULL; /* kept by `before` until every device has met the new rules */
         adopt(partition, world);
         if (err == HR_OK) {
@@ -360,4 +373,10 @@ void engine_partition_skip(engine_partition *partition, int64_t offset)
     if (offset > atomic_load_explicit(&partition->offset, memory_order_relaxed)) {
         atomic_store_explicit(&partition->offset, offset, memory_order_release);
     }
+}
+
+void engine_partition_begin_at(engine_partition *partition, int64_t offset)
+{
+    atomic_store(&partition->offset, offset);
+    atomic_store(&partition->settled, offset);
 }

@@ -45,14 +45,13 @@ typedef struct engine_partition {
     engine_worlds *worlds;
     engine_source told; /* the last event that is in the log already: not told again */
     hr_buf events;      /* stored events not yet appended, each behind its length */
-    uint32_t event_count;
-    hr_buf new_names; /* of devices that the catalogue has not been told of; under lock */
+    hr_buf new_names;   /* of devices that the catalogue has not been told of; under lock */
     const engine_counters *counters;
     struct partition_block *block; /* scratch of the fix path */
 
     /* Written by the worker, read by anyone. */
-    _Atomic int64_t offset;      /* next to read */
-    _Atomic int64_t told_offset; /* the events of all that lies before it are in the log */
+    _Atomic int64_t offset;  /* next to read */
+    _Atomic int64_t settled; /* the events of everything before it are in the log */
     _Atomic uint64_t rules_version;
     _Atomic int64_t wake_ms; /* no tick before this has anything to tell */
 } engine_partition;
@@ -72,11 +71,20 @@ HR_MUST_USE hr_err engine_partition_use(engine_partition *partition, uint64_t ve
 HR_MUST_USE hr_err engine_partition_apply(engine_partition *partition, const log_view *view,
                                           hr_why *why);
 
+/* The device's state has changed: when does it need a tick? */
+void engine_partition_set_wake(engine_partition *partition, uint32_t index);
+
+/* The same for all whose state has changed; whoever reads wake_ms wants it done now and then. */
+void engine_partition_set_wakes(engine_partition *partition);
+
 /* A name that the catalogue may not have: noted until engine_names_flush() (names.c). */
 void engine_names_note(engine_partition *partition, uint64_t key, const char *id, size_t size,
                        int64_t seen_ms);
 
 /* Go on at an offset behind damage in the log. */
 void engine_partition_skip(engine_partition *partition, int64_t offset);
+
+/* Where a partition begins to read, before its worker runs. */
+void engine_partition_begin_at(engine_partition *partition, int64_t offset);
 
 #endif

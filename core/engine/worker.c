@@ -7,30 +7,25 @@
 
 /* Batches taken from one partition before the next one gets its turn. */
 #define TURN_BATCHES_MAX 64
+/* A turn's events go into the log together, but in frames of about this size at the most. */
+#define FRAME_BYTES_AIM (256u << 10)
 /* How long an idle worker sleeps at most; anything appended wakes it at once. */
 #define IDLE_WAIT_MS 500
 /* How long to leave a full disk alone before trying again. */
 #define NO_SPACE_WAIT_MS 200
 
-/* Append the gathered events as one frame. Waits out a full disk: the state is ahead already, so
- * nothing else may be done first. */
-static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *why)
+/* Append a frame of events. Waits out a full disk: the state is ahead already, so nothing else may
+ * be done first. */
+static hr_err append_frame(engine *engine, const log_batch *batch, hr_why *why)
 {
-    if (partition->event_count == 0) {
-        return HR_OK;
-    }
-    log_batch batch = {.topic = HR_TOPIC_EVENTS,
-                       .type = HR_RECORD_EVENT,
-                       .count = partition->event_count,
-                       .bytes = partition->events.data,
-                       .size = partition->events.size};
     for (;;) {
         log_position end;
-        hr_err err = log_append(engine->options.log, &batch, 1, NULL, NULL, &end);
+        hr_err err = log_append(engine->options.log, batch, 1, NULL, NULL, &end);
+        if (err == HR_OK) {
+            return err;
+        }
         if (err != HR_NO_SPACE) {
-            hr_buf_clear(&partition->events);
-            partition->event_count = 0;
-            return err == HR_OK ? err : hr_why_set(why, err, "cannot append events to the log");
+            return hr_why_set(why, err, "cannot append events to the log");
         }
         if (atomic_load(&engine->is_stopping)) {
             return hr_why_set(why, err, "stopped while the disk was full");
@@ -38,6 +33,30 @@ static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *
         log_wait(engine->options.log, LOG_APPENDED, log_appended(engine->options.log),
                  NO_SPACE_WAIT_MS);
     }
+}
+
+/* Append the gathered events, in frames of a bearable size: one record may tell of every device. A
+ * crash between two frames is no harm, since the last event in the log says where to go on. */
+static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *why)
+{
+    const hr_buf *events = &partition->events;
+    hr_err err = HR_OK;
+    for (size_t at = 0; err == HR_OK && at < events->size;) {
+        log_batch batch = {
+            .topic = HR_TOPIC_EVENTS, .type = HR_RECORD_EVENT, .bytes = events->data + at};
+        while (at < events->size && batch.size < FRAME_BYTES_AIM) {
+            size_t record = 4 + hr_load_u32(events->data + at);
+            batch.size += record;
+            batch.count++;
+            at += record;
+        }
+        err = append_frame(engine, &batch, why);
+    }
+    hr_buf_clear(&partition->events);
+    if (err == HR_OK) {
+        atomic_store(&partition->settled, atomic_load(&partition->offset));
+    }
+    return err;
 }
 
 /* Read and apply what there is, up to a turn. *is_busy is set when there was something. */
@@ -61,12 +80,14 @@ static hr_err take_turn(engine *engine, engine_partition *partition, log_reader 
         *is_busy = true;
         bytes += view.size;
         err = engine_partition_apply(partition, &view, why);
-        if (err == HR_OK) {
+        if (err == HR_OK && partition->events.size >= FRAME_BYTES_AIM) {
             err = flush_events(engine, partition, why);
         }
-        if (err == HR_OK) {
-            atomic_store(&partition->told_offset, atomic_load(&partition->offset));
-        }
+    }
+    engine_partition_set_wakes(partition);
+    if (err == HR_OK || err == HR_TIMEOUT) {
+        hr_err flushed = flush_events(engine, partition, why);
+        err = flushed != HR_OK ? flushed : err;
     }
     atomic_fetch_add_explicit(&engine->bytes_since_checkpoint, bytes, memory_order_relaxed);
     if (err == HR_GONE) {
@@ -86,10 +107,9 @@ static void close_readers(log_reader **readers, uint32_t count)
 static hr_err open_readers(engine *engine, uint32_t first, log_reader **readers)
 {
     for (uint32_t p = first; p < engine->partition_count; p += engine->thread_count) {
-        int64_t offset = atomic_load(&engine->partitions[p].offset);
-        atomic_store(&engine->partitions[p].told_offset, offset);
-        hr_err err = log_reader_open(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p, offset,
-                                     LOG_APPENDED, &readers[p]);
+        hr_err err =
+            log_reader_open(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p,
+                            atomic_load(&engine->partitions[p].offset), LOG_APPENDED, &readers[p]);
         if (err != HR_OK) {
             return err;
         }
