@@ -21,7 +21,7 @@
 #define JOURNAL_SIDE_BYTES (16u << 20) /* of journal between two side files */
 #define JOURNAL_GROUPS_MS 5000         /* a group's offset waits this long for the side file */
 #define JOURNAL_FULL_MARK_SHARE 64     /* a mark with offsets may cost 1/64 of what it marks */
-#define JOURNAL_FLOORS_MAX 64          /* HR_TOO_BIG above */
+#define JOURNAL_FLOORS_MAX 256         /* HR_TOO_BIG above */
 #define JOURNAL_NAME_MAX 64
 
 typedef struct journal_group {

@@ -94,10 +94,15 @@ static int remove_entry(const char *path, const struct stat *status, int flag, s
     return remove(path);
 }
 
+void farm_remove_tree(const char *path)
+{
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void farm_end(farm *farm)
 {
     farm_close(farm);
-    nftw(farm->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    farm_remove_tree(farm->folder);
     hr_clock_fake_free(farm->clock);
     hr_metrics_free(farm->metrics);
 }

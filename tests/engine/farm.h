@@ -35,6 +35,9 @@ void farm_restart(farm *farm, uint32_t thread_count);
 /* Stop and delete the folder. */
 void farm_end(farm *farm);
 
+/* Delete a folder and what is in it. */
+void farm_remove_tree(const char *path);
+
 /* Open and close the parts on a folder that is there; for tests that do things in between. */
 void farm_open(farm *farm, uint32_t thread_count);
 void farm_close(farm *farm);

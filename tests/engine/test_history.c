@@ -1,0 +1,383 @@
+/* tests/engine/test_history.c - the historian: everything kept once, told without a gap or a
+ * repeat, and what becomes of a file that is old, damaged, foreign or too large. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/record.h"
+#include "log/group.h"
+#include "ranch.h"
+#include "test.h"
+
+static uint64_t new_seed(void)
+{
+    uint64_t seed = (uint64_t)time(NULL);
+    printf("seed %llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+static void expect_what_the_log_has(ranch *ranch)
+{
+    size_t count = 0;
+    hr_fix *wanted = ranch_log_fixes(ranch, &count);
+    ranch_expect_tracks(ranch, wanted, count);
+    ranch_expect_events(ranch, 0);
+    free(wanted);
+}
+
+static void each_fix_and_event_is_told_once_wherever_the_file_ends(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, new_seed());
+    for (int round = 0; round < 6; round++) {
+        ranch_graze(&r, 40);
+        expect_what_the_log_has(&r); /* some of it in the file, the rest in the log */
+        ranch_settle_history(&r);
+        expect_what_the_log_has(&r); /* all of it in the file */
+        if (round % 2 == 1) {
+            ranch_graze(&r, 10);
+            ranch_close_history(&r);
+            ranch_open_history(&r);
+        }
+    }
+    assert_int_equal(engine_history_health(r.history, NULL), HR_OK);
+    size_t count = 0;
+    ranch_settle_history(&r);
+    free(ranch_log_fixes(&r, &count));
+    assert_int_equal(ranch_ask(&r, "SELECT sum(fixes) FROM slot"), count);
+    assert_int_equal(ranch_ask(&r, "SELECT count(*) FROM device WHERE id LIKE 'cow-%'"),
+                     RANCH_HERD);
+    ranch_end(&r);
+}
+
+static void without_a_historian_the_log_alone_is_told(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 40);
+    ranch_close_history(&r);
+    expect_what_the_log_has(&r);
+    ranch_end(&r);
+}
+
+static void a_long_silence_and_a_long_track_take_several_chunks(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    static hr_fix fixes[20000];
+    ranch_start(&r, new_seed());
+    for (int i = 0; i < 20000; i++) {
+        fixes[i] =
+            (hr_fix){.device = ranch_animal(i % 7 == 0 ? 3 : 4),
+                     .time_ms = RANCH_T0 - 30000000 + (int64_t)i * 1000 + (i > 10000 ? 3600000 : 0),
+                     .lon_e7 = 160000000 + i * 50,
+                     .lat_e7 = 590000000 - i * 20};
+    }
+    farm_fixes(&r.farm, fixes, 20000);
+    farm_settle(&r.farm);
+    ranch_graze(&r, 5);
+    ranch_settle_history(&r);
+    expect_what_the_log_has(&r);
+    assert_true(ranch_ask(&r, "SELECT max(chunks) FROM slot") >= 20000 / 256);
+    ranch_end(&r);
+}
+
+static void a_deleted_history_is_made_anew_from_the_log(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 60);
+    ranch_settle_history(&r);
+    ranch_close_history(&r);
+    assert_int_equal(unlink(r.path), 0);
+    ranch_open_history(&r);
+    expect_what_the_log_has(&r);
+    ranch_settle_history(&r);
+    expect_what_the_log_has(&r);
+    assert_int_equal(ranch_ask(&r, "SELECT count(*) FROM device WHERE id IS NOT NULL"), RANCH_HERD);
+    assert_int_equal(engine_history_health(r.history, NULL), HR_OK);
+    ranch_end(&r);
+}
+
+static void overwrite(const char *path, off_t at, const char *bytes, size_t size)
+{
+    int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, size, at), (ssize_t)size);
+    close(fd);
+}
+
+static void expect_put_aside(ranch *r, int number)
+{
+    char aside[160];
+    hr_why why = {""};
+    snprintf(aside, sizeof aside, "%s.damaged-%d", r->path, number);
+    assert_int_equal(access(aside, F_OK), 0);
+    assert_int_equal(engine_history_health(r->history, &why), HR_CORRUPT);
+    assert_non_null(strstr(why.text, aside));
+}
+
+static void a_damaged_history_is_put_aside_and_made_anew(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 60);
+    ranch_settle_history(&r);
+    ranch_close_history(&r);
+    overwrite(r.path, 0, "this is no database any more", 28);
+    ranch_open_history(&r);
+    expect_put_aside(&r, 1);
+    ranch_settle_history(&r);
+    expect_what_the_log_has(&r);
+    /* One that is something else is not overwritten either. */
+    ranch_close_history(&r);
+    ranch_ask(&r, "PRAGMA application_id = 7");
+    ranch_open_history(&r);
+    expect_put_aside(&r, 2);
+    expect_what_the_log_has(&r);
+    ranch_end(&r);
+}
+
+static void damage_that_shows_while_writing_is_mended(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 30);
+    ranch_settle_history(&r);
+    /* The next slot's number is taken: history.db is not as the historian left it. */
+    ranch_ask(&r, "INSERT INTO slot SELECT number + 1, 0, 0, 0, 0, 0, 0, 0 FROM slot ORDER BY "
+                  "number DESC LIMIT 1");
+    ranch_graze(&r, 30);
+    ranch_settle_history(&r);
+    expect_put_aside(&r, 1);
+    expect_what_the_log_has(&r);
+    ranch_end(&r);
+}
+
+static void a_history_of_another_log_is_put_aside(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    char command[256];
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 60);
+    ranch_settle_history(&r);
+    ranch_close_history(&r);
+    farm_close(&r.farm);
+    snprintf(command, sizeof command, "%s/journal", r.farm.folder);
+    farm_remove_tree(command);
+    snprintf(command, sizeof command, "%s/checkpoint", r.farm.folder);
+    farm_remove_tree(command);
+    farm_open(&r.farm, 2);
+    ranch_open_history(&r);
+    expect_put_aside(&r, 1);
+    ranch_graze(&r, 20);
+    expect_what_the_log_has(&r);
+    ranch_end(&r);
+}
+
+static void a_damaged_chunk_costs_itself_only_and_is_told(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    history_reader *reader;
+    history_span span = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+    hr_why why = {""};
+    hr_fix fix;
+    int64_t count = 0;
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 60);
+    ranch_settle_history(&r);
+    int64_t all = ranch_ask(&r, "SELECT sum(fixes) FROM slot");
+    ranch_ask(&r, "UPDATE chunk SET bytes = x'01deadbeef' || substr(bytes, 6) "
+                  "WHERE place = (SELECT min(place) FROM chunk)");
+    assert_int_equal(history_reader_new(r.history, r.farm.log, &reader, &why), HR_OK);
+    assert_int_equal(history_track_begin(reader, &span, &why), HR_OK);
+    while (history_track_next(reader, &fix, &why) == HR_OK) {
+        count++;
+    }
+    assert_true(count < all && count > all / 4);
+    assert_int_equal(engine_history_health(r.history, NULL), HR_CORRUPT);
+    history_reader_free(reader);
+    ranch_end(&r);
+}
+
+static void a_newer_format_is_refused_by_name(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    hr_why why = {""};
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 10);
+    ranch_close_history(&r);
+    ranch_ask(&r, "PRAGMA user_version = 2");
+    assert_int_equal(engine_history_start(&r.options, &r.history, &why), HR_TOO_NEW);
+    assert_non_null(strstr(why.text, "history.db"));
+    assert_non_null(strstr(why.text, "newer"));
+    r.history = NULL;
+    ranch_end(&r);
+}
+
+static void a_full_disk_makes_it_wait_and_it_goes_on_by_itself(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    hr_why why = {""};
+    r.options.free_bytes = UINT64_MAX;
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 40);
+    assert_int_equal(engine_history_settle(r.history, 10000, &why), HR_NO_SPACE);
+    assert_int_equal(engine_history_health(r.history, &why), HR_NO_SPACE);
+    assert_non_null(strstr(why.text, "disk"));
+    expect_what_the_log_has(&r);
+    ranch_close_history(&r);
+    r.options.free_bytes = 1;
+    ranch_open_history(&r);
+    ranch_settle_history(&r);
+    assert_int_equal(engine_history_health(r.history, NULL), HR_OK);
+    expect_what_the_log_has(&r);
+    ranch_end(&r);
+}
+
+/* ---- retention ---- */
+
+/* Let so much go through the log that files of it can go. */
+static void graze_long(ranch *r, int slots)
+{
+    for (int i = 0; i < slots; i++) {
+        ranch_graze(r, 150);
+        hr_clock_fake_advance(r->farm.clock, 3600000);
+        ranch_settle_history(r);
+    }
+}
+
+static void the_log_lets_go_only_of_what_is_kept(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, new_seed());
+    ranch_close_history(&r);
+    r.farm.file_bytes = 64 << 10;
+    r.farm.retain_bytes = 128 << 10;
+    farm_restart(&r.farm, 2);
+    r.options.free_bytes = UINT64_MAX; /* it cannot write */
+    ranch_open_history(&r);
+    for (int i = 0; i < 12; i++) {
+        ranch_graze(&r, 150);
+    }
+    assert_int_equal(log_retain(r.farm.log, NULL), HR_OK);
+    assert_int_equal(log_start(r.farm.log, HR_TOPIC_EVENTS, 0), 0);
+    for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+        assert_int_equal(log_start(r.farm.log, HR_TOPIC_POSITIONS, p), 0);
+    }
+    size_t count = 0;
+    hr_fix *wanted = ranch_log_fixes(&r, &count);
+    hr_buf events;
+    size_t events_before = 0;
+    hr_buf_init(&events, 64 << 20);
+    farm_events(&r.farm, &events);
+    hr_cursor in = hr_cursor_of(events.data, events.size);
+    for (; hr_cursor_left(&in) > 0; events_before++) {
+        (void)!hr_cursor_take(&in, hr_cursor_u32(&in));
+    }
+    ranch_close_history(&r);
+    r.options.free_bytes = 1;
+    ranch_open_history(&r);
+    ranch_settle_history(&r);
+    /* Checkpoints hold the log too; the second lets go of what the first held. */
+    farm_settle(&r.farm);
+    farm_settle(&r.farm);
+    assert_int_equal(log_retain(r.farm.log, NULL), HR_OK);
+    int64_t start = log_start(r.farm.log, HR_TOPIC_EVENTS, 0);
+    assert_true(start > 0);
+    assert_true(log_group_offset(r.farm.log, ENGINE_HISTORY_GROUP, HR_TOPIC_EVENTS, 0) >= start);
+    /* What has left the log is told all the same. */
+    ranch_expect_tracks(&r, wanted, count);
+    hr_buf_clear(&events);
+    farm_events(&r.farm, &events);
+    in = hr_cursor_of(events.data, events.size);
+    size_t events_after = 0;
+    for (; hr_cursor_left(&in) > 0; events_after++) {
+        (void)!hr_cursor_take(&in, hr_cursor_u32(&in));
+    }
+    assert_true(events_after < events_before);
+    ranch_expect_events(&r, events_before - events_after);
+    hr_buf_fini(&events);
+    free(wanted);
+    ranch_end(&r);
+}
+
+static void what_is_older_than_the_limit_goes_oldest_first(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    r.options.retain_ms = 5 * 3600000;
+    ranch_start(&r, new_seed());
+    hr_clock_fake_set_synchronised(r.farm.clock, false);
+    graze_long(&r, 9);
+    /* A clock that nobody keeps lets nothing go. */
+    assert_int_equal(ranch_ask(&r, "SELECT min(number) FROM slot"), 1);
+    hr_clock_fake_set_synchronised(r.farm.clock, true);
+    graze_long(&r, 3);
+    int64_t first = ranch_ask(&r, "SELECT min(number) FROM slot");
+    assert_true(first >= 7 && first <= 10);
+    assert_int_equal(ranch_ask(&r, "SELECT count(*) FROM slot"), 12 - first + 1);
+    assert_int_equal(ranch_ask(&r, "SELECT min(place) >> 36 FROM chunk"), first);
+    assert_true(ranch_ask(&r, "SELECT min(offset) FROM event") >= 0);
+    assert_int_equal(
+        ranch_ask(&r, "SELECT count(*) FROM event WHERE offset < (SELECT events_end FROM slot "
+                      "ORDER BY number LIMIT 1) - 1000000"),
+        0);
+    ranch_end(&r);
+}
+
+static void above_its_size_the_oldest_goes_and_the_file_stays_small(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    r.options.retain_bytes = 400 << 10;
+    ranch_start(&r, new_seed());
+    graze_long(&r, 25);
+    assert_true(ranch_ask(&r, "SELECT min(number) FROM slot") > 1);
+    assert_true(ranch_ask(&r, "SELECT (page_count - freelist_count) * page_size FROM "
+                              "pragma_page_count, pragma_freelist_count, pragma_page_size") <=
+                (400 << 10));
+    assert_true(ranch_ask(&r, "SELECT count(*) FROM slot") > 1);
+    /* With a smaller limit the disk gets its space back. */
+    int64_t pages = ranch_ask(&r, "PRAGMA page_count");
+    ranch_close_history(&r);
+    r.options.retain_bytes = 100 << 10;
+    ranch_open_history(&r);
+    graze_long(&r, 1);
+    assert_true(ranch_ask(&r, "SELECT count(*) FROM slot") >= 1);
+    assert_true(ranch_ask(&r, "PRAGMA page_count") <= pages);
+    ranch_end(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_fix_and_event_is_told_once_wherever_the_file_ends),
+        cmocka_unit_test(without_a_historian_the_log_alone_is_told),
+        cmocka_unit_test(a_long_silence_and_a_long_track_take_several_chunks),
+        cmocka_unit_test(a_deleted_history_is_made_anew_from_the_log),
+        cmocka_unit_test(a_damaged_history_is_put_aside_and_made_anew),
+        cmocka_unit_test(damage_that_shows_while_writing_is_mended),
+        cmocka_unit_test(a_history_of_another_log_is_put_aside),
+        cmocka_unit_test(a_damaged_chunk_costs_itself_only_and_is_told),
+        cmocka_unit_test(a_newer_format_is_refused_by_name),
+        cmocka_unit_test(a_full_disk_makes_it_wait_and_it_goes_on_by_itself),
+        cmocka_unit_test(the_log_lets_go_only_of_what_is_kept),
+        cmocka_unit_test(what_is_older_than_the_limit_goes_oldest_first),
+        cmocka_unit_test(above_its_size_the_oldest_goes_and_the_file_stays_small),
+    };
+    return cmocka_run_group_tests_name("history", tests, NULL, NULL);
+}
