@@ -33,9 +33,6 @@ static hr_err install(engine_queries *queries, query_spec *spec, uint64_t number
             query_run_free(run);
         }
     }
-    if (err == HR_OK) {
-        err = query_set_adjust_input(queries, false, why);
-    }
     query_set_leave(queries);
     return err;
 }
@@ -105,9 +102,6 @@ hr_err engine_query_remove(engine_queries *queries, const char *name, hr_why *wh
             break;
         }
     }
-    if (result == HR_OK) {
-        result = query_set_adjust_input(queries, false, why);
-    }
     query_set_leave(queries);
     pthread_mutex_unlock(&queries->edit_lock);
     return result;
@@ -139,8 +133,11 @@ static hr_err apply_switch(engine_queries *queries, query_spec *spec, hr_why *wh
     query_run *run = query_set_find(queries, spec->name);
     hr_err err = run != NULL ? HR_OK : not_found(spec->name, why);
     if (err == HR_OK) {
-        query_spec *before = run->spec;
-        run->spec = spec;
+        /* What runs borrows from the spec at hand; they differ in nothing else. */
+        char *text = run->spec->text;
+        run->spec->text = spec->text;
+        run->spec->is_enabled = spec->is_enabled;
+        spec->text = text;
         queries->is_changed = true;
         queries->is_edited = true;
         if (spec->is_enabled) {
@@ -149,13 +146,8 @@ static hr_err apply_switch(engine_queries *queries, query_spec *spec, hr_why *wh
             run->status = run->status == QUERY_RUNNING ? QUERY_STOPPED : run->status;
             run->revision++;
         }
-        query_spec_free(before);
-    } else {
-        query_spec_free(spec);
     }
-    if (err == HR_OK) {
-        err = query_set_adjust_input(queries, false, why);
-    }
+    query_spec_free(spec);
     query_set_leave(queries);
     return err;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "query_pairs.h"
 
 #define DEFINITION_BYTES_MAX 32768
 
@@ -29,11 +30,22 @@ static hr_err complain(engine_query_fault *fault, const char *field, const char 
     return HR_INVALID;
 }
 
+const stream_shape *query_spec_shape(const query_spec *spec, query_source source)
+{
+    return query_shape(source, spec->tables);
+}
+
+/* What where, group_by and arguments see. */
+static const stream_shape *full_shape(const query_spec *spec)
+{
+    return spec->follows.is_used ? &spec->pair_shape : query_spec_shape(spec, spec->source);
+}
+
 static hr_err check_expression(const query_spec *spec, const char *field, const char *expression,
                                engine_query_fault *fault)
 {
     hr_why why = {.text = ""};
-    hr_err err = stream_expression_check(&query_shapes[spec->source], expression, &why);
+    hr_err err = stream_expression_check(full_shape(spec), expression, &why);
     return err == HR_INVALID ? complain(fault, field, "%s", why.text) : err;
 }
 
@@ -293,10 +305,20 @@ static hr_err read_select(query_spec *spec, const cJSON *root, engine_query_faul
     return err;
 }
 
+static hr_err read_source(const cJSON *object, const char *field, query_source *source,
+                          engine_query_fault *fault)
+{
+    const char *from = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "from"));
+    if (from == NULL || (strcmp(from, "events") != 0 && strcmp(from, "positions") != 0)) {
+        return complain(fault, field, "\"events\" or \"positions\"");
+    }
+    *source = strcmp(from, "events") == 0 ? QUERY_EVENTS : QUERY_POSITIONS;
+    return HR_OK;
+}
+
 static hr_err read_head(query_spec *spec, const cJSON *root, engine_query_fault *fault)
 {
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "name"));
-    const char *from = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "from"));
     const cJSON *output = cJSON_GetObjectItemCaseSensitive(root, "output");
     const cJSON *enabled = cJSON_GetObjectItemCaseSensitive(root, "enabled");
     const char *how = output == NULL ? "update" : cJSON_GetStringValue(output);
@@ -304,10 +326,10 @@ static hr_err read_head(query_spec *spec, const cJSON *root, engine_query_fault 
         return complain(fault, "name", "1 to 64 letters, digits, '.', '_' and '-'");
     }
     snprintf(spec->name, sizeof spec->name, "%s", name);
-    if (from == NULL || (strcmp(from, "events") != 0 && strcmp(from, "positions") != 0)) {
-        return complain(fault, "from", "\"events\" or \"positions\"");
+    hr_err err = read_source(root, "from", &spec->source, fault);
+    if (err != HR_OK) {
+        return err;
     }
-    spec->source = strcmp(from, "events") == 0 ? QUERY_EVENTS : QUERY_POSITIONS;
     if (how == NULL || (strcmp(how, "append") != 0 && strcmp(how, "update") != 0 &&
                         strcmp(how, "complete") != 0)) {
         return complain(fault, "output", "\"append\", \"update\" or \"complete\"");
@@ -334,11 +356,149 @@ static hr_err read_where(query_spec *spec, const cJSON *root, engine_query_fault
     return err == HR_OK ? copy_text(&spec->where, text, strlen(text)) : err;
 }
 
+/* ---- joins ---- */
+
+static hr_err read_join(query_spec *spec, const cJSON *root, engine_query_fault *fault)
+{
+    const cJSON *join = cJSON_GetObjectItemCaseSensitive(root, "join");
+    const cJSON *item = NULL;
+    if (join == NULL) {
+        return HR_OK;
+    }
+    if (!cJSON_IsArray(join)) {
+        return complain(fault, "join", "a list of tables: \"device\", \"fence\"");
+    }
+    int at = 0;
+    cJSON_ArrayForEach(item, join)
+    {
+        char field[ENGINE_QUERY_FIELD_MAX];
+        const char *name = cJSON_GetStringValue(item);
+        snprintf(field, sizeof field, "join[%d]", at++);
+        if (name != NULL && strcmp(name, "device") == 0) {
+            spec->tables |= QUERY_TABLE_DEVICE;
+        } else if (name == NULL || strcmp(name, "fence") != 0) {
+            return complain(fault, field, "\"device\" or \"fence\"");
+        } else if (spec->source == QUERY_POSITIONS) {
+            return complain(fault, field, "positions have no fence, events have");
+        } else {
+            spec->tables |= QUERY_TABLE_FENCE;
+        }
+    }
+    return HR_OK;
+}
+
+/* An expression of the earlier row, or of either row, alone. */
+static hr_err check_side(const query_spec *spec, query_source source, const char *field,
+                         const char *text, engine_query_fault *fault)
+{
+    hr_why why = {.text = ""};
+    hr_err err = stream_expression_check(query_spec_shape(spec, source), text, &why);
+    return err == HR_INVALID ? complain(fault, field, "%s", why.text) : err;
+}
+
+static hr_err read_on(query_spec *spec, const cJSON *object, engine_query_fault *fault)
+{
+    query_follows *follows = &spec->follows;
+    const cJSON *on = cJSON_GetObjectItemCaseSensitive(object, "on");
+    const cJSON *item = NULL;
+    int count = cJSON_GetArraySize(on);
+    if (!cJSON_IsArray(on) || count < 1 || count > STREAM_GROUP_KEYS_MAX) {
+        return complain(fault, "follows.on", "a list of 1 to %d expressions, equal in both rows",
+                        STREAM_GROUP_KEYS_MAX);
+    }
+    cJSON_ArrayForEach(item, on)
+    {
+        char field[ENGINE_QUERY_FIELD_MAX];
+        const char *text = cJSON_GetStringValue(item);
+        snprintf(field, sizeof field, "follows.on[%u]", follows->on_count);
+        if (text == NULL) {
+            return complain(fault, field, "an expression, as text");
+        }
+        hr_err err = check_side(spec, spec->source, field, text, fault);
+        err = err == HR_OK ? check_side(spec, follows->source, field, text, fault) : err;
+        err = err == HR_OK ? copy_text(&follows->on[follows->on_count], text, strlen(text)) : err;
+        if (err != HR_OK) {
+            return err;
+        }
+        follows->on_count++;
+    }
+    return HR_OK;
+}
+
+static hr_err name_pair_columns(query_spec *spec)
+{
+    const stream_shape *own = query_spec_shape(spec, spec->source);
+    const stream_shape *earlier = query_spec_shape(spec, spec->follows.source);
+    stream_shape *shape = &spec->pair_shape;
+    *shape =
+        (stream_shape){.name = own->name, .columns = spec->pair_columns, .read = query_pair_read};
+    for (int i = 0; i < own->column_count; i++) {
+        spec->pair_columns[shape->column_count++] = own->columns[i];
+    }
+    for (int i = 0; i < earlier->column_count; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "earlier_%s", earlier->columns[i]);
+        char *copy = strdup(name);
+        if (copy == NULL) {
+            return HR_NO_MEMORY;
+        }
+        spec->pair_columns[shape->column_count++] = copy;
+    }
+    return HR_OK;
+}
+
+static hr_err read_match(query_follows *follows, const cJSON *object, engine_query_fault *fault)
+{
+    const cJSON *match = cJSON_GetObjectItemCaseSensitive(object, "match");
+    const char *text = cJSON_GetStringValue(match);
+    if (match != NULL &&
+        (text == NULL || (strcmp(text, "last") != 0 && strcmp(text, "all") != 0))) {
+        return complain(fault, "follows.match", "\"last\" or \"all\" of the earlier rows");
+    }
+    follows->takes_all = match != NULL && text[0] == 'a';
+    return HR_OK;
+}
+
+static hr_err read_follows(query_spec *spec, const cJSON *root, engine_query_fault *fault)
+{
+    static const char *const members[] = {"from", "where", "on", "within", "match", NULL};
+    const cJSON *object = cJSON_GetObjectItemCaseSensitive(root, "follows");
+    query_follows *follows = &spec->follows;
+    if (object == NULL) {
+        return HR_OK;
+    }
+    if (!cJSON_IsObject(object)) {
+        return complain(fault, "follows", "an object: from, where, on, within, match");
+    }
+    hr_err err = refuse_unknown(object, "follows.", members, fault);
+    if (err == HR_OK) {
+        err = read_source(object, "follows.from", &follows->source, fault);
+    }
+    if (err == HR_OK) {
+        err = read_duration(object, "within", "follows.within", -1, &follows->within_ms, fault);
+    }
+    if (err == HR_OK) {
+        err = read_match(follows, object, fault);
+    }
+    if (err == HR_OK) {
+        err = read_on(spec, object, fault);
+    }
+    const cJSON *where = cJSON_GetObjectItemCaseSensitive(object, "where");
+    if (err == HR_OK && where != NULL) {
+        const char *text = cJSON_GetStringValue(where);
+        err = text != NULL ? check_side(spec, follows->source, "follows.where", text, fault)
+                           : complain(fault, "follows.where", "an expression, as text");
+        err = err == HR_OK ? copy_text(&follows->where, text, strlen(text)) : err;
+    }
+    follows->is_used = true;
+    return err == HR_OK ? name_pair_columns(spec) : err;
+}
+
 static hr_err read_all(query_spec *spec, const cJSON *root, engine_query_fault *fault)
 {
-    static const char *const members[] = {"name",    "from",   "where",  "group_by",
-                                          "window",  "select", "output", "lateness",
-                                          "enabled", "about",  NULL};
+    static const char *const members[] = {"name",     "from",   "join",   "follows", "where",
+                                          "group_by", "window", "select", "output",  "lateness",
+                                          "enabled",  "about",  NULL};
     if (!cJSON_IsObject(root)) {
         return complain(fault, "", "a definition is a JSON object");
     }
@@ -349,6 +509,12 @@ static hr_err read_all(query_spec *spec, const cJSON *root, engine_query_fault *
     if (err == HR_OK) {
         err = read_duration(root, "lateness", "lateness", QUERY_LATENESS_MS, &spec->lateness_ms,
                             fault);
+    }
+    if (err == HR_OK) {
+        err = read_join(spec, root, fault);
+    }
+    if (err == HR_OK) {
+        err = read_follows(spec, root, fault);
     }
     if (err == HR_OK) {
         err = read_where(spec, root, fault);
@@ -407,12 +573,20 @@ void query_spec_free(query_spec *spec)
     for (uint32_t i = 0; i < STREAM_AGGREGATES_MAX * STREAM_ARGUMENTS_MAX; i++) {
         free(spec->arguments[i]);
     }
+    for (uint32_t i = 0; i < STREAM_GROUP_KEYS_MAX; i++) {
+        free(spec->follows.on[i]);
+    }
+    free(spec->follows.where);
+    int own = spec->follows.is_used ? query_spec_shape(spec, spec->source)->column_count : 0;
+    for (int i = own; i < spec->pair_shape.column_count; i++) {
+        free((char *)(uintptr_t)spec->pair_columns[i]);
+    }
     free(spec->where);
     cJSON_free(spec->text);
     free(spec);
 }
 
-hr_err query_spec_compile(const query_spec *spec, stream_evaluator **out, hr_why *why)
+hr_err query_spec_compile(const query_spec *spec, bool where, stream_evaluator **out, hr_why *why)
 {
     const char *expressions[STREAM_GROUP_KEYS_MAX + STREAM_AGGREGATES_MAX * STREAM_ARGUMENTS_MAX];
     uint32_t count = 0;
@@ -422,8 +596,8 @@ hr_err query_spec_compile(const query_spec *spec, stream_evaluator **out, hr_why
     for (uint32_t i = 0; i < spec->argument_count; i++) {
         expressions[count++] = spec->arguments[i];
     }
-    return stream_evaluator_new(&query_shapes[spec->source], expressions, count, spec->where, out,
-                                why);
+    return stream_evaluator_new(full_shape(spec), expressions, count, where ? spec->where : NULL,
+                                out, why);
 }
 
 char *query_spec_switch(const query_spec *spec, bool is_enabled)
@@ -438,89 +612,4 @@ char *query_spec_switch(const query_spec *spec, bool is_enabled)
                      : NULL;
     cJSON_Delete(root);
     return text;
-}
-
-/* ---- explaining ---- */
-
-/* What a part of a window takes at most, once its sketches have grown. */
-static size_t aggregate_bytes_max(stream_aggregate_kind kind)
-{
-    switch (kind) {
-    case STREAM_DISTINCT:
-        return STREAM_DISTINCT_REGISTERS;
-    case STREAM_TOPK:
-        return STREAM_TOPK_ENTRIES * (2 * sizeof(stream_topk_entry) + STREAM_TOPK_TEXT_MAX);
-    case STREAM_FREQUENCY:
-        return STREAM_FREQUENCY_ROWS * STREAM_FREQUENCY_COLUMNS * sizeof(uint64_t);
-    case STREAM_QUANTILE:
-        return 2 * STREAM_QUANTILE_BUCKETS_MAX * sizeof(uint64_t);
-    case STREAM_SAMPLE:
-        return STREAM_SAMPLE_MAX * (sizeof(stream_sample_entry) + STREAM_SAMPLE_TEXT_MAX);
-    case STREAM_MOMENT:
-        return STREAM_MOMENT_ROWS * STREAM_MOMENT_COLUMNS * sizeof(int64_t);
-    case STREAM_CLUSTERS:
-        return sizeof(stream_clusters);
-    default:
-        return 0;
-    }
-}
-
-static void explain_window(const query_spec *spec, hr_buf *text)
-{
-    const stream_window *window = &spec->window;
-    switch (window->type) {
-    case STREAM_RUNNING:
-        hr_buf_put_text(text, "4. keep one running total for each group, without end\n");
-        break;
-    case STREAM_SESSION:
-        hr_buf_printf(text, "4. a session of a group ends %lld ms after its last row\n",
-                      (long long)window->gap_ms);
-        break;
-    default:
-        hr_buf_printf(text,
-                      "4. count each row once, in its pane of %lld ms; %lld pane(s) make a window "
-                      "of %lld ms\n",
-                      (long long)window->every_ms, (long long)(window->size_ms / window->every_ms),
-                      (long long)window->size_ms);
-    }
-}
-
-void query_spec_explain(const query_spec *spec, hr_json *json)
-{
-    static const char *const outputs[] = {"windows that have ended", "open windows as they change",
-                                          "all open windows"};
-    hr_buf text;
-    size_t pane_bytes = 32 + spec->select_count * sizeof(stream_state);
-    size_t grown_bytes = pane_bytes;
-    int64_t panes = spec->window.every_ms > 0 ? spec->window.size_ms / spec->window.every_ms : 1;
-    for (uint32_t i = 0; i < spec->select_count; i++) {
-        grown_bytes += aggregate_bytes_max(spec->aggregates[i].kind);
-    }
-    hr_buf_init(&text, 1 << 16);
-    hr_buf_printf(&text, "1. read committed %s, with the partition's watermark\n",
-                  query_shapes[spec->source].name);
-    hr_buf_printf(&text, "2. keep rows where %s\n", spec->where != NULL ? spec->where : "(all)");
-    hr_buf_put_text(&text, "3. group by");
-    for (uint32_t i = 0; i < spec->group_count; i++) {
-        hr_buf_printf(&text, "%s %s", i > 0 ? "," : "", spec->groups[i]);
-    }
-    hr_buf_put_text(&text, spec->group_count > 0 ? "\n" : " nothing: one group\n");
-    explain_window(spec, &text);
-    hr_buf_put_text(&text, "5. aggregate");
-    for (uint32_t i = 0; i < spec->select_count; i++) {
-        hr_buf_printf(&text, "%s %s = %s", i > 0 ? "," : "", spec->names[i],
-                      stream_aggregate_law_of(spec->aggregates[i].kind)->name);
-    }
-    hr_buf_printf(&text, "\n6. windows close when every partition is %lld ms past their end\n",
-                  (long long)spec->lateness_ms);
-    hr_buf_printf(&text, "7. tell %s\n", outputs[spec->output]);
-    hr_json_key(json, "plan");
-    hr_json_text_sized(json, (const char *)text.data, text.size);
-    hr_json_key_u64(json, "panes_per_window", (uint64_t)panes);
-    hr_json_key_u64(json, "pane_bytes", pane_bytes);
-    hr_json_key_u64(json, "pane_bytes_max", grown_bytes);
-    hr_json_key_u64(json, "group_bytes_max", grown_bytes * (uint64_t)(panes + 2));
-    hr_json_key_i64(json, "lateness_ms", spec->lateness_ms);
-    hr_json_key_u64(json, "expressions", spec->group_count + spec->argument_count);
-    hr_buf_fini(&text);
 }

@@ -1,4 +1,4 @@
-/* core/engine/query_input.c - readers, marks, and the gate for repeated fixes. */
+/* core/engine/query_input.c - lanes: readers, marks, rules, and their merging with the events. */
 #include "query_input.h"
 
 #include <stdlib.h>
@@ -9,176 +9,146 @@
 #include "base/text.h"
 #include "catalog/device.h"
 
-#define DEVICES_MIN 64
-#define DEVICES_MAX (1u << 24)
-#define TIMES_KEPT 8
+#define BLOCK 64 /* fixes whose devices are fetched ahead */
 
-/* ---- devices ---- */
+/* ---- handing over ---- */
 
-static query_device *device_slot(query_device *devices, uint32_t room, uint64_t key)
+static void flush(query_input *input)
 {
-    uint32_t at = (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (room - 1);
-    while (devices[at].id != NULL || devices[at].count > 0 || devices[at].key != 0) {
-        if (devices[at].key == key) {
-            break;
-        }
-        at = (at + 1) & (room - 1);
+    if (input->fix_count > 0) {
+        input->visit(input->context, QUERY_POSITIONS, input->fix_rows, input->fix_count);
+        input->fix_count = 0;
     }
-    return &devices[at];
-}
-
-static hr_err grow_devices(query_input *input)
-{
-    uint32_t room = input->device_room == 0 ? DEVICES_MIN : input->device_room * 2;
-    query_device *devices = calloc(room, sizeof *devices);
-    if (devices == NULL || room > DEVICES_MAX) {
-        free(devices);
-        return HR_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < input->device_room; i++) {
-        const query_device *from = &input->devices[i];
-        if (from->id != NULL || from->count > 0 || from->key != 0) {
-            *device_slot(devices, room, from->key) = *from;
-        }
-    }
-    free(input->devices);
-    input->devices = devices;
-    input->device_room = room;
-    return HR_OK;
-}
-
-/* Find or add. NULL: no memory. */
-static query_device *device_of(query_input *input, uint64_t key)
-{
-    if (input->device_count * 4 >= input->device_room * 3 && grow_devices(input) != HR_OK) {
-        return NULL;
-    }
-    query_device *device = device_slot(input->devices, input->device_room, key);
-    if (device->id == NULL && device->count == 0 && device->key == 0) {
-        device->key = key;
-        input->device_count++;
-    }
-    return device;
-}
-
-static void note_name(void *context, uint64_t key, const char *id)
-{
-    query_device *device = device_of(context, key);
-    if (device != NULL && device->id == NULL) {
-        /* Without memory the device stays nameless, which a query sees as null. */
-        device->id = strdup(id);
+    if (input->event_count > 0) {
+        input->visit(input->context, QUERY_EVENTS, input->event_rows, input->event_count);
+        input->event_count = 0;
     }
 }
 
-/* A repeat is a fix with one of the last times of its device (TRACKER rule 2). */
-static bool is_repeat(query_device *device, int64_t time_ms)
+/* ---- rules ---- */
+
+/* Rows that wait borrow from the rules at hand, so they go first. */
+static void use_rules(query_input *input, query_rules *rules, uint64_t version)
 {
-    for (uint32_t i = 0; i < device->count; i++) {
-        if (device->times_ms[i] == time_ms) {
-            return true;
-        }
+    if (rules->is_loaded && rules->version == version) {
+        return;
     }
-    device->times_ms[device->next] = time_ms;
-    device->next = (uint8_t)((device->next + 1) % TIMES_KEPT);
-    device->count = (uint8_t)(device->count < TIMES_KEPT ? device->count + 1 : TIMES_KEPT);
-    return false;
+    flush(input);
+    geo_rules_unref(rules->rules);
+    *rules = (query_rules){.version = version, .is_loaded = true};
+    input->gaps += catalog_rules_load(input->catalog, version, &rules->rules, NULL) != GEO_OK;
 }
 
-static void forget_devices(query_input *input)
+static const geo_settings *settings_of(const geo_rules *rules)
 {
-    for (uint32_t i = 0; i < input->device_room; i++) {
-        free(input->devices[i].id);
+    return rules != NULL ? geo_rules_settings(rules) : &geo_settings_default;
+}
+
+static const geo_device_rules *rules_of(const query_rules *rules, query_device *device)
+{
+    if (device->rules_version != rules->version) {
+        device->rules_version = rules->version;
+        device->rules = rules->rules != NULL ? geo_rules_device(rules->rules, device->key) : NULL;
     }
-    free(input->devices);
-    input->devices = NULL;
-    input->device_room = 0;
-    input->device_count = 0;
+    return device->rules;
 }
 
 /* ---- life ---- */
 
-hr_err query_input_init(query_input *input, log_store *log, catalog *catalog, hr_why *why)
+static void note_name(void *context, uint64_t key, const char *id)
+{
+    query_input *input = context;
+    query_devices_name(&input->devices, key, id, strlen(id));
+}
+
+/* Retention may have taken the record that said by which rules the lane's next one is judged. */
+static void adopt_kept_rules(query_input *input, uint16_t lane)
+{
+    uint8_t bytes[LOG_KEPT_BYTES_MAX];
+    size_t size;
+    if (log_kept(input->log, HR_TOPIC_POSITIONS, lane, bytes, &size) == HR_OK &&
+        size == HR_RULES_BYTES && hr_load_u64(bytes) > input->lanes[lane].rules.version) {
+        use_rules(input, &input->lanes[lane].rules, hr_load_u64(bytes));
+    }
+}
+
+static hr_err open_lane(query_input *input, uint16_t p)
+{
+    query_lane *lane = &input->lanes[p];
+    int64_t start = log_start(input->log, HR_TOPIC_POSITIONS, p);
+    *lane =
+        (query_lane){.offset = start, .limit = start, .mark_ms = INT64_MIN, .newest_ms = INT64_MIN};
+    adopt_kept_rules(input, p);
+    return log_reader_open(input->log, HR_TOPIC_POSITIONS, p, start, LOG_COMMITTED, &lane->reader);
+}
+
+hr_err query_input_init(query_input *input, log_store *log, catalog *catalog, engine *engine,
+                        hr_why *why)
 {
     memset(input, 0, sizeof *input);
     input->log = log;
     input->catalog = catalog;
+    input->engine = engine;
     input->lane_count = log_topic_get(log, HR_TOPIC_POSITIONS)->partition_count;
-    input->received_max_ms = INT64_MIN;
-    for (uint32_t i = 0; i < HR_PARTITIONS_MAX; i++) {
-        input->marks_ms[QUERY_EVENTS][i] = INT64_MIN;
-        input->marks_ms[QUERY_POSITIONS][i] = INT64_MIN;
-    }
+    input->horizon_end = -1;
     hr_err err = log_reader_open(log, HR_TOPIC_EVENTS, 0, log_start(log, HR_TOPIC_EVENTS, 0),
                                  LOG_COMMITTED, &input->events);
-    return err == HR_OK ? err : hr_why_set(why, err, "cannot read the events");
-}
-
-void query_input_fini(query_input *input)
-{
-    query_input_drop_positions(input);
-    log_reader_close(input->events);
-    input->events = NULL;
-}
-
-hr_err query_input_want_positions(query_input *input, bool from_start, hr_why *why)
-{
-    if (input->positions[0] != NULL) {
-        return HR_OK;
-    }
-    hr_err err = HR_OK;
     for (uint16_t p = 0; err == HR_OK && p < input->lane_count; p++) {
-        int64_t offset = from_start ? log_start(input->log, HR_TOPIC_POSITIONS, p)
-                                    : log_end(input->log, HR_TOPIC_POSITIONS, p, LOG_COMMITTED);
-        err = log_reader_open(input->log, HR_TOPIC_POSITIONS, p, offset, LOG_COMMITTED,
-                              &input->positions[p]);
-        input->marks_ms[QUERY_POSITIONS][p] = INT64_MIN;
+        err = open_lane(input, p);
     }
-    if (err == HR_OK && catalog_names_load(input->catalog, note_name, input, NULL) != GEO_OK) {
+    if (err == HR_OK && catalog_names_load(catalog, note_name, input, NULL) != GEO_OK) {
         err = HR_IO;
     }
     if (err != HR_OK) {
-        query_input_drop_positions(input);
-        return hr_why_set(why, err, "cannot read the positions");
+        query_input_fini(input);
+        return hr_why_set(why, err, "cannot read the log for the queries");
     }
     return HR_OK;
 }
 
-void query_input_drop_positions(query_input *input)
+void query_input_fini(query_input *input)
 {
     for (uint32_t p = 0; p < input->lane_count; p++) {
-        log_reader_close(input->positions[p]);
-        input->positions[p] = NULL;
+        log_reader_close(input->lanes[p].reader);
+        geo_rules_unref(input->lanes[p].rules.rules);
     }
-    forget_devices(input);
+    input->lane_count = 0;
+    log_reader_close(input->events);
+    input->events = NULL;
+    geo_rules_unref(input->other.rules);
+    input->other = (query_rules){.is_loaded = false};
+    query_devices_fini(&input->devices);
 }
 
 /* ---- marks ---- */
 
-static void raise_mark(query_input *input, query_source source, uint32_t lane, int64_t time_ms)
+static int64_t lesser(int64_t left, int64_t right)
 {
-    if (time_ms > input->marks_ms[source][lane]) {
-        input->marks_ms[source][lane] = time_ms;
-    }
+    return left < right ? left : right;
 }
 
-int64_t query_input_mark(const query_input *input, query_source source)
+static void raise_mark(query_lane *lane, int64_t time_ms)
+{
+    lane->mark_ms = time_ms > lane->mark_ms ? time_ms : lane->mark_ms;
+}
+
+int64_t query_input_mark(const query_input *input)
 {
     int64_t least = INT64_MAX;
     for (uint32_t p = 0; p < input->lane_count; p++) {
-        int64_t mark = input->marks_ms[source][p];
-        least = mark < least ? mark : least;
+        least = lesser(least, input->lanes[p].mark_ms);
     }
     return least;
 }
 
-void query_input_raise_events(query_input *input, int64_t time_ms)
+void query_input_raise(query_input *input, int64_t time_ms)
 {
     for (uint32_t p = 0; p < input->lane_count; p++) {
-        raise_mark(input, QUERY_EVENTS, p, time_ms);
+        raise_mark(&input->lanes[p], time_ms);
     }
 }
 
-/* ---- rows ---- */
+/* ---- positions ---- */
 
 /* Years 0 to 9999: outside, sums of times could overflow. Nobody's clock is there. */
 static bool time_is_sane(int64_t time_ms)
@@ -186,270 +156,314 @@ static bool time_is_sane(int64_t time_ms)
     return time_ms >= HR_TIME_MS_MIN && time_ms <= HR_TIME_MS_MAX;
 }
 
-static int64_t lesser(int64_t left, int64_t right)
+static void take_fix(query_input *input, uint16_t p, const uint8_t *bytes, int64_t offset)
 {
-    return left < right ? left : right;
-}
-
-static size_t gather_event(query_input *input, size_t count, const uint8_t *bytes, size_t size,
-                           int64_t offset)
-{
-    query_event_row *row = &input->event_rows[count];
-    hr_event *event = &row->event;
-    if (hr_event_load(bytes, size, event) != HR_OK ||
-        event->source_partition >= input->lane_count || !time_is_sane(event->time_ms) ||
-        !time_is_sane(event->received_ms)) {
+    query_lane *lane = &input->lanes[p];
+    query_fix_row *row = &input->fix_rows[input->fix_count];
+    hr_fix *fix = &row->fix;
+    hr_fix_load(bytes, fix);
+    query_device *device = query_devices_get(&input->devices, fix->device);
+    if (device == NULL || !time_is_sane(fix->time_ms)) {
         input->gaps++;
-        return count;
+        return;
     }
-    uint32_t lane = event->source_partition;
-    row->base = (query_row){.lane = (uint16_t)lane,
-                            .time_ms = event->time_ms,
-                            .mark_ms = input->marks_ms[QUERY_EVENTS][lane],
-                            .offset = offset};
-    raise_mark(input, QUERY_EVENTS, lane, lesser(event->time_ms, event->received_ms));
-    if (event->received_ms > input->received_max_ms) {
-        input->received_max_ms = event->received_ms;
-        query_input_raise_events(input, event->received_ms - QUERY_EVENTS_APART_MS);
+    bool is_accurate = fix->accuracy_dm == HR_FIX_U16_UNKNOWN ||
+                       fix->accuracy_dm <= settings_of(lane->rules.rules)->max_accuracy_m * 10;
+    if (query_device_repeats(device, fix->time_ms, is_accurate)) {
+        return;
     }
-    return count + 1;
-}
-
-static void give_events(query_input *input, const log_view *view, int64_t from,
-                        query_rows_visit *visit, void *context)
-{
-    size_t at = 0;
-    size_t size;
-    size_t count = 0;
-    const uint8_t *bytes;
-    int64_t offset = view->first_offset;
-    for (; log_record_next(view, &at, &bytes, &size); offset++) {
-        if (view->type != HR_RECORD_EVENT || offset < from) {
-            continue;
-        }
-        count = gather_event(input, count, bytes, size, offset);
-        if (count == QUERY_BATCH_ROWS) {
-            visit(context, QUERY_EVENTS, input->event_rows, count);
-            count = 0;
-        }
-    }
-    if (count > 0) {
-        visit(context, QUERY_EVENTS, input->event_rows, count);
-    }
-}
-
-static size_t gather_fix(query_input *input, size_t count, const uint8_t *bytes,
-                         const log_view *view, uint16_t lane, int64_t offset)
-{
-    query_fix_row *row = &input->fix_rows[count];
-    hr_fix_load(bytes, &row->fix);
-    query_device *device = device_of(input, row->fix.device);
-    if (device == NULL || !time_is_sane(row->fix.time_ms)) {
-        input->gaps++;
-        return count;
-    }
-    if (is_repeat(device, row->fix.time_ms)) {
-        return count;
-    }
-    row->append_ms = view->append_ms;
+    row->append_ms = lane->view.append_ms;
     row->device = device->id;
-    row->base = (query_row){.lane = lane,
-                            .time_ms = row->fix.time_ms,
-                            .mark_ms = input->marks_ms[QUERY_POSITIONS][lane],
-                            .offset = offset};
-    if ((row->fix.flags & HR_FIX_BACKLOG) == 0) {
-        raise_mark(input, QUERY_POSITIONS, lane, lesser(row->fix.time_ms, view->append_ms));
+    row->base = (query_row){.lane = p,
+                            .time_ms = fix->time_ms,
+                            .mark_ms = lane->mark_ms,
+                            .offset = offset,
+                            .device_rules = rules_of(&lane->rules, device)};
+    if ((fix->flags & HR_FIX_BACKLOG) == 0) {
+        lane->newest_ms = fix->time_ms > lane->newest_ms ? fix->time_ms : lane->newest_ms;
+        raise_mark(lane, lesser(lane->newest_ms, row->append_ms));
     }
-    return count + 1;
+    if (++input->fix_count == QUERY_BATCH_ROWS) {
+        flush(input);
+    }
 }
 
-static void give_fixes(query_input *input, uint16_t lane, const log_view *view, int64_t from,
-                       query_rows_visit *visit, void *context)
+/* Fixes have a fixed size: whole blocks are looked up ahead. */
+static void take_fixes(query_input *input, uint16_t p, int64_t until)
 {
-    size_t at = 0;
-    size_t size;
-    size_t count = 0;
+    query_lane *lane = &input->lanes[p];
+    const uint8_t *bytes =
+        lane->view.bytes + (size_t)(lane->offset - lane->view.first_offset) * HR_FIX_BYTES;
+    while (lane->offset < until) {
+        int64_t count = lesser(until - lane->offset, BLOCK);
+        for (int64_t i = 0; i < count; i++) {
+            query_devices_prefetch(&input->devices, hr_load_u64(bytes + i * HR_FIX_BYTES));
+        }
+        for (int64_t i = 0; i < count; i++) {
+            take_fix(input, p, bytes + i * HR_FIX_BYTES, lane->offset + i);
+        }
+        bytes += count * HR_FIX_BYTES;
+        lane->offset += count;
+    }
+}
+
+static void take_control(query_input *input, query_lane *lane, const uint8_t *bytes, size_t size)
+{
+    uint64_t number = size >= 8 ? hr_load_u64(bytes) : 0;
+    if (lane->view.type == HR_RECORD_NAME && size > 8 && size - 8 <= HR_DEVICE_ID_MAX) {
+        query_devices_name(&input->devices, number, (const char *)bytes + 8, size - 8);
+    } else if (lane->view.type == HR_RECORD_RULES && size == HR_RULES_BYTES) {
+        use_rules(input, &lane->rules, number);
+    } else if (lane->view.type == HR_RECORD_TICK && size == HR_TICK_BYTES &&
+               time_is_sane((int64_t)number)) {
+        raise_mark(lane, lesser(lane->newest_ms, lane->view.append_ms));
+        raise_mark(lane, (int64_t)number - QUERY_IDLE_MS);
+    }
+}
+
+static void take_controls(query_input *input, query_lane *lane, int64_t until)
+{
     const uint8_t *bytes;
-    int64_t offset = view->first_offset;
-    for (; log_record_next(view, &at, &bytes, &size); offset++) {
-        if (offset < from || size != HR_FIX_BYTES) {
+    size_t size;
+    while (lane->offset < until && log_record_next(&lane->view, &lane->at, &bytes, &size)) {
+        take_control(input, lane, bytes, size);
+        lane->offset++;
+    }
+    lane->offset = until;
+}
+
+/* Stand on the record at lane->offset. False: the lane has no more. */
+static hr_err load_view(query_input *input, uint16_t p, bool *is_there, hr_why *why)
+{
+    query_lane *lane = &input->lanes[p];
+    hr_err err = HR_OK;
+    *is_there = lane->has_view && lane->offset < lane->view.first_offset + lane->view.count;
+    while (!*is_there) {
+        lane->has_view = false;
+        err = log_reader_next(lane->reader, &lane->view, why);
+        if (err == HR_GONE || err == HR_CORRUPT) {
+            input->gaps++;
+            adopt_kept_rules(input, p);
+            lane->offset = log_reader_offset(lane->reader);
             continue;
         }
-        count = gather_fix(input, count, bytes, view, lane, offset);
-        if (count == QUERY_BATCH_ROWS) {
-            visit(context, QUERY_POSITIONS, input->fix_rows, count);
-            count = 0;
+        if (err != HR_OK) {
+            return err == HR_TIMEOUT ? HR_OK : err;
         }
-    }
-    if (count > 0) {
-        visit(context, QUERY_POSITIONS, input->fix_rows, count);
-    }
-}
-
-static void take_names(query_input *input, const log_view *view)
-{
-    size_t at = 0;
-    size_t size;
-    const uint8_t *bytes;
-    while (log_record_next(view, &at, &bytes, &size)) {
-        char id[HR_DEVICE_ID_MAX + 1] = "";
-        if (size > 8 && size - 8 <= HR_DEVICE_ID_MAX) {
-            memcpy(id, bytes + 8, size - 8);
-            note_name(input, hr_load_u64(bytes), id);
+        const uint8_t *bytes;
+        size_t size;
+        lane->has_view = true;
+        lane->at = 0;
+        if (lane->offset < lane->view.first_offset) {
+            lane->offset = lane->view.first_offset;
         }
-    }
-}
-
-static void take_ticks(query_input *input, uint16_t lane, const log_view *view)
-{
-    size_t at = 0;
-    size_t size;
-    const uint8_t *bytes;
-    while (log_record_next(view, &at, &bytes, &size)) {
-        int64_t tick_ms = size == HR_TICK_BYTES ? (int64_t)hr_load_u64(bytes) : 0;
-        if (size == HR_TICK_BYTES && time_is_sane(tick_ms)) {
-            raise_mark(input, QUERY_POSITIONS, lane, tick_ms - QUERY_IDLE_MS);
+        for (int64_t at = lane->view.first_offset;
+             lane->view.type != HR_RECORD_FIX && at < lane->offset; at++) {
+            (void)log_record_next(&lane->view, &lane->at, &bytes, &size);
         }
+        *is_there = lane->offset < lane->view.first_offset + lane->view.count;
     }
+    return HR_OK;
 }
 
-static void give_positions(query_input *input, uint16_t lane, const log_view *view, int64_t from,
-                           query_rows_visit *visit, void *context)
+/* Read a lane up to an offset, but no more than so many batches. */
+static hr_err advance(query_input *input, uint16_t p, int64_t until, uint32_t batches_max,
+                      bool *is_read, hr_why *why)
 {
-    if (view->type == HR_RECORD_FIX) {
-        give_fixes(input, lane, view, from, visit, context);
-    } else if (view->type == HR_RECORD_NAME) {
-        take_names(input, view);
-    } else if (view->type == HR_RECORD_TICK) {
-        take_ticks(input, lane, view);
+    query_lane *lane = &input->lanes[p];
+    for (uint32_t i = 0; lane->offset < until && i < batches_max; i++) {
+        bool is_there;
+        hr_err err = load_view(input, p, &is_there, why);
+        if (err != HR_OK || !is_there) {
+            return err;
+        }
+        use_rules(input, &lane->rules, lane->rules.version);
+        int64_t end = lesser(until, lane->view.first_offset + lane->view.count);
+        if (lane->view.type != HR_RECORD_FIX) {
+            take_controls(input, lane, end);
+        } else if (lane->view.record_bytes == HR_FIX_BYTES) {
+            take_fixes(input, p, end);
+        } else {
+            input->gaps++;
+            lane->offset = end;
+        }
+        *is_read = true;
     }
+    return HR_OK;
 }
 
-/* The next batch of a reader. What is gone or damaged is counted and passed over. */
-static hr_err read_view(query_input *input, log_reader *reader, log_view *view, int64_t *from,
-                        hr_why *why)
+/* ---- events ---- */
+
+static const geo_rules *rules_of_event(query_input *input, const query_lane *lane,
+                                       const hr_event *event)
 {
+    if (lane->rules.is_loaded && event->rules_version == lane->rules.version) {
+        return lane->rules.rules;
+    }
+    use_rules(input, &input->other, event->rules_version);
+    return input->other.rules;
+}
+
+static hr_err take_event(query_input *input, const uint8_t *bytes, size_t size, int64_t offset,
+                         hr_why *why)
+{
+    hr_event event;
+    bool ignored = false;
+    if (hr_event_load(bytes, size, &event) != HR_OK ||
+        event.source_partition >= input->lane_count || !time_is_sane(event.time_ms) ||
+        !time_is_sane(event.received_ms) ||
+        (event.has_crossing && !time_is_sane(event.crossing_time_ms))) {
+        input->gaps++;
+        return HR_OK;
+    }
+    query_lane *lane = &input->lanes[event.source_partition];
+    hr_err err =
+        advance(input, event.source_partition, event.source_offset, UINT32_MAX, &ignored, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    lane->limit = event.source_offset > lane->limit ? event.source_offset : lane->limit;
+    const geo_rules *rules = rules_of_event(input, lane, &event);
+    uint32_t slot = rules != NULL && event.fence_id[0] != 0 ? geo_rules_find(rules, event.fence_id)
+                                                            : GEO_NO_SLOT;
+    query_event_row *row = &input->event_rows[input->event_count];
+    row->event = event;
+    row->base = (query_row){.lane = event.source_partition,
+                            .time_ms = event.time_ms,
+                            .mark_ms = lane->mark_ms,
+                            .offset = offset};
+    row->base.fence = slot != GEO_NO_SLOT ? geo_rules_fence(rules, slot) : NULL;
+    row->base.device_rules = rules != NULL ? geo_rules_device(rules, event.device) : NULL;
+    const query_device *device = query_devices_get(&input->devices, event.device);
+    row->uncertainty_ms =
+        device != NULL
+            ? query_device_uncertainty_ms(device, &event, row->base.fence, settings_of(rules))
+            : 0;
+    if (++input->event_count == QUERY_BATCH_ROWS) {
+        flush(input);
+    }
+    return HR_OK;
+}
+
+static hr_err take_events(query_input *input, bool *is_read, hr_why *why)
+{
+    log_view view;
     hr_err err;
+    int64_t from;
     do {
-        *from = log_reader_offset(reader);
-        err = log_reader_next(reader, view, why);
+        from = log_reader_offset(input->events);
+        err = log_reader_next(input->events, &view, why);
         input->gaps += err == HR_GONE || err == HR_CORRUPT;
     } while (err == HR_GONE || err == HR_CORRUPT);
+    if (err != HR_OK) {
+        return err == HR_TIMEOUT ? HR_OK : err;
+    }
+    size_t at = 0;
+    size_t size;
+    const uint8_t *bytes;
+    int64_t offset = view.first_offset;
+    *is_read = true;
+    for (; err == HR_OK && log_record_next(&view, &at, &bytes, &size); offset++) {
+        if (view.type == HR_RECORD_EVENT && offset >= from) {
+            err = take_event(input, bytes, size, offset, why);
+        }
+    }
     return err;
+}
+
+/* ---- both ---- */
+
+/* How far may each lane be read? As far as its worker had told its events at some moment, once all
+ * events that were in the log then have been read. */
+static void move_limits(query_input *input)
+{
+    int64_t read = log_reader_offset(input->events);
+    if (input->horizon_end < 0) {
+        for (uint16_t p = 0; p < input->lane_count; p++) {
+            input->horizon[p] = input->engine != NULL
+                                    ? engine_offset(input->engine, p)
+                                    : log_end(input->log, HR_TOPIC_POSITIONS, p, LOG_COMMITTED);
+        }
+        /* Read last: it covers what was told before. */
+        input->horizon_end = log_end(input->log, HR_TOPIC_EVENTS, 0, LOG_APPENDED);
+    }
+    if (read < input->horizon_end) {
+        return;
+    }
+    for (uint16_t p = 0; p < input->lane_count; p++) {
+        if (input->horizon[p] > input->lanes[p].limit) {
+            input->lanes[p].limit = input->horizon[p];
+        }
+    }
+    input->horizon_end = -1;
+}
+
+bool query_input_is_behind(const query_input *input)
+{
+    for (uint16_t p = 0; p < input->lane_count; p++) {
+        if (input->lanes[p].offset < log_end(input->log, HR_TOPIC_POSITIONS, p, LOG_COMMITTED)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 hr_err query_input_next(query_input *input, query_rows_visit *visit, void *context, bool *is_read,
                         hr_why *why)
 {
-    log_view view;
-    int64_t from;
     *is_read = false;
-    hr_err err = read_view(input, input->events, &view, &from, why);
-    if (err == HR_OK) {
-        give_events(input, &view, from, visit, context);
-        *is_read = true;
+    input->visit = visit;
+    input->context = context;
+    hr_err err = take_events(input, is_read, why);
+    move_limits(input);
+    for (uint16_t p = 0; err == HR_OK && p < input->lane_count; p++) {
+        err = advance(input, p, input->lanes[p].limit, 1, is_read, why);
     }
-    for (uint16_t p = 0; (err == HR_OK || err == HR_TIMEOUT) && p < input->lane_count &&
-                         input->positions[p] != NULL;
-         p++) {
-        err = read_view(input, input->positions[p], &view, &from, why);
-        if (err == HR_OK) {
-            give_positions(input, p, &view, from, visit, context);
-            *is_read = true;
-        }
-    }
-    return err == HR_TIMEOUT ? HR_OK : err;
+    flush(input);
+    return err;
 }
 
 /* ---- stored form ---- */
 
 void query_input_write(const query_input *input, hr_buf *out)
 {
-    bool has_positions = input->positions[0] != NULL;
     hr_buf_put_u32(out, input->lane_count);
     hr_buf_put_u64(out, (uint64_t)log_reader_offset(input->events));
-    hr_buf_put_u64(out, (uint64_t)input->received_max_ms);
     hr_buf_put_u64(out, input->gaps);
-    hr_buf_put_u8(out, has_positions);
     for (uint32_t p = 0; p < input->lane_count; p++) {
-        hr_buf_put_u64(out, (uint64_t)input->marks_ms[QUERY_EVENTS][p]);
-        hr_buf_put_u64(out, (uint64_t)input->marks_ms[QUERY_POSITIONS][p]);
-        hr_buf_put_u64(out, has_positions ? (uint64_t)log_reader_offset(input->positions[p]) : 0);
+        const query_lane *lane = &input->lanes[p];
+        hr_buf_put_u64(out, (uint64_t)lane->offset);
+        hr_buf_put_u64(out, (uint64_t)lane->mark_ms);
+        hr_buf_put_u64(out, (uint64_t)lane->newest_ms);
+        hr_buf_put_u64(out, lane->rules.version);
     }
-    hr_buf_put_u32(out, input->device_count);
-    for (uint32_t i = 0; i < input->device_room; i++) {
-        const query_device *device = &input->devices[i];
-        if (device->id == NULL && device->count == 0 && device->key == 0) {
-            continue;
-        }
-        hr_buf_put_u64(out, device->key);
-        hr_buf_put_u8(out, device->count);
-        hr_buf_put_u8(out, device->next);
-        for (uint32_t t = 0; t < device->count; t++) {
-            hr_buf_put_u64(out, (uint64_t)device->times_ms[t]);
-        }
-        /* Names may have left the log by then, and the catalogue may not have them yet. */
-        hr_buf_put_u8(out, (uint8_t)(device->id != NULL ? strlen(device->id) : 0));
-        hr_buf_put_text(out, device->id != NULL ? device->id : "");
-    }
-}
-
-static hr_err read_device(query_input *input, hr_cursor *in)
-{
-    uint64_t key = hr_cursor_u64(in);
-    uint8_t count = hr_cursor_u8(in);
-    uint8_t next = hr_cursor_u8(in);
-    if (in->short_read || count > TIMES_KEPT || next >= TIMES_KEPT) {
-        return HR_CORRUPT;
-    }
-    query_device *device = device_of(input, key);
-    if (device == NULL) {
-        return HR_NO_MEMORY;
-    }
-    device->count = count;
-    device->next = next;
-    for (uint32_t t = 0; t < count; t++) {
-        device->times_ms[t] = (int64_t)hr_cursor_u64(in);
-    }
-    uint8_t size = hr_cursor_u8(in);
-    const uint8_t *id = hr_cursor_take(in, size);
-    if (id == NULL || in->short_read || size > HR_DEVICE_ID_MAX) {
-        return HR_CORRUPT;
-    }
-    if (size > 0 && device->id == NULL) {
-        device->id = strndup((const char *)id, size);
-    }
-    return HR_OK;
+    query_devices_write(&input->devices, out);
 }
 
 hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why)
 {
     uint32_t lanes = hr_cursor_u32(in);
     int64_t offset = (int64_t)hr_cursor_u64(in);
-    input->received_max_ms = (int64_t)hr_cursor_u64(in);
     input->gaps = hr_cursor_u64(in);
-    uint8_t has_positions = hr_cursor_u8(in);
-    if (in->short_read || lanes != input->lane_count || offset < 0 || has_positions > 1 ||
+    if (in->short_read || lanes != input->lane_count || offset < 0 ||
         offset > log_end(input->log, HR_TOPIC_EVENTS, 0, LOG_APPENDED)) {
         return hr_why_set(why, HR_CORRUPT, "the log does not reach so far");
     }
     log_reader_seek(input->events, offset);
-    hr_err err = has_positions ? query_input_want_positions(input, false, why) : HR_OK;
-    for (uint16_t p = 0; err == HR_OK && p < lanes; p++) {
-        input->marks_ms[QUERY_EVENTS][p] = (int64_t)hr_cursor_u64(in);
-        input->marks_ms[QUERY_POSITIONS][p] = (int64_t)hr_cursor_u64(in);
-        offset = (int64_t)hr_cursor_u64(in);
-        if (has_positions &&
-            (offset < 0 || offset > log_end(input->log, HR_TOPIC_POSITIONS, p, LOG_APPENDED))) {
+    for (uint16_t p = 0; p < lanes; p++) {
+        query_lane *lane = &input->lanes[p];
+        lane->offset = (int64_t)hr_cursor_u64(in);
+        lane->mark_ms = (int64_t)hr_cursor_u64(in);
+        lane->newest_ms = (int64_t)hr_cursor_u64(in);
+        uint64_t version = hr_cursor_u64(in);
+        lane->limit = lane->offset;
+        lane->has_view = false;
+        use_rules(input, &lane->rules, version);
+        if (in->short_read || lane->offset < 0 ||
+            lane->offset > log_end(input->log, HR_TOPIC_POSITIONS, p, LOG_APPENDED)) {
             return hr_why_set(why, HR_CORRUPT, "the log does not reach so far");
         }
-        if (has_positions) {
-            log_reader_seek(input->positions[p], offset);
-        }
+        log_reader_seek(lane->reader, lane->offset);
     }
-    uint32_t count = hr_cursor_u32(in);
-    for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-        err = read_device(input, in);
-    }
-    return err == HR_OK && in->short_read ? HR_CORRUPT : err;
+    return query_devices_read(&input->devices, in);
 }

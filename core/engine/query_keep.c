@@ -14,7 +14,7 @@
 
 #define FILE_NAME "queries.state"
 #define MAGIC "HRQS"
-#define VERSION 1
+#define VERSION 2
 #define FILE_BYTES_MAX (UINT64_C(2) << 30)
 
 static uint64_t definition_hash(const query_run *run)

@@ -7,15 +7,25 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "query_views.h"
 #include "stream/bytes.h"
 
 #define KEY_BYTES_MAX 4096
 #define ROW_BYTES_MAX (64u << 10)
+#define CHARGE_NS INT64_C(1000000000)
 #define SUM_MS_MAX 1e33 /* of 2^64 rows */
 
 /* ---- life ---- */
 
-static hr_err make_state(query_run *run)
+static void drop_state(query_run *run)
+{
+    stream_windows_free(run->windows);
+    query_pairs_free(run->pairs);
+    run->windows = NULL;
+    run->pairs = NULL;
+}
+
+static hr_err make_state(query_run *run, hr_why *why)
 {
     const query_spec *spec = run->spec;
     stream_aggregate aggregates[STREAM_AGGREGATES_MAX];
@@ -24,8 +34,12 @@ static hr_err make_state(query_run *run)
         /* The same for every run, so that a replay gives the same sketch. */
         aggregates[i].seed = run->number * 31 + i;
     }
-    return stream_windows_new(&spec->window, aggregates, spec->select_count, run->number,
-                              &run->windows);
+    hr_err err = stream_windows_new(&spec->window, aggregates, spec->select_count, run->number,
+                                    &run->windows);
+    if (err == HR_OK && spec->follows.is_used) {
+        err = query_pairs_new(spec, &run->pairs, why);
+    }
+    return err;
 }
 
 hr_err query_run_new(query_spec *spec, uint64_t number, uint64_t run_id, query_run **out,
@@ -44,9 +58,13 @@ hr_err query_run_new(query_spec *spec, uint64_t number, uint64_t run_id, query_r
     snprintf(run->name, sizeof run->name, "%s", spec->name);
     hr_buf_init(&run->key, KEY_BYTES_MAX);
     run->kept = calloc(ENGINE_QUERY_ROWS_KEPT, sizeof *run->kept);
-    hr_err err = run->kept != NULL ? query_spec_compile(spec, &run->evaluator, why) : HR_NO_MEMORY;
+    run->mark_ms = STREAM_TIME_NONE;
+    hr_err err = run->kept != NULL ? HR_OK : HR_NO_MEMORY;
+    if (err == HR_OK && !spec->follows.is_used) {
+        err = query_spec_compile(spec, true, &run->evaluator, why);
+    }
     if (err == HR_OK) {
-        err = make_state(run);
+        err = make_state(run, why);
     }
     if (err != HR_OK) {
         query_run_free(run);
@@ -90,7 +108,7 @@ void query_run_free(query_run *run)
     forget_kept(run);
     free(run->kept);
     stream_evaluator_free(run->evaluator);
-    stream_windows_free(run->windows);
+    drop_state(run);
     query_spec_free(run->spec);
     hr_buf_fini(&run->key);
     free(run);
@@ -99,15 +117,18 @@ void query_run_free(query_run *run)
 hr_err query_run_reset(query_run *run, uint64_t run_id)
 {
     forget_kept(run);
-    stream_windows_free(run->windows);
-    run->windows = NULL;
+    drop_state(run);
+    run->mark_ms = STREAM_TIME_NONE;
+    run->spent_ns = 0;
+    run->spent_on = 0;
     run->run_id = run_id;
     run->revision++;
     run->report = (query_report){.rows_in = 0};
     run->report_count = 0;
     run->reason[0] = 0;
     run->status = QUERY_RUNNING;
-    hr_err err = make_state(run);
+    hr_why why;
+    hr_err err = make_state(run, &why);
     if (err != HR_OK) {
         query_run_fail(run, "out of memory");
     }
@@ -120,59 +141,16 @@ void query_run_fail(query_run *run, const char *reason)
     run->revision++;
     snprintf(run->reason, sizeof run->reason, "%s", reason);
     /* What it held is what it must give back; the ended windows are worth their few bytes. */
-    stream_windows_free(run->windows);
-    run->windows = NULL;
+    drop_state(run);
 }
 
 size_t query_run_bytes(const query_run *run)
 {
-    return (run->windows != NULL ? stream_windows_bytes(run->windows) : 0) + run->kept_bytes;
+    return (run->windows != NULL ? stream_windows_bytes(run->windows) : 0) +
+           (run->pairs != NULL ? query_pairs_bytes(run->pairs) : 0) + run->kept_bytes;
 }
 
-/* ---- telling rows ---- */
-
-static void tell_value(hr_json *json, const stream_value *value)
-{
-    switch (value->type) {
-    case STREAM_WHOLE:
-        hr_json_i64(json, value->whole);
-        break;
-    case STREAM_REAL:
-        hr_json_double(json, value->real);
-        break;
-    case STREAM_TEXT:
-        hr_json_text_sized(json, value->text, value->size);
-        break;
-    default:
-        hr_json_null(json);
-    }
-}
-
-static void tell_output(const query_run *run, const stream_output *output, hr_json *json)
-{
-    const query_spec *spec = run->spec;
-    hr_cursor key = hr_cursor_of(output->key, output->key_size);
-    hr_json_open_object(json);
-    if (output->from_ms != STREAM_TIME_NONE) {
-        hr_json_key_time(json, "from", output->from_ms);
-        hr_json_key_time(json, "to", output->to_ms);
-    }
-    hr_json_key_bool(json, "final", output->is_final);
-    hr_json_key(json, "group");
-    hr_json_open_array(json);
-    for (uint32_t i = 0; i < spec->group_count; i++) {
-        stream_value value;
-        if (stream_value_read(&value, &key) == HR_OK) {
-            tell_value(json, &value);
-        }
-    }
-    hr_json_close_array(json);
-    for (uint32_t i = 0; i < spec->select_count; i++) {
-        hr_json_key(json, spec->names[i]);
-        stream_state_tell(&spec->aggregates[i], &output->states[i], json);
-    }
-    hr_json_close_object(json);
-}
+/* ---- ended windows ---- */
 
 /* Remember an ended window, in the place of the oldest. Without memory it is only counted. */
 static void keep_text(query_run *run, const char *text, size_t size)
@@ -199,7 +177,7 @@ static bool keep_output(void *context, const stream_output *output)
     hr_buf text;
     hr_buf_init(&text, ROW_BYTES_MAX);
     hr_json json = hr_json_into(&text);
-    tell_output(run, output, &json);
+    query_run_tell_output(run, output, &json);
     if (hr_buf_err(&text) == HR_OK) {
         keep_text(run, (const char *)text.data, text.size);
     }
@@ -208,66 +186,12 @@ static bool keep_output(void *context, const stream_output *output)
     return true;
 }
 
-typedef struct row_teller {
-    query_run *run;
-    hr_json *json;
-    uint32_t left;
-    bool is_cut;
-} row_teller;
-
-static bool tell_open_row(void *context, const stream_output *output)
-{
-    row_teller *teller = context;
-    if (teller->left == 0) {
-        teller->is_cut = true;
-        return false;
-    }
-    teller->left--;
-    tell_output(teller->run, output, teller->json);
-    return true;
-}
-
-/* Open windows first, then the ended ones, newest first. */
-void query_run_tell_rows(query_run *run, uint32_t limit, hr_json *json)
-{
-    row_teller teller = {.run = run, .json = json, .left = limit};
-    hr_json_open_object(json);
-    hr_json_key_text(json, "query", run->name);
-    hr_json_key_u64(json, "runId", run->run_id);
-    hr_json_key(json, "rows");
-    hr_json_open_array(json);
-    if (run->windows != NULL && run->spec->output != QUERY_APPEND &&
-        stream_windows_open(run->windows, false, tell_open_row, &teller) != HR_OK) {
-        teller.is_cut = true;
-    }
-    for (uint32_t i = 1; i <= run->kept_count && run->spec->output != QUERY_COMPLETE; i++) {
-        if (teller.left == 0) {
-            teller.is_cut = true;
-            break;
-        }
-        teller.left--;
-        const char *text =
-            run->kept[(run->kept_next + ENGINE_QUERY_ROWS_KEPT - i) % ENGINE_QUERY_ROWS_KEPT];
-        hr_json_raw(json, text, strlen(text));
-    }
-    hr_json_close_array(json);
-    hr_json_key_bool(json, "cut", teller.is_cut);
-    hr_json_close_object(json);
-}
-
 /* ---- counting ---- */
 
-typedef struct batch_context {
-    query_run *run;
-    const void *rows;
-} batch_context;
-
-static hr_err count_row(void *context, size_t at, const stream_value *values)
+static hr_err count(query_run *run, int64_t time_ms, int64_t watermark_ms,
+                    const stream_value *values)
 {
-    const batch_context *batch = context;
-    query_run *run = batch->run;
     const query_spec *spec = run->spec;
-    const query_row *row = query_row_at(spec->source, batch->rows, at);
     bool is_late = false;
     hr_buf_clear(&run->key);
     for (uint32_t i = 0; i < spec->group_count; i++) {
@@ -276,22 +200,35 @@ static hr_err count_row(void *context, size_t at, const stream_value *values)
     if (hr_buf_err(&run->key) != HR_OK) {
         return hr_buf_err(&run->key);
     }
-    int64_t watermark_ms =
-        row->mark_ms == STREAM_TIME_NONE ? STREAM_TIME_NONE : row->mark_ms - spec->lateness_ms;
     /* A key of no columns has no bytes, which is a group all the same. */
     hr_err err = stream_windows_add(run->windows, run->key.size > 0 ? run->key.data : (uint8_t *)"",
-                                    run->key.size, row->time_ms, watermark_ms,
+                                    run->key.size, time_ms, watermark_ms,
                                     values + spec->group_count, &is_late);
-    run->report.rows_passed++;
     run->report.rows_late += is_late;
     return err;
 }
 
-static void note_times(query_run *run, const void *rows, size_t count)
+static hr_err count_row(void *context, const query_row *row, const stream_value *values)
+{
+    query_run *run = context;
+    run->report.rows_passed++;
+    return count(run, row->time_ms,
+                 row->mark_ms == STREAM_TIME_NONE ? STREAM_TIME_NONE
+                                                  : row->mark_ms - run->spec->lateness_ms,
+                 values);
+}
+
+/* Its rows were in time, so that it is. */
+static hr_err count_pair(void *context, int64_t time_ms, const stream_value *values)
+{
+    return count(context, time_ms, STREAM_TIME_NONE, values);
+}
+
+static void note_times(query_run *run, query_source source, const void *rows, size_t count)
 {
     query_report *report = &run->report;
     for (size_t i = 0; i < count; i++) {
-        int64_t time_ms = query_row_at(run->spec->source, rows, i)->time_ms;
+        int64_t time_ms = query_row_at(source, rows, i)->time_ms;
         if (report->rows_in == 0) {
             report->time_first_ms = time_ms;
             report->time_min_ms = time_ms;
@@ -304,135 +241,123 @@ static void note_times(query_run *run, const void *rows, size_t count)
     }
 }
 
-void query_run_batch(query_run *run, const void *rows, size_t count, const hr_clock *clock)
+static void fail_for(query_run *run, hr_err err, const hr_why *why)
 {
-    batch_context batch = {.run = run, .rows = rows};
+    query_run_fail(run, why->text[0] != 0 ? why->text : hr_err_text(err));
+}
+
+/* No single batch is slow, but the others wait for all of them. */
+static void charge(query_run *run, int64_t spent_ns, size_t rows)
+{
+    run->spent_ns += spent_ns;
+    run->spent_on += rows;
+    if (run->spent_ns < CHARGE_NS) {
+        return;
+    }
+    int64_t row_ns = run->spent_ns / (int64_t)(run->spent_on + 1);
+    if (row_ns > ENGINE_QUERY_ROW_US_MAX * 1000) {
+        char reason[HR_WHY_MAX];
+        snprintf(reason, sizeof reason, "it takes %lld us for each row; at most %d are given to it",
+                 (long long)(row_ns / 1000), ENGINE_QUERY_ROW_US_MAX);
+        query_run_fail(run, reason);
+    }
+    run->spent_ns = 0;
+    run->spent_on = 0;
+}
+
+bool query_run_reads(const query_run *run, query_source source)
+{
+    return run->spec->source == source ||
+           (run->spec->follows.is_used && run->spec->follows.source == source);
+}
+
+bool query_run_waits(const query_run *run)
+{
+    return (run->pairs != NULL && query_pairs_rows(run->pairs) > 0) ||
+           (run->windows != NULL && run->spec->window.type != STREAM_RUNNING &&
+            stream_windows_groups(run->windows) > 0);
+}
+
+void query_run_batch(query_run *run, query_source source, const void *rows, size_t count,
+                     const hr_clock *clock)
+{
     hr_why why = {.text = ""};
+    hr_err err;
+    query_report *report = &run->report;
     int64_t start_ns = hr_clock_mono_ns(clock);
-    hr_err err = stream_evaluator_run(run->evaluator, rows, count, clock, ENGINE_QUERY_BATCH_MS_MAX,
-                                      count_row, &batch, &why);
+    int64_t spent_ns = stream_thread_ns();
+    if (run->pairs != NULL) {
+        err = query_pairs_add(run->pairs, source, rows, count, ENGINE_QUERY_BATCH_MS_MAX,
+                              &report->rows_passed, &report->rows_late, &why);
+    } else {
+        err = query_views_run(run->evaluator, query_spec_shape(run->spec, source), source, rows,
+                              count, ENGINE_QUERY_BATCH_MS_MAX, count_row, run, &why);
+    }
     int64_t took_ns = hr_clock_mono_ns(clock) - start_ns;
-    note_times(run, rows, count);
-    run->report.batches++;
-    run->report.evaluate_ns += took_ns;
-    run->report.batch_ns_max =
-        took_ns > run->report.batch_ns_max ? took_ns : run->report.batch_ns_max;
+    note_times(run, source, rows, count);
+    report->batches++;
+    report->evaluate_ns += took_ns;
+    report->batch_ns_max = took_ns > report->batch_ns_max ? took_ns : report->batch_ns_max;
     run->revision++;
     if (err != HR_OK) {
-        query_run_fail(run, why.text[0] != 0 ? why.text : hr_err_text(err));
+        fail_for(run, err, &why);
+    } else {
+        charge(run, stream_thread_ns() - spent_ns, count);
     }
+}
+
+/* Pairs first: they belong into windows that the same watermark ends. */
+static hr_err close_pairs(query_run *run, const hr_clock *clock, hr_why *why)
+{
+    if (run->pairs == NULL) {
+        return HR_OK;
+    }
+    int64_t start_ns = hr_clock_mono_ns(clock);
+    hr_err err = query_pairs_advance(run->pairs, run->report.watermark_ms,
+                                     ENGINE_QUERY_BATCH_MS_MAX, count_pair, run, why);
+    run->report.pair_ns += hr_clock_mono_ns(clock) - start_ns;
+    return err;
 }
 
 void query_run_close(query_run *run, int64_t mark_ms, const hr_clock *clock)
 {
-    if (mark_ms == STREAM_TIME_NONE || run->windows == NULL) {
+    hr_why why = {.text = ""};
+    if (mark_ms == STREAM_TIME_NONE || mark_ms == run->mark_ms || run->windows == NULL) {
         return;
     }
-    int64_t start_ns = hr_clock_mono_ns(clock);
     uint64_t out = run->report.rows_out;
+    run->mark_ms = mark_ms;
     run->report.watermark_ms = mark_ms - run->spec->lateness_ms;
-    hr_err err = stream_windows_close(run->windows, run->report.watermark_ms, keep_output, run);
-    int64_t took_ns = hr_clock_mono_ns(clock) - start_ns;
-    run->report.close_ns += took_ns;
+    hr_err err = close_pairs(run, clock, &why);
+    int64_t start_ns = hr_clock_mono_ns(clock);
+    int64_t spent_ns = stream_thread_ns();
+    if (err == HR_OK) {
+        err = stream_windows_close(run->windows, run->report.watermark_ms, keep_output, run);
+    }
+    run->report.close_ns += hr_clock_mono_ns(clock) - start_ns;
     run->revision += run->report.rows_out != out;
     if (err != HR_OK) {
-        query_run_fail(run, hr_err_text(err));
-    } else if (took_ns / 1000000 > ENGINE_QUERY_CLOSE_MS_MAX) {
+        fail_for(run, err, &why);
+    } else if ((stream_thread_ns() - spent_ns) / 1000000 > ENGINE_QUERY_CLOSE_MS_MAX) {
         query_run_fail(run, "ending its windows took too long: fewer groups, or a longer `every`");
     }
 }
 
-/* ---- progress ---- */
-
-static void fill_report(const query_run *run, query_report *report)
+void query_run_report(const query_run *run, query_report *report)
 {
     *report = run->report;
     report->state_bytes = query_run_bytes(run);
     report->groups = run->windows != NULL ? stream_windows_groups(run->windows) : 0;
 }
 
+/* ---- progress ---- */
+
 void query_run_note(query_run *run, int64_t now_ms)
 {
     query_report *report = &run->reports[run->report_count % QUERY_REPORTS_MAX];
-    fill_report(run, report);
+    query_run_report(run, report);
     report->at_ms = now_ms;
     run->report_count++;
-}
-
-static void tell_report(const query_report *report, const query_report *before, hr_json *json)
-{
-    hr_json_open_object(json);
-    if (report->at_ms != 0) {
-        hr_json_key_time(json, "time", report->at_ms);
-    }
-    hr_json_key_u64(json, "rows_in", report->rows_in);
-    hr_json_key_u64(json, "rows_passed", report->rows_passed);
-    hr_json_key_u64(json, "rows_late", report->rows_late);
-    hr_json_key_u64(json, "rows_out", report->rows_out);
-    if (before != NULL && report->at_ms > before->at_ms) {
-        hr_json_key_double(json, "rows_per_s",
-                           (double)(report->rows_in - before->rows_in) * 1000 /
-                               (double)(report->at_ms - before->at_ms));
-    }
-    hr_json_key_u64(json, "batches", report->batches);
-    hr_json_key_double(json, "evaluate_ms", (double)report->evaluate_ns / 1e6);
-    hr_json_key_double(json, "close_ms", (double)report->close_ns / 1e6);
-    hr_json_key_double(json, "batch_ms_max", (double)report->batch_ns_max / 1e6);
-    if (report->rows_in > 0) {
-        hr_json_key_time(json, "time_min", report->time_min_ms);
-        hr_json_key_time(json, "time_max", report->time_max_ms);
-        hr_json_key_time(json, "time_mean",
-                         report->time_first_ms +
-                             (int64_t)(report->time_sum_ms / (double)report->rows_in));
-    }
-    if (report->watermark_ms != 0) {
-        hr_json_key_time(json, "watermark", report->watermark_ms);
-    }
-    hr_json_key_u64(json, "groups", report->groups);
-    hr_json_key_u64(json, "state_bytes", report->state_bytes);
-    hr_json_close_object(json);
-}
-
-void query_run_tell_progress(const query_run *run, hr_json *json)
-{
-    query_report last;
-    fill_report(run, &last);
-    uint32_t count = run->report_count < QUERY_REPORTS_MAX ? run->report_count : QUERY_REPORTS_MAX;
-    hr_json_open_object(json);
-    hr_json_key_text(json, "query", run->name);
-    hr_json_key_u64(json, "runId", run->run_id);
-    hr_json_key(json, "last");
-    tell_report(&last, NULL, json);
-    hr_json_key(json, "recent");
-    hr_json_open_array(json);
-    for (uint32_t i = 1; i <= count; i++) {
-        uint32_t at = run->report_count - i;
-        tell_report(&run->reports[at % QUERY_REPORTS_MAX],
-                    i < count ? &run->reports[(at - 1) % QUERY_REPORTS_MAX] : NULL, json);
-    }
-    hr_json_close_array(json);
-    hr_json_close_object(json);
-}
-
-void query_run_tell(const query_run *run, hr_json *json)
-{
-    static const char *const states[] = {"running", "stopped", "failed"};
-    hr_json_open_object(json);
-    hr_json_key_text(json, "name", run->name);
-    hr_json_key_u64(json, "id", run->number);
-    hr_json_key_u64(json, "runId", run->run_id);
-    hr_json_key_text(json, "status", states[run->status]);
-    if (run->status == QUERY_FAILED) {
-        hr_json_key_text(json, "reason", run->reason);
-    }
-    hr_json_key_u64(json, "rows_in", run->report.rows_in);
-    hr_json_key_u64(json, "rows_late", run->report.rows_late);
-    hr_json_key_u64(json, "state_bytes", query_run_bytes(run));
-    if (run->spec != NULL) {
-        hr_json_key(json, "definition");
-        hr_json_raw(json, run->spec->text, strlen(run->spec->text));
-    }
-    hr_json_close_object(json);
 }
 
 /* ---- stored form ---- */
@@ -467,6 +392,9 @@ void query_run_write(const query_run *run, hr_buf *out)
     hr_buf_put_u8(out, run->windows != NULL);
     if (run->windows != NULL) {
         stream_windows_write(run->windows, out);
+    }
+    if (run->windows != NULL && run->pairs != NULL) {
+        query_pairs_write(run->pairs, out);
     }
 }
 
@@ -524,9 +452,9 @@ hr_err query_run_read(query_run *run, hr_cursor *in)
         return err != HR_OK ? err : HR_CORRUPT;
     }
     if (has_windows == 1) {
-        return stream_windows_read(run->windows, in);
+        err = stream_windows_read(run->windows, in);
+        return err == HR_OK && run->pairs != NULL ? query_pairs_read(run->pairs, in) : err;
     }
-    stream_windows_free(run->windows);
-    run->windows = NULL;
+    drop_state(run);
     return run->status == QUERY_RUNNING ? HR_CORRUPT : HR_OK;
 }

@@ -3,6 +3,7 @@
 #define ENGINE_QUERY_RUN_H
 
 #include "query_define.h"
+#include "query_pairs.h"
 
 #define QUERY_REPORTS_MAX 20 /* progress reports that are kept */
 
@@ -21,6 +22,7 @@ typedef struct query_report {
     uint64_t rows_out; /* ended windows */
     uint64_t batches;
     int64_t evaluate_ns; /* over all batches */
+    int64_t pair_ns;
     int64_t close_ns;
     int64_t batch_ns_max;
     int64_t time_min_ms; /* event time; of all rows */
@@ -40,10 +42,14 @@ typedef struct query_run {
     uint64_t run_id; /* of this start */
     uint64_t revision;
     query_status status;
-    char reason[HR_WHY_MAX]; /* why it failed */
-    stream_evaluator *evaluator;
+    char reason[HR_WHY_MAX];     /* why it failed */
+    stream_evaluator *evaluator; /* NULL when it pairs rows: then theirs are asked */
+    query_pairs *pairs;
     stream_windows *windows;
-    char **kept; /* ended windows as JSON objects, in a ring */
+    int64_t mark_ms;   /* all lanes are there; STREAM_TIME_NONE: not known */
+    int64_t spent_ns;  /* time on a processor, of the last few batches .. */
+    uint64_t spent_on; /* .. for so many rows */
+    char **kept;       /* ended windows as JSON objects, in a ring */
     uint32_t kept_count;
     uint32_t kept_next;
     size_t kept_bytes;
@@ -66,8 +72,13 @@ void query_run_free(query_run *run);
 HR_MUST_USE hr_err query_run_reset(query_run *run, uint64_t run_id);
 void query_run_fail(query_run *run, const char *reason);
 
-/* Count a batch of its source; whatever goes wrong makes it fail. */
-void query_run_batch(query_run *run, const void *rows, size_t count, const hr_clock *clock);
+bool query_run_reads(const query_run *run, query_source source);
+/* Does it hold what only the going on of event time will end? */
+bool query_run_waits(const query_run *run);
+
+/* Count a batch of a source that it reads; whatever goes wrong makes it fail. */
+void query_run_batch(query_run *run, query_source source, const void *rows, size_t count,
+                     const hr_clock *clock);
 
 /* All lanes are at mark_ms or beyond. */
 void query_run_close(query_run *run, int64_t mark_ms, const hr_clock *clock);
@@ -77,7 +88,11 @@ void query_run_note(query_run *run, int64_t now_ms);
 
 size_t query_run_bytes(const query_run *run);
 
-/* JSON, as engine/query.h says. */
+/* The counts as of now. */
+void query_run_report(const query_run *run, query_report *report);
+
+/* query_tell.c: JSON, as engine/query.h says; and one window of one group. */
+void query_run_tell_output(const query_run *run, const stream_output *output, hr_json *json);
 void query_run_tell(const query_run *run, hr_json *json);
 void query_run_tell_rows(query_run *run, uint32_t limit, hr_json *json);
 void query_run_tell_progress(const query_run *run, hr_json *json);

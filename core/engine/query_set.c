@@ -14,6 +14,7 @@
 
 #define GROUP "queries"
 #define WAIT_MS 500
+#define BEHIND_WAIT_MS 20 /* while workers are at it */
 #define SAVE_GAP_NS INT64_C(30000000000)
 #define REPORT_GAP_NS INT64_C(10000000000)
 #define SETTLE_STEP_MS 50
@@ -82,26 +83,6 @@ hr_err query_set_place(engine_queries *queries, query_run *run)
     return HR_OK;
 }
 
-static bool is_wanted(const engine_queries *queries, query_source source)
-{
-    for (uint32_t i = 0; i < queries->run_count; i++) {
-        const query_run *run = queries->runs[i];
-        if (run->status == QUERY_RUNNING && run->spec->source == source) {
-            return true;
-        }
-    }
-    return false;
-}
-
-hr_err query_set_adjust_input(engine_queries *queries, bool from_start, hr_why *why)
-{
-    if (is_wanted(queries, QUERY_POSITIONS)) {
-        return query_input_want_positions(&queries->input, from_start, why);
-    }
-    query_input_drop_positions(&queries->input);
-    return HR_OK;
-}
-
 /* ---- counting ---- */
 
 static void give_rows(void *context, query_source source, const void *rows, size_t count)
@@ -111,8 +92,8 @@ static void give_rows(void *context, query_source source, const void *rows, size
     hr_counter_add(queries->rows, count);
     for (uint32_t i = 0; i < queries->run_count; i++) {
         query_run *run = queries->runs[i];
-        if (run->status == QUERY_RUNNING && run->spec->source == source) {
-            query_run_batch(run, rows, count, hr_clock_real());
+        if (run->status == QUERY_RUNNING && query_run_reads(run, source)) {
+            query_run_batch(run, source, rows, count, hr_clock_real());
             hr_counter_add(queries->stopped, run->status == QUERY_FAILED);
         }
     }
@@ -123,8 +104,7 @@ static void close_windows(engine_queries *queries)
     for (uint32_t i = 0; i < queries->run_count; i++) {
         query_run *run = queries->runs[i];
         if (run->status == QUERY_RUNNING) {
-            query_run_close(run, query_input_mark(&queries->input, run->spec->source),
-                            hr_clock_real());
+            query_run_close(run, query_input_mark(&queries->input), hr_clock_real());
         }
     }
 }
@@ -157,19 +137,25 @@ static void bound_state(engine_queries *queries)
     }
 }
 
-/* Have the workers judged everything that is committed? Then no event of before is to come. */
-static bool workers_are_idle(const engine_queries *queries)
+/* Does anything wait for event time to go on? */
+static bool has_open_windows(const engine_queries *queries)
 {
-    if (queries->options.engine == NULL) {
-        return false;
-    }
-    for (uint16_t p = 0; p < queries->input.lane_count; p++) {
-        if (engine_offset(queries->options.engine, p) <
-            log_end(queries->options.log, HR_TOPIC_POSITIONS, p, LOG_COMMITTED)) {
-            return false;
+    for (uint32_t i = 0; i < queries->run_count; i++) {
+        const query_run *run = queries->runs[i];
+        if (run->status == QUERY_RUNNING && query_run_waits(run)) {
+            return true;
         }
     }
-    return true;
+    return false;
+}
+
+/* Everything has been read: then the clock may stand in for the ticks that nobody committed. */
+static void end_silence(engine_queries *queries, int64_t now_ms)
+{
+    if (!query_input_is_behind(&queries->input) && has_open_windows(queries) &&
+        hr_clock_is_synchronised(queries->options.clock)) {
+        query_input_raise(&queries->input, now_ms - QUERY_IDLE_MS);
+    }
 }
 
 /* Count what is committed until there is no more. */
@@ -179,16 +165,13 @@ static void read_on(engine_queries *queries)
     while (is_read && !atomic_load(&queries->is_stopping)) {
         hr_why why = {.text = ""};
         pthread_mutex_lock(&queries->lock);
-        bool was_idle = workers_are_idle(queries);
         int64_t now_ms = hr_clock_now_ms(queries->options.clock);
         hr_err err = query_input_next(&queries->input, give_rows, queries, &is_read, &why);
         if (err != HR_OK) {
             hr_logline(HR_LEVEL_WARN, "query.no_input", "why=\"%s\"", why.text);
             is_read = false;
-        }
-        if (!is_read && was_idle && err == HR_OK &&
-            hr_clock_is_synchronised(queries->options.clock)) {
-            query_input_raise_events(&queries->input, now_ms - QUERY_IDLE_MS);
+        } else if (!is_read) {
+            end_silence(queries, now_ms);
         }
         close_windows(queries);
         bound_state(queries);
@@ -240,7 +223,9 @@ static void *run_thread(void *context)
         log_position end = log_durable(queries->options.log);
         read_on(queries);
         pthread_mutex_lock(&queries->lock);
-        queries->settled_at = end;
+        /* Workers that have not judged it yet hold a part of it back. */
+        bool is_behind = query_input_is_behind(&queries->input);
+        queries->settled_at = is_behind ? queries->settled_at : end;
         queries->rounds++;
         bool is_edited = queries->is_edited;
         queries->is_edited = false;
@@ -257,7 +242,8 @@ static void *run_thread(void *context)
         }
         seen = end;
         if (!atomic_load(&queries->is_stopping)) {
-            (void)log_wait(queries->options.log, LOG_COMMITTED, seen, WAIT_MS);
+            (void)log_wait(queries->options.log, LOG_COMMITTED, seen,
+                           is_behind ? BEHIND_WAIT_MS : WAIT_MS);
         }
     }
     return NULL;
@@ -356,7 +342,7 @@ static hr_err load_state(engine_queries *queries, hr_why *why)
     }
     err = query_keep_load(queries, &kept);
     if (err == HR_OK) {
-        return query_set_adjust_input(queries, false, why);
+        return HR_OK;
     }
     if (err != HR_NOT_FOUND) {
         hr_logline(HR_LEVEL_WARN, "query.begins_anew", "why=\"%s\"",
@@ -364,11 +350,9 @@ static hr_err load_state(engine_queries *queries, hr_why *why)
     }
     drop_runs(queries);
     query_input_fini(&queries->input);
-    err = query_input_init(&queries->input, queries->options.log, queries->options.catalog, why);
-    if (err == HR_OK) {
-        err = load_definitions(queries, why);
-    }
-    return err == HR_OK ? query_set_adjust_input(queries, true, why) : err;
+    err = query_input_init(&queries->input, queries->options.log, queries->options.catalog,
+                           queries->options.engine, why);
+    return err == HR_OK ? load_definitions(queries, why) : err;
 }
 
 static void free_all(engine_queries *queries)
@@ -419,7 +403,8 @@ hr_err engine_queries_start(const engine_queries_options *options, engine_querie
     pthread_mutex_init(&queries->edit_lock, NULL);
     pthread_cond_init(&queries->settled, NULL);
     make_metrics(queries);
-    hr_err err = query_input_init(&queries->input, options->log, options->catalog, why);
+    hr_err err =
+        query_input_init(&queries->input, options->log, options->catalog, options->engine, why);
     if (err == HR_OK && options->ships) {
         err = query_shipped_add(options->catalog, why);
     }

@@ -49,9 +49,6 @@ query_run *query_set_find(engine_queries *queries, const char *name);
 /* Put a run in its place by name; one of that name is freed. HR_TOO_BIG. Under lock. */
 HR_MUST_USE hr_err query_set_place(engine_queries *queries, query_run *run);
 
-/* Read positions while a running query wants them. Under lock. */
-HR_MUST_USE hr_err query_set_adjust_input(engine_queries *queries, bool from_start, hr_why *why);
-
 /* query_shipped.c: the definitions that come with the service, put into a new catalogue once. */
 HR_MUST_USE hr_err query_shipped_add(catalog *catalog, hr_why *why);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STAY_TIME_MS_MAX 1e15
+#define STAY_UNCERTAINTY_S_MAX 1e9
 #define CLUSTERS_KEEP 1.0 /* windows forget by ending, not by fading */
 
 static const stream_aggregate_law laws[] = {
@@ -116,6 +118,30 @@ static hr_err add_numbers(const stream_aggregate *aggregate, stream_state *state
     }
 }
 
+static bool is_text(const stream_value *value, const char *text)
+{
+    return value->type == STREAM_TEXT && value->size == strlen(text) &&
+           memcmp(value->text, text, value->size) == 0;
+}
+
+static void add_stay(stream_stay *stay, const stream_value *arguments)
+{
+    double time_ms;
+    double uncertainty_s;
+    if (!stream_value_number(&arguments[1], &time_ms) || !(fabs(time_ms) < STAY_TIME_MS_MAX)) {
+        return;
+    }
+    if (!stream_value_number(&arguments[2], &uncertainty_s) ||
+        !(uncertainty_s >= 0 && uncertainty_s < STAY_UNCERTAINTY_S_MAX)) {
+        uncertainty_s = 0;
+    }
+    if (is_text(&arguments[0], "enter")) {
+        stream_stay_enter(stay, (int64_t)time_ms, llround(uncertainty_s * 1000));
+    } else if (is_text(&arguments[0], "exit")) {
+        stream_stay_exit(stay, (int64_t)time_ms, llround(uncertainty_s * 1000));
+    }
+}
+
 hr_err stream_state_add(const stream_aggregate *aggregate, stream_state *state,
                         const stream_value *arguments)
 {
@@ -143,6 +169,9 @@ hr_err stream_state_add(const stream_aggregate *aggregate, stream_state *state,
         return stream_sample_add(&state->sample, text, size);
     case STREAM_MOMENT:
         return stream_moment_add(&state->moment, stream_value_hash(&arguments[0]));
+    case STREAM_STAY:
+        add_stay(&state->stay, arguments);
+        return HR_OK;
     default:
         return add_numbers(aggregate, state, arguments);
     }
@@ -174,6 +203,9 @@ hr_err stream_state_merge(const stream_aggregate *aggregate, stream_state *into,
         return stream_clusters_merge(into->clusters, from->clusters);
     case STREAM_TREND:
         stream_trend_merge(&into->trend, &from->trend);
+        return HR_OK;
+    case STREAM_STAY:
+        stream_stay_merge(&into->stay, &from->stay);
         return HR_OK;
     default:
         stream_total_merge(&into->total, &from->total);
@@ -305,7 +337,21 @@ static void tell_total(stream_aggregate_kind kind, const stream_total *total, hr
     }
 }
 
-void stream_state_tell(const stream_aggregate *aggregate, const stream_state *state, hr_json *json)
+/* value: the time inside, in seconds; the truth lies within uncertainty_s of it. */
+static void tell_stay(const stream_stay *stay, int64_t until_ms, hr_json *json)
+{
+    hr_json_open_object(json);
+    hr_json_key_double(json, "value", (double)stream_stay_inside_ms(stay, until_ms) / 1000);
+    hr_json_key_double(json, "uncertainty_s", (double)stay->uncertainty_ms / 1000);
+    hr_json_key_u64(json, "visits", stay->visits);
+    if (stay->is_inside) {
+        hr_json_key_time(json, "since", stay->since_ms);
+    }
+    hr_json_close_object(json);
+}
+
+void stream_state_tell(const stream_aggregate *aggregate, const stream_state *state,
+                       int64_t until_ms, hr_json *json)
 {
     switch (aggregate->kind) {
     case STREAM_COUNT:
@@ -334,6 +380,9 @@ void stream_state_tell(const stream_aggregate *aggregate, const stream_state *st
         break;
     case STREAM_TREND:
         tell_trend(&state->trend, json);
+        break;
+    case STREAM_STAY:
+        tell_stay(&state->stay, until_ms, json);
         break;
     default:
         tell_total(aggregate->kind, &state->total, json);
@@ -373,6 +422,9 @@ void stream_state_write(const stream_aggregate *aggregate, const stream_state *s
     case STREAM_TREND:
         stream_trend_write(&state->trend, out);
         break;
+    case STREAM_STAY:
+        stream_stay_write(&state->stay, out);
+        break;
     default:
         stream_total_write(&state->total, out);
     }
@@ -401,6 +453,8 @@ hr_err stream_state_read(const stream_aggregate *aggregate, stream_state *state,
         return stream_clusters_read(state->clusters, in);
     case STREAM_TREND:
         return stream_trend_read(&state->trend, in);
+    case STREAM_STAY:
+        return stream_stay_read(&state->stay, in);
     default:
         return stream_total_read(&state->total, in);
     }

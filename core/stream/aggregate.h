@@ -9,12 +9,13 @@
 #include "stream/moment.h"
 #include "stream/quantile.h"
 #include "stream/sample.h"
+#include "stream/stay.h"
 #include "stream/topk.h"
 #include "stream/total.h"
 #include "stream/trend.h"
 #include "stream/value.h"
 
-#define STREAM_ARGUMENTS_MAX 2 /* expressions; constants come after them */
+#define STREAM_ARGUMENTS_MAX 3 /* expressions; constants come after them */
 
 /* name, how many expressions it takes, its constant: default, least, most (0,0,0: none) */
 #define STREAM_AGGREGATE_LIST(X)                                                                   \
@@ -30,7 +31,8 @@
     X(STREAM_SAMPLE, "sample", 1, 10, 1, STREAM_SAMPLE_MAX)                                        \
     X(STREAM_MOMENT, "moment", 1, 0, 0, 0)                                                         \
     X(STREAM_CLUSTERS, "clusters", 2, 4, 1, STREAM_CLUSTERS_MAX)                                   \
-    X(STREAM_TREND, "trend", 2, 1, 1e-6, 1e6)
+    X(STREAM_TREND, "trend", 2, 1, 1e-6, 1e6)                                                      \
+    X(STREAM_STAY, "stay", 3, 0, 0, 0)
 
 #define STREAM_AGGREGATE_ENUM(value, name, arguments, constant, least, most) value,
 typedef enum stream_aggregate_kind {
@@ -58,7 +60,8 @@ typedef struct stream_aggregate {
     uint64_t seed; /* of the query; equal for all its parts */
 } stream_aggregate;
 
-/* frequency(x, this): how often x was `this`, which is the last one that was given. */
+/* stay(what, time, uncertainty_s): what is 'enter' or 'exit', time is in ms; all else is left out.
+ * frequency(x, this): how often x was `this`, which is the last one that was given. */
 typedef struct stream_watched {
     stream_frequency counts;
     uint64_t hash;
@@ -75,6 +78,7 @@ typedef union stream_state {
     stream_moment moment;
     stream_clusters *clusters; /* the largest by far, so apart */
     stream_trend trend;
+    stream_stay stay;
 } stream_state;
 
 /* part_seed differs between parts that will be merged. */
@@ -91,8 +95,10 @@ HR_MUST_USE hr_err stream_state_merge(const stream_aggregate *aggregate, stream_
 /* Beside the union itself. */
 size_t stream_state_bytes(const stream_aggregate *aggregate, const stream_state *state);
 
-/* The answer as a JSON value. */
-void stream_state_tell(const stream_aggregate *aggregate, const stream_state *state, hr_json *json);
+/* The answer as a JSON value. until_ms: what goes on has lasted until then; INT64_MIN: not known.
+ */
+void stream_state_tell(const stream_aggregate *aggregate, const stream_state *state,
+                       int64_t until_ms, hr_json *json);
 
 void stream_state_write(const stream_aggregate *aggregate, const stream_state *state, hr_buf *out);
 /* Into an initialised one. HR_CORRUPT: not such bytes. */

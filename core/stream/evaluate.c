@@ -1,23 +1,32 @@
-/* stream/evaluate.c - an in-memory SQLite connection with one virtual table: the batch. */
+/* stream/evaluate.c - an in-memory SQLite connection with one virtual table: the batch; and the
+ * short way for expressions that are simple. */
 #include "stream/evaluate.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PROGRESS_STEPS 10000 /* of SQLite's machine, between looks at the clock */
-#define VALUE_BYTES_MAX (1 << 20)
+/* Between two looks at the clock one function call may run over two values: keep those short. */
+#define VALUE_BYTES_MAX 16384
+#define STILL_VFS "hedgerow-still"
 
 struct stream_evaluator {
     const stream_shape *shape;
     sqlite3 *db;
     sqlite3_stmt *statement;
     uint32_t count;
-    const void *rows; /* of the run that is going on */
+    uint64_t columns; /* bit i: column i is read */
+    uint32_t selects; /* seen by the authoriser */
+    bool is_simple;
+    stream_condition condition;
+    int simple[STREAM_EXPRESSIONS_MAX]; /* columns, when it is simple */
+    const void *rows;                   /* of the run that is going on */
     size_t row_count;
-    const hr_clock *clock;
-    int64_t until_ns;
+    int64_t until_ns; /* of the thread's time; 0: no limit */
 };
 
 /* ---- the virtual table ---- */
@@ -173,20 +182,32 @@ static bool function_is_harmless(const char *name)
     return true;
 }
 
+static void note_column(stream_evaluator *evaluator, const char *name)
+{
+    for (int i = 0; name != NULL && i < evaluator->shape->column_count; i++) {
+        if (sqlite3_stricmp(evaluator->shape->columns[i], name) == 0) {
+            evaluator->columns |= UINT64_C(1) << i;
+        }
+    }
+}
+
 /* Only the one select over the one table, and functions whose answer depends on their arguments
  * alone: the same log must give the same windows. */
 static int authorise(void *context, int action, const char *first, const char *second,
                      const char *schema, const char *trigger)
 {
-    const stream_evaluator *evaluator = context;
+    stream_evaluator *evaluator = context;
     (void)schema;
     (void)trigger;
     switch (action) {
     case SQLITE_SELECT:
-        return SQLITE_OK;
+        return ++evaluator->selects == 1 ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_READ:
-        return first != NULL && sqlite3_stricmp(first, evaluator->shape->name) == 0 ? SQLITE_OK
-                                                                                    : SQLITE_DENY;
+        if (first == NULL || sqlite3_stricmp(first, evaluator->shape->name) != 0) {
+            return SQLITE_DENY;
+        }
+        note_column(evaluator, second);
+        return SQLITE_OK;
     case SQLITE_FUNCTION:
         return second != NULL && function_is_harmless(second) ? SQLITE_OK : SQLITE_DENY;
     default:
@@ -194,16 +215,58 @@ static int authorise(void *context, int action, const char *first, const char *s
     }
 }
 
+/* The thread's own time: a machine that is busy with others stops no query. */
+int64_t stream_thread_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static int on_progress(void *context)
 {
     const stream_evaluator *evaluator = context;
-    return evaluator->clock != NULL && hr_clock_mono_ns(evaluator->clock) > evaluator->until_ns;
+    return evaluator->until_ns != 0 && stream_thread_ns() > evaluator->until_ns;
+}
+
+/* ---- no clock ---- */
+
+static sqlite3_vfs still_vfs;
+static pthread_once_t still_once = PTHREAD_ONCE_INIT;
+
+static int no_time(sqlite3_vfs *vfs, sqlite3_int64 *julian_ms)
+{
+    (void)vfs;
+    *julian_ms = INT64_C(210866760000000); /* 1970 */
+    return SQLITE_OK;
+}
+
+static int no_day(sqlite3_vfs *vfs, double *julian)
+{
+    (void)vfs;
+    *julian = 2440587.5;
+    return SQLITE_OK;
+}
+
+/* SQLite takes the time from the file system's layer: one that stands still. */
+static void make_still_vfs(void)
+{
+    const sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
+    if (usual != NULL) {
+        still_vfs = *usual;
+        still_vfs.zName = STILL_VFS;
+        still_vfs.pNext = NULL;
+        still_vfs.xCurrentTime = no_day;
+        still_vfs.xCurrentTimeInt64 = no_time;
+        (void)sqlite3_vfs_register(&still_vfs, 0);
+    }
 }
 
 static hr_err open_connection(stream_evaluator *evaluator, hr_why *why)
 {
+    (void)pthread_once(&still_once, make_still_vfs);
     int code = sqlite3_open_v2(":memory:", &evaluator->db,
-                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, STILL_VFS);
     if (code == SQLITE_OK) {
         code = sqlite3_create_module_v2(evaluator->db, evaluator->shape->name, &batch_module,
                                         evaluator, NULL);
@@ -264,6 +327,25 @@ static hr_err prepare(stream_evaluator *evaluator, const char *const *expression
     return err;
 }
 
+/* Are all of them columns by themselves, and where a plain condition? */
+static bool find_simple(stream_evaluator *evaluator, const char *const *expressions, uint32_t count,
+                        const char *where)
+{
+    if (!stream_condition_parse(evaluator->shape, where, &evaluator->condition)) {
+        return false;
+    }
+    uint64_t columns = where != NULL ? UINT64_C(1) << evaluator->condition.column : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        evaluator->simple[i] = stream_simple_column(evaluator->shape, expressions[i]);
+        if (evaluator->simple[i] < 0) {
+            return false;
+        }
+        columns |= UINT64_C(1) << evaluator->simple[i];
+    }
+    evaluator->columns = columns;
+    return true;
+}
+
 static hr_err make(const stream_shape *shape, const char *const *expressions, uint32_t count,
                    const char *where, stream_evaluator **out, hr_why *why)
 {
@@ -273,9 +355,13 @@ static hr_err make(const stream_shape *shape, const char *const *expressions, ui
     }
     evaluator->shape = shape;
     evaluator->count = count;
-    hr_err err = open_connection(evaluator, why);
-    if (err == HR_OK) {
-        err = prepare(evaluator, expressions, count, where, why);
+    evaluator->is_simple = find_simple(evaluator, expressions, count, where);
+    hr_err err = HR_OK;
+    if (!evaluator->is_simple) {
+        err = open_connection(evaluator, why);
+        if (err == HR_OK) {
+            err = prepare(evaluator, expressions, count, where, why);
+        }
     }
     if (err != HR_OK) {
         stream_evaluator_free(evaluator);
@@ -285,6 +371,7 @@ static hr_err make(const stream_shape *shape, const char *const *expressions, ui
     return HR_OK;
 }
 
+/* In the place of a condition SQLite takes no aggregate. */
 hr_err stream_expression_check(const stream_shape *shape, const char *expression, hr_why *why)
 {
     stream_evaluator *evaluator;
@@ -292,6 +379,10 @@ hr_err stream_expression_check(const stream_shape *shape, const char *expression
         return hr_why_set(why, HR_INVALID, "longer than %d bytes", STREAM_EXPRESSION_BYTES_MAX);
     }
     hr_err err = make(shape, &expression, 1, NULL, &evaluator, why);
+    if (err == HR_OK) {
+        stream_evaluator_free(evaluator);
+        err = make(shape, NULL, 0, expression, &evaluator, why);
+    }
     if (err == HR_OK) {
         stream_evaluator_free(evaluator);
     }
@@ -305,6 +396,16 @@ hr_err stream_evaluator_new(const stream_shape *shape, const char *const *expres
         return hr_why_set(why, HR_INVALID, "more than %d expressions", STREAM_EXPRESSIONS_MAX);
     }
     return make(shape, expressions, count, where, out, why);
+}
+
+bool stream_evaluator_reads(const stream_evaluator *evaluator, int column)
+{
+    return (evaluator->columns >> column & 1) != 0;
+}
+
+bool stream_evaluator_is_simple(const stream_evaluator *evaluator)
+{
+    return evaluator->is_simple;
 }
 
 void stream_evaluator_free(stream_evaluator *evaluator)
@@ -341,17 +442,42 @@ static void read_value(sqlite3_stmt *statement, int column, stream_value *value)
     }
 }
 
+static hr_err run_simple(const stream_evaluator *evaluator, const void *rows, size_t count,
+                         stream_row_visit *visit, void *context)
+{
+    const stream_shape *shape = evaluator->shape;
+    stream_value values[STREAM_EXPRESSIONS_MAX];
+    hr_err err = HR_OK;
+    for (size_t row = 0; err == HR_OK && row < count; row++) {
+        if (evaluator->condition.kind != STREAM_IS_ANYTHING) {
+            stream_value value = {.type = STREAM_NULL};
+            shape->read(rows, row, evaluator->condition.column, &value);
+            if (!stream_condition_holds(&evaluator->condition, &value)) {
+                continue;
+            }
+        }
+        for (uint32_t i = 0; i < evaluator->count; i++) {
+            values[i].type = STREAM_NULL;
+            shape->read(rows, row, evaluator->simple[i], &values[i]);
+        }
+        err = visit(context, row, values);
+    }
+    return err;
+}
+
 hr_err stream_evaluator_run(stream_evaluator *evaluator, const void *rows, size_t count,
-                            const hr_clock *clock, int64_t time_ms_max, stream_row_visit *visit,
-                            void *context, hr_why *why)
+                            int64_t time_ms_max, stream_row_visit *visit, void *context,
+                            hr_why *why)
 {
     stream_value values[STREAM_EXPRESSIONS_MAX];
     hr_err err = HR_OK;
     int code = SQLITE_ROW;
+    if (evaluator->is_simple) {
+        return run_simple(evaluator, rows, count, visit, context);
+    }
     evaluator->rows = rows;
     evaluator->row_count = count;
-    evaluator->clock = clock;
-    evaluator->until_ns = hr_clock_mono_ns(clock) + time_ms_max * 1000000;
+    evaluator->until_ns = stream_thread_ns() + time_ms_max * 1000000;
     while (err == HR_OK && (code = sqlite3_step(evaluator->statement)) == SQLITE_ROW) {
         for (uint32_t i = 0; i < evaluator->count; i++) {
             read_value(evaluator->statement, (int)i + 1, &values[i]);

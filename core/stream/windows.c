@@ -533,6 +533,12 @@ hr_err stream_windows_open(stream_windows *windows, bool changed, stream_output_
     return HR_OK;
 }
 
+size_t stream_windows_pane_bytes(const stream_aggregate *aggregates, uint32_t count)
+{
+    (void)aggregates;
+    return sizeof(pane) + count * sizeof(stream_state);
+}
+
 size_t stream_windows_bytes(const stream_windows *windows)
 {
     return windows->bytes;

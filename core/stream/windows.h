@@ -66,6 +66,9 @@ HR_MUST_USE hr_err stream_windows_close(stream_windows *windows, int64_t waterma
 HR_MUST_USE hr_err stream_windows_open(stream_windows *windows, bool changed,
                                        stream_output_visit *visit, void *context);
 
+/* What a pane takes while its aggregates are small. */
+size_t stream_windows_pane_bytes(const stream_aggregate *aggregates, uint32_t count);
+
 size_t stream_windows_bytes(const stream_windows *windows);
 uint32_t stream_windows_groups(const stream_windows *windows);
 

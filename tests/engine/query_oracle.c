@@ -26,8 +26,15 @@ typedef struct oracle_row {
 typedef struct oracle_rows {
     oracle_row *rows;
     size_t count;
-    int64_t marks_ms[FARM_PARTITIONS];
 } oracle_rows;
+
+/* How far a partition was in event time before each of its records, and at its end. */
+typedef struct oracle_lane {
+    int64_t *marks_ms;
+    int64_t end;
+    int64_t mark_ms;
+    int64_t newest_ms;
+} oracle_lane;
 
 typedef struct oracle_names {
     struct {
@@ -51,23 +58,18 @@ static size_t device_index(oracle_names *names, uint64_t key)
     return names->count++;
 }
 
-static void add_row(oracle_rows *all, int64_t time_ms, int64_t bound_ms, uint32_t lane,
-                    bool advances, uint64_t device, const char *group)
+static void add_row(oracle_rows *all, int64_t time_ms, int64_t mark_ms, uint64_t device,
+                    const char *group)
 {
     assert_true(all->count < ROWS_MAX);
     oracle_row *row = &all->rows[all->count++];
-    *row = (oracle_row){.time_ms = time_ms, .mark_ms = all->marks_ms[lane], .device = device};
+    *row = (oracle_row){.time_ms = time_ms, .mark_ms = mark_ms, .device = device};
     snprintf(row->group, sizeof row->group, "%s", group);
-    int64_t mark = time_ms < bound_ms ? time_ms : bound_ms;
-    if (advances && mark > all->marks_ms[lane]) {
-        all->marks_ms[lane] = mark;
-    }
 }
 
-static void read_events(farm *farm, bool by_device, oracle_rows *all)
+static void read_events(farm *farm, bool by_device, const oracle_lane *lanes, oracle_rows *all)
 {
     hr_buf events;
-    int64_t received_ms = INT64_MIN;
     hr_buf_init(&events, 64 << 20);
     farm_events(farm, &events);
     for (size_t at = 0; at < events.size;) {
@@ -75,17 +77,10 @@ static void read_events(farm *farm, bool by_device, oracle_rows *all)
         uint32_t size = hr_load_u32(events.data + at);
         assert_int_equal(hr_event_load(events.data + at + 4, size, &event), HR_OK);
         at += 4 + size;
-        const char *group = by_device ? event.device_id : event.fence_id;
-        add_row(all, event.time_ms, event.received_ms, event.source_partition, true, event.device,
-                group);
-        if (event.received_ms > received_ms) {
-            received_ms = event.received_ms;
-            for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
-                if (received_ms - 600000 > all->marks_ms[p]) {
-                    all->marks_ms[p] = received_ms - 600000;
-                }
-            }
-        }
+        const oracle_lane *lane = &lanes[event.source_partition];
+        assert_true(event.source_offset < lane->end);
+        add_row(all, event.time_ms, lane->marks_ms[event.source_offset], event.device,
+                by_device ? event.device_id : event.fence_id);
     }
     hr_buf_fini(&events);
 }
@@ -103,25 +98,63 @@ static bool is_repeat(oracle_names *names, size_t device, int64_t time_ms)
     return false;
 }
 
-static void read_fix(oracle_names *names, const uint8_t *bytes, int64_t append_ms, uint32_t lane,
-                     oracle_rows *all)
+static int64_t greater(int64_t left, int64_t right)
+{
+    return left > right ? left : right;
+}
+
+/* The definition: min(greatest event time, append_ms), never backwards. */
+static void raise_mark(oracle_lane *lane, int64_t append_ms)
+{
+    int64_t mark_ms = lane->newest_ms < append_ms ? lane->newest_ms : append_ms;
+    lane->mark_ms = greater(lane->mark_ms, mark_ms);
+}
+
+static void read_fix(oracle_names *names, const uint8_t *bytes, int64_t append_ms,
+                     oracle_lane *lane, oracle_rows *all)
 {
     hr_fix fix;
     hr_fix_load(bytes, &fix);
     size_t device = device_index(names, fix.device);
-    if (!is_repeat(names, device, fix.time_ms)) {
-        add_row(all, fix.time_ms, append_ms, lane, (fix.flags & HR_FIX_BACKLOG) == 0, fix.device,
-                names->devices[device].id);
+    if (is_repeat(names, device, fix.time_ms)) {
+        return;
+    }
+    if (all != NULL) {
+        add_row(all, fix.time_ms, lane->mark_ms, fix.device, names->devices[device].id);
+    }
+    if ((fix.flags & HR_FIX_BACKLOG) == 0) {
+        lane->newest_ms = greater(lane->newest_ms, fix.time_ms);
+        raise_mark(lane, append_ms);
     }
 }
 
-static void read_positions(farm *farm, oracle_rows *all)
+static void read_record(oracle_names *names, const log_view *view, const uint8_t *bytes,
+                        size_t size, oracle_lane *lane, oracle_rows *all)
+{
+    if (view->type == HR_RECORD_NAME) {
+        size_t device = device_index(names, hr_load_u64(bytes));
+        memcpy(names->devices[device].id, bytes + 8, size - 8);
+    } else if (view->type == HR_RECORD_FIX) {
+        read_fix(names, bytes, view->append_ms, lane, all);
+    } else if (view->type == HR_RECORD_TICK) {
+        raise_mark(lane, view->append_ms);
+        lane->mark_ms = greater(lane->mark_ms, (int64_t)hr_load_u64(bytes) - 60000);
+    }
+}
+
+/* Every record of the partitions; fixes become rows unless all is NULL. */
+static void read_lanes(farm *farm, oracle_lane *lanes, oracle_rows *all)
 {
     oracle_names *names = calloc(1, sizeof *names);
     assert_non_null(names);
     for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+        oracle_lane *lane = &lanes[p];
         log_reader *reader;
         log_view view;
+        int64_t end = log_end(farm->log, HR_TOPIC_POSITIONS, p, LOG_COMMITTED);
+        *lane = (oracle_lane){.mark_ms = INT64_MIN, .newest_ms = INT64_MIN};
+        lane->marks_ms = calloc((size_t)end + 1, sizeof *lane->marks_ms);
+        assert_non_null(lane->marks_ms);
         assert_int_equal(
             log_reader_open(farm->log, HR_TOPIC_POSITIONS, p, 0, LOG_COMMITTED, &reader), HR_OK);
         while (log_reader_next(reader, &view, NULL) == HR_OK) {
@@ -129,15 +162,9 @@ static void read_positions(farm *farm, oracle_rows *all)
             size_t size;
             const uint8_t *bytes;
             while (log_record_next(&view, &at, &bytes, &size)) {
-                if (view.type == HR_RECORD_NAME) {
-                    size_t device = device_index(names, hr_load_u64(bytes));
-                    memcpy(names->devices[device].id, bytes + 8, size - 8);
-                } else if (view.type == HR_RECORD_FIX) {
-                    read_fix(names, bytes, view.append_ms, p, all);
-                } else if (view.type == HR_RECORD_TICK &&
-                           (int64_t)hr_load_u64(bytes) - 60000 > all->marks_ms[p]) {
-                    all->marks_ms[p] = (int64_t)hr_load_u64(bytes) - 60000;
-                }
+                assert_true(lane->end < end);
+                lane->marks_ms[lane->end++] = lane->mark_ms;
+                read_record(names, &view, bytes, size, lane, all);
             }
         }
         log_reader_close(reader);
@@ -295,19 +322,16 @@ static void tell_row(const oracle_query *query, line_list *list, const oracle_ro
 void oracle_answer(farm *farm, const oracle_query *query, hr_buf *out, uint64_t *late)
 {
     oracle_rows all = {.rows = calloc(ROWS_MAX, sizeof(oracle_row))};
+    oracle_lane lanes[FARM_PARTITIONS];
     line_list *list = calloc(1, sizeof *list);
     bool *taken = calloc(ROWS_MAX, sizeof *taken);
     int64_t least = INT64_MAX;
     assert_non_null(all.rows);
     assert_non_null(list);
     assert_non_null(taken);
-    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
-        all.marks_ms[p] = INT64_MIN;
-    }
-    if (query->from_positions) {
-        read_positions(farm, &all);
-    } else {
-        read_events(farm, query->by_device, &all);
+    read_lanes(farm, lanes, query->from_positions ? &all : NULL);
+    if (!query->from_positions) {
+        read_events(farm, query->by_device, lanes, &all);
     }
     *late = 0;
     for (size_t i = 0; i < all.count; i++) {
@@ -315,7 +339,8 @@ void oracle_answer(farm *farm, const oracle_query *query, hr_buf *out, uint64_t 
         *late += !taken[i];
     }
     for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
-        least = all.marks_ms[p] < least ? all.marks_ms[p] : least;
+        least = lanes[p].mark_ms < least ? lanes[p].mark_ms : least;
+        free(lanes[p].marks_ms);
     }
     int64_t final_ms = least == INT64_MIN ? INT64_MIN : least - query->lateness_ms;
     for (size_t i = 0; i < all.count; i++) {

@@ -27,9 +27,13 @@ static void feed(query_run *run)
         fixes[i].device = i % 3 == 0 ? NULL : "cow";
         events[i] = (query_event_row){.base = base, .event = {.device_id = "cow"}};
     }
-    const void *rows = run->spec->source == QUERY_EVENTS ? (const void *)events : fixes;
+    const void *const rows[QUERY_SOURCES] = {events, fixes};
+    for (int source = 0; source < QUERY_SOURCES; source++) {
+        if (run->windows != NULL && query_run_reads(run, (query_source)source)) {
+            query_run_batch(run, (query_source)source, rows[source], ROWS, hr_clock_real());
+        }
+    }
     if (run->windows != NULL) {
-        query_run_batch(run, rows, ROWS, hr_clock_real());
         query_run_close(run, 20000, hr_clock_real());
     }
 }

@@ -1,0 +1,62 @@
+/* core/engine/query_device.h - devices as the readers of positions know them: ids, and the last
+ * times of their fixes. */
+#ifndef ENGINE_QUERY_DEVICE_H
+#define ENGINE_QUERY_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/event.h"
+#include "geo/rules.h"
+
+#define QUERY_TIMES_KEPT 8
+
+typedef struct query_device {
+    uint64_t key;
+    char *id;                           /* owned; NULL: not known */
+    int64_t newest_ms;                  /* of all its fixes; INT64_MIN: none */
+    int64_t times_ms[QUERY_TIMES_KEPT]; /* of its last fixes that were no repeats, a ring */
+    const geo_device_rules *rules;      /* by rules_version; borrowed from the lane's rules */
+    uint64_t rules_version;
+    uint8_t count;
+    uint8_t next;
+    uint8_t decided; /* bit i: times_ms[i] is of a fix that decided something (TRACKER rule 2, 3) */
+} query_device;
+
+/* All zeros is empty. Threads: one at a time. */
+typedef struct query_devices {
+    query_device **pages; /* of QUERY_DEVICES_PAGE: a device never moves */
+    uint32_t *slots;      /* an open hash table of numbers + 1; 0: free */
+    uint32_t slot_count;
+    uint32_t count;
+} query_devices;
+
+#define QUERY_DEVICES_PAGE 512
+
+void query_devices_fini(query_devices *devices);
+
+/* Find or add. NULL: no memory, or too many. */
+query_device *query_devices_get(query_devices *devices, uint64_t key);
+/* Ask the memory for what query_devices_get() will look at first. */
+void query_devices_prefetch(const query_devices *devices, uint64_t key);
+query_device *query_devices_at(const query_devices *devices, uint32_t number);
+
+/* A name record; a name that is known stays. */
+void query_devices_name(query_devices *devices, uint64_t key, const char *id, size_t size);
+
+/* Is it a repeat: a fix with one of the last times of its device (TRACKER rule 2)? If not, its time
+ * joins them. is_accurate: by the settings in force. */
+bool query_device_repeats(query_device *device, int64_t time_ms, bool is_accurate);
+
+/* By how much the crossing that an event tells may be off: the time between the fixes around it, in
+ * ms. The device's fixes are those before the one that decided the event. Times that a fix did not
+ * decide are exact. */
+int64_t query_device_uncertainty_ms(const query_device *device, const hr_event *event,
+                                    const geo_fence *fence, const geo_settings *settings);
+
+void query_devices_write(const query_devices *devices, hr_buf *out);
+/* Into empty ones. HR_CORRUPT: not such bytes. */
+HR_MUST_USE hr_err query_devices_read(query_devices *devices, hr_cursor *in);
+
+#endif
