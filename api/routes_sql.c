@@ -9,6 +9,7 @@
 #include "body.h"
 #include "routes.h"
 #include "sql_tables.h"
+#include "sql_windows.h"
 
 #define ROWS_DEFAULT 10000
 #define ROWS_MAX 100000
@@ -140,7 +141,7 @@ static void set_limits(sqlite3 *db)
     }
 }
 
-static int open_connection(api_context *context, sqlite3 **out)
+static int open_connection(api_context *context, const char *sql, sqlite3 **out)
 {
     sqlite3 *db = NULL;
     int code = sqlite3_open_v2(context->catalog_path, &db,
@@ -163,6 +164,9 @@ static int open_connection(api_context *context, sqlite3 **out)
     }
     if (code == SQLITE_OK) {
         code = sql_tables_add(db, context);
+    }
+    if (code == SQLITE_OK) {
+        code = sql_windows_add(db, context, sql);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -268,9 +272,10 @@ static void answer_failure(const statement_run *run, sqlite3 *db, int code, api_
     if (run->stopped_by != NULL) {
         api_answer_error(answer, 400, "sql.limit", "sql", "stopped: %s", run->stopped_by);
     } else if (code == SQLITE_AUTH) {
-        api_answer_error(answer, 403, "sql.denied", "sql",
-                         "only select from device, fence, inside, event and track (%s)",
-                         sqlite3_errmsg(db));
+        api_answer_error(
+            answer, 403, "sql.denied", "sql",
+            "only select from device, fence, inside, event, track and window_<query> (%s)",
+            sqlite3_errmsg(db));
     } else if (code == SQLITE_NOMEM) {
         api_answer_error(answer, 503, "sql.no_memory", NULL, "out of memory");
     } else {
@@ -327,7 +332,7 @@ void route_sql(api_context *context, const api_request *request, api_answer *ans
         .memory_before = sqlite3_memory_used(),
     };
     sqlite3 *db = NULL;
-    int code = open_connection(context, &db);
+    int code = open_connection(context, sql, &db);
     if (code == SQLITE_OK) {
         run_statement(&run, db, sql, cJSON_GetObjectItemCaseSensitive(body, "params"), limit,
                       answer);

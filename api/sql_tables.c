@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "geo/rules.h"
+#include "sql_windows.h"
 
 /* Bits of the plan's number: which values begin() gets, in this order. */
 enum {
@@ -34,6 +35,9 @@ typedef struct module_data {
 
 bool sql_tables_has(const char *name)
 {
+    if (sql_windows_has(name)) {
+        return true;
+    }
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         if (sqlite3_stricmp(tables[i]->name, name) == 0) {
             return true;

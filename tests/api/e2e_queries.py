@@ -21,7 +21,7 @@ def shipped_queries_count_what_happens():
         names = [query["name"] for query in
                  farm.ask("GET", "/v1/queries", headers=farm.viewer)[2]["queries"]]
         expect(names, ["animals-per-day", "battery-days", "crossings-10m", "crossings-10s",
-                       "events-per-kind", "trending"])
+                       "events-per-kind", "speed-per-group", "time-inside", "trending"])
         farm.stop()
         farm.start()
         body = farm.wait_for("/v1/queries/trending/rows", lambda b: b["rows"])
@@ -83,3 +83,59 @@ def rows_come_live_when_they_change():
         expect((seen["trending"]["crossings"], seen["events-per-kind"]["group"]), (1, ["enter"]))
         live.send({"subscribe": {"windows": ["no name"]}})
         expect("windows" in live.receive_key("error", 10)["message"], True)
+
+
+def select(farm, sql):
+    status, _, body = farm.ask("POST", "/v1/sql", {"sql": sql}, farm.viewer)
+    expect(status, 200, body)
+    return body["rows"]
+
+
+@test
+def every_query_is_a_table_of_its_windows():
+    with Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        query = {"name": "busiest-fences", "from": "events", "where": "kind = 'enter'",
+                 "group_by": ["fence", "upper(device)"],
+                 "window": {"type": "hopping", "size": "10m", "every": "1m"},
+                 "select": {"crossings": "count()", "animals": "distinct(device)"},
+                 "output": "update"}
+        expect(farm.ask("POST", "/v1/queries", query, farm.editor)[0], 201)
+        farm.publish(("cow-1", 1, 16.005, 59.005), ("cow-2", 2, 16.005, 59.005))
+        farm.publish(("cow-1", 11, 16.05, 59.005), ("cow-2", 12, 16.005, 59.005))
+        farm.wait_for("/v1/queries/events-per-kind/rows", lambda b: len(b["rows"]) == 2)
+        rows = select(farm, 'select distinct fence, "upper(device)", crossings, animals, final,'
+                            ' (julianday(window_to) - julianday(window_from)) * 1440 > 9.99'
+                            ' from "window_busiest-fences" order by 2')
+        expect(rows, [["north", "COW-1", 1, 1, 0, 1], ["north", "COW-2", 1, 1, 0, 1]])
+        expect(select(farm, "select count(*) from window_busiest_fences")[0][0] >= 20, True)
+        rows = select(farm, "select fence, device, json_extract(inside_s, '$.visits'), window_from"
+                            " from window_time_inside join device d on d.id = device order by 2")
+        expect(rows, [["north", "cow-1", 1, None], ["north", "cow-2", 1, None]])
+        expect(select(farm, "select kind, events from \"window_events-per-kind\" order by kind"),
+               [["enter", 2], ["exit", 1]])
+        status, _, body = farm.ask("POST", "/v1/sql", {"sql": "select * from window_nobody"},
+                                   farm.viewer)
+        expect((status, body["error"]["code"]), (400, "sql.invalid"))
+
+
+@test
+def a_query_may_join_the_groups_of_its_devices():
+    with Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        farm.publish(("cow-1", 1, 16.005, 59.005), ("cow-2", 1, 16.005, 59.005))
+        farm.wait_for("/v1/queries/events-per-kind/rows", lambda b: b["rows"])
+        farm.wait_for("/v1/devices/cow-1", lambda b: b.get("first_seen"))
+        status, _, body = farm.ask("PATCH", "/v1/devices/cow-1", {"groups": ["young", "herd"]},
+                                   farm.editor)
+        expect(status, 200, body)
+        query = {"name": "by-group", "from": "events", "join": ["device", "fence"],
+                 "where": "kind = 'exit' and fence_intent = 'keep-in' and fence_area_ha > 1",
+                 "group_by": ["device_group"], "select": {"escapes": "count()"}}
+        expect(farm.ask("POST", "/v1/queries", query, farm.editor)[0], 201)
+        farm.publish(("cow-1", 11, 16.05, 59.005), ("cow-2", 11, 16.05, 59.005))
+        body = farm.wait_for("/v1/queries/by-group/rows", lambda b: len(b["rows"]) == 3)
+        expect(sorted(((row["group"][0] or "-", row["escapes"]) for row in body["rows"])),
+               [("-", 1), ("herd", 1), ("young", 1)])
+        plan = farm.ask("GET", "/v1/queries/by-group/explain", headers=farm.viewer)[2]["plan"]
+        expect("look up the device and the fence" in plan, True, plan)
