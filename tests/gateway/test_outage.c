@@ -264,7 +264,7 @@ static void an_idle_gateway_sleeps(void **state)
     field_restart(f);
     field_give(f, 100);
     field_assert_each_once(f);
-    int64_t seconds = is_long() ? 30 : 3;
+    int64_t seconds = is_long() ? 15 : 3;
     uint64_t before = wake_ups(f->pid);
     int64_t end_ns = hr_clock_mono_ns(hr_clock_real()) + seconds * 1000000000;
     assert_true(support_until(is_over, &end_ns));

@@ -1,0 +1,221 @@
+/* tests/gateway/test_full_disk.c - a gateway whose disk is full, or fails, and what it then takes,
+ * keeps and says. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/logline.h"
+#include "fault/fault.h"
+#include "gateway/gateway.h"
+#include "gateway/outbox.h"
+#include "ingest/support.h"
+#include "test.h"
+
+/* Of one write into the pipe: a pipe takes it whole. */
+#define LINES_MAX 20
+
+typedef struct post {
+    char root[64];
+    char pipe[96];
+    config c;
+    gateway *g;
+    FILE *confirm;
+    char confirmed[96]; /* the file behind it */
+    int fd;             /* into the pipe */
+    uint64_t given;
+    atomic_int full_lines; /* of the log, that say so */
+} post;
+
+static void count_lines(const char *line, void *context)
+{
+    post *p = context;
+    if (strstr(line, "gateway.disk_full") != NULL) {
+        atomic_fetch_add(&p->full_lines, 1);
+    }
+}
+
+static void start(post *p)
+{
+    hr_why why = {{0}};
+    p->confirm = fopen(p->confirmed, "w");
+    assert_non_null(p->confirm);
+    if (gateway_start(&p->c, hr_clock_real(), p->confirm, &p->g, &why) != HR_OK) {
+        fail_msg("%s", why.text);
+    }
+}
+
+static int start_post(void **state)
+{
+    char text[512];
+    post *p = calloc(1, sizeof *p);
+    assert_non_null(p);
+    snprintf(p->root, sizeof p->root, "%s", support_folder());
+    snprintf(p->confirmed, sizeof p->confirmed, "%s/confirmed", p->root);
+    snprintf(p->pipe, sizeof p->pipe, "%s/pipe", p->root);
+    assert_int_equal(mkfifo(p->pipe, 0600), 0);
+    p->fd = open(p->pipe, O_RDWR | O_CLOEXEC);
+    assert_true(p->fd >= 0);
+    int size = snprintf(text, sizeof text,
+                        "broker = tcp://127.0.0.1:%u\nuser = barn\ndata = %s/edge\n"
+                        "batch_ms = 10\nsource = json:%s\n",
+                        support_port(), p->root, p->pipe);
+    assert_int_equal(config_parse(text, (size_t)size, &p->c, NULL), HR_OK);
+    hr_logline_redirect(count_lines, p, hr_clock_real());
+    start(p);
+    *state = p;
+    return 0;
+}
+
+static int end_post(void **state)
+{
+    post *p = *state;
+    fault_clear();
+    gateway_stop(p->g);
+    hr_logline_redirect(NULL, NULL, NULL);
+    fclose(p->confirm);
+    close(p->fd);
+    support_folder_remove(p->root);
+    free(p);
+    return 0;
+}
+
+/* Line number n is the fix with latitude n, of a device of its own. */
+static void give(post *p, uint32_t count)
+{
+    char text[4096];
+    size_t size = 0;
+    assert_true(count <= LINES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        size += (size_t)snprintf(text + size, sizeof text - size,
+                                 "{\"device\":\"cow-%lu\",\"time\":%lu,\"lon\":16,\"lat\":%.7f}\n",
+                                 p->given, 1795161600000 + p->given, (double)p->given / 1e7);
+        p->given++;
+    }
+    assert_int_equal(write(p->fd, text, size), (ssize_t)size);
+}
+
+/* UINT64_MAX: nothing yet. */
+static uint64_t last_confirmed(post *p)
+{
+    uint64_t last = UINT64_MAX;
+    FILE *file = fopen(p->confirmed, "r");
+    assert_non_null(file);
+    while (fscanf(file, "{\"stored\":%lu} ", &last) == 1) {
+    }
+    fclose(file);
+    return last;
+}
+
+static bool has_confirmed_any(void *context)
+{
+    return last_confirmed(context) != UINT64_MAX;
+}
+
+static bool has_confirmed_all(void *context)
+{
+    post *p = context;
+    return last_confirmed(p) == p->given;
+}
+
+static void wait_confirmed(post *p)
+{
+    if (!support_until(has_confirmed_all, p)) {
+        fail_msg("%lu of %lu are confirmed", last_confirmed(p), p->given);
+    }
+}
+
+static void assert_each_once(post *p)
+{
+    outbox *box;
+    outbox_fix out;
+    outbox_options options = {
+        .folder = p->c.data, .cap_bytes = UINT64_C(64) << 20, .clock = hr_clock_real()};
+    gateway_stop(p->g);
+    p->g = NULL;
+    assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
+    for (uint64_t i = 0; i < p->given; i++) {
+        assert_int_equal(outbox_next(box, &out), HR_OK);
+        assert_int_equal(out.sequence, i);
+        assert_int_equal(out.fix.fix.lat_e7, i);
+    }
+    assert_int_equal(outbox_next(box, &out), HR_TIMEOUT);
+    outbox_close(box);
+}
+
+static bool has_said_full(void *context)
+{
+    return atomic_load(&((post *)context)->full_lines) > 0;
+}
+
+static bool has_said_full_again(void *context)
+{
+    return atomic_load(&((post *)context)->full_lines) > 1;
+}
+
+static void a_full_disk_makes_it_wait_and_it_goes_on_by_itself(void **state)
+{
+    post *p = *state;
+    give(p, 10);
+    wait_confirmed(p);
+    fault_arm(FAULT_WRITE, 1, FAULT_FOREVER, ENOSPC);
+    give(p, 10);
+    assert_true(support_until(has_said_full_again, p));
+    assert_int_equal(last_confirmed(p), 10);
+    fault_clear();
+    give(p, 10);
+    wait_confirmed(p);
+    assert_each_once(p);
+}
+
+/* Names of new devices fill the disk's last bytes, but not with half a name. */
+static void half_a_write_is_not_taken_for_a_whole_one(void **state)
+{
+    post *p = *state;
+    give(p, 10);
+    wait_confirmed(p);
+    fault_arm_short_write(1);
+    give(p, 10);
+    wait_confirmed(p);
+    assert_each_once(p);
+}
+
+static void it_ends_and_recovers_when_a_sync_fails(void **state)
+{
+    post *p = *state;
+    hr_why why = {{0}};
+    give(p, 10);
+    wait_confirmed(p);
+    fault_arm(FAULT_SYNC, 1, FAULT_FOREVER, EIO);
+    give(p, 10);
+    assert_int_equal(gateway_wait(p->g, &why), HR_IO);
+    assert_non_null(strstr(why.text, "the outbox cannot be written"));
+    assert_false(has_said_full(p));
+    fault_clear();
+    gateway_stop(p->g);
+    fclose(p->confirm);
+    start(p);
+    /* What was not confirmed may be there or not; whoever gave it gives it again. */
+    assert_true(support_until(has_confirmed_any, p));
+    p->given = last_confirmed(p);
+    assert_in_range(p->given, 10, 20);
+    give(p, 10);
+    wait_confirmed(p);
+    assert_each_once(p);
+}
+
+#define AT_POST(test) cmocka_unit_test_setup_teardown(test, start_post, end_post)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        AT_POST(a_full_disk_makes_it_wait_and_it_goes_on_by_itself),
+        AT_POST(half_a_write_is_not_taken_for_a_whole_one),
+        AT_POST(it_ends_and_recovers_when_a_sync_fails),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
