@@ -6,6 +6,19 @@ import { AXE, Farm, keepFigure, shot, signIn, square, until, visit, withPage } f
 const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true };
 const TABLET = { viewport: { width: 834, height: 1112 }, hasTouch: true };
 
+/** Notes when fences and animals are there to be seen, counted from the request for the page. */
+const noteUseful = (page) =>
+  page.addInitScript(() => {
+    const look = () => {
+      if (document.querySelector("[data-fence]") && document.querySelector("[data-animal]")) {
+        globalThis.useful_ms = performance.now();
+      } else {
+        requestAnimationFrame(look);
+      }
+    };
+    requestAnimationFrame(look);
+  });
+
 async function violations(page) {
   await page.addScriptTag({ path: AXE });
   const { violations: found } = await page.evaluate(async () =>
@@ -43,7 +56,7 @@ describe("access", () => {
         await page.click("summary:has-text('More')");
         await page.check("label:has-text('Only at certain hours') input");
         assert.deepEqual(await violations(page), [], "form");
-        await page.click("text=Settings");
+        await page.click(".settings");
         assert.deepEqual(await violations(page), [], "settings");
       });
     });
@@ -96,8 +109,14 @@ describe("access", () => {
           .reduce((sum, { transferSize }) => sum + transferSize, 0),
         paint_ms: performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
       }));
-      keepFigure("first-page", JSON.stringify({ bytes, paint_ms }));
       assert.ok(bytes < 250 * 1024, `${bytes} bytes`);
+      const figures = { bytes, login_ms: paint_ms };
+      await visit(farm, { as: "owner", before: noteUseful }, async (inside) => {
+        await inside.waitForFunction(() => globalThis.useful_ms > 0);
+        figures.farm_ms = await inside.evaluate(() => globalThis.useful_ms);
+      });
+      keepFigure("first-page", JSON.stringify(figures));
+      console.log(`# first page ${JSON.stringify(figures)}`);
     });
   });
 });

@@ -36,7 +36,7 @@ describe("alerts", () => {
       await page.waitForSelector('.animals [data-animal="cow-1"]');
       await shot(page, "map");
       await farm.publish(["cow-1", 60, 100, 0], ["cow-1", 100, 230, 10]);
-      await page.waitForSelector(".escaped li:has-text('cow-1')");
+      await page.waitForSelector('[data-escaped="cow-1"]');
       await shot(page, "map-escaped");
       await page.click('[data-tab="alerts"]');
       const alert = page.locator("li.alert.alarm", { hasText: "cow-1 left North paddock" });
@@ -50,6 +50,9 @@ describe("alerts", () => {
       await page.click('[data-which="all"]');
       await page.waitForSelector("li.alert .acked:has-text('owner')");
       assert.ok(await page.locator(".escaped li").isVisible());
+      // Out is out, also for a page that has just been opened.
+      await page.reload();
+      await page.waitForSelector('[data-escaped="cow-1"]');
       await farm.publish(["cow-1", 160, 60, 0]);
       await until("being back", async () => !(await page.locator(".escaped").isVisible()));
     });
@@ -65,6 +68,92 @@ describe("alerts", () => {
       const { alert: offset } = alerts.find((a) => a.event.fence === "pond");
       await farm.ask("POST", `/v1/alerts/${offset}/ack`, {});
       await alert.waitFor({ state: "detached" });
+    });
+  });
+
+  it("an alarm is heard and notified where one has asked for it, once", async () => {
+    const options = {
+      permissions: ["notifications"],
+      before: (page) =>
+        page.addInitScript(() => {
+          globalThis.tones = 0;
+          globalThis.notes = [];
+          const start = OscillatorNode.prototype.start;
+          OscillatorNode.prototype.start = function (...rest) {
+            globalThis.tones++;
+            return start.apply(this, rest);
+          };
+          globalThis.Notification = class {
+            static permission = "granted";
+            static requestPermission = async () => "granted";
+            constructor(title, { body }) {
+              globalThis.notes.push(`${title}: ${body}`);
+            }
+          };
+        }),
+    };
+    await withPage(farm, options, async (page) => {
+      await farm.publish(["cow-5", 200, 10, 10]);
+      await page.waitForSelector('.animals [data-animal="cow-5"]');
+      await page.click(".settings");
+      await page.check("label:has-text('Sound at alarms') input");
+      await page.check("label:has-text('Show alerts as notifications') input");
+      await page.click("dialog .primary");
+      await farm.publish(["cow-5", 260, 230, 10]);
+      await page.waitForSelector('[data-escaped="cow-5"]');
+      await until("the notification", () => page.evaluate(() => globalThis.notes.length > 0));
+      assert.deepEqual(await page.evaluate(() => globalThis.notes),
+        ["Hedgerow: cow-5 left North paddock"]);
+      assert.equal(await page.evaluate(() => globalThis.tones), 3);
+      await farm.publish(["cow-5", 320, 0, 10]);
+      await page.waitForSelector('[data-escaped="cow-5"]', { state: "detached" });
+      assert.equal(await page.evaluate(() => globalThis.notes.length), 1);
+    });
+  });
+
+  it("what is late stands apart and makes no alarm; the inbox is filtered", async () => {
+    // Twenty minutes old when they come.
+    await farm.publish(["cow-6", -1200, 0, 0], ["cow-6", -1140, 0, 20], ["cow-6", -1080, 240, 0]);
+    await farm.publish(["cow-7", 300, 0, 0], ["cow-7", 340, 145, 0]);
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="alerts"]');
+      await page.click('[data-which="late"]');
+      const late = page.locator("li.alert", { hasText: "cow-6 left North paddock" });
+      await late.waitFor();
+      assert.match(await late.textContent(), /arrived late/);
+      assert.equal(await late.locator("button:has-text('Acknowledge')").count(), 0);
+      assert.equal(await page.locator('[data-escaped="cow-6"]').count(), 0);
+      await page.click('[data-which="all"]');
+      assert.equal(await page.locator("li.alert:has-text('cow-6')").count(), 0);
+      await page.click('[data-which="events"]');
+      await page.selectOption("[aria-label='How serious']", "alarm");
+      await until("alarms alone", async () =>
+        (await page.locator("li.alert.alarm").count()) > 0 &&
+        (await page.locator("li.alert:not(.alarm)").count()) === 0);
+      await page.selectOption("[aria-label='How serious']", "info");
+      await page.locator("li.alert.info").first().waitFor();
+      assert.equal(await page.locator("li.alert:not(.info)").count(), 0);
+      await page.selectOption("[aria-label='How serious']", "");
+      await page.fill("[aria-label='Search alerts']", "pond");
+      await until("the pond alone", async () =>
+        (await page.locator("li.alert").count()) > 0 &&
+        (await page.locator("li.alert:not(:has-text('Pond'))").count()) === 0);
+    });
+  });
+
+  it("an animal of the simulator leaves its paddock by itself, and the page tells", async () => {
+    await farm.simulate([
+      "period_s 0.5",
+      "gps 1.5 0 20",
+      "escapes_s 2",
+      "fence sim-paddock keep-in Simulated_paddock polygon 800 0 880 0 880 80 800 80",
+      "herd goat 12 sim-paddock",
+    ]);
+    await farm.ask("POST", "/v1/fences/import", await farm.simulatedFences());
+    await withPage(farm, {}, async (page) => {
+      const escaped = page.locator('[data-escaped^="goat"]:has-text("Simulated paddock")').first();
+      await escaped.waitFor({ state: "attached" });
+      await shot(page, "simulated");
     });
   });
 

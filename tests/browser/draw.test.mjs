@@ -1,9 +1,15 @@
 // tests/browser/draw.test.mjs - fences drawn with the mouse, by touch, and by keyboard alone.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { Farm, mapBox, shot, square, until, withPage } from "./harness.mjs";
+import { Farm, mapBox, place, shot, square, until, withPage } from "./harness.mjs";
 
 const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true };
+
+/** What the phone's GPS says. */
+function at(east, north, accuracy = 4) {
+  const [longitude, latitude] = place(east, north);
+  return { longitude, latitude, accuracy };
+}
 
 async function save(page, name) {
   await page.fill(".fence-form label:has-text('Name') + input", name);
@@ -107,6 +113,89 @@ describe("drawing", () => {
       assert.equal(way.geometry.type, "LineString");
       assert.equal(way.properties.width_m, 12);
       await shot(page, "shapes");
+    });
+  });
+
+  it("a boundary is walked with the phone's GPS; what it is not sure of is left out", async () => {
+    const options = { ...PHONE, permissions: ["geolocation"], geolocation: at(-300, -300) };
+    await withPage(farm, options, async (page) => {
+      await page.waitForSelector('[data-fence="yard"]');
+      await page.tap('[data-draw="polygon"]');
+      await page.tap("button:has-text('Walk it with GPS')");
+      await page.waitForSelector("button[aria-pressed=true]:has-text('Walk it')");
+      const way = [[-240, -300], [-240, -301], [-240, -240, 80], [-240, -250], [-300, -250]];
+      for (const [east, north, accuracy] of way) {
+        await page.waitForTimeout(60);
+        await page.context().setGeolocation(at(east, north, accuracy));
+      }
+      await page.waitForTimeout(60);
+      await shot(page, "draw-walk");
+      await page.tap("button:has-text('Finish')");
+      await page.waitForSelector("button:has-text('Add a hole')");
+      await save(page, "By foot");
+      const [ring] = (await fenceNamed("By foot")).geometry.coordinates;
+      assert.equal(ring.length, 5);
+      const corners = [[-300, -300], [-240, -300], [-240, -250], [-300, -250]].map(([e, n]) =>
+        place(e, n));
+      for (const corner of corners) {
+        assert.ok(ring.some((p) => Math.hypot(p[0] - corner[0], p[1] - corner[1]) < 2e-6));
+      }
+    });
+  });
+
+  it("a hole is cut; a corner snaps to the neighbour's", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="yard"]');
+      await page.click('[data-fence="yard"] button.item');
+      await page.waitForSelector('[data-selected="yard"]');
+      const { x, y, width, height } = await mapBox(page);
+      const side = Math.min(width - 96, height - 112) / 2;
+      const [cx, cy] = [x + width / 2, y + 48 + (height - 112) / 2];
+      await page.click('[data-draw="polygon"]');
+      // Near the yard's north-eastern corner, not on it.
+      const corners = [[side + 6, -side + 5], [side + 40, -side + 5], [side + 40, side / 2]];
+      for (const [dx, dy] of corners) {
+        await page.mouse.move(cx + dx, cy + dy);
+        await page.mouse.click(cx + dx, cy + dy, { delay: 20 });
+      }
+      await page.click("button:has-text('Finish')");
+      await page.waitForSelector("button:has-text('Add a hole')");
+      await save(page, "Neighbour");
+      const ring = (await fenceNamed("Neighbour")).geometry.coordinates[0];
+      const shared = place(200, 200);
+      assert.ok(
+        ring.some((p) => Math.hypot(p[0] - shared[0], p[1] - shared[1]) < 3e-7),
+        JSON.stringify([ring, shared]),
+      );
+      await page.click('[data-fence="yard"] button:has-text("Edit")');
+      await page.click("button:has-text('Add a hole')");
+      for (const [dx, dy] of [[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5]]) {
+        await page.mouse.click(cx + dx * side, cy + dy * side, { delay: 20 });
+      }
+      await page.click("button:has-text('Finish')");
+      await page.waitForSelector("button:has-text('Add a hole')");
+      await shot(page, "draw-hole");
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector(".fence-form", { state: "detached" });
+      const { geometry } = await farm.ask("GET", "/v1/fences/yard");
+      assert.equal(geometry.coordinates.length, 2);
+      assert.equal(geometry.coordinates[1].length, 4);
+    });
+  });
+
+  it("a way is measured on the map", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="yard"]');
+      await page.click('[data-fence="yard"] button.item');
+      const { x, y, width, height } = await mapBox(page);
+      const side = Math.min(width - 96, height - 112) / 2;
+      const [cx, cy] = [x + width / 2, y + 48 + (height - 112) / 2];
+      await page.click("button:has-text('Measure')");
+      await page.mouse.click(cx - side, cy, { delay: 20 });
+      await page.mouse.move(cx + side, cy, { steps: 3 });
+      const text = await page.textContent(".tools output >> nth=0");
+      assert.ok(Math.abs(parseFloat(text) - 400) < 4, text);
+      await page.click("button[aria-pressed=true]:has-text('Measure')");
     });
   });
 

@@ -42,6 +42,11 @@ describe("editing", () => {
       assert.equal(await page.textContent(".measures"), before);
       await page.click("button:has-text('Redo')");
       assert.equal(await page.textContent(".measures"), changed);
+      await page.focus("#map");
+      await page.keyboard.press("Control+z");
+      assert.equal(await page.textContent(".measures"), before);
+      await page.keyboard.press("Control+Shift+z");
+      assert.equal(await page.textContent(".measures"), changed);
       const old = await ringOf("one");
       await page.click(".fence-form button:has-text('Save')");
       await page.waitForSelector(".fence-form", { state: "detached" });
@@ -88,7 +93,10 @@ describe("editing", () => {
       await page.fill("label:has-text('Tell after a stay') + input", "30");
       await page.fill("label:has-text('Warn when nearer') + input", "15");
       await page.check("label:has-text('Only at certain hours') input");
-      await page.click('[data-cell="5-10"]');
+      await page.focus('[data-cell="0-0"]');
+      for (const key of [...Array(5).fill("ArrowRight"), ...Array(10).fill("ArrowDown"), " "]) {
+        await page.keyboard.press(key);
+      }
       await shot(page, "fence-form");
       await page.click(".fence-form button:has-text('Save')");
       await page.waitForSelector(".fence-form", { state: "detached" });

@@ -1,7 +1,9 @@
 // tests/browser/entry.test.mjs - the first password, signing in and out.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Farm, PASSWORD, shot, signIn, visit } from "./harness.mjs";
+import { Farm, PASSWORD, shot, signIn, square, until, visit, withPage } from "./harness.mjs";
 
 describe("entry", () => {
   let farm;
@@ -11,9 +13,12 @@ describe("entry", () => {
   after(() => farm.end());
 
   it("a new gateway asks for the first password, and lets its owner in", async () => {
-    await visit(farm, {}, async (page) => {
+    // The service has printed a link whose code is good for this once.
+    const link = new URL(readFileSync(join(farm.data, "local-setup"), "utf8").trim());
+    await visit(farm, { path: `/${link.hash}` }, async (page) => {
       await page.waitForSelector("input[name=again]");
       await shot(page, "setup");
+      await page.fill("input[name=farm]", "Björkö");
       await page.fill("input[name=password]", PASSWORD);
       await page.fill("input[name=again]", "another one than that");
       await page.click("button.primary");
@@ -22,7 +27,12 @@ describe("entry", () => {
       await page.click("button.primary");
       await page.waitForSelector('.status[data-link="live"]');
       await page.waitForSelector("text=First steps");
+      await page.waitForSelector("h1:text-is('Björkö')");
+      await until("the title", async () => (await page.title()) === "Björkö Hedgerow");
       await shot(page, "first-map");
+      assert.match(await page.textContent(".steps li:has-text('has a name')"), /^✓/);
+      assert.match(await page.textContent(".steps li:has-text('first fence')"), /^○/);
+      farm.cookie = await farm.logIn("owner");
     });
   });
 
@@ -35,23 +45,52 @@ describe("entry", () => {
       await page.click("button.primary");
       await page.waitForSelector(".error:has-text('wrong')");
       await signIn(page);
-      await page.click("text=Settings");
+      await page.click(".settings");
       await page.click("text=Sign out");
       await page.waitForSelector("input[name=password]");
     });
+  });
+
+  it("a one-time link lets in once", async () => {
+    const { code } = await farm.ask("POST", "/v1/login-link", {});
+    await visit(farm, { path: `/#login=${code}` }, async (page) => {
+      await page.waitForSelector('.status[data-link="live"]');
+      assert.ok(!page.url().includes(code), "the code stays in the address");
+    });
+    await visit(farm, { path: `/#login=${code}` }, async (page) => {
+      await page.waitForSelector("input[name=user]");
+    });
+  });
+
+  it("lengths and areas are in the units of one's choice", async () => {
+    await farm.ask("POST", "/v1/fences", square("acre", "Acre", 100));
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="acre"]:has-text(" ha")');
+      const hectares = parseFloat(/([\d.]+) ha/.exec(await page.textContent('[data-fence="acre"]'))[1]);
+      assert.ok(Math.abs(hectares - 4) < 0.05, hectares);
+      await page.click(".settings");
+      await page.selectOption("dialog select >> nth=1", "imperial");
+      await page.waitForSelector('[data-fence="acre"]:has-text("acres")');
+      const acres = parseFloat(/([\d.]+) acres/.exec(await page.textContent('[data-fence="acre"]'))[1]);
+      assert.ok(Math.abs(acres - hectares * 2.47105) < 0.05, acres);
+      await page.click('[data-fence="acre"] button.item');
+      await page.waitForSelector('[data-selected="acre"]:has-text(" ft")');
+      assert.match(await page.textContent(".ol-scale-line-inner"), /ft|mi/);
+    });
+    await farm.ask("DELETE", "/v1/fences/acre", undefined, { "If-Match": "*" });
   });
 
   it("languages and units are kept on the device", async () => {
     await visit(farm, {}, async (page) => {
       await page.waitForSelector("input[name=user]");
       await signIn(page);
-      await page.click("text=Settings");
+      await page.click(".settings");
       await page.selectOption("dialog select >> nth=0", "sv");
       await page.waitForSelector('[data-tab="alerts"]:has-text("Larm")');
-      await page.click("text=Inställningar");
+      await page.click(".settings:has-text('Inställningar')");
       await page.selectOption("dialog select >> nth=0", "de");
       await page.waitForSelector('[data-tab="alerts"]:has-text("Meldungen")');
-      await page.click("text=Einstellungen");
+      await page.click(".settings:has-text('Einstellungen')");
       await page.selectOption("dialog select >> nth=2", "dark");
       await page.click("dialog .primary");
       await shot(page, "map-german-dark");

@@ -268,11 +268,12 @@ export async function endBrowsers() {
   browsers.clear();
 }
 
-// What a browser complains of although nothing is wrong: who asks who they are before they are in.
-const EXPECTED = /status of 401|ERR_CONNECTION_REFUSED|WebSocket connection to/;
+// What a browser complains of although nothing is wrong: who asks who they are before they are in,
+// who saves a fence that somebody else has changed, and whoever meets a killed service.
+const EXPECTED = /status of 4(01|12)|ERR_CONNECTION_REFUSED|WebSocket connection to/;
 
 /** A page with nothing remembered; its complaints are kept. */
-async function browse(farm, { flags = [], as = null, before = null, ...options }) {
+async function browse(farm, { flags = [], as = null, before = null, path = "/", ...options }) {
   const browser = await browserWith(flags);
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
@@ -293,7 +294,7 @@ async function browse(farm, { flags = [], as = null, before = null, ...options }
     }
   });
   await before?.(page);
-  await page.goto(farm.url);
+  await page.goto(farm.url + path);
   return page;
 }
 

@@ -13,11 +13,10 @@ import {
   takeTheirs,
   undoDraft,
 } from "../draft.ts";
-import type { Editor } from "../map/editor.ts";
 import type { Shape, Warning } from "../shape.ts";
 import { area_m2, boundary_m, isHopeless, warningsOf } from "../shape.ts";
 import type { Draft } from "../state.ts";
-import type { Intent } from "../types.ts";
+import type { Intent, Position } from "../types.ts";
 import { cornersPart } from "./corners.ts";
 import { scheduleField } from "./schedule.ts";
 import type { Parts } from "./shell.ts";
@@ -75,7 +74,7 @@ function livePart(app: App, changed: (run: () => void) => void): HTMLElement {
 }
 
 /** Follows the phone along the boundary, a corner every few metres. */
-function walkButton(app: App, editor: Editor): HTMLElement | null {
+function walkButton({ app, editor, farm }: Parts): HTMLElement | null {
   const { t } = app;
   if (!canLocate()) {
     return null;
@@ -100,10 +99,20 @@ function walkButton(app: App, editor: Editor): HTMLElement | null {
       ? 111_319 *
         Math.hypot((coords.longitude - last.longitude) * scale, coords.latitude - last.latitude)
       : Infinity;
+    const here: Position = [coords.longitude, coords.latitude];
+    farm.showOwnPosition(here, coords.accuracy);
+    farm.showPlace(here);
     if (coords.accuracy <= WALK_ACCURACY_M_MAX && moved_m >= WALK_STEP_M) {
       last = coords;
-      editor.addCorner([coords.longitude, coords.latitude]);
+      editor.addCorner(here);
     }
+  };
+  // Under trees a position may fail to come; that ends nothing.
+  const failed = ({ code, PERMISSION_DENIED }: GeolocationPositionError): void => {
+    if (code === PERMISSION_DENIED) {
+      stop();
+    }
+    tell(app, t(code === PERMISSION_DENIED ? "position.refused" : "position.waiting"), "bad");
   };
   button.addEventListener("click", () => {
     if (watch !== null) {
@@ -111,19 +120,13 @@ function walkButton(app: App, editor: Editor): HTMLElement | null {
       return;
     }
     button.setAttribute("aria-pressed", "true");
-    watch = navigator.geolocation.watchPosition(
-      step,
-      () => {
-        stop();
-        tell(app, t("position.refused"), "bad");
-      },
-      { enableHighAccuracy: true },
-    );
+    watch = navigator.geolocation.watchPosition(step, failed, { enableHighAccuracy: true });
   });
   return button;
 }
 
-function drawingPart({ app, editor }: Parts, draft: Draft): HTMLElement {
+function drawingPart(parts: Parts, draft: Draft): HTMLElement {
+  const { app, editor } = parts;
   const { t } = app;
   const kind = draft.isAddingHole ? "polygon" : draft.kind;
   const isCircle = kind === "circle";
@@ -140,7 +143,7 @@ function drawingPart({ app, editor }: Parts, draft: Draft): HTMLElement {
       button(t(isCircle ? "draw.set_circle" : "draw.corner"), () => editor.addCorner(), "primary"),
       !isCircle && button(t("draw.back"), () => editor.removeLastCorner()),
       !isCircle && button(t("draw.finish"), () => editor.finish()),
-      !isCircle && walkButton(app, editor),
+      !isCircle && walkButton(parts),
     ),
   );
 }

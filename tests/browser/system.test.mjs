@@ -1,0 +1,29 @@
+// tests/browser/system.test.mjs - how the service and its gateways are, in plain words.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { Farm, shot, square, until, withPage } from "./harness.mjs";
+
+describe("system", () => {
+  let farm;
+  before(async () => {
+    farm = await new Farm().start();
+    await farm.ask("POST", "/v1/fences", square("north", "North paddock", 150));
+    await farm.publish(["cow-1", 0, 0, 0]);
+  });
+  after(() => farm.end());
+
+  it("numbers of the service and its health stand there, and follow what happens", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="system"]');
+      await page.waitForSelector("text=Everything is well");
+      const sum = page.locator(".tiles div:has-text('Positions since the start') dd");
+      await until("the first fix", async () => (await sum.textContent()) === "1");
+      await farm.publish(["cow-1", 10, 1, 0], ["cow-1", 20, 2, 0]);
+      await until("two more", async () => (await sum.textContent()) === "3");
+      for (const name of ["Free on the disk", "waiting to be judged", "Restarts of the broker"]) {
+        assert.equal(await page.locator(`.tiles div:has-text("${name}") dd`).count(), 1, name);
+      }
+      await shot(page, "system-numbers");
+    });
+  });
+});
