@@ -82,17 +82,11 @@ void route_gateways(api_context *context, const api_request *request, api_answer
 }
 
 /* Where the new one shall connect to: the encrypted listener, if the local network is let in. */
-static void put_address(const api_context *context, hr_json *json)
+static void put_address(const broker_contact *contact, hr_json *json)
 {
-    char host[64] = "127.0.0.1";
-    uint16_t port = 1883;
-    broker_lan lan;
-    bool is_lan = broker_lan_get(context->broker_folder, &lan, NULL) == HR_OK;
-    /* Never started: then the usual address stands. */
-    bool is_known = broker_address(context->broker_folder, host, sizeof host, &port, NULL) == HR_OK;
-    hr_json_key_text(json, "host", is_known ? host : "127.0.0.1");
-    hr_json_key_i64(json, "port", is_lan ? lan.port : port);
-    hr_json_key_bool(json, "tls", is_lan);
+    hr_json_key_text(json, "host", contact->host);
+    hr_json_key_i64(json, "port", contact->port);
+    hr_json_key_bool(json, "tls", contact->is_tls);
 }
 
 static bool read_role(const cJSON *body, broker_role *role, api_answer *answer)
@@ -122,7 +116,11 @@ void route_gateway_add(api_context *context, const api_request *request, api_ans
     }
     char password[BROKER_PASSWORD_SIZE];
     hr_why why = {.text = ""};
-    hr_err err = broker_user_add(context->broker_folder, name, role, password, &why);
+    broker_contact contact;
+    hr_err err = broker_contact_get(context->broker_folder, &contact, &why);
+    if (err == HR_OK) {
+        err = broker_user_add(context->broker_folder, name, role, password, &why);
+    }
     if (err != HR_OK) {
         api_answer_failure(answer, err, "gateway", &why);
     } else {
@@ -132,7 +130,7 @@ void route_gateway_add(api_context *context, const api_request *request, api_ans
         hr_json_key_text(&json, "user", name);
         hr_json_key_text(&json, "role", broker_role_name(role));
         hr_json_key_text(&json, "password", password);
-        put_address(context, &json);
+        put_address(&contact, &json);
         hr_json_close_object(&json);
     }
     cJSON_Delete(body);

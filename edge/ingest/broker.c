@@ -8,28 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/logline.h"
 #include "ingest/broker_files.h"
 #include "ingest/broker_process.h"
+#include "ingest/broker_reload.h"
 
 #define START_TIMEOUT_MS 10000
 #define END_TIMEOUT_MS 5000
 #define RESTART_PAUSE_MIN_MS 100
 #define RESTART_PAUSE_MAX_MS 10000
-#define LONG_RUN_NS (30 * INT64_C(1000000000)) /* after which a failure is a new one */
+#define GATHER_MS 30
+#define SESSION_LOOK_MS 50
+#define SESSION_WAIT_NS (5 * INT64_C(1000000000)) /* for our own session to come back */
+#define LONG_RUN_NS (30 * INT64_C(1000000000))    /* after which a failure is a new one */
 
 struct broker {
     broker_path folder;
     broker_path config;
+    broker_path pipe;
     char password[BROKER_PASSWORD_SIZE];
     const hr_clock *clock;
     hr_counter *restarts;
     int wake_fd;
     pthread_t watcher;
-    broker_process process; /* the watcher's; before and after its life the caller's */
+    broker_process process; /* the watcher's; before and after its life the caller's, as all here */
+    bool is_settled;        /* see broker_reload.h */
+    int64_t wanted_ns;      /* since when a reload waits for that; 0: none does */
     pthread_mutex_t lock;
     bool stopping;         /* protected by lock */
     pid_t pid;             /* protected by lock; 0 while down */
@@ -47,18 +53,20 @@ static bool file_is(const char *folder, const char *name, const hr_buf *text)
     return same;
 }
 
-/* Take over or end what a crash left running. */
+/* Take over or end what a crash left running. One that is not settled is ended too: nobody can tell
+ * any more whether it has met our session. */
 static hr_err meet_orphan(broker *b, bool is_same_config, hr_why *why)
 {
     pid_t pid = broker_running_pid(b->folder.text);
     if (pid == 0) {
         return HR_OK;
     }
-    hr_err err = broker_process_adopt(&b->process, pid, why);
+    hr_err err = broker_process_adopt(&b->process, pid, b->pipe.text, why);
     if (err == HR_NOT_FOUND) {
         return HR_OK;
     }
-    if (err == HR_OK && is_same_config) {
+    if (err == HR_OK && is_same_config && broker_is_settled(b->folder.text, pid)) {
+        b->is_settled = true;
         hr_logline(HR_LEVEL_INFO, "broker.adopted", "pid=%ld", (long)pid);
     } else if (err == HR_OK) {
         hr_logline(HR_LEVEL_INFO, "broker.ends_orphan", "pid=%ld", (long)pid);
@@ -118,19 +126,36 @@ static hr_err explain_no_start(broker *b, hr_why *why)
     return hr_why_set(why, HR_IO,
                       "mosquitto does not start on %s:%u: %s. If something else listens there, end "
                       "it, or choose another place with --mqtt ADDR:PORT",
-                      address, port, b->process.last_line);
+                      address, port, b->process.says.last_line);
+}
+
+/* From now on a reload loses nothing; do one that somebody waits for. */
+static void settle(broker *b)
+{
+    hr_why why;
+    b->is_settled = true;
+    if (broker_settle(b->folder.text, b->process.pid, &why) != HR_OK) {
+        hr_logline(HR_LEVEL_ERROR, "broker.not_settled", "why=\"%s\"", why.text);
+    }
+    if (broker_reload_is_wanted(b->folder.text)) {
+        broker_reload_now(b->folder.text, b->process.pid);
+    }
 }
 
 /* Start a process and wait until it says that it runs. */
 static hr_err launch(broker *b, hr_why *why)
 {
     broker_process *p = &b->process;
-    hr_err err = broker_process_spawn(p, b->config.text, why);
+    broker_reload_forget(b->folder.text);
+    bool will_restore = broker_stored_session(b->folder.text);
+    b->is_settled = false;
+    b->wanted_ns = 0;
+    hr_err err = broker_process_spawn(p, b->config.text, b->pipe.text, why);
     if (err != HR_OK) {
         return err;
     }
     int64_t deadline_ns = hr_clock_mono_ns(hr_clock_real()) + START_TIMEOUT_MS * INT64_C(1000000);
-    while (!p->says_running) {
+    while (!p->says.is_running) {
         int64_t left_ms = (deadline_ns - hr_clock_mono_ns(hr_clock_real())) / 1000000;
         struct pollfd fds[2] = {{.fd = p->fd, .events = POLLIN},
                                 {.fd = p->output_fd, .events = POLLIN}};
@@ -146,6 +171,9 @@ static hr_err launch(broker *b, hr_why *why)
         }
     }
     hr_logline(HR_LEVEL_INFO, "broker.started", "pid=%ld", (long)p->pid);
+    if (!will_restore) {
+        settle(b);
+    }
     return HR_OK;
 }
 
@@ -175,6 +203,21 @@ static bool is_stopping(broker *b)
     return stopping;
 }
 
+/* Until our session is there, users that change have to wait; after a while the broker is started
+ * again for them, which loses nothing and makes it read them. */
+static void wait_for_session(broker *b)
+{
+    int64_t now_ns = hr_clock_mono_ns(hr_clock_real());
+    if (b->process.says.knows_service) {
+        settle(b);
+    } else if (b->wanted_ns == 0) {
+        b->wanted_ns = broker_reload_is_wanted(b->folder.text) ? now_ns : 0;
+    } else if (now_ns - b->wanted_ns > SESSION_WAIT_NS) {
+        hr_logline(HR_LEVEL_INFO, "broker.restarts", "for=\"users have changed\"");
+        broker_process_end(&b->process, END_TIMEOUT_MS);
+    }
+}
+
 /* Wait until the process ends or the broker is to stop. */
 static void follow(broker *b)
 {
@@ -182,8 +225,13 @@ static void follow(broker *b)
         struct pollfd fds[3] = {{.fd = b->wake_fd, .events = POLLIN},
                                 {.fd = b->process.fd, .events = POLLIN},
                                 {.fd = b->process.output_fd, .events = POLLIN}};
-        poll(fds, 3, -1);
+        poll(fds, 3, b->is_settled ? -1 : SESSION_LOOK_MS);
+        /* Some lines for every message: rather many at once than each on its own. */
+        poll(fds, 2, GATHER_MS);
         broker_process_read(&b->process);
+        if (!b->is_settled && b->process.pid != 0) {
+            wait_for_session(b);
+        }
         if (broker_process_reap(&b->process)) {
             return;
         }
@@ -210,10 +258,10 @@ static void *watch(void *context)
         if (hr_clock_mono_ns(hr_clock_real()) - began_ns > LONG_RUN_NS) {
             pause_ms = RESTART_PAUSE_MIN_MS;
         }
-        hr_why_set(&trouble, HR_IO, "mosquitto ended: %s", b->process.last_line);
+        hr_why_set(&trouble, HR_IO, "mosquitto ended: %s", b->process.says.last_line);
         note_down(b, &trouble);
         hr_logline(HR_LEVEL_WARN, "broker.ended", "restart_in_ms=%d said=\"%s\"", pause_ms,
-                   b->process.last_line);
+                   b->process.says.last_line);
         pause_before_restart(b, pause_ms);
         pause_ms = pause_ms * 2 < RESTART_PAUSE_MAX_MS ? pause_ms * 2 : RESTART_PAUSE_MAX_MS;
         hr_counter_add(b->restarts, 1);
@@ -238,6 +286,14 @@ static hr_err make(const broker_options *options, broker **out, hr_why *why)
     }
     broker_process_init(&b->process);
     b->clock = options->clock;
+    if (options->metrics != NULL) {
+        b->process.says.logins_refused =
+            hr_metrics_counter(options->metrics, "hedgerow_broker_refused_logins_total", "",
+                               "Connections that the managed broker refused.");
+        b->process.says.publishes_denied =
+            hr_metrics_counter(options->metrics, "hedgerow_broker_denied_publishes_total", "",
+                               "Messages to topics that their sender may not write.");
+    }
     b->restarts = options->metrics == NULL
                       ? &unshown
                       : hr_metrics_counter(options->metrics, "hedgerow_broker_restarts_total", "",
@@ -261,12 +317,15 @@ static void release(broker *b)
 
 static hr_err start_made(broker *b, const broker_options *options, hr_why *why)
 {
-    if (mkdir(options->folder, 0700) != 0 && errno != EEXIST) {
-        return hr_why_errno(why, errno, "cannot make %s", options->folder);
+    hr_err err = broker_folder_make(options->folder, why);
+    if (err == HR_OK) {
+        err = broker_folder_real(options->folder, &b->folder, why);
     }
-    hr_err err = broker_folder_real(options->folder, &b->folder, why);
     if (err == HR_OK) {
         err = broker_path_of(b->folder.text, BROKER_CONFIG_NAME, &b->config, why);
+    }
+    if (err == HR_OK) {
+        err = broker_path_of(b->folder.text, BROKER_PIPE_NAME, &b->pipe, why);
     }
     if (err == HR_OK) {
         err = write_files(b, options, why);

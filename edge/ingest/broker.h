@@ -6,6 +6,7 @@
 #ifndef INGEST_BROKER_H
 #define INGEST_BROKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -24,6 +25,9 @@
 /* The service's own user; nobody may add it. */
 #define BROKER_SERVICE_USER "hedgerow"
 
+/* The name of its durable session, by which the broker keeps what comes while it is away. */
+#define BROKER_SERVICE_CLIENT "hedgerow-ingest"
+
 typedef enum broker_role {
     BROKER_SERVICE, /* everything under hedgerow/v1 and owntracks; one, made by broker_start */
     BROKER_GATEWAY, /* writes fixes, fix, status and owntracks of its own; reads its ack */
@@ -34,7 +38,8 @@ const char *broker_role_name(broker_role role);
 
 /* ---- users: from any process, also while no broker runs ---- */
 
-/* Add a user and make its password, told only here.
+/* Add a user and make its password, told only here. A running broker knows it when this returns,
+ * or some seconds later if it has just been started.
  * HR_EXISTS: there is one of that name. HR_INVALID: not a user id. */
 HR_MUST_USE hr_err broker_user_add(const char *folder, const char *name, broker_role role,
                                    char password[BROKER_PASSWORD_SIZE], hr_why *why);
@@ -51,6 +56,7 @@ HR_MUST_USE hr_err broker_user_each(const char *folder, broker_user_visitor *vis
 HR_MUST_USE hr_err broker_address(const char *folder, char *address, size_t capacity,
                                   uint16_t *port, hr_why *why);
 
+#define BROKER_PORT 1883 /* on the loopback, unless the service is told otherwise */
 #define BROKER_LAN_PORT 8883
 #define BROKER_FINGERPRINT_TEXT_SIZE 96
 
@@ -71,6 +77,19 @@ HR_MUST_USE hr_err broker_lan_close(const char *folder, hr_why *why);
 
 /* HR_NOT_FOUND: the local network is not let in. */
 HR_MUST_USE hr_err broker_lan_get(const char *folder, broker_lan *lan, hr_why *why);
+
+#define BROKER_HOST_SIZE 64
+
+/* How a gateway reaches the broker of this folder. */
+typedef struct broker_contact {
+    char host[BROKER_HOST_SIZE];
+    uint16_t port;
+    bool is_tls;    /* from the local network; else only where the service was told to listen */
+    broker_lan lan; /* only with is_tls */
+} broker_contact;
+
+/* Before the service's first start, where it listens unless told otherwise. */
+HR_MUST_USE hr_err broker_contact_get(const char *folder, broker_contact *contact, hr_why *why);
 
 /* ---- its life: the service only ---- */
 

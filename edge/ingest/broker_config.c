@@ -1,9 +1,11 @@
 /* ingest/broker_config.c - mosquitto's configuration, and whether the local network is let in. */
 #include <inttypes.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ingest/broker.h"
@@ -12,6 +14,19 @@
 
 /* Holds the port of the TLS listener; "0" or no file: there is none. */
 #define LAN_NAME "lan"
+
+/* The name of the folder's owner; root where it has none. */
+static void find_owner(const char *folder, char *name, size_t capacity)
+{
+    struct stat st;
+    struct passwd entry, *found = NULL;
+    char texts[1024];
+    if (stat(folder, &st) != 0 || getpwuid_r(st.st_uid, &entry, texts, sizeof texts, &found) != 0) {
+        found = NULL;
+    }
+    bool fits = found != NULL && strlen(found->pw_name) < capacity;
+    snprintf(name, capacity, "%s", fits ? found->pw_name : "root");
+}
 
 /* The first listener is what broker_address() looks for. */
 static void put_config(hr_buf *out, const char *folder, const char *address, uint16_t port,
@@ -39,11 +54,12 @@ static void put_config(hr_buf *out, const char *folder, const char *address, uin
     hr_buf_printf(out, "max_connections %d\n", BROKER_CONNECTIONS_MAX);
     hr_buf_put_text(out, "set_tcp_nodelay true\n");
     hr_buf_put_text(out, "log_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n");
-    hr_buf_put_text(out, "log_type information\n");
-    if (geteuid() == 0) {
-        /* It would give up root for a user that cannot read this folder. */
-        hr_buf_put_text(out, "user root\n");
-    }
+    /* Whom it refuses it tells at this level only; see broker_says.h. */
+    hr_buf_put_text(out, "log_type information\nlog_type debug\n");
+    /* Started by root, it would give up root for a user that cannot read this folder. */
+    char owner[64];
+    find_owner(folder, owner, sizeof owner);
+    hr_buf_printf(out, "user %s\n", owner);
 }
 
 /* 0: the local network is not let in. */
@@ -170,4 +186,25 @@ hr_err broker_lan_get(const char *folder, broker_lan *lan, hr_why *why)
     lan->port = port;
     memcpy(lan->ca_file, ca.text, sizeof lan->ca_file);
     return broker_tls_fingerprint(real.text, lan->fingerprint, why);
+}
+
+hr_err broker_contact_get(const char *folder, broker_contact *contact, hr_why *why)
+{
+    broker_contact c = {.port = BROKER_PORT, .host = "127.0.0.1"};
+    hr_err err = broker_lan_get(folder, &c.lan, why);
+    if (err == HR_OK) {
+        c.is_tls = true;
+        c.port = c.lan.port;
+        broker_machine_address(c.host);
+    } else if (err == HR_NOT_FOUND) {
+        err = broker_address(folder, c.host, sizeof c.host, &c.port, why);
+        if (err == HR_OK && strcmp(c.host, "0.0.0.0") == 0) {
+            broker_machine_address(c.host);
+        }
+        err = err == HR_NOT_FOUND ? HR_OK : err;
+    }
+    if (err == HR_OK) {
+        *contact = c;
+    }
+    return err;
 }

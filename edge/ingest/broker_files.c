@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/logline.h"
 
 hr_err broker_path_of(const char *folder, const char *name, broker_path *path, hr_why *why)
 {
@@ -31,6 +34,33 @@ hr_err broker_folder_real(const char *folder, broker_path *real, hr_why *why)
         memcpy(real->text, text, strlen(text) + 1);
     }
     free(text);
+    return err;
+}
+
+/* What root makes belongs to whom the folder around it belongs to: a command of root's must not
+ * leave files that the service cannot read. */
+static void hand_over(int fd, const char *around)
+{
+    struct stat st;
+    if (geteuid() == 0 && stat(around, &st) == 0 && st.st_uid != 0 &&
+        fchown(fd, st.st_uid, st.st_gid) != 0) {
+        hr_logline(HR_LEVEL_WARN, "broker.owner", "folder=%s error=%s", around,
+                   strerrorname_np(errno));
+    }
+}
+
+hr_err broker_folder_make(const char *folder, hr_why *why)
+{
+    broker_path around;
+    if (mkdir(folder, 0700) != 0) {
+        return errno == EEXIST ? HR_OK : hr_why_errno(why, errno, "cannot make %s", folder);
+    }
+    hr_err err = broker_path_of(folder, "..", &around, why);
+    int fd = err == HR_OK ? open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        hand_over(fd, around.text);
+        close(fd);
+    }
     return err;
 }
 
@@ -109,10 +139,13 @@ hr_err broker_file_write(const char *folder, const char *name, const hr_buf *byt
     if (err != HR_OK) {
         return err;
     }
-    int fd = open(aside.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    /* Left by a crash, or laid there for us to follow. */
+    unlink(aside.text);
+    int fd = open(aside.text, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         return hr_why_errno(why, errno, "cannot make %s", aside.text);
     }
+    hand_over(fd, folder);
     err = write_all(fd, bytes, aside.text, why);
     close(fd);
     if (err == HR_OK && rename(aside.text, path.text) != 0) {
@@ -132,7 +165,12 @@ hr_err broker_folder_lock(const char *folder, int *fd, hr_why *why)
     if (err != HR_OK) {
         return err;
     }
-    int opened = open(path.text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int opened = open(path.text, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (opened >= 0) {
+        hand_over(opened, folder);
+    } else {
+        opened = open(path.text, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    }
     if (opened < 0) {
         return hr_why_errno(why, errno, "cannot open %s", path.text);
     }

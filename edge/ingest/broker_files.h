@@ -14,6 +14,8 @@
 
 #define BROKER_CONFIG_NAME "mosquitto.conf"
 #define BROKER_PID_NAME "mosquitto.pid"
+#define BROKER_PIPE_NAME "says" /* through which it tells its log lines */
+#define BROKER_DB_NAME "mosquitto.db"
 #define BROKER_SECRET_NAME "service-password"
 
 typedef struct broker_path {
@@ -26,6 +28,9 @@ HR_MUST_USE hr_err broker_path_of(const char *folder, const char *name, broker_p
 
 /* The folder's absolute path, by which the broker and every command line know its files. */
 HR_MUST_USE hr_err broker_folder_real(const char *folder, broker_path *real, hr_why *why);
+
+/* Make the folder, for its owner only, if there is none. */
+HR_MUST_USE hr_err broker_folder_make(const char *folder, hr_why *why);
 
 /* Append a file's bytes to out. HR_NOT_FOUND: there is none. */
 HR_MUST_USE hr_err broker_file_read(const char *folder, const char *name, hr_buf *out, hr_why *why);
@@ -45,6 +50,9 @@ pid_t broker_running_pid(const char *folder);
  * TLS needs. folder is the real one. */
 HR_MUST_USE hr_err broker_config_make(const char *folder, const char *address, uint16_t port,
                                       hr_buf *out, hr_why *why);
+
+/* The address by which the local network knows this machine; the loopback's if it has no other. */
+void broker_machine_address(char text[BROKER_HOST_SIZE]);
 
 /* Give the service's user this password; passwords and rules are made anew from all users. */
 HR_MUST_USE hr_err broker_users_write_service(const char *folder, const char *password,

@@ -8,18 +8,36 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/logline.h"
+#include "base/clock.h"
 
 #define ASK_AGAIN_MS 250
+#define OUTPUT_BYTES (1 << 20) /* that may wait to be read */
+#define READS_MAX 64           /* of a chunk each, before something else has its turn */
 
 extern char **environ;
 
 void broker_process_init(broker_process *p)
 {
     *p = (broker_process){.fd = -1, .output_fd = -1};
+}
+
+/* Its lines come through a named pipe, so that a service which takes it over hears it too. Neither
+ * side ever waits for the other: what nobody reads is lost. */
+static hr_err listen_to(broker_process *p, const char *pipe_path, hr_why *why)
+{
+    if (mkfifo(pipe_path, 0600) != 0 && errno != EEXIST) {
+        return hr_why_errno(why, errno, "cannot make %s", pipe_path);
+    }
+    p->output_fd = open(pipe_path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    if (p->output_fd < 0) {
+        return hr_why_errno(why, errno, "cannot open %s", pipe_path);
+    }
+    (void)!fcntl(p->output_fd, F_SETPIPE_SZ, OUTPUT_BYTES);
+    return HR_OK;
 }
 
 static void release(broker_process *p)
@@ -33,8 +51,7 @@ static void release(broker_process *p)
     p->pid = 0;
     p->fd = -1;
     p->output_fd = -1;
-    p->line_size = 0;
-    p->says_running = false;
+    broker_says_begin(&p->says);
 }
 
 /* Debian keeps it where an ordinary user's PATH does not look. */
@@ -49,7 +66,7 @@ static int spawn_found(pid_t *pid, char *const argv[], const posix_spawn_file_ac
     return failed;
 }
 
-static int spawn_with_output(pid_t *pid, char *const argv[], int output_fd)
+static int spawn_with_output(pid_t *pid, char *const argv[], const char *pipe_path)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -66,8 +83,9 @@ static int spawn_with_output(pid_t *pid, char *const argv[], int output_fd)
     failed = posix_spawnattr_init(&attributes);
     if (failed == 0) {
         failed |= posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-        failed |= posix_spawn_file_actions_adddup2(&actions, output_fd, 1);
-        failed |= posix_spawn_file_actions_adddup2(&actions, output_fd, 2);
+        failed |=
+            posix_spawn_file_actions_addopen(&actions, 2, pipe_path, O_WRONLY | O_NONBLOCK, 0);
+        failed |= posix_spawn_file_actions_adddup2(&actions, 2, 1);
         /* Not every library marks its sockets: a broker must not hold its own clients' ones. */
         failed |= posix_spawn_file_actions_addclosefrom_np(&actions, 3);
         failed |= posix_spawnattr_setsigmask(&attributes, &none);
@@ -81,7 +99,8 @@ static int spawn_with_output(pid_t *pid, char *const argv[], int output_fd)
     return failed;
 }
 
-hr_err broker_process_spawn(broker_process *p, const char *config, hr_why *why)
+hr_err broker_process_spawn(broker_process *p, const char *config, const char *pipe_path,
+                            hr_why *why)
 {
     char name[] = "mosquitto", option[] = "-c", path[4096];
     if (strlen(config) >= sizeof path) {
@@ -89,25 +108,23 @@ hr_err broker_process_spawn(broker_process *p, const char *config, hr_why *why)
     }
     memcpy(path, config, strlen(config) + 1);
     char *argv[] = {name, option, path, NULL};
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
-        return hr_why_errno(why, errno, "no pipe for the broker's output");
+    broker_says_begin(&p->says);
+    hr_err err = listen_to(p, pipe_path, why);
+    if (err != HR_OK) {
+        return err;
     }
     pid_t pid;
-    int failed = spawn_with_output(&pid, argv, ends[1]);
-    close(ends[1]);
+    int failed = spawn_with_output(&pid, argv, pipe_path);
     if (failed != 0) {
-        close(ends[0]);
+        release(p);
         return failed == ENOENT ? hr_why_set(why, HR_NOT_FOUND, "mosquitto is not installed")
                                 : hr_why_errno(why, failed, "cannot start mosquitto");
     }
-    broker_process_init(p);
     p->pid = pid;
     p->is_child = true;
-    p->output_fd = ends[0];
     p->fd = pidfd_open(pid, 0);
     if (p->fd < 0) {
-        hr_err err = hr_why_errno(why, errno, "cannot watch the broker");
+        err = hr_why_errno(why, errno, "cannot watch the broker");
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
         release(p);
@@ -116,43 +133,29 @@ hr_err broker_process_spawn(broker_process *p, const char *config, hr_why *why)
     return HR_OK;
 }
 
-hr_err broker_process_adopt(broker_process *p, pid_t pid, hr_why *why)
+hr_err broker_process_adopt(broker_process *p, pid_t pid, const char *pipe_path, hr_why *why)
 {
     int fd = pidfd_open(pid, 0);
     if (fd < 0) {
         return errno == ESRCH ? HR_NOT_FOUND
                               : hr_why_errno(why, errno, "cannot watch process %ld", (long)pid);
     }
-    broker_process_init(p);
+    broker_says_begin(&p->says);
+    hr_err err = listen_to(p, pipe_path, why);
+    if (err != HR_OK) {
+        close(fd);
+        return err;
+    }
     p->pid = pid;
+    p->is_child = false;
     p->fd = fd;
     return HR_OK;
 }
 
-/* Mosquitto's lines begin with the time in seconds, which ours have already. */
-static const char *without_time(const char *line)
-{
-    size_t digits = strspn(line, "0123456789");
-    return digits > 0 && strncmp(line + digits, ": ", 2) == 0 ? line + digits + 2 : line;
-}
-
-static void take_line(broker_process *p)
-{
-    p->line[p->line_size] = '\0';
-    const char *text = without_time(p->line);
-    bool is_trouble = strstr(text, "Error") != NULL || strstr(text, "not authorised") != NULL;
-    hr_logline(is_trouble ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "broker.says", "text=\"%s\"", text);
-    if (strncmp(text, "mosquitto version", 17) == 0 && strstr(text, " running") != NULL) {
-        p->says_running = true;
-    }
-    memcpy(p->last_line, text, strlen(text) + 1);
-    p->line_size = 0;
-}
-
 void broker_process_read(broker_process *p)
 {
-    char chunk[512];
-    while (p->output_fd >= 0) {
+    static _Thread_local char chunk[1 << 16];
+    for (int i = 0; p->output_fd >= 0 && i < READS_MAX; i++) {
         ssize_t got = read(p->output_fd, chunk, sizeof chunk);
         if (got < 0 && errno == EINTR) {
             continue;
@@ -165,13 +168,7 @@ void broker_process_read(broker_process *p)
             p->output_fd = -1;
             return;
         }
-        for (ssize_t i = 0; i < got; i++) {
-            if (chunk[i] == '\n') {
-                take_line(p);
-            } else if (p->line_size < sizeof p->line - 1) {
-                p->line[p->line_size++] = chunk[i];
-            }
-        }
+        broker_says_take(&p->says, chunk, (size_t)got, hr_clock_now_ms(hr_clock_real()));
     }
 }
 

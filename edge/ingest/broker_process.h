@@ -8,30 +8,29 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-
-#define BROKER_LINE_MAX 256 /* of its output; the rest of a longer line is dropped */
+#include "ingest/broker_says.h"
 
 /* Threads: one at a time. */
 typedef struct broker_process {
     pid_t pid;     /* 0: there is none */
     int fd;        /* pidfd: readable once the process has ended; -1 without one */
-    int output_fd; /* its log lines; -1: an adopted one, whose lines go nowhere */
+    int output_fd; /* its log lines; -1 once they have ended */
     bool is_child;
-    char line[BROKER_LINE_MAX]; /* what was read of the current line */
-    size_t line_size;
-    char last_line[BROKER_LINE_MAX];
-    bool says_running; /* a line said that it accepts connections */
+    broker_says says;
 } broker_process;
 
 /* No process. */
 void broker_process_init(broker_process *p);
 
 /* Start mosquitto with that configuration, in a session of its own, so that a signal for the
- * service's terminal leaves it alone. HR_NOT_FOUND: it is not installed. */
-HR_MUST_USE hr_err broker_process_spawn(broker_process *p, const char *config, hr_why *why);
+ * service's terminal leaves it alone; its lines come through the named pipe, which is made if it
+ * is not there. HR_NOT_FOUND: it is not installed. */
+HR_MUST_USE hr_err broker_process_spawn(broker_process *p, const char *config,
+                                        const char *pipe_path, hr_why *why);
 
 /* Watch a process that somebody else started. HR_NOT_FOUND: it has ended. */
-HR_MUST_USE hr_err broker_process_adopt(broker_process *p, pid_t pid, hr_why *why);
+HR_MUST_USE hr_err broker_process_adopt(broker_process *p, pid_t pid, const char *pipe_path,
+                                        hr_why *why);
 
 /* Read what it says into log lines; returns when there is no more for now. */
 void broker_process_read(broker_process *p);

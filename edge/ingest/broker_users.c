@@ -3,18 +3,18 @@
 #include <assert.h>
 #include <errno.h>
 #include <openssl/evp.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/id.h"
+#include "base/logline.h"
 #include "ingest/broker.h"
 #include "ingest/broker_files.h"
+#include "ingest/broker_reload.h"
 
 #define USERS_NAME "users"
 #define PASSWORDS_NAME "passwords"
@@ -216,13 +216,7 @@ static hr_err save_list(const char *folder, const user_list *list, hr_why *why)
     hr_buf_fini(&users);
     hr_buf_fini(&passwords);
     hr_buf_fini(&rules);
-    if (err == HR_OK) {
-        pid_t pid = broker_running_pid(folder);
-        if (pid != 0) {
-            kill(pid, SIGHUP);
-        }
-    }
-    return err;
+    return err == HR_OK ? broker_reload_ask(folder, why) : err;
 }
 
 static user *find_user(const user_list *list, const char *name)
@@ -241,10 +235,10 @@ typedef hr_err list_change(user_list *list, const user *u, hr_why *why);
 static hr_err change_list(const char *folder, list_change *change, const user *u, hr_why *why)
 {
     int lock_fd;
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-        return hr_why_errno(why, errno, "cannot make %s", folder);
+    hr_err err = broker_folder_make(folder, why);
+    if (err == HR_OK) {
+        err = broker_folder_lock(folder, &lock_fd, why);
     }
-    hr_err err = broker_folder_lock(folder, &lock_fd, why);
     if (err != HR_OK) {
         return err;
     }
@@ -258,6 +252,16 @@ static hr_err change_list(const char *folder, list_change *change, const user *u
     }
     free(list.users);
     close(lock_fd);
+    return err;
+}
+
+/* The same, and return when a running broker knows it. */
+static hr_err change_list_now(const char *folder, list_change *change, const user *u, hr_why *why)
+{
+    hr_err err = change_list(folder, change, u, why);
+    if (err == HR_OK && !broker_reload_wait(folder)) {
+        hr_logline(HR_LEVEL_WARN, "broker.knows_later", "user=%s", u->name);
+    }
     return err;
 }
 
@@ -310,14 +314,14 @@ hr_err broker_user_add(const char *folder, const char *name, broker_role role,
     if (err == HR_OK) {
         err = hash_password(password, u.hash, why);
     }
-    return err != HR_OK ? err : change_list(folder, add_to_list, &u, why);
+    return err != HR_OK ? err : change_list_now(folder, add_to_list, &u, why);
 }
 
 hr_err broker_user_remove(const char *folder, const char *name, hr_why *why)
 {
     user u = {.role = BROKER_GATEWAY};
     snprintf(u.name, sizeof u.name, "%s", name);
-    return change_list(folder, remove_from_list, &u, why);
+    return change_list_now(folder, remove_from_list, &u, why);
 }
 
 hr_err broker_users_write_service(const char *folder, const char *password, hr_why *why)

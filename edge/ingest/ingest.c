@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "base/logline.h"
 #include "base/record.h"
+#include "ingest/broker.h"
 #include "ingest/ingest_private.h"
 #include "wire/ack_json.h"
 
@@ -227,7 +228,7 @@ static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)
     };
     mqtt_options mqtt = {
         .addresses = options->addresses,
-        .client_id = options->client_id != NULL ? options->client_id : "hedgerow-ingest",
+        .client_id = options->client_id != NULL ? options->client_id : BROKER_SERVICE_CLIENT,
         .user = options->user,
         .password = options->password,
         .ca_file = options->ca_file,

@@ -1,0 +1,132 @@
+/* ingest/broker_says.c - mosquitto's lines: some are for our log, most are passed over. */
+#include "ingest/broker_says.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/logline.h"
+#include "ingest/broker.h"
+
+void broker_says_begin(broker_says *s)
+{
+    s->line_size = 0;
+    s->is_running = false;
+    s->knows_service = false;
+}
+
+static bool begins_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Mosquitto's lines begin with the time in seconds, which ours have already. */
+static const char *without_time(const char *line)
+{
+    size_t digits = strspn(line, "0123456789");
+    return digits > 0 && strncmp(line + digits, ": ", 2) == 0 ? line + digits + 2 : line;
+}
+
+/* A hostile client must not fill our log: false for what is above the limit of this window. */
+static bool may_tell(broker_says *s, int64_t now_ms)
+{
+    if (now_ms - s->window_ms >= BROKER_REFUSALS_MS || now_ms < s->window_ms) {
+        if (s->refusals > BROKER_REFUSALS_MAX) {
+            hr_logline(HR_LEVEL_WARN, "broker.refused_more", "untold=%u",
+                       s->refusals - BROKER_REFUSALS_MAX);
+        }
+        s->window_ms = now_ms;
+        s->refusals = 0;
+    }
+    s->refusals++;
+    return s->refusals <= BROKER_REFUSALS_MAX;
+}
+
+static void count(hr_counter *counter)
+{
+    if (counter != NULL) {
+        hr_counter_add(counter, 1);
+    }
+}
+
+/* "Denied PUBLISH from CLIENT (d0, q1, r0, m1, 'TOPIC', ... (2 bytes))" */
+static void tell_denied(broker_says *s, const char *text, int64_t now_ms)
+{
+    const char *client = strstr(text, " from ");
+    const char *topic = strchr(text, '\'');
+    const char *topic_end = topic != NULL ? strchr(topic + 1, '\'') : NULL;
+    count(s->publishes_denied);
+    if (client == NULL || topic_end == NULL || !may_tell(s, now_ms)) {
+        return;
+    }
+    client += strlen(" from ");
+    hr_logline(HR_LEVEL_WARN, "broker.denied", "client=\"%.*s\" topic=\"%.*s\"",
+               (int)strcspn(client, " "), client, (int)(topic_end - topic - 1), topic + 1);
+}
+
+/* "Sending CONNACK to ADDRESS (0, 5)": any code but 0 is a refusal, and then there is no client. */
+static void tell_connack(broker_says *s, const char *text, int64_t now_ms)
+{
+    const char *address = text + strlen("Sending CONNACK to ");
+    const char *code = strrchr(text, ',');
+    if (code == NULL || strtol(code + 1, NULL, 10) == 0) {
+        return;
+    }
+    count(s->logins_refused);
+    if (may_tell(s, now_ms)) {
+        hr_logline(HR_LEVEL_WARN, "broker.refused", "address=%.*s code=%ld",
+                   (int)strcspn(address, " "), address, strtol(code + 1, NULL, 10));
+    }
+}
+
+static bool is_service(const char *text)
+{
+    return strstr(text, " as " BROKER_SERVICE_CLIENT " (") != NULL &&
+           strstr(text, "u'" BROKER_SERVICE_USER "')") != NULL;
+}
+
+static void take_line(broker_says *s, int64_t now_ms)
+{
+    s->line[s->line_size] = '\0';
+    s->line_size = 0;
+    const char *text = without_time(s->line);
+    if (begins_with(text, "Received ") || begins_with(text, "Sending P")) {
+        return;
+    }
+    if (begins_with(text, "Sending ")) {
+        if (begins_with(text, "Sending CONNACK to ")) {
+            tell_connack(s, text, now_ms);
+        }
+        return;
+    }
+    if (begins_with(text, "Denied ")) {
+        tell_denied(s, text, now_ms);
+        return;
+    }
+    if (begins_with(text, "New client connected ") && is_service(text)) {
+        s->knows_service = true;
+    } else if (begins_with(text, "mosquitto version") && strstr(text, " running") != NULL) {
+        s->is_running = true;
+    }
+    bool is_trouble = strstr(text, "Error") != NULL;
+    hr_logline(is_trouble ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "broker.says", "text=\"%s\"", text);
+    memcpy(s->last_line, text, strlen(text) + 1);
+}
+
+void broker_says_take(broker_says *s, const char *bytes, size_t size, int64_t now_ms)
+{
+    while (size > 0) {
+        const char *end = memchr(bytes, '\n', size);
+        size_t part = end != NULL ? (size_t)(end - bytes) : size;
+        size_t room = sizeof s->line - 1 - s->line_size;
+        size_t kept = part < room ? part : room;
+        memcpy(s->line + s->line_size, bytes, kept);
+        s->line_size += kept;
+        if (end != NULL) {
+            take_line(s, now_ms);
+            part++;
+        }
+        bytes += part;
+        size -= part;
+    }
+}

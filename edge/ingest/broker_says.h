@@ -1,0 +1,37 @@
+/* ingest/broker_says.h - what mosquitto says on its standard error, and what of it matters.
+ *
+ * Only at its debug level does it tell whom it refuses, among some lines for every message. They
+ * are looked through here, and few reach our own log. */
+#ifndef INGEST_BROKER_SAYS_H
+#define INGEST_BROKER_SAYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/metrics.h"
+
+#define BROKER_LINE_MAX 256      /* the rest of a longer line is dropped */
+#define BROKER_REFUSALS_MAX 20   /* lines of our log in a window; further ones are counted */
+#define BROKER_REFUSALS_MS 10000 /* such a window */
+
+/* Threads: one at a time. */
+typedef struct broker_says {
+    char line[BROKER_LINE_MAX]; /* what was read of the current line */
+    size_t line_size;
+    char last_line[BROKER_LINE_MAX]; /* that is of interest to a person */
+    bool is_running;                 /* it said that it accepts connections */
+    bool knows_service;              /* the service's durable session is connected, or was */
+    hr_counter *logins_refused;      /* may be NULL, as the next */
+    hr_counter *publishes_denied;
+    int64_t window_ms; /* when the current window of refusals began */
+    uint32_t refusals; /* in it */
+} broker_says;
+
+/* A new process: forgets what the last one said, but for its last line. */
+void broker_says_begin(broker_says *s);
+
+/* Look through bytes of its output; may end in the middle of a line. */
+void broker_says_take(broker_says *s, const char *bytes, size_t size, int64_t now_ms);
+
+#endif
