@@ -8,6 +8,8 @@
 
 #include "base/json.h"
 #include "cli.h"
+#include "cli_gateway_config.h"
+#include "cli_qr.h"
 #include "data_folder.h"
 #include "ingest/broker.h"
 
@@ -21,14 +23,27 @@ typedef struct task {
     const char *verb;
     const char *name; /* NULL: none was given */
     bool json;
+    bool wants_code;
+    const char *config_path; /* NULL: none was given */
 } task;
 
 static const char help_text[] =
-    "usage: hedgerow [--data DIR] %s add NAME [--json]\n"
+    "usage: hedgerow [--data DIR] %s add NAME [--json]%s\n"
     "       hedgerow [--data DIR] %s list [--json]\n"
     "       hedgerow [--data DIR] %s rm NAME\n"
     "\n"
-    "add prints the password once; it is kept only as a hash. rm ends the session at once.\n";
+    "add prints the password once; it is kept only as a hash. rm ends the session at once.\n"
+    "Once the local network is let in (hedgerow broker open-lan), add names this machine's\n"
+    "address there, with TLS.\n";
+
+static const char gateway_text[] =
+    "\n"
+    "add prints a ready configuration for hedgerow-edge, and in a terminal a QR code that sets up\n"
+    "a phone with OwnTracks.\n"
+    "  --json         only user, password, host, port and tls\n"
+    "  --config FILE  write the configuration to FILE, for its owner only, and with TLS the\n"
+    "                 authority's certificate to FILE.ca.pem\n"
+    "  --qr           print the QR code also when this is no terminal\n";
 
 static int fail(const task *task, const hr_why *why)
 {
@@ -49,42 +64,105 @@ static int put_json(hr_buf *out)
     return err == HR_OK ? CLI_OK : CLI_FAILED;
 }
 
-/* Where to connect; before the first start of the service, where it listens unless told. */
-static void find_address(const task *task, char *host, size_t capacity, uint16_t *port)
+/* What add tells, once. */
+static int print_words(const gateway_login *login)
 {
-    if (broker_address(task->folder, host, capacity, port, NULL) != HR_OK) {
-        snprintf(host, capacity, "127.0.0.1");
-        *port = 1883;
+    const broker_contact *to = login->contact;
+    printf("user      %s\npassword  %s\nhost      %s\nport      %u\ntls       %s\n", login->name,
+           login->password, to->host, to->port, to->is_tls ? "yes" : "no");
+    if (to->is_tls) {
+        printf("authority %s\n          %s\n", to->lan.ca_file, to->lan.fingerprint);
     }
+    return CLI_OK;
+}
+
+static int print_json(const gateway_login *login)
+{
+    hr_buf out;
+    hr_buf_init(&out, JSON_BYTES_MAX);
+    hr_json json = hr_json_into(&out);
+    hr_json_open_object(&json);
+    hr_json_key_text(&json, "user", login->name);
+    hr_json_key_text(&json, "password", login->password);
+    hr_json_key_text(&json, "host", login->contact->host);
+    hr_json_key_u64(&json, "port", login->contact->port);
+    hr_json_key_bool(&json, "tls", login->contact->is_tls);
+    hr_json_close_object(&json);
+    return put_json(&out);
+}
+
+/* The configuration, and for a person in front of a screen the code for a phone. */
+static int print_config(const task *task, const gateway_login *login)
+{
+    hr_buf text;
+    hr_buf_init(&text, JSON_BYTES_MAX);
+    gateway_config_put(&text, login, NULL);
+    hr_err err = hr_buf_err(&text);
+    if (err == HR_OK) {
+        fwrite(text.data, 1, text.size, stdout);
+    }
+    if (err == HR_OK && (task->wants_code || isatty(STDOUT_FILENO))) {
+        hr_buf_clear(&text);
+        gateway_phone_link_put(&text, login);
+        err = hr_buf_err(&text);
+        if (err == HR_OK) {
+            puts(
+                "\n# Or a phone with the app OwnTracks as the gateway: scan this with its camera.");
+            err = cli_qr_print(stdout, (const char *)text.data);
+        }
+    }
+    hr_buf_fini(&text);
+    if (err != HR_OK) {
+        fprintf(stderr, "hedgerow gateway add: %s\n", hr_err_text(err));
+    }
+    return err == HR_OK ? CLI_OK : CLI_FAILED;
+}
+
+/* The user is there: tell its password, whatever else fails. */
+static int tell(const task *task, const gateway_login *login, int config_fd)
+{
+    hr_why why = {""};
+    if (config_fd >= 0) {
+        if (gateway_config_write(config_fd, task->config_path, login, &why) == HR_OK) {
+            return task->json ? print_json(login) : CLI_OK;
+        }
+        fprintf(stderr, "hedgerow gateway add: %s; %s was added even so:\n", why.text, login->name);
+        print_json(login);
+        return CLI_FAILED;
+    }
+    if (task->json) {
+        return print_json(login);
+    }
+    return task->role == BROKER_GATEWAY ? print_config(task, login) : print_words(login);
 }
 
 static int add(const task *task)
 {
     char password[BROKER_PASSWORD_SIZE];
-    char host[64];
-    uint16_t port;
+    broker_contact contact;
+    int config_fd = -1;
     hr_why why = {""};
-    hr_err err = broker_user_add(task->folder, task->name, task->role, password, &why);
-    if (err != HR_OK) {
-        return fail(task, &why);
+    hr_err err = broker_contact_get(task->folder, &contact, &why);
+    if (err == HR_OK && task->config_path != NULL) {
+        err = gateway_config_create(task->config_path, &config_fd, &why);
     }
-    find_address(task, host, sizeof host, &port);
-    if (!task->json) {
-        printf("user      %s\npassword  %s\nhost      %s\nport      %u\ntls       no\n", task->name,
-               password, host, port);
-        return CLI_OK;
+    if (err == HR_OK) {
+        err = broker_user_add(task->folder, task->name, task->role, password, &why);
+        if (err != HR_OK && config_fd >= 0) {
+            unlink(task->config_path);
+        }
     }
-    hr_buf out;
-    hr_buf_init(&out, JSON_BYTES_MAX);
-    hr_json json = hr_json_into(&out);
-    hr_json_open_object(&json);
-    hr_json_key_text(&json, "user", task->name);
-    hr_json_key_text(&json, "password", password);
-    hr_json_key_text(&json, "host", host);
-    hr_json_key_u64(&json, "port", port);
-    hr_json_key_bool(&json, "tls", false);
-    hr_json_close_object(&json);
-    return put_json(&out);
+    int code = CLI_FAILED;
+    if (err == HR_OK) {
+        gateway_login login = {.name = task->name, .password = password, .contact = &contact};
+        code = tell(task, &login, config_fd);
+    } else {
+        fail(task, &why);
+    }
+    if (config_fd >= 0) {
+        close(config_fd);
+    }
+    return code;
 }
 
 typedef struct listing {
@@ -134,8 +212,33 @@ static int remove_user(const task *task)
 
 static int usage(const task *task, FILE *to, int exit_code)
 {
-    fprintf(to, help_text, task->command, task->command, task->command);
+    bool is_gateway = task->role == BROKER_GATEWAY;
+    fprintf(to, help_text, task->command, is_gateway ? " [--config FILE] [--qr]" : "",
+            task->command, task->command);
+    fputs(is_gateway ? gateway_text : "", to);
     return exit_code;
+}
+
+/* False when an argument is not understood. */
+static bool read_arguments(task *task, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        bool is_gateway = task->role == BROKER_GATEWAY;
+        if (strcmp(argv[i], "--json") == 0) {
+            task->json = true;
+        } else if (is_gateway && strcmp(argv[i], "--qr") == 0) {
+            task->wants_code = true;
+        } else if (is_gateway && strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
+            task->config_path = argv[++i];
+        } else if (argv[i][0] == '-' || task->name != NULL) {
+            return false;
+        } else if (task->verb == NULL) {
+            task->verb = argv[i];
+        } else {
+            task->name = argv[i];
+        }
+    }
+    return true;
 }
 
 static int run(task *task, const cli_globals *globals, int argc, char **argv)
@@ -144,15 +247,9 @@ static int run(task *task, const cli_globals *globals, int argc, char **argv)
         if (strcmp(argv[i], "--help") == 0) {
             return usage(task, stdout, CLI_OK);
         }
-        if (strcmp(argv[i], "--json") == 0) {
-            task->json = true;
-        } else if (argv[i][0] == '-' || task->name != NULL) {
-            return usage(task, stderr, CLI_USAGE);
-        } else if (task->verb == NULL) {
-            task->verb = argv[i];
-        } else {
-            task->name = argv[i];
-        }
+    }
+    if (!read_arguments(task, argc, argv)) {
+        return usage(task, stderr, CLI_USAGE);
     }
     bool wants_list = task->verb != NULL && strcmp(task->verb, "list") == 0;
     if (task->verb == NULL || wants_list != (task->name == NULL)) {
