@@ -9,21 +9,27 @@
 
 #include "base/record.h"
 #include "base/text.h"
+#include "engine/history_read.h"
 #include "log/reader.h"
+
+/* How far behind the log's start the first question looks: alerts are some of the events. */
+#define PAST_RECORDS_MAX 100000
 
 struct alerts {
     log_store *log;
+    engine_history *history; /* NULL: the log alone */
     pthread_mutex_t lock;
     log_reader *reader; /* protected by lock */
     uint64_t count;     /* alerts ever seen; the newest is at (count - 1) % ALERTS_MAX */
     alert ring[ALERTS_MAX];
 };
 
-alerts *alerts_new(log_store *log)
+alerts *alerts_new(log_store *log, engine_history *history)
 {
     alerts *made = calloc(1, sizeof *made);
     if (made != NULL) {
         made->log = log;
+        made->history = history;
         pthread_mutex_init(&made->lock, NULL);
     }
     return made;
@@ -87,29 +93,60 @@ static void take_ack(alerts *alerts, const uint8_t *bytes, size_t size)
     cJSON_Delete(json);
 }
 
+static void take_record(alerts *alerts, uint8_t type, const uint8_t *bytes, size_t size,
+                        int64_t offset)
+{
+    if (type == HR_RECORD_EVENT) {
+        take_event(alerts, bytes, size, offset);
+    } else if (type == HR_RECORD_ALERT_ACK) {
+        take_ack(alerts, bytes, size);
+    }
+}
+
 static void take_view(alerts *alerts, const log_view *view)
 {
     size_t at = 0;
     const uint8_t *bytes = NULL;
     size_t size = 0;
     for (int64_t offset = view->first_offset; log_record_next(view, &at, &bytes, &size); offset++) {
-        if (view->type == HR_RECORD_EVENT) {
-            take_event(alerts, bytes, size, offset);
-        } else if (view->type == HR_RECORD_ALERT_ACK) {
-            take_ack(alerts, bytes, size);
+        take_record(alerts, view->type, bytes, size, offset);
+    }
+}
+
+/* What was before the first question, also when the log has let go of it; *next: where to go on in
+ * the log. A history that cannot be read costs the oldest alerts, not the newest. */
+static void take_past(alerts *alerts, int64_t *next)
+{
+    history_reader *reader = NULL;
+    history_record record = {.offset = *next};
+    hr_err err = history_reader_new(alerts->history, alerts->log, &reader, NULL);
+    int64_t first = *next > PAST_RECORDS_MAX ? *next - PAST_RECORDS_MAX : 0;
+    if (err == HR_OK) {
+        err = history_events_begin(reader, first, NULL);
+    }
+    while (err == HR_OK) {
+        err = history_events_next(reader, &record, NULL);
+        if (err == HR_OK) {
+            take_record(alerts, record.type, record.bytes, record.size, record.offset);
+            *next = record.offset + 1;
         }
     }
+    history_reader_free(reader);
+}
+
+static hr_err begin(alerts *alerts)
+{
+    int64_t next = log_start(alerts->log, HR_TOPIC_EVENTS, 0);
+    if (next > 0 && alerts->history != NULL) {
+        take_past(alerts, &next);
+    }
+    return log_reader_open(alerts->log, HR_TOPIC_EVENTS, 0, next, LOG_COMMITTED, &alerts->reader);
 }
 
 /* Read what has been committed since the last question; the lock is held. */
 static hr_err follow(alerts *alerts, hr_why *why)
 {
-    hr_err err = HR_OK;
-    if (alerts->reader == NULL) {
-        err = log_reader_open(alerts->log, HR_TOPIC_EVENTS, 0,
-                              log_start(alerts->log, HR_TOPIC_EVENTS, 0), LOG_COMMITTED,
-                              &alerts->reader);
-    }
+    hr_err err = alerts->reader == NULL ? begin(alerts) : HR_OK;
     while (err == HR_OK) {
         log_view view;
         err = log_reader_next(alerts->reader, &view, why);

@@ -6,7 +6,7 @@
 #include "base/event.h"
 #include "log/log.h"
 
-#define ALERTS_MAX 2000 /* the newest; older ones are in the log */
+#define ALERTS_MAX 2000 /* the newest; older ones are in `GET /v1/events` */
 
 typedef struct alert {
     int64_t offset;
@@ -15,12 +15,15 @@ typedef struct alert {
     char acked_by[HR_USER_ID_MAX + 1];
 } alert;
 
-/* Follows the `events` topic whenever it is asked something: nothing is kept beside the log.
+struct engine_history;
+
+/* Follows the `events` topic whenever it is asked something: nothing is kept beside the log and the
+ * history, where the first question begins.
  * Threads: any; each call may read the log, so not on the service thread. */
 typedef struct alerts alerts;
 
-/* NULL when memory is short. */
-alerts *alerts_new(log_store *log);
+/* history may be NULL; both outlive the alerts. NULL when memory is short. */
+alerts *alerts_new(log_store *log, struct engine_history *history);
 void alerts_free(alerts *alerts);
 
 /* Newest first, at most limit; all, or only those not acknowledged. *open_count gets how many of

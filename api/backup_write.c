@@ -53,7 +53,8 @@ static bool is_left_out(const char *folder, const char *name)
             return true;
         }
     }
-    return name[0] == '.';
+    /* A damaged history that was put aside is no part of what works. */
+    return name[0] == '.' || strstr(name, ".damaged-") != NULL;
 }
 
 static hr_err put_failed(writing *w, hr_err err)

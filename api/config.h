@@ -33,6 +33,9 @@ typedef struct api_config {
     int64_t partitions;
     int64_t retain_days;       /* 0: no limit by age */
     int64_t retain_megabytes;  /* 0: no limit by size */
+    int64_t history_days;      /* 0: no limit by age */
+    int64_t history_megabytes; /* 0: no limit by size */
+    int64_t history_write_seconds;
     int64_t commit_min_gap_ms; /* -1: found by measuring the disk */
     int64_t worker_threads;    /* 0: one for each core */
     char file[API_CONFIG_TEXT_MAX];

@@ -20,6 +20,7 @@ struct api_replays;
 struct api_tiles;
 struct catalog;
 struct engine;
+struct engine_history;
 struct engine_queries;
 struct log_store;
 struct presence;
@@ -52,6 +53,7 @@ typedef struct api_context {
     const char *broker_folder; /* NULL: the broker is not ours */
     const char *catalog_path;  /* for connections of people's SQL */
     struct engine *engine;
+    struct engine_history *history; /* NULL: the log is all there is */
     struct engine_queries *queries;
     struct api_assets *assets;
     struct api_tiles *tiles;

@@ -7,6 +7,7 @@
 #include "alerts.h"
 #include "base/record.h"
 #include "body.h"
+#include "engine/history_read.h"
 #include "event_text.h"
 #include "log/log.h"
 #include "routes.h"
@@ -16,7 +17,8 @@
 #define ALERTS_DEFAULT 200
 #define NOTE_BYTES_MAX 500
 #define SCAN_NS_MAX INT64_C(5000000000) /* then the cursor says where to go on */
-#define FUTURE_MARGIN_MS 60000          /* an event may be that far ahead of its appending */
+#define LOOKS_APART 256                 /* records between looks at the clock */
+#define TRIES_MAX 3                     /* the log may move on while it is read */
 #define COMMIT_TIMEOUT_MS 10000
 
 typedef struct event_filter {
@@ -58,45 +60,57 @@ typedef struct event_scan {
     int64_t left;
 } event_scan;
 
-static void scan_view(event_scan *scan, const log_view *view)
+/* Go on behind the cursor, until enough is found, the end, or for too long. */
+static hr_err scan_events(history_reader *reader, event_scan *scan, const hr_clock *clock,
+                          hr_why *why)
 {
-    size_t at = 0;
-    const uint8_t *bytes = NULL;
-    size_t size = 0;
-    for (int64_t offset = view->first_offset;
-         scan->left > 0 && log_record_next(view, &at, &bytes, &size); offset++) {
+    history_record record = {.offset = 0};
+    int64_t until_ns = hr_clock_mono_ns(clock) + SCAN_NS_MAX;
+    hr_err err = history_events_begin(reader, scan->cursor + 1, why);
+    for (uint32_t i = 1; err == HR_OK && scan->left > 0; i++) {
         hr_event event;
-        if (offset <= scan->cursor) {
-            continue;
+        err = history_events_next(reader, &record, why);
+        if (err != HR_OK) {
+            break;
         }
-        scan->cursor = offset;
-        if (view->type == HR_RECORD_EVENT && hr_event_load(bytes, size, &event) == HR_OK &&
+        scan->cursor = record.offset;
+        if (record.type == HR_RECORD_EVENT &&
+            hr_event_load(record.bytes, record.size, &event) == HR_OK &&
             passes(scan->filter, &event)) {
-            api_event_write(scan->json, &event, offset);
+            api_event_write(scan->json, &event, record.offset);
             scan->left--;
         }
-    }
-}
-
-static hr_err scan_events(api_context *context, event_scan *scan, hr_why *why)
-{
-    log_reader *reader = NULL;
-    int64_t until_ns = hr_clock_mono_ns(context->clock) + SCAN_NS_MAX;
-    hr_err err =
-        log_reader_open(context->log, HR_TOPIC_EVENTS, 0, scan->cursor + 1, LOG_COMMITTED, &reader);
-    while (err == HR_OK && scan->left > 0 && hr_clock_mono_ns(context->clock) < until_ns) {
-        log_view view;
-        err = log_reader_next(reader, &view, why);
-        if (err == HR_OK) {
-            scan_view(scan, &view);
-        } else if (err == HR_GONE || err == HR_CORRUPT) {
-            int64_t next = log_reader_offset(reader);
-            scan->cursor = next - 1 > scan->cursor ? next - 1 : scan->cursor;
-            err = HR_OK;
+        if (i % LOOKS_APART == 0 && hr_clock_mono_ns(clock) > until_ns) {
+            break;
         }
     }
-    log_reader_close(reader);
-    return err == HR_TIMEOUT ? HR_OK : err;
+    if (err == HR_NOT_FOUND) {
+        /* All that there is was looked at, also what is no event. */
+        scan->cursor = record.offset - 1 > scan->cursor ? record.offset - 1 : scan->cursor;
+        err = HR_OK;
+    }
+    return err;
+}
+
+static hr_err find_events(api_context *context, event_scan *scan, hr_why *why)
+{
+    history_reader *reader = NULL;
+    hr_err err = history_reader_new(context->history, context->log, &reader, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    int64_t from_ms = scan->filter->from_ms;
+    if (from_ms > INT64_MIN + HISTORY_FUTURE_MS) {
+        /* Nothing is appended long before it happens, so what is older need not be read. */
+        int64_t first = history_events_at(reader, from_ms - HISTORY_FUTURE_MS);
+        scan->cursor = first - 1 > scan->cursor ? first - 1 : scan->cursor;
+    }
+    err = HR_GONE;
+    for (int i = 0; i < TRIES_MAX && err == HR_GONE; i++) {
+        err = scan_events(reader, scan, context->clock, why);
+    }
+    history_reader_free(reader);
+    return err;
 }
 
 static bool has_log(const api_context *context, api_answer *answer)
@@ -118,19 +132,13 @@ void route_events(api_context *context, const api_request *request, api_answer *
         !api_param_number(request, "limit", 1, EVENTS_MAX, EVENTS_DEFAULT, &limit, answer)) {
         return;
     }
-    if (filter.from_ms > INT64_MIN + FUTURE_MARGIN_MS) {
-        /* Nothing is appended long before it happens, so what is older need not be read. */
-        int64_t first =
-            log_offset_at(context->log, HR_TOPIC_EVENTS, 0, filter.from_ms - FUTURE_MARGIN_MS);
-        after = first - 1 > after ? first - 1 : after;
-    }
     hr_why why = {.text = ""};
     hr_json json = api_answer_json(answer, 200);
     event_scan scan = {.json = &json, .filter = &filter, .cursor = after, .left = limit};
     hr_json_open_object(&json);
     hr_json_key(&json, "events");
     hr_json_open_array(&json);
-    hr_err err = scan_events(context, &scan, &why);
+    hr_err err = find_events(context, &scan, &why);
     hr_json_close_array(&json);
     hr_json_key_i64(&json, "next", scan.cursor);
     hr_json_key_bool(&json, "more",

@@ -1,20 +1,21 @@
-/* api/routes_track.c - where a device was: its fixes out of the log, as GeoJSON, GPX or CSV. */
+/* api/routes_track.c - where a device was: its fixes out of history and log, as GeoJSON, GPX or
+ * CSV.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/fix.h"
-#include "base/record.h"
 #include "base/text.h"
 #include "body.h"
-#include "log/log.h"
-#include "log/reader.h"
+#include "engine/history_read.h"
 #include "routes.h"
 
 #define TRACK_POINTS_MAX 200000 /* the oldest ones of the span; `cut` says when there are more */
 #define TRACK_SPAN_MS INT64_C(86400000)
-#define FUTURE_MARGIN_MS 60000
 #define SCAN_NS_MAX INT64_C(10000000000)
+#define LOOKS_APART 1024 /* fixes between looks at the clock */
+#define TRIES_MAX 3      /* the log may move on while it is read */
 
 typedef struct track {
     uint64_t device;
@@ -45,51 +46,42 @@ static hr_err track_add(track *track, const hr_fix *fix)
     return HR_OK;
 }
 
-static hr_err track_take(track *track, const log_view *view)
+/* One attempt; HR_GONE: begin again. */
+static hr_err track_read_once(api_context *context, track *track, hr_why *why)
 {
-    hr_err err = HR_OK;
-    size_t count = view->type == HR_RECORD_FIX ? view->size / HR_FIX_BYTES : 0;
-    for (size_t i = 0; i < count && err == HR_OK; i++) {
-        const uint8_t *bytes = view->bytes + i * HR_FIX_BYTES;
-        /* The key comes first in a fix: most are passed over by this one comparison. */
-        if (hr_load_u64(bytes) == track->device) {
-            hr_fix fix;
-            hr_fix_load(bytes, &fix);
-            if (fix.time_ms >= track->from_ms && fix.time_ms < track->to_ms) {
-                err = track_add(track, &fix);
-            }
+    history_span span = {.has_device = true,
+                         .device = track->device,
+                         .from_ms = track->from_ms,
+                         .to_ms = track->to_ms};
+    history_reader *reader = NULL;
+    int64_t until_ns = hr_clock_mono_ns(context->clock) + SCAN_NS_MAX;
+    track->count = 0;
+    track->is_cut = false;
+    hr_err err = history_reader_new(context->history, context->log, &reader, why);
+    if (err == HR_OK) {
+        err = history_track_begin(reader, &span, why);
+    }
+    for (uint32_t i = 1; err == HR_OK && !track->is_cut; i++) {
+        hr_fix fix;
+        err = history_track_next(reader, &fix, why);
+        if (err == HR_OK) {
+            err = track_add(track, &fix);
+        }
+        if (i % LOOKS_APART == 0 && hr_clock_mono_ns(context->clock) > until_ns) {
+            track->is_cut = true;
         }
     }
-    return err;
+    history_reader_free(reader);
+    return err == HR_NOT_FOUND ? HR_OK : err;
 }
 
-/* Fixes of an outage come late, so everything since `from` is read. */
 static hr_err track_read(api_context *context, track *track, hr_why *why)
 {
-    uint32_t partition_count = log_topic_get(context->log, HR_TOPIC_POSITIONS)->partition_count;
-    uint16_t partition = (uint16_t)hr_device_partition(track->device, partition_count);
-    int64_t from_ms =
-        track->from_ms > INT64_MIN + FUTURE_MARGIN_MS ? track->from_ms - FUTURE_MARGIN_MS : 0;
-    int64_t offset = log_offset_at(context->log, HR_TOPIC_POSITIONS, partition, from_ms);
-    int64_t until_ns = hr_clock_mono_ns(context->clock) + SCAN_NS_MAX;
-    log_reader *reader = NULL;
-    hr_err err = log_reader_open(context->log, HR_TOPIC_POSITIONS, partition, offset, LOG_COMMITTED,
-                                 &reader);
-    while (err == HR_OK) {
-        log_view view;
-        err = log_reader_next(reader, &view, why);
-        if (err == HR_OK) {
-            err = track_take(track, &view);
-        } else if (err == HR_GONE || err == HR_CORRUPT) {
-            err = HR_OK;
-        }
-        if (hr_clock_mono_ns(context->clock) > until_ns) {
-            track->is_cut = true;
-            break;
-        }
+    hr_err err = HR_GONE;
+    for (int i = 0; i < TRIES_MAX && err == HR_GONE; i++) {
+        err = track_read_once(context, track, why);
     }
-    log_reader_close(reader);
-    return err == HR_TIMEOUT ? HR_OK : err;
+    return err;
 }
 
 static int compare_time(const void *a, const void *b)

@@ -19,6 +19,7 @@
 #include "data_folder.h"
 #include "dispatch.h"
 #include "engine/engine.h"
+#include "engine/history.h"
 #include "engine/query.h"
 #include "farm.h"
 #include "ingest/broker.h"
@@ -42,6 +43,8 @@
 
 #define FILES_OF_THE_PARTS 256u
 #define READY_POLL_MS 100
+#define LOG_HARD_FACTOR 2
+#define LOG_HARD_BYTES_MORE (UINT64_C(1) << 30) /* some files, however small the limit */
 #define BROKER_POLL_MS 10
 #define BROKER_WAIT_NS INT64_C(10000000000)
 
@@ -114,6 +117,14 @@ static void add_log_health(void *part, api_health_add *add, void *context)
     }
 }
 
+/* What is not yet in history.db stays in the log, but not without end: then nothing more is taken
+ * until the historian comes on again. */
+static uint64_t hard_bytes(const api_config *config)
+{
+    uint64_t retain_bytes = (uint64_t)config->retain_megabytes << 20;
+    return retain_bytes > 0 ? retain_bytes * LOG_HARD_FACTOR + LOG_HARD_BYTES_MORE : 0;
+}
+
 static hr_err open_log(api_service *service, hr_why *why)
 {
     char path[API_DATA_PATH_MAX];
@@ -134,6 +145,7 @@ static hr_err open_log(api_service *service, hr_why *why)
         .metrics = service->metrics,
         .retain_ms = config->retain_days * INT64_C(86400000),
         .retain_bytes = (uint64_t)config->retain_megabytes << 20,
+        .hard_bytes = hard_bytes(config),
         .lazy_types = UINT64_C(1) << HR_RECORD_TICK,
         .kept_type = HR_RECORD_RULES,
         .commit_min_gap_ms = (int32_t)config->commit_min_gap_ms,
@@ -156,14 +168,11 @@ static hr_err open_catalog(api_service *service, hr_why *why)
     }
     service->context.catalog_path = service->catalog_path;
     geo_err result = catalog_open(service->catalog_path, &service->context.catalog, &geo);
-    service->context.alerts = alerts_new(service->context.log);
     if (result != GEO_OK) {
         return hr_why_set(why, result == GEO_TOO_NEW ? HR_TOO_NEW : HR_IO, "catalog.db: %s",
                           geo.text[0] != 0 ? geo.text : geo_err_text(result));
     }
-    return service->context.alerts != NULL
-               ? api_farm_open(service->context.catalog, &service->context.farm, why)
-               : HR_NO_MEMORY;
+    return api_farm_open(service->context.catalog, &service->context.farm, why);
 }
 
 static void add_engine_health(void *part, api_health_add *add, void *context)
@@ -192,6 +201,42 @@ static hr_err start_engine(api_service *service, hr_why *why)
     }
     return err == HR_OK ? api_context_add_health(&service->context, add_engine_health,
                                                  service->context.engine)
+                        : err;
+}
+
+static void add_history_health(void *part, api_health_add *add, void *context)
+{
+    hr_why why = {.text = ""};
+    if (engine_history_health(part, &why) != HR_OK) {
+        add(context, why.text);
+    }
+}
+
+/* Before anything lets go of old log files: it says how far they may. */
+static hr_err start_history(api_service *service, hr_why *why)
+{
+    char path[API_DATA_PATH_MAX];
+    const api_config *config = &service->config;
+    engine_history_options options = {
+        .log = service->context.log,
+        .catalog = service->context.catalog,
+        .clock = service->context.clock,
+        .metrics = service->metrics,
+        .path = path,
+        .retain_ms = config->history_days * INT64_C(86400000),
+        .retain_bytes = (uint64_t)config->history_megabytes << 20,
+        .write_ms = config->history_write_seconds * 1000,
+    };
+    hr_err err = api_data_folder_join(service->folder, "history.db", path);
+    if (err == HR_OK) {
+        err = engine_history_start(&options, &service->context.history, why);
+    }
+    if (err == HR_OK) {
+        service->context.alerts = alerts_new(service->context.log, service->context.history);
+        err = service->context.alerts != NULL ? HR_OK : HR_NO_MEMORY;
+    }
+    return err == HR_OK ? api_context_add_health(&service->context, add_history_health,
+                                                 service->context.history)
                         : err;
 }
 
@@ -475,9 +520,9 @@ hr_err api_service_start(const api_config *config, api_stop_asked *stop_asked, a
     /* In this order; api_service_stop() takes them down in reverse. The server comes before the
      * engine has caught up, so that somebody who waits can be told. */
     static hr_err (*const steps[])(api_service *, hr_why *) = {
-        open_folder,   open_log,   open_accounts, open_catalog, start_engine,
-        start_queries, open_files, start_server,  offer_setup,  await_engine,
-        start_mqtt,    await_mqtt, start_keeper,  watch_parts};
+        open_folder,  open_log,      open_accounts, open_catalog, start_history,
+        start_engine, start_queries, open_files,    start_server, offer_setup,
+        await_engine, start_mqtt,    await_mqtt,    start_keeper, watch_parts};
     api_service *service = calloc(1, sizeof *service);
     if (service == NULL) {
         return HR_NO_MEMORY;
@@ -515,6 +560,7 @@ void api_service_stop(api_service *service)
     engine_queries_stop(service->context.queries);
     engine_stop(service->context.engine);
     alerts_free(service->context.alerts);
+    engine_history_stop(service->context.history);
     catalog_close(service->context.catalog);
     accounts_close(service->context.accounts);
     log_close(service->context.log);

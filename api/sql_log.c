@@ -1,4 +1,7 @@
-/* api/sql_log.c - the tables event and track: what the log holds, read as the statement goes. */
+/* api/sql_log.c - the tables event and track: what history and log hold, read as the statement
+ * goes. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,77 +10,69 @@
 #include "base/record.h"
 #include "sql_tables.h"
 
-#define FUTURE_MARGIN_MS 60000 /* nothing is appended longer than that before it happens */
-
-static int open_reader(sql_cursor *cursor, uint8_t topic, uint16_t partition, int64_t from_ms,
-                       int64_t from_offset)
+/* SQLite tells people what is in the table's own message. */
+static int failure(sql_cursor *cursor, hr_err err, const hr_why *why)
 {
-    log_store *log = cursor->context->log;
-    if (from_ms > INT64_MIN + FUTURE_MARGIN_MS) {
-        int64_t offset = log_offset_at(log, topic, partition, from_ms - FUTURE_MARGIN_MS);
-        from_offset = offset > from_offset ? offset : from_offset;
+    const char *text = why->text[0] != 0 ? why->text : hr_err_text(err);
+    cursor->is_end = true;
+    if (err == HR_GONE) {
+        text = "the log moved on while it was read: ask again";
     }
-    cursor->from_offset = from_offset;
-    return log_reader_open(log, topic, partition, from_offset, LOG_COMMITTED, &cursor->reader) ==
-                   HR_OK
-               ? SQLITE_OK
-               : SQLITE_ERROR;
+    sqlite3_free(cursor->base.pVtab->zErrMsg);
+    cursor->base.pVtab->zErrMsg = sqlite3_mprintf("%s", text);
+    return err == HR_NO_MEMORY ? SQLITE_NOMEM : SQLITE_ERROR;
 }
 
-/* The next record of that type. *bytes NULL: there is none. */
-static int next_record(sql_cursor *cursor, uint8_t type, const uint8_t **bytes, size_t *size)
+/* A reader and room for a record of that size; both stay with the cursor. */
+static hr_err begin(sql_cursor *cursor, size_t record_size, hr_why *why)
 {
-    for (;;) {
-        while (cursor->has_view &&
-               log_record_next(&cursor->view, &cursor->record_at, bytes, size)) {
-            if (cursor->offset++ >= cursor->from_offset) {
-                return SQLITE_OK;
-            }
-        }
-        hr_err err = log_reader_next(cursor->reader, &cursor->view, NULL);
-        if (err == HR_TIMEOUT) {
-            *bytes = NULL;
-            return SQLITE_OK;
-        }
-        if (err != HR_OK && err != HR_GONE && err != HR_CORRUPT) {
-            return SQLITE_IOERR;
-        }
-        cursor->has_view = err == HR_OK && cursor->view.type == type;
-        cursor->record_at = 0;
-        cursor->offset = cursor->view.first_offset;
+    hr_err err = HR_OK;
+    if (cursor->record == NULL) {
+        cursor->record = calloc(1, record_size);
+        err = cursor->record != NULL ? HR_OK : HR_NO_MEMORY;
     }
+    if (err == HR_OK && cursor->history == NULL) {
+        err = history_reader_new(cursor->context->history, cursor->context->log, &cursor->history,
+                                 why);
+    }
+    return err;
 }
 
 /* ---- event ---- */
 
 static int event_next(sql_cursor *cursor)
 {
-    const uint8_t *bytes = NULL;
-    size_t size = 0;
-    int code = next_record(cursor, HR_RECORD_EVENT, &bytes, &size);
-    while (code == SQLITE_OK && bytes != NULL &&
-           hr_event_load(bytes, size, cursor->record) != HR_OK) {
-        code = next_record(cursor, HR_RECORD_EVENT, &bytes, &size);
+    history_record record;
+    hr_why why = {.text = ""};
+    hr_err err = HR_OK;
+    bool is_event = false;
+    while (err == HR_OK && !is_event) {
+        err = history_events_next(cursor->history, &record, &why);
+        is_event = err == HR_OK && record.type == HR_RECORD_EVENT &&
+                   hr_event_load(record.bytes, record.size, cursor->record) == HR_OK;
     }
-    cursor->is_end = code != SQLITE_OK || bytes == NULL;
-    return code;
+    cursor->is_end = err != HR_OK;
+    cursor->offset = is_event ? record.offset : 0;
+    return err == HR_OK || err == HR_NOT_FOUND ? SQLITE_OK : failure(cursor, err, &why);
 }
 
 static int event_begin(sql_cursor *cursor, const char *key, int64_t from_ms, int64_t from_offset)
 {
+    hr_why why = {.text = ""};
     (void)key;
     cursor->is_end = cursor->context->log == NULL;
     if (cursor->is_end) {
         return SQLITE_OK;
     }
-    if (cursor->record == NULL) {
-        cursor->record = calloc(1, sizeof(hr_event));
-        if (cursor->record == NULL) {
-            return SQLITE_NOMEM;
-        }
+    hr_err err = begin(cursor, sizeof(hr_event), &why);
+    if (err == HR_OK && from_ms > INT64_MIN + HISTORY_FUTURE_MS) {
+        int64_t offset = history_events_at(cursor->history, from_ms - HISTORY_FUTURE_MS);
+        from_offset = offset > from_offset ? offset : from_offset;
     }
-    int code = open_reader(cursor, HR_TOPIC_EVENTS, 0, from_ms, from_offset);
-    return code == SQLITE_OK ? event_next(cursor) : code;
+    if (err == HR_OK) {
+        err = history_events_begin(cursor->history, from_offset, &why);
+    }
+    return err == HR_OK ? event_next(cursor) : failure(cursor, err, &why);
 }
 
 static void result_degrees(sqlite3_context *result, bool is_known, int32_t e7)
@@ -104,7 +99,7 @@ static void event_column(sql_cursor *cursor, sqlite3_context *result, int column
         result_text(result, id);
         break;
     case 1:
-        sqlite3_result_int64(result, cursor->offset - 1);
+        sqlite3_result_int64(result, cursor->offset);
         break;
     case 2:
         result_text(result, hr_event_kind_name(event->kind));
@@ -155,40 +150,52 @@ const sql_table sql_table_event = {
 
 /* ---- track ---- */
 
+/* Whose fix it is: as the statement said, as the live view knows it, or as history.db does. */
+static void note_device(sql_cursor *cursor, uint64_t device)
+{
+    if (cursor->device == device && cursor->key[0] != 0) {
+        return;
+    }
+    cursor->device = device;
+    if ((cursor->context->engine == NULL ||
+         engine_device_name(cursor->context->engine, device, cursor->key) != HR_OK) &&
+        !history_device_id(cursor->history, device, cursor->key)) {
+        snprintf(cursor->key, sizeof cursor->key, "%016" PRIx64, device);
+    }
+}
+
 static int track_next(sql_cursor *cursor)
 {
-    uint64_t key = hr_device_key(cursor->key, strlen(cursor->key));
-    const uint8_t *bytes = NULL;
-    size_t size = 0;
-    int code = SQLITE_OK;
-    do {
-        code = next_record(cursor, HR_RECORD_FIX, &bytes, &size);
-    } while (code == SQLITE_OK && bytes != NULL &&
-             (size != HR_FIX_BYTES || hr_load_u64(bytes) != key));
-    cursor->is_end = code != SQLITE_OK || bytes == NULL;
-    if (!cursor->is_end) {
-        hr_fix_load(bytes, cursor->record);
+    hr_why why = {.text = ""};
+    hr_fix *fix = cursor->record;
+    hr_err err = history_track_next(cursor->history, fix, &why);
+    cursor->is_end = err != HR_OK;
+    if (err == HR_OK) {
+        note_device(cursor, fix->device);
     }
-    return code;
+    return err == HR_OK || err == HR_NOT_FOUND ? SQLITE_OK : failure(cursor, err, &why);
 }
 
 static int track_begin(sql_cursor *cursor, const char *key, int64_t from_ms, int64_t from_offset)
 {
+    hr_why why = {.text = ""};
+    history_span span = {.has_device = key != NULL, .from_ms = from_ms, .to_ms = cursor->to_ms};
     (void)from_offset;
-    cursor->is_end = cursor->context->log == NULL || key == NULL;
+    cursor->is_end = cursor->context->log == NULL;
     if (cursor->is_end) {
         return SQLITE_OK;
     }
-    if (cursor->record == NULL) {
-        cursor->record = calloc(1, sizeof(hr_fix));
-        if (cursor->record == NULL) {
-            return SQLITE_NOMEM;
-        }
+    if (key != NULL) {
+        span.device = hr_device_key(key, strlen(key));
+        cursor->device = span.device;
+    } else {
+        cursor->key[0] = 0;
     }
-    uint32_t count = log_topic_get(cursor->context->log, HR_TOPIC_POSITIONS)->partition_count;
-    uint16_t partition = (uint16_t)hr_device_partition(hr_device_key(key, strlen(key)), count);
-    int code = open_reader(cursor, HR_TOPIC_POSITIONS, partition, from_ms, 0);
-    return code == SQLITE_OK ? track_next(cursor) : code;
+    hr_err err = begin(cursor, sizeof(hr_fix), &why);
+    if (err == HR_OK) {
+        err = history_track_begin(cursor->history, &span, &why);
+    }
+    return err == HR_OK ? track_next(cursor) : failure(cursor, err, &why);
 }
 
 static void track_column(sql_cursor *cursor, sqlite3_context *result, int column)
@@ -204,7 +211,6 @@ const sql_table sql_table_track = {
     .name = "track",
     .columns = "device, lon, lat, time, accuracy_m, speed_mps, heading_deg, battery_pct, geom",
     .key_column = 0,
-    .needs_key = true,
     .time_column = 3,
     .offset_column = -1,
     .begin = track_begin,

@@ -9,11 +9,15 @@
 #include "geo/rules.h"
 #include "sql_windows.h"
 
+#define UNTIL_MORE_MS 60000
+
 /* Bits of the plan's number: which values begin() gets, in this order. */
 enum {
     PLAN_KEY = 1,
     PLAN_TIME = 2,
     PLAN_OFFSET = 4,
+    PLAN_UNTIL = 8,
+    PLANS = 4,
 };
 
 static const sql_table *const tables[] = {&sql_table_device, &sql_table_inside, &sql_table_event,
@@ -78,11 +82,17 @@ static bool is_lower_bound(unsigned char op)
            op == SQLITE_INDEX_CONSTRAINT_GT;
 }
 
+static bool is_upper_bound(unsigned char op)
+{
+    return op == SQLITE_INDEX_CONSTRAINT_EQ || op == SQLITE_INDEX_CONSTRAINT_LE ||
+           op == SQLITE_INDEX_CONSTRAINT_LT;
+}
+
 /* SQLite checks every row again, so a bound only has to spare work. */
 static int on_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 {
     const sql_table *table = ((const connected *)(void *)vtab)->table;
-    int used[3] = {-1, -1, -1};
+    int used[PLANS] = {-1, -1, -1, -1};
     for (int i = 0; i < info->nConstraint; i++) {
         int column = info->aConstraint[i].iColumn;
         unsigned char op = info->aConstraint[i].op;
@@ -96,13 +106,13 @@ static int on_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
         } else if (column == table->offset_column && is_lower_bound(op)) {
             used[2] = i;
         }
-    }
-    if (table->needs_key && used[0] < 0) {
-        return SQLITE_CONSTRAINT;
+        if (column == table->time_column && is_upper_bound(op)) {
+            used[3] = i;
+        }
     }
     int count = 0;
     info->estimatedCost = 1e6;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < PLANS; i++) {
         if (used[i] >= 0) {
             info->aConstraintUsage[used[i]].argvIndex = ++count;
             info->idxNum |= 1 << i;
@@ -128,9 +138,6 @@ static int on_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 
 static void cursor_clear(sql_cursor *cursor)
 {
-    log_reader_close(cursor->reader);
-    cursor->reader = NULL;
-    cursor->has_view = false;
     geo_rules_unref(cursor->rules);
     cursor->rules = NULL;
     cursor->rank = 0;
@@ -145,6 +152,7 @@ static int on_close(sqlite3_vtab_cursor *base)
     sql_cursor *cursor = (sql_cursor *)(void *)base;
     cursor_clear(cursor);
     engine_answer_fini(&cursor->found);
+    history_reader_free(cursor->history);
     free(cursor->record);
     free(cursor);
     return SQLITE_OK;
@@ -159,6 +167,18 @@ static int64_t time_of(sqlite3_value *value)
         return INT64_MIN;
     }
     return time_ms;
+}
+
+/* Texts are compared, not times, and "08:00Z" stands behind "08:00:59.999Z": so a minute more, and
+ * only where the text is written as the column is. */
+static int64_t until_of(sqlite3_value *value)
+{
+    int64_t time_ms = time_of(value);
+    int size = sqlite3_value_bytes(value);
+    const char *text = (const char *)sqlite3_value_text(value);
+    bool is_alike = time_ms != INT64_MIN && time_ms < HR_TIME_MS_MAX - UNTIL_MORE_MS && size > 11 &&
+                    text[10] == 'T' && text[size - 1] == 'Z';
+    return is_alike ? time_ms + UNTIL_MORE_MS : INT64_MAX;
 }
 
 static int on_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int argc,
@@ -185,6 +205,10 @@ static int on_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int 
     }
     if ((plan & PLAN_OFFSET) != 0 && at < argc) {
         from_offset = sqlite3_value_int64(argv[at++]);
+    }
+    cursor->to_ms = INT64_MAX;
+    if ((plan & PLAN_UNTIL) != 0 && at < argc) {
+        cursor->to_ms = until_of(argv[at++]);
     }
     return cursor->table->begin(cursor, key, from_ms, from_offset > 0 ? from_offset : 0);
 }

@@ -1,5 +1,5 @@
 /* api/sql_tables.h - what people's SQL can see beside the catalogue's fences: virtual tables over
- * the live view and the log. Nothing is copied until a statement asks for it. */
+ * the live view, the history and the log. Nothing is copied until a statement asks for it. */
 #ifndef API_SQL_TABLES_H
 #define API_SQL_TABLES_H
 
@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 #include "context.h"
+#include "engine/history_read.h"
 #include "engine/live.h"
-#include "log/reader.h"
 
 /* Make the tables device, inside, event and track in the connection's temp schema. The context must
  * outlive the connection. Returns SQLite's code. */
@@ -27,7 +27,6 @@ typedef struct sql_table {
     const char *name;
     const char *columns; /* of the CREATE TABLE */
     int key_column;      /* equality with it is given to begin; -1: none */
-    bool needs_key;      /* without it no plan is found */
     int time_column;     /* a lower bound of it is given to begin; -1: none */
     int offset_column;   /* likewise */
     int (*begin)(sql_cursor *cursor, const char *key, int64_t from_ms, int64_t from_offset);
@@ -47,13 +46,11 @@ struct sql_cursor {
     const void *rules; /* inside: geo_rules */
     uint32_t rank;     /* inside: fence at hand */
     char fence[HR_FENCE_ID_MAX + 1];
-    log_reader *reader; /* event, track */
-    log_view view;
-    bool has_view;
-    size_t record_at;
-    int64_t offset; /* of the record at hand */
-    int64_t from_offset;
-    void *record; /* what the record holds, by table; freed with the cursor */
+    int64_t to_ms;           /* an upper bound of the time column; INT64_MAX: none */
+    history_reader *history; /* event, track; kept for the next begin */
+    int64_t offset;          /* of the record at hand */
+    uint64_t device;         /* track: whose id is in key */
+    void *record;            /* what the record holds, by table; freed with the cursor */
 };
 
 /* Texts and numbers as results; NULL where the sender did not say. */

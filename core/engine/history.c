@@ -121,8 +121,8 @@ static bool is_stopping(engine_history *history)
     return is;
 }
 
-/* Read what is committed, until there is no more (then true) or enough. */
-static bool read_on(engine_history *history)
+/* Read what is committed, until there is no more (then true) or enough, or somebody stops us. */
+static bool read_on(engine_history *history, bool stops)
 {
     hr_why why = {.text = ""};
     bool is_read = true;
@@ -136,7 +136,7 @@ static bool read_on(engine_history *history)
             }
             is_read = is_read || err == HR_OK;
         }
-        if (is_read && is_stopping(history)) {
+        if (is_read && stops && is_stopping(history)) {
             return false;
         }
     }
@@ -256,7 +256,7 @@ static hr_err turn(engine_history *history, bool all, bool *is_behind, hr_why *w
     hr_err err = mend(history, HR_OK, why);
     while (err == HR_OK && !is_read && !is_stopping(history)) {
         int64_t start_ns = now_ns();
-        is_read = read_on(history);
+        is_read = read_on(history, true);
         bool is_full = history_pending_is_full(&history->pending);
         bool is_due = now_ns() - history->written_ns >= history->options.write_ms * NS_PER_MS;
         if (is_full || ((is_due || all) && is_read && has_moved(history))) {
@@ -475,6 +475,10 @@ void engine_history_stop(engine_history *history)
         pthread_join(history->thread, NULL);
     }
     hr_why why = {.text = ""};
+    if (history->store != NULL) {
+        /* What came in the last moment, so that the next start finds little to do. */
+        (void)read_on(history, false);
+    }
     if (history->store != NULL && has_moved(history) && write_slot(history, 0, &why) != HR_OK) {
         /* The log has it; the next start reads it again. */
         hr_logline(HR_LEVEL_WARN, "history.not_written", "why=\"%s\"", why.text);

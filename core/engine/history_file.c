@@ -123,8 +123,21 @@ static hr_err begin_anew(engine_history *history)
     return HR_OK;
 }
 
+/* Somebody deleted the file alone: what SQLite left beside it is no part of a new one. */
+static void remove_leftovers(const char *path)
+{
+    char beside[PATH_ROOM + 8];
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        snprintf(beside, sizeof beside, "%s-wal", path);
+        unlink(beside);
+        snprintf(beside, sizeof beside, "%s-shm", path);
+        unlink(beside);
+    }
+}
+
 static hr_err open_file(engine_history *history, hr_why *why)
 {
+    remove_leftovers(history->path);
     history_pending_fini(&history->pending);
     history_pending_init(&history->pending);
     hr_err err = history_store_open(history->path, &history->store, why);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/id.h"
 #include "base/record.h"
@@ -43,6 +44,18 @@ void ranch_close_history(ranch *ranch)
 {
     engine_history_stop(ranch->history);
     ranch->history = NULL;
+}
+
+void ranch_leave_wal(ranch *ranch)
+{
+    sqlite3 *db;
+    char wal[sizeof ranch->path + 8];
+    assert_int_equal(sqlite3_open_v2(ranch->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "SELECT * FROM slot", NULL, NULL, NULL), SQLITE_OK);
+    ranch_close_history(ranch);
+    sqlite3_close(db);
+    snprintf(wal, sizeof wal, "%s-wal", ranch->path);
+    assert_int_equal(access(wal, F_OK), 0);
 }
 
 void ranch_settle_history(ranch *ranch)

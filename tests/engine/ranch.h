@@ -26,6 +26,8 @@ void ranch_end(ranch *ranch);
 /* The historian alone. */
 void ranch_open_history(ranch *ranch);
 void ranch_close_history(ranch *ranch);
+/* Close it so that SQLite's files beside history.db stay, as a kill may leave them. */
+void ranch_leave_wal(ranch *ranch);
 void ranch_settle_history(ranch *ranch);
 
 /* So many steps: each brings fixes of some animals, some of them late, some twice. */
