@@ -264,6 +264,46 @@ static hr_err read_arguments(query_spec *spec, stream_aggregate *aggregate, cons
     return err;
 }
 
+/* Do two aggregates count the same, and differ at most in what is told of it? */
+static bool are_one(const query_spec *spec, uint32_t state, const stream_aggregate *aggregate,
+                    uint32_t first)
+{
+    const stream_aggregate *other = &spec->states[state];
+    bool only_tells = aggregate->kind == STREAM_QUANTILE || aggregate->kind == STREAM_TOPK;
+    if (other->kind != aggregate->kind || (!only_tells && other->constant != aggregate->constant)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < stream_aggregate_law_of(aggregate->kind)->arguments; i++) {
+        if (strcmp(spec->arguments[spec->first_arguments[state] + i], spec->arguments[first + i]) !=
+            0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The state of an aggregate whose arguments were read last: one that is there already, or its own.
+ */
+static void find_state(query_spec *spec, uint32_t at, uint32_t first)
+{
+    const stream_aggregate *aggregate = &spec->aggregates[at];
+    bool is_whole =
+        spec->argument_count - first == stream_aggregate_law_of(aggregate->kind)->arguments;
+    for (uint32_t i = 0; is_whole && i < spec->state_count; i++) {
+        if (are_one(spec, i, aggregate, first)) {
+            while (spec->argument_count > first) {
+                free(spec->arguments[--spec->argument_count]);
+                spec->arguments[spec->argument_count] = NULL;
+            }
+            spec->state_of[at] = i;
+            return;
+        }
+    }
+    spec->state_of[at] = spec->state_count;
+    spec->first_arguments[spec->state_count] = first;
+    spec->states[spec->state_count++] = *aggregate;
+}
+
 static hr_err read_aggregate(query_spec *spec, const cJSON *item, engine_query_fault *fault)
 {
     char field[ENGINE_QUERY_FIELD_MAX];
@@ -282,8 +322,10 @@ static hr_err read_aggregate(query_spec *spec, const cJSON *item, engine_query_f
     }
     hr_err err = copy_text(&spec->names[spec->select_count], item->string, strlen(item->string));
     if (err == HR_OK) {
+        uint32_t first = spec->argument_count;
         spec->select_count++;
         err = read_arguments(spec, aggregate, text + size + 1, field, fault);
+        find_state(spec, spec->select_count - 1, first);
     }
     return err;
 }

@@ -43,7 +43,11 @@ typedef struct query_spec {
     uint32_t select_count;
     char *names[STREAM_AGGREGATES_MAX];
     stream_aggregate aggregates[STREAM_AGGREGATES_MAX];
-    uint32_t argument_count; /* of all aggregates together */
+    uint32_t state_of[STREAM_AGGREGATES_MAX]; /* several quantiles of one thing share a state */
+    uint32_t state_count;
+    stream_aggregate states[STREAM_AGGREGATES_MAX];
+    uint32_t first_arguments[STREAM_AGGREGATES_MAX]; /* of each state */
+    uint32_t argument_count;                         /* of all states together */
     char *arguments[STREAM_AGGREGATES_MAX * STREAM_ARGUMENTS_MAX];
     stream_shape pair_shape;
     const char *pair_columns[STREAM_COLUMNS_MAX]; /* those of the earlier row are owned */

@@ -20,10 +20,20 @@ query_device *query_devices_at(const query_devices *devices, uint32_t number)
     return &devices->pages[number / QUERY_DEVICES_PAGE][number % QUERY_DEVICES_PAGE];
 }
 
-void query_devices_prefetch(const query_devices *devices, uint64_t key)
+void query_devices_prefetch_slot(const query_devices *devices, uint64_t key)
 {
     if (devices->slot_count > 0) {
         __builtin_prefetch(&devices->slots[first_slot(devices, key)]);
+    }
+}
+
+void query_devices_prefetch(const query_devices *devices, uint64_t key)
+{
+    uint32_t number = devices->slot_count > 0 ? devices->slots[first_slot(devices, key)] : 0;
+    if (number != 0) {
+        const char *device = (const char *)query_devices_at(devices, number - 1);
+        __builtin_prefetch(device);
+        __builtin_prefetch(device + 64);
     }
 }
 

@@ -39,6 +39,7 @@ void query_devices_fini(query_devices *devices);
 /* Find or add. NULL: no memory, or too many. */
 query_device *query_devices_get(query_devices *devices, uint64_t key);
 /* Ask the memory for what query_devices_get() will look at first. */
+void query_devices_prefetch_slot(const query_devices *devices, uint64_t key);
 void query_devices_prefetch(const query_devices *devices, uint64_t key);
 query_device *query_devices_at(const query_devices *devices, uint32_t number);
 

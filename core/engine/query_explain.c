@@ -124,17 +124,15 @@ static void explain_window(const query_spec *spec, hr_buf *text, int *step)
 
 static void explain_select(const query_spec *spec, hr_buf *text, int *step)
 {
-    char *const *arguments = spec->arguments;
     hr_buf_printf(text, "%d. aggregate ", ++*step);
     for (uint32_t i = 0; i < spec->select_count; i++) {
         const stream_aggregate_law *law = stream_aggregate_law_of(spec->aggregates[i].kind);
         hr_buf_printf(text, "%s%s = %s(", i > 0 ? "; " : "", spec->names[i], law->name);
-        list(text, arguments, law->arguments);
+        list(text, spec->arguments + spec->first_arguments[spec->state_of[i]], law->arguments);
         if (law->most > 0) {
             hr_buf_printf(text, ", %g", spec->aggregates[i].constant);
         }
         hr_buf_put_text(text, ")");
-        arguments += law->arguments;
     }
     hr_buf_put_text(text, "\n");
 }
@@ -192,13 +190,13 @@ void query_spec_explain(const query_spec *spec, hr_json *json)
 {
     hr_buf text;
     int step = 0;
-    size_t pane_bytes = stream_windows_pane_bytes(spec->aggregates, spec->select_count);
+    size_t pane_bytes = stream_windows_pane_bytes(spec->states, spec->state_count);
     size_t grown_bytes = pane_bytes;
     int64_t panes = spec->window.every_ms > 0 ? spec->window.size_ms / spec->window.every_ms : 1;
     int64_t lateness_panes =
         spec->window.every_ms > 0 ? 1 + spec->lateness_ms / spec->window.every_ms : 0;
-    for (uint32_t i = 0; i < spec->select_count; i++) {
-        grown_bytes += aggregate_bytes_max(spec->aggregates[i].kind);
+    for (uint32_t i = 0; i < spec->state_count; i++) {
+        grown_bytes += aggregate_bytes_max(spec->states[i].kind);
     }
     hr_buf_init(&text, TEXT_BYTES_MAX);
     explain_input(spec, &text, &step);

@@ -197,6 +197,9 @@ static void take_fixes(query_input *input, uint16_t p, int64_t until)
     while (lane->offset < until) {
         int64_t count = lesser(until - lane->offset, BLOCK);
         for (int64_t i = 0; i < count; i++) {
+            query_devices_prefetch_slot(&input->devices, hr_load_u64(bytes + i * HR_FIX_BYTES));
+        }
+        for (int64_t i = 0; i < count; i++) {
             query_devices_prefetch(&input->devices, hr_load_u64(bytes + i * HR_FIX_BYTES));
         }
         for (int64_t i = 0; i < count; i++) {

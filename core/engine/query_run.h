@@ -47,8 +47,9 @@ typedef struct query_run {
     query_pairs *pairs;
     stream_windows *windows;
     int64_t mark_ms;   /* all lanes are there; STREAM_TIME_NONE: not known */
-    int64_t spent_ns;  /* time on a processor, of the last few batches .. */
-    uint64_t spent_on; /* .. for so many rows */
+    int64_t spent_ns;  /* on the last few batches .. */
+    uint64_t spent_on; /* .. of so many rows */
+    bool is_watched;   /* it seemed to be slow */
     char **kept;       /* ended windows as JSON objects, in a ring */
     uint32_t kept_count;
     uint32_t kept_next;

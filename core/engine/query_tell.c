@@ -51,7 +51,8 @@ void query_run_tell_output(const query_run *run, const stream_output *output, hr
     hr_json_close_array(json);
     for (uint32_t i = 0; i < spec->select_count; i++) {
         hr_json_key(json, spec->names[i]);
-        stream_state_tell(&spec->aggregates[i], &output->states[i], until_of(run, output), json);
+        stream_state_tell(&spec->aggregates[i], stream_output_state(output, spec->state_of[i]),
+                          until_of(run, output), json);
     }
     hr_json_close_object(json);
 }
@@ -85,7 +86,7 @@ void query_run_tell_rows(query_run *run, uint32_t limit, hr_json *json)
     hr_json_key(json, "rows");
     hr_json_open_array(json);
     if (run->windows != NULL && run->spec->output != QUERY_APPEND &&
-        stream_windows_open(run->windows, false, tell_open_row, &teller) != HR_OK) {
+        stream_windows_open(run->windows, tell_open_row, &teller) != HR_OK) {
         teller.is_cut = true;
     }
     for (uint32_t i = 1; i <= run->kept_count && run->spec->output != QUERY_COMPLETE; i++) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define STAY_TIME_MS_MAX 1e15
-#define STAY_UNCERTAINTY_S_MAX 1e9
+#define STAY_UNCERTAINTY_S_MAX 4e8
 #define CLUSTERS_KEEP 1.0 /* windows forget by ending, not by fading */
 
 static const stream_aggregate_law laws[] = {
@@ -34,7 +34,7 @@ hr_err stream_aggregate_parse(const char *name, size_t size, stream_aggregate_ki
 
 hr_err stream_state_init(const stream_aggregate *aggregate, uint64_t part_seed, stream_state *state)
 {
-    memset(state, 0, sizeof *state);
+    memset(state, 0, stream_state_size(aggregate->kind));
     switch (aggregate->kind) {
     case STREAM_FREQUENCY:
         stream_frequency_init(&state->watched.counts, aggregate->seed);
@@ -135,10 +135,11 @@ static void add_stay(stream_stay *stay, const stream_value *arguments)
         !(uncertainty_s >= 0 && uncertainty_s < STAY_UNCERTAINTY_S_MAX)) {
         uncertainty_s = 0;
     }
+    uint32_t s10 = (uint32_t)ceil(uncertainty_s * 10);
     if (is_text(&arguments[0], "enter")) {
-        stream_stay_enter(stay, (int64_t)time_ms, llround(uncertainty_s * 1000));
+        stream_stay_enter(stay, (int64_t)time_ms, s10);
     } else if (is_text(&arguments[0], "exit")) {
-        stream_stay_exit(stay, (int64_t)time_ms, llround(uncertainty_s * 1000));
+        stream_stay_exit(stay, (int64_t)time_ms, s10);
     }
 }
 
@@ -210,6 +211,34 @@ hr_err stream_state_merge(const stream_aggregate *aggregate, stream_state *into,
     default:
         stream_total_merge(&into->total, &from->total);
         return HR_OK;
+    }
+}
+
+size_t stream_state_size(stream_aggregate_kind kind)
+{
+    switch (kind) {
+    case STREAM_COUNT:
+        return sizeof(uint64_t);
+    case STREAM_DISTINCT:
+        return sizeof(stream_distinct);
+    case STREAM_TOPK:
+        return sizeof(stream_topk);
+    case STREAM_FREQUENCY:
+        return sizeof(stream_watched);
+    case STREAM_QUANTILE:
+        return sizeof(stream_quantile);
+    case STREAM_SAMPLE:
+        return sizeof(stream_sample);
+    case STREAM_MOMENT:
+        return sizeof(stream_moment);
+    case STREAM_CLUSTERS:
+        return sizeof(stream_clusters *);
+    case STREAM_TREND:
+        return sizeof(stream_trend);
+    case STREAM_STAY:
+        return sizeof(stream_stay);
+    default:
+        return sizeof(stream_total);
     }
 }
 
@@ -342,7 +371,7 @@ static void tell_stay(const stream_stay *stay, int64_t until_ms, hr_json *json)
 {
     hr_json_open_object(json);
     hr_json_key_double(json, "value", (double)stream_stay_inside_ms(stay, until_ms) / 1000);
-    hr_json_key_double(json, "uncertainty_s", (double)stay->uncertainty_ms / 1000);
+    hr_json_key_double(json, "uncertainty_s", (double)stay->uncertainty_s10 / 10);
     hr_json_key_u64(json, "visits", stay->visits);
     if (stay->is_inside) {
         hr_json_key_time(json, "since", stay->since_ms);

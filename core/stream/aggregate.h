@@ -92,7 +92,10 @@ HR_MUST_USE hr_err stream_state_add(const stream_aggregate *aggregate, stream_st
 HR_MUST_USE hr_err stream_state_merge(const stream_aggregate *aggregate, stream_state *into,
                                       const stream_state *from);
 
-/* Beside the union itself. */
+/* What a state of that kind takes of the union: never copy or clear more than that. */
+size_t stream_state_size(stream_aggregate_kind kind);
+
+/* Beside that. */
 size_t stream_state_bytes(const stream_aggregate *aggregate, const stream_state *state);
 
 /* The answer as a JSON value. until_ms: what goes on has lasted until then; INT64_MIN: not known.

@@ -13,7 +13,6 @@ void stream_distinct_init(stream_distinct *sketch)
 void stream_distinct_fini(stream_distinct *sketch)
 {
     free(sketch->exact);
-    free(sketch->registers);
     stream_distinct_init(sketch);
 }
 
@@ -39,7 +38,7 @@ static hr_err spill(stream_distinct *sketch)
         raise_register(registers, sketch->exact[i]);
     }
     free(sketch->exact);
-    *sketch = (stream_distinct){.registers = registers};
+    *sketch = (stream_distinct){.registers = registers, .is_sketch = true};
     return HR_OK;
 }
 
@@ -58,17 +57,17 @@ static uint32_t lower_bound(const stream_distinct *sketch, uint64_t hash)
     return low;
 }
 
+/* The room doubles: 1, 2, 4 .. hashes. */
+static uint32_t room_of(uint32_t count)
+{
+    return count <= 1 ? count : 1u << (32 - __builtin_clz(count - 1));
+}
+
 hr_err stream_distinct_add(stream_distinct *sketch, uint64_t hash)
 {
-    if (sketch->registers != NULL) {
+    if (sketch->is_sketch) {
         raise_register(sketch->registers, hash);
         return HR_OK;
-    }
-    if (sketch->exact == NULL) {
-        sketch->exact = malloc(STREAM_DISTINCT_EXACT_MAX * sizeof *sketch->exact);
-        if (sketch->exact == NULL) {
-            return HR_NO_MEMORY;
-        }
     }
     uint32_t at = lower_bound(sketch, hash);
     if (at < sketch->exact_count && sketch->exact[at] == hash) {
@@ -80,6 +79,13 @@ hr_err stream_distinct_add(stream_distinct *sketch, uint64_t hash)
             raise_register(sketch->registers, hash);
         }
         return err;
+    }
+    if ((sketch->exact_count & (sketch->exact_count - 1)) == 0) {
+        uint64_t *exact = realloc(sketch->exact, room_of(sketch->exact_count + 1) * sizeof *exact);
+        if (exact == NULL) {
+            return HR_NO_MEMORY;
+        }
+        sketch->exact = exact;
     }
     memmove(sketch->exact + at + 1, sketch->exact + at,
             (sketch->exact_count - at) * sizeof *sketch->exact);
@@ -126,7 +132,7 @@ double stream_distinct_count(const stream_distinct *sketch)
     enum {
         RANK_MAX = 64 - STREAM_DISTINCT_BITS + 1
     };
-    if (sketch->registers == NULL) {
+    if (!sketch->is_sketch) {
         return sketch->exact_count;
     }
     uint32_t ranks[RANK_MAX + 1] = {0};
@@ -145,14 +151,13 @@ double stream_distinct_count(const stream_distinct *sketch)
 hr_err stream_distinct_merge(stream_distinct *into, const stream_distinct *from)
 {
     hr_err err = HR_OK;
-    if (from->registers != NULL && into->registers == NULL) {
+    if (from->is_sketch && !into->is_sketch) {
         err = spill(into);
     }
     for (uint32_t i = 0; err == HR_OK && i < from->exact_count; i++) {
         err = stream_distinct_add(into, from->exact[i]);
     }
-    for (uint32_t i = 0; err == HR_OK && from->registers != NULL && i < STREAM_DISTINCT_REGISTERS;
-         i++) {
+    for (uint32_t i = 0; err == HR_OK && from->is_sketch && i < STREAM_DISTINCT_REGISTERS; i++) {
         if (from->registers[i] > into->registers[i]) {
             into->registers[i] = from->registers[i];
         }
@@ -162,14 +167,15 @@ hr_err stream_distinct_merge(stream_distinct *into, const stream_distinct *from)
 
 size_t stream_distinct_bytes(const stream_distinct *sketch)
 {
-    return sizeof *sketch + (sketch->registers != NULL ? STREAM_DISTINCT_REGISTERS : 0) +
-           (sketch->exact != NULL ? STREAM_DISTINCT_EXACT_MAX * sizeof *sketch->exact : 0);
+    return sizeof *sketch + (sketch->is_sketch
+                                 ? STREAM_DISTINCT_REGISTERS
+                                 : room_of(sketch->exact_count) * sizeof *sketch->exact);
 }
 
 void stream_distinct_write(const stream_distinct *sketch, hr_buf *out)
 {
-    hr_buf_put_u8(out, sketch->registers != NULL);
-    if (sketch->registers != NULL) {
+    hr_buf_put_u8(out, sketch->is_sketch);
+    if (sketch->is_sketch) {
         hr_buf_put(out, sketch->registers, STREAM_DISTINCT_REGISTERS);
         return;
     }

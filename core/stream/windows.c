@@ -1,6 +1,7 @@
 /* stream/windows.c - a hash table of groups, each with its panes in the order of time. */
 #include "stream/windows.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,34 +12,45 @@
 #define PANES_OF_GROUP_MAX (1u << 24)
 #define TIME_MS_MAX (INT64_C(1) << 60) /* of stored times: sums with windows stay in range */
 
+/* Behind it stand the states, each at its offset: of many groups there may be one pane each, so
+ * that every byte counts. */
 typedef struct pane {
     int64_t start_ms; /* of a session: its first row */
     int64_t last_ms;  /* of a session: its last row */
-    bool is_changed;
-    stream_state *states; /* owned; one for each aggregate */
 } pane;
 
 typedef struct group {
     struct group *next; /* in its bucket */
-    uint64_t hash;
-    uint8_t *key;
-    size_t key_size;
-    pane *panes; /* sorted */
+    uint8_t *panes;     /* sorted; pane_bytes each */
+    uint32_t hash;
     uint32_t used;
     uint32_t room;
+    uint16_t key_size;
+    uint8_t key[];
 } group;
 
 struct stream_windows {
     stream_window window;
     uint32_t count; /* of aggregates */
     stream_aggregate aggregates[STREAM_AGGREGATES_MAX];
+    uint32_t offsets[STREAM_AGGREGATES_MAX]; /* of states in a pane */
+    bool grows[STREAM_AGGREGATES_MAX];       /* does a state hold memory of its own? */
+    uint32_t pane_bytes;
     uint64_t seed;
     group **buckets;
-    uint32_t bucket_count;
+    uint32_t bucket_count; /* a power of two */
     uint32_t group_count;
-    int64_t closed_ms; /* windows that end at or before it are told and forgotten */
+    int64_t closed_ms;    /* windows that end at or before it are told and forgotten */
+    int64_t last_pane_ms; /* the start of the pane of the last row: most rows share it */
     size_t bytes;
 };
+
+static bool state_grows(stream_aggregate_kind kind)
+{
+    return kind == STREAM_DISTINCT || kind == STREAM_TOPK || kind == STREAM_FREQUENCY ||
+           kind == STREAM_QUANTILE || kind == STREAM_SAMPLE || kind == STREAM_MOMENT ||
+           kind == STREAM_CLUSTERS;
+}
 
 hr_err stream_windows_new(const stream_window *window, const stream_aggregate *aggregates,
                           uint32_t count, uint64_t seed, stream_windows **out)
@@ -56,51 +68,72 @@ hr_err stream_windows_new(const stream_window *window, const stream_aggregate *a
                                 .buckets = buckets,
                                 .bucket_count = BUCKETS_MIN,
                                 .closed_ms = STREAM_TIME_NONE,
+                                .pane_bytes = sizeof(pane),
+                                .last_pane_ms = STREAM_TIME_NONE,
                                 .bytes = sizeof *windows + BUCKETS_MIN * sizeof *buckets};
     memcpy(windows->aggregates, aggregates, count * sizeof *aggregates);
+    for (uint32_t i = 0; i < count; i++) {
+        windows->offsets[i] = windows->pane_bytes;
+        windows->pane_bytes += (uint32_t)(stream_state_size(aggregates[i].kind) + 7) / 8 * 8;
+        windows->grows[i] = state_grows(aggregates[i].kind);
+    }
     *out = windows;
     return HR_OK;
 }
 
 /* ---- states ---- */
 
-static void states_free(const stream_windows *windows, stream_state *states)
+static pane *pane_of(const stream_windows *windows, const group *group, uint32_t at)
 {
-    for (uint32_t i = 0; states != NULL && i < windows->count; i++) {
-        stream_state_fini(&windows->aggregates[i], &states[i]);
-    }
-    free(states);
+    return (pane *)(void *)(group->panes + (size_t)at * windows->pane_bytes);
 }
 
-static stream_state *states_new(const stream_windows *windows, const group *group, int64_t start_ms)
+static stream_state *state_of(const stream_windows *windows, const pane *pane, uint32_t at)
+{
+    return (stream_state *)(void *)((uint8_t *)(uintptr_t)pane + windows->offsets[at]);
+}
+
+static void states_fini(const stream_windows *windows, pane *pane)
+{
+    for (uint32_t i = 0; i < windows->count; i++) {
+        stream_state_fini(&windows->aggregates[i], state_of(windows, pane, i));
+    }
+}
+
+static hr_err states_init(const stream_windows *windows, const group *group, int64_t start_ms,
+                          pane *pane)
 {
     uint64_t part = hr_hash64_seeded(&start_ms, sizeof start_ms, windows->seed ^ group->hash);
-    stream_state *states = calloc(windows->count, sizeof *states);
-    for (uint32_t i = 0; states != NULL && i < windows->count; i++) {
-        if (stream_state_init(&windows->aggregates[i], part + i, &states[i]) != HR_OK) {
+    memset(pane, 0, windows->pane_bytes);
+    for (uint32_t i = 0; i < windows->count; i++) {
+        if (stream_state_init(&windows->aggregates[i], part + i, state_of(windows, pane, i)) !=
+            HR_OK) {
             /* The rest are zeros, which ending them takes well. */
-            states_free(windows, states);
-            return NULL;
+            states_fini(windows, pane);
+            return HR_NO_MEMORY;
         }
     }
-    return states;
+    return HR_OK;
 }
 
-static size_t states_bytes(const stream_windows *windows, const stream_state *states)
+/* Beside the pane itself. */
+static size_t states_bytes(const stream_windows *windows, const pane *pane)
 {
-    size_t bytes = windows->count * sizeof *states;
+    size_t bytes = 0;
     for (uint32_t i = 0; i < windows->count; i++) {
-        bytes += stream_state_bytes(&windows->aggregates[i], &states[i]);
+        if (windows->grows[i]) {
+            bytes += stream_state_bytes(&windows->aggregates[i], state_of(windows, pane, i));
+        }
     }
     return bytes;
 }
 
-static hr_err states_merge(const stream_windows *windows, stream_state *into,
-                           const stream_state *from)
+static hr_err states_merge(const stream_windows *windows, pane *into, const pane *from)
 {
     hr_err err = HR_OK;
     for (uint32_t i = 0; err == HR_OK && i < windows->count; i++) {
-        err = stream_state_merge(&windows->aggregates[i], &into[i], &from[i]);
+        err = stream_state_merge(&windows->aggregates[i], state_of(windows, into, i),
+                                 state_of(windows, from, i));
     }
     return err;
 }
@@ -110,11 +143,11 @@ static hr_err states_merge(const stream_windows *windows, stream_state *into,
 static void drop_panes(stream_windows *windows, group *group, uint32_t from, uint32_t count)
 {
     for (uint32_t i = from; i < from + count; i++) {
-        windows->bytes -= states_bytes(windows, group->panes[i].states);
-        states_free(windows, group->panes[i].states);
+        windows->bytes -= states_bytes(windows, pane_of(windows, group, i));
+        states_fini(windows, pane_of(windows, group, i));
     }
-    memmove(group->panes + from, group->panes + from + count,
-            (group->used - from - count) * sizeof *group->panes);
+    memmove(pane_of(windows, group, from), pane_of(windows, group, from + count),
+            (size_t)(group->used - from - count) * windows->pane_bytes);
     group->used -= count;
 }
 
@@ -123,10 +156,9 @@ static void group_free(stream_windows *windows, group *group)
     if (group->used > 0) {
         drop_panes(windows, group, 0, group->used);
     }
-    windows->bytes -= sizeof *group + group->key_size + group->room * sizeof *group->panes;
+    windows->bytes -= sizeof *group + group->key_size + (size_t)group->room * windows->pane_bytes;
     windows->group_count--;
     free(group->panes);
-    free(group->key);
     free(group);
 }
 
@@ -156,8 +188,8 @@ static void grow_buckets(stream_windows *windows)
     for (uint32_t i = 0; i < windows->bucket_count; i++) {
         for (group *at = windows->buckets[i], *next; at != NULL; at = next) {
             next = at->next;
-            at->next = buckets[at->hash % count];
-            buckets[at->hash % count] = at;
+            at->next = buckets[at->hash & (count - 1)];
+            buckets[at->hash & (count - 1)] = at;
         }
     }
     windows->bytes += (count - windows->bucket_count) * sizeof *buckets;
@@ -168,8 +200,8 @@ static void grow_buckets(stream_windows *windows)
 
 static group *find_or_add_group(stream_windows *windows, const uint8_t *key, size_t size)
 {
-    uint64_t hash = hr_hash64_seeded(key, size, windows->seed);
-    group *at = windows->buckets[hash % windows->bucket_count];
+    uint32_t hash = (uint32_t)hr_hash64_seeded(key, size, windows->seed);
+    group *at = windows->buckets[hash & (windows->bucket_count - 1)];
     while (at != NULL &&
            (at->hash != hash || at->key_size != size || memcmp(at->key, key, size) != 0)) {
         at = at->next;
@@ -180,16 +212,13 @@ static group *find_or_add_group(stream_windows *windows, const uint8_t *key, siz
     if (windows->group_count >= windows->bucket_count) {
         grow_buckets(windows);
     }
-    at = malloc(sizeof *at);
-    uint8_t *copy = malloc(size + 1);
-    if (at == NULL || copy == NULL) {
-        free(at);
-        free(copy);
+    at = malloc(sizeof *at + size);
+    if (at == NULL) {
         return NULL;
     }
-    memcpy(copy, key, size);
-    group **bucket = &windows->buckets[hash % windows->bucket_count];
-    *at = (group){.next = *bucket, .hash = hash, .key = copy, .key_size = size};
+    group **bucket = &windows->buckets[hash & (windows->bucket_count - 1)];
+    *at = (group){.next = *bucket, .hash = hash, .key_size = (uint16_t)size};
+    memcpy(at->key, key, size);
     *bucket = at;
     windows->group_count++;
     windows->bytes += sizeof *at + size;
@@ -199,13 +228,13 @@ static group *find_or_add_group(stream_windows *windows, const uint8_t *key, siz
 /* ---- panes ---- */
 
 /* The first pane that starts at or after start_ms. */
-static uint32_t pane_from(const group *group, int64_t start_ms)
+static uint32_t pane_from(const stream_windows *windows, const group *group, int64_t start_ms)
 {
     uint32_t low = 0;
     uint32_t high = group->used;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (group->panes[middle].start_ms < start_ms) {
+        if (pane_of(windows, group, middle)->start_ms < start_ms) {
             low = middle + 1;
         } else {
             high = middle;
@@ -214,27 +243,42 @@ static uint32_t pane_from(const group *group, int64_t start_ms)
     return low;
 }
 
+/* Bring the pane behind the last one to its place. */
+static pane *move_last(const stream_windows *windows, group *group, uint32_t at)
+{
+    uint8_t copy[sizeof(pane) + STREAM_AGGREGATES_MAX * sizeof(stream_state)];
+    pane *place = pane_of(windows, group, at);
+    if (at < group->used) {
+        memcpy(copy, pane_of(windows, group, group->used), windows->pane_bytes);
+        memmove(pane_of(windows, group, at + 1), place,
+                (size_t)(group->used - at) * windows->pane_bytes);
+        memcpy(place, copy, windows->pane_bytes);
+    }
+    group->used++;
+    return place;
+}
+
 static pane *insert_pane(stream_windows *windows, group *group, uint32_t at, int64_t start_ms)
 {
     if (group->used == group->room) {
         uint32_t room = group->room == 0 ? 1 : group->room * 2;
-        pane *panes = realloc(group->panes, room * sizeof *panes);
+        uint8_t *panes = realloc(group->panes, (size_t)room * windows->pane_bytes);
         if (panes == NULL) {
             return NULL;
         }
-        windows->bytes += (room - group->room) * sizeof *panes;
+        windows->bytes += (size_t)(room - group->room) * windows->pane_bytes;
         group->panes = panes;
         group->room = room;
     }
-    stream_state *states = states_new(windows, group, start_ms);
-    if (states == NULL) {
+    /* In the free place at the end first: it may fail. */
+    pane *made = pane_of(windows, group, group->used);
+    if (states_init(windows, group, start_ms, made) != HR_OK) {
         return NULL;
     }
-    memmove(group->panes + at + 1, group->panes + at, (group->used - at) * sizeof *group->panes);
-    group->panes[at] = (pane){.start_ms = start_ms, .last_ms = start_ms, .states = states};
-    group->used++;
-    windows->bytes += states_bytes(windows, states);
-    return &group->panes[at];
+    made->start_ms = start_ms;
+    made->last_ms = start_ms;
+    windows->bytes += states_bytes(windows, made);
+    return move_last(windows, group, at);
 }
 
 static int64_t floor_to(int64_t time_ms, int64_t step_ms)
@@ -248,26 +292,38 @@ static int64_t floor_to(int64_t time_ms, int64_t step_ms)
 static pane *session_at(stream_windows *windows, group *group, int64_t time_ms)
 {
     int64_t gap_ms = windows->window.gap_ms;
-    uint32_t at = pane_from(group, time_ms);
+    uint32_t at = pane_from(windows, group, time_ms);
     /* Of the sessions that start before, only the last can reach so far. */
-    if (at > 0 && time_ms - group->panes[at - 1].last_ms < gap_ms) {
+    if (at > 0 && time_ms - pane_of(windows, group, at - 1)->last_ms < gap_ms) {
         at--;
-    } else if (at == group->used || group->panes[at].start_ms - time_ms >= gap_ms) {
+    } else if (at == group->used || pane_of(windows, group, at)->start_ms - time_ms >= gap_ms) {
         return insert_pane(windows, group, at, time_ms);
     }
-    pane *found = &group->panes[at];
+    pane *found = pane_of(windows, group, at);
     found->start_ms = time_ms < found->start_ms ? time_ms : found->start_ms;
     found->last_ms = time_ms > found->last_ms ? time_ms : found->last_ms;
-    if (at + 1 < group->used && group->panes[at + 1].start_ms - found->last_ms < gap_ms) {
-        size_t before = states_bytes(windows, found->states);
-        if (states_merge(windows, found->states, group->panes[at + 1].states) != HR_OK) {
+    const pane *next = at + 1 < group->used ? pane_of(windows, group, at + 1) : NULL;
+    if (next != NULL && next->start_ms - found->last_ms < gap_ms) {
+        size_t before = states_bytes(windows, found);
+        if (states_merge(windows, found, next) != HR_OK) {
             return NULL;
         }
-        windows->bytes += states_bytes(windows, found->states) - before;
-        found->last_ms = group->panes[at + 1].last_ms;
+        windows->bytes += states_bytes(windows, found) - before;
+        found->last_ms = next->last_ms;
         drop_panes(windows, group, at + 1, 1);
     }
     return found;
+}
+
+/* Where the pane of a time starts. */
+static int64_t pane_start(stream_windows *windows, int64_t time_ms)
+{
+    int64_t every_ms = windows->window.every_ms;
+    if (windows->last_pane_ms == STREAM_TIME_NONE || time_ms < windows->last_pane_ms ||
+        time_ms - windows->last_pane_ms >= every_ms) {
+        windows->last_pane_ms = floor_to(time_ms, every_ms);
+    }
+    return windows->last_pane_ms;
 }
 
 static pane *pane_at(stream_windows *windows, group *group, int64_t time_ms)
@@ -275,16 +331,19 @@ static pane *pane_at(stream_windows *windows, group *group, int64_t time_ms)
     if (windows->window.type == STREAM_SESSION) {
         return session_at(windows, group, time_ms);
     }
-    int64_t start_ms =
-        windows->window.type == STREAM_RUNNING ? 0 : floor_to(time_ms, windows->window.every_ms);
-    uint32_t at = pane_from(group, start_ms);
-    if (at < group->used && group->panes[at].start_ms == start_ms) {
-        return &group->panes[at];
+    int64_t start_ms = windows->window.type == STREAM_RUNNING ? 0 : pane_start(windows, time_ms);
+    /* Most rows belong into the last one. */
+    if (group->used > 0 && pane_of(windows, group, group->used - 1)->start_ms == start_ms) {
+        return pane_of(windows, group, group->used - 1);
+    }
+    uint32_t at = pane_from(windows, group, start_ms);
+    if (at < group->used && pane_of(windows, group, at)->start_ms == start_ms) {
+        return pane_of(windows, group, at);
     }
     return insert_pane(windows, group, at, start_ms);
 }
 
-static bool row_is_late(const stream_windows *windows, int64_t time_ms, int64_t watermark_ms)
+static bool row_is_late(stream_windows *windows, int64_t time_ms, int64_t watermark_ms)
 {
     switch (windows->window.type) {
     case STREAM_RUNNING:
@@ -292,8 +351,7 @@ static bool row_is_late(const stream_windows *windows, int64_t time_ms, int64_t 
     case STREAM_SESSION:
         return time_ms < watermark_ms;
     default:
-        return floor_to(time_ms, windows->window.every_ms) + windows->window.every_ms <=
-               watermark_ms;
+        return pane_start(windows, time_ms) + windows->window.every_ms <= watermark_ms;
     }
 }
 
@@ -301,6 +359,9 @@ hr_err stream_windows_add(stream_windows *windows, const uint8_t *key, size_t ke
                           int64_t time_ms, int64_t watermark_ms, const stream_value *arguments,
                           bool *is_late)
 {
+    if (key_size > UINT16_MAX) {
+        return HR_TOO_BIG;
+    }
     *is_late = row_is_late(windows, time_ms, watermark_ms);
     if (*is_late) {
         return HR_OK;
@@ -311,12 +372,12 @@ hr_err stream_windows_add(stream_windows *windows, const uint8_t *key, size_t ke
         return HR_NO_MEMORY;
     }
     hr_err err = HR_OK;
-    pane->is_changed = true;
     for (uint32_t i = 0; err == HR_OK && i < windows->count; i++) {
         const stream_aggregate *aggregate = &windows->aggregates[i];
-        size_t before = stream_state_bytes(aggregate, &pane->states[i]);
-        err = stream_state_add(aggregate, &pane->states[i], arguments);
-        windows->bytes += stream_state_bytes(aggregate, &pane->states[i]) - before;
+        stream_state *state = state_of(windows, pane, i);
+        size_t before = windows->grows[i] ? stream_state_bytes(aggregate, state) : 0;
+        err = stream_state_add(aggregate, state, arguments);
+        windows->bytes += windows->grows[i] ? stream_state_bytes(aggregate, state) - before : 0;
         arguments += stream_aggregate_law_of(aggregate->kind)->arguments;
     }
     return err;
@@ -334,32 +395,44 @@ static hr_err tell_window(const stream_windows *windows, const group *group, int
                           bool is_final, stream_output_visit *visit, void *context, bool *goes_on)
 {
     int64_t from_ms = end_ms - windows->window.size_ms;
-    uint32_t first = pane_from(group, from_ms);
-    uint32_t end = pane_from(group, end_ms);
+    uint32_t first = pane_from(windows, group, from_ms);
+    uint32_t end = pane_from(windows, group, end_ms);
     stream_output output = {.from_ms = from_ms,
                             .to_ms = end_ms,
                             .is_final = is_final,
                             .key = group->key,
-                            .key_size = group->key_size};
+                            .key_size = group->key_size,
+                            .windows = windows};
     if (first == end) {
         return HR_OK;
     }
     if (end - first == 1) {
-        output.states = group->panes[first].states;
+        output.pane = pane_of(windows, group, first);
         *goes_on = visit(context, &output);
         return HR_OK;
     }
-    stream_state *merged = states_new(windows, group, end_ms);
-    hr_err err = merged != NULL ? HR_OK : HR_NO_MEMORY;
+    union {
+        pane head;
+        uint8_t bytes[sizeof(pane) + STREAM_AGGREGATES_MAX * sizeof(stream_state)];
+    } merged;
+    hr_err err = states_init(windows, group, end_ms, &merged.head);
+    if (err != HR_OK) {
+        return err;
+    }
     for (uint32_t i = first; err == HR_OK && i < end; i++) {
-        err = states_merge(windows, merged, group->panes[i].states);
+        err = states_merge(windows, &merged.head, pane_of(windows, group, i));
     }
     if (err == HR_OK) {
-        output.states = merged;
+        output.pane = &merged.head;
         *goes_on = visit(context, &output);
     }
-    states_free(windows, merged);
+    states_fini(windows, &merged.head);
     return err;
+}
+
+const stream_state *stream_output_state(const stream_output *output, uint32_t at)
+{
+    return state_of(output->windows, output->pane, at);
 }
 
 static bool tell_pane(const stream_windows *windows, const group *group, const pane *pane,
@@ -372,7 +445,8 @@ static bool tell_pane(const stream_windows *windows, const group *group, const p
                             .is_final = is_final,
                             .key = group->key,
                             .key_size = group->key_size,
-                            .states = pane->states};
+                            .windows = windows,
+                            .pane = pane};
     return visit(context, &output);
 }
 
@@ -380,7 +454,7 @@ static bool tell_pane(const stream_windows *windows, const group *group, const p
 static int64_t next_end(const stream_windows *windows, const group *group)
 {
     int64_t every_ms = windows->window.every_ms;
-    int64_t end_ms = group->panes[0].start_ms + every_ms;
+    int64_t end_ms = pane_of(windows, group, 0)->start_ms + every_ms;
     return windows->closed_ms != STREAM_TIME_NONE && windows->closed_ms + every_ms > end_ms
                ? windows->closed_ms + every_ms
                : end_ms;
@@ -416,7 +490,7 @@ static hr_err close_at(stream_windows *windows, int64_t end_ms, stream_output_vi
         if (err != HR_OK) {
             return err;
         }
-        uint32_t over = pane_from(at, end_ms - windows->window.size_ms + 1);
+        uint32_t over = pane_from(windows, at, end_ms - windows->window.size_ms + 1);
         if (over > 0) {
             drop_panes(windows, at, 0, over);
         }
@@ -457,8 +531,9 @@ static void close_sessions(stream_windows *windows, int64_t watermark_ms,
 {
     EACH_GROUP(windows, at)
     {
-        while (at->used > 0 && at->panes[0].last_ms + windows->window.gap_ms <= watermark_ms) {
-            (void)tell_pane(windows, at, &at->panes[0], true, visit, context);
+        while (at->used > 0 &&
+               pane_of(windows, at, 0)->last_ms + windows->window.gap_ms <= watermark_ms) {
+            (void)tell_pane(windows, at, pane_of(windows, at, 0), true, visit, context);
             drop_panes(windows, at, 0, 1);
         }
     }
@@ -481,62 +556,43 @@ hr_err stream_windows_close(stream_windows *windows, int64_t watermark_ms,
     return HR_OK;
 }
 
-/* Did any pane of the window that ends at end_ms get rows? */
-static bool window_changed(const stream_windows *windows, const group *group, int64_t end_ms)
-{
-    uint32_t end = pane_from(group, end_ms);
-    for (uint32_t i = pane_from(group, end_ms - windows->window.size_ms); i < end; i++) {
-        if (group->panes[i].is_changed) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static hr_err tell_open_group(const stream_windows *windows, const group *group, bool changed,
+static hr_err tell_open_group(const stream_windows *windows, const group *group,
                               stream_output_visit *visit, void *context, bool *goes_on)
 {
     hr_err err = HR_OK;
     if (!is_paned(windows)) {
         for (uint32_t i = 0; *goes_on && i < group->used; i++) {
-            if (!changed || group->panes[i].is_changed) {
-                *goes_on = tell_pane(windows, group, &group->panes[i], false, visit, context);
-            }
+            *goes_on = tell_pane(windows, group, pane_of(windows, group, i), false, visit, context);
         }
         return HR_OK;
     }
-    int64_t last_ms = group->panes[group->used - 1].start_ms + windows->window.size_ms;
+    int64_t last_ms = pane_of(windows, group, group->used - 1)->start_ms + windows->window.size_ms;
     for (int64_t end_ms = next_end(windows, group); err == HR_OK && *goes_on && end_ms <= last_ms;
          end_ms += windows->window.every_ms) {
-        if (!changed || window_changed(windows, group, end_ms)) {
-            err = tell_window(windows, group, end_ms, false, visit, context, goes_on);
-        }
+        err = tell_window(windows, group, end_ms, false, visit, context, goes_on);
     }
     return err;
 }
 
-hr_err stream_windows_open(stream_windows *windows, bool changed, stream_output_visit *visit,
-                           void *context)
+hr_err stream_windows_open(const stream_windows *windows, stream_output_visit *visit, void *context)
 {
     bool goes_on = true;
+    hr_err err = HR_OK;
     EACH_GROUP(windows, at)
     {
-        hr_err err =
-            goes_on ? tell_open_group(windows, at, changed, visit, context, &goes_on) : HR_OK;
-        if (err != HR_OK) {
-            return err;
-        }
-        for (uint32_t i = 0; changed && i < at->used; i++) {
-            at->panes[i].is_changed = false;
-        }
+        err =
+            goes_on && err == HR_OK ? tell_open_group(windows, at, visit, context, &goes_on) : err;
     }
-    return HR_OK;
+    return err;
 }
 
 size_t stream_windows_pane_bytes(const stream_aggregate *aggregates, uint32_t count)
 {
-    (void)aggregates;
-    return sizeof(pane) + count * sizeof(stream_state);
+    size_t bytes = sizeof(pane);
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += (stream_state_size(aggregates[i].kind) + 7) / 8 * 8;
+    }
+    return bytes;
 }
 
 size_t stream_windows_bytes(const stream_windows *windows)
@@ -557,10 +613,11 @@ static void write_group(const stream_windows *windows, const group *group, hr_bu
     hr_buf_put(out, group->key, group->key_size);
     hr_buf_put_u32(out, group->used);
     for (uint32_t i = 0; i < group->used; i++) {
-        hr_buf_put_u64(out, (uint64_t)group->panes[i].start_ms);
-        hr_buf_put_u64(out, (uint64_t)group->panes[i].last_ms);
+        const pane *pane = pane_of(windows, group, i);
+        hr_buf_put_u64(out, (uint64_t)pane->start_ms);
+        hr_buf_put_u64(out, (uint64_t)pane->last_ms);
         for (uint32_t a = 0; a < windows->count; a++) {
-            stream_state_write(&windows->aggregates[a], &group->panes[i].states[a], out);
+            stream_state_write(&windows->aggregates[a], state_of(windows, pane, a), out);
         }
     }
 }
@@ -580,7 +637,7 @@ static hr_err read_pane(stream_windows *windows, group *group, hr_cursor *in)
     int64_t start_ms = (int64_t)hr_cursor_u64(in);
     int64_t last_ms = (int64_t)hr_cursor_u64(in);
     if (in->short_read || last_ms < start_ms || start_ms < -TIME_MS_MAX || last_ms > TIME_MS_MAX ||
-        (group->used > 0 && group->panes[group->used - 1].start_ms >= start_ms)) {
+        (group->used > 0 && pane_of(windows, group, group->used - 1)->start_ms >= start_ms)) {
         return HR_CORRUPT;
     }
     pane *pane = insert_pane(windows, group, group->used, start_ms);
@@ -588,12 +645,12 @@ static hr_err read_pane(stream_windows *windows, group *group, hr_cursor *in)
         return HR_NO_MEMORY;
     }
     hr_err err = HR_OK;
-    size_t before = states_bytes(windows, pane->states);
+    size_t before = states_bytes(windows, pane);
     pane->last_ms = last_ms;
     for (uint32_t a = 0; err == HR_OK && a < windows->count; a++) {
-        err = stream_state_read(&windows->aggregates[a], &pane->states[a], in);
+        err = stream_state_read(&windows->aggregates[a], state_of(windows, pane, a), in);
     }
-    windows->bytes += states_bytes(windows, pane->states) - before;
+    windows->bytes += states_bytes(windows, pane) - before;
     return err;
 }
 
@@ -608,7 +665,8 @@ hr_err stream_windows_read(stream_windows *windows, hr_cursor *in)
         uint32_t size = hr_cursor_u32(in);
         const uint8_t *key = hr_cursor_take(in, size);
         uint32_t panes = hr_cursor_u32(in);
-        if (key == NULL || in->short_read || panes == 0 || panes > PANES_OF_GROUP_MAX) {
+        if (key == NULL || in->short_read || size > UINT16_MAX || panes == 0 ||
+            panes > PANES_OF_GROUP_MAX) {
             return HR_CORRUPT;
         }
         group *group = find_or_add_group(windows, key, size);

@@ -50,8 +50,12 @@ typedef struct stream_output {
     bool is_final;
     const uint8_t *key;
     size_t key_size;
-    const stream_state *states;
+    const stream_windows *windows;
+    const void *pane;
 } stream_output;
+
+/* The state of one of the aggregates. */
+const stream_state *stream_output_state(const stream_output *output, uint32_t at);
 
 /* False: enough. */
 typedef bool stream_output_visit(void *context, const stream_output *output);
@@ -61,10 +65,9 @@ typedef bool stream_output_visit(void *context, const stream_output *output);
 HR_MUST_USE hr_err stream_windows_close(stream_windows *windows, int64_t watermark_ms,
                                         stream_output_visit *visit, void *context);
 
-/* Tell the windows that are open; changed: only those that got rows since they were last told so.
- */
-HR_MUST_USE hr_err stream_windows_open(stream_windows *windows, bool changed,
-                                       stream_output_visit *visit, void *context);
+/* Tell the windows that are open. */
+HR_MUST_USE hr_err stream_windows_open(const stream_windows *windows, stream_output_visit *visit,
+                                       void *context);
 
 /* What a pane takes while its aggregates are small. */
 size_t stream_windows_pane_bytes(const stream_aggregate *aggregates, uint32_t count);

@@ -1,5 +1,5 @@
 /* tests/bench/bench_engine.c - fixes that are in the journal already, to events; and the start
- * after a crash. bench_engine [--quick] [--json FILE] [replay|recovery|memory|within|stall]... */
+ * after a crash. bench_engine [--quick] [--json FILE] [replay|recovery|queries]... */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +141,7 @@ static const struct {
 } parts[] = {
     {"replay", bench_replays},
     {"recovery", bench_recoveries},
+    {"queries", bench_queries},
 };
 
 #define PARTS (sizeof parts / sizeof *parts)

@@ -68,6 +68,9 @@ typedef struct bench {
 void report(const bench *b, const char *name, const char *details, double ours, const char *peer,
             double theirs, const char *unit, int runs);
 
+/* bench_engine_queries.c */
+void bench_queries(const bench *b);
+
 /* bench_engine_pull.c */
 void bench_within(const bench *b);
 void bench_stall(const bench *b);
