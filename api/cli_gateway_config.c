@@ -21,11 +21,9 @@
 void gateway_config_put(hr_buf *out, const gateway_login *login, const char *ca_file)
 {
     const broker_contact *to = login->contact;
-    config c = {.disk_mb = CONFIG_DISK_MB_DEFAULT,
-                .batch_ms = CONFIG_BATCH_MS_DEFAULT,
-                .batch_fixes = CONFIG_BATCH_FIXES_DEFAULT,
-                .source_count = 1};
-    config_source *source = &c.sources[0];
+    config c;
+    config_init(&c);
+    config_source *source = &c.sources[c.source_count++];
     snprintf(c.broker, sizeof c.broker, "%s://%s:%u", to->is_tls ? "ssl" : "tcp", to->host,
              to->port);
     snprintf(c.user, sizeof c.user, "%s", login->name);

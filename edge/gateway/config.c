@@ -175,12 +175,18 @@ static hr_err check_whole(const config *c, hr_why *why)
     return HR_OK;
 }
 
+void config_init(config *c)
+{
+    *c = (config){.disk_mb = CONFIG_DISK_MB_DEFAULT,
+                  .keepalive_s = CONFIG_KEEPALIVE_S_DEFAULT,
+                  .batch_ms = CONFIG_BATCH_MS_DEFAULT,
+                  .batch_fixes = CONFIG_BATCH_FIXES_DEFAULT};
+}
+
 hr_err config_parse(const char *text, size_t size, config *out, hr_why *why)
 {
-    config c = {.disk_mb = CONFIG_DISK_MB_DEFAULT,
-                .keepalive_s = CONFIG_KEEPALIVE_S_DEFAULT,
-                .batch_ms = CONFIG_BATCH_MS_DEFAULT,
-                .batch_fixes = CONFIG_BATCH_FIXES_DEFAULT};
+    config c;
+    config_init(&c);
     size_t first = 0;
     unsigned number = 1;
     for (size_t i = 0; i <= size; i++) {

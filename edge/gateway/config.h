@@ -61,6 +61,9 @@ typedef struct config {
     size_t source_count;
 } config;
 
+/* What every number is that a file does not name; no broker and no source. */
+void config_init(config *c);
+
 /* HR_INVALID: why names the line. */
 HR_MUST_USE hr_err config_parse(const char *text, size_t size, config *out, hr_why *why);
 HR_MUST_USE hr_err config_load(const char *path, config *out, hr_why *why);

@@ -197,7 +197,8 @@ def a_shell_completes_commands_and_their_words():
     expect(offered("do"), ["doctor"])
     expect(offered("--data", "do", "re"), ["reader", "restore", "replay"])
     expect(offered("fence", "ex"), ["export"])
-    expect(offered("broker", ""), ["status", "--json", "--help"])
+    expect(offered("broker", ""),
+           ["status", "open-lan", "close-lan", "--json", "--port", "--help"])
     expect(offered("nonsense", ""), [])
     with open(os.path.join(os.path.dirname(__file__), "..", "..", "api", "cli.h")) as header:
         commands = [line.split("(")[0][8:] for line in header if line.startswith("int cli_")]
