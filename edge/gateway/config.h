@@ -8,6 +8,7 @@
  *   disk_mb = 512                        above it the oldest go, sent or not
  *   keepalive_s = 30                     a broker that is silent for twice this is gone
  *   source = nmea:/dev/ttyUSB0@9600 tractor-1
+ *   source = nmea:listen://0.0.0.0:10110  also tcp://host:port
  *   source = gpsd:localhost:2947 tractor-2
  *   source = json:-                      JSON lines on the standard input
  *   source = lorawan:tcp://192.168.1.11:1883

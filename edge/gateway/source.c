@@ -13,6 +13,7 @@
 #include "base/logline.h"
 #include "base/text.h"
 #include "gateway/source_private.h"
+#include "gateway/source_tcp.h"
 
 const char *source_refusal_name(source_refusal why)
 {
@@ -87,11 +88,27 @@ bool source_wait(source *s, int fd, int timeout_ms, bool *has_bytes)
     return !atomic_load(&s->is_stopping);
 }
 
+bool source_pause(source *s, int *pause_ms, bool is_any)
+{
+    bool ignored;
+    *pause_ms = is_any ? SOURCE_PAUSE_MIN_MS : *pause_ms * 2;
+    *pause_ms = *pause_ms < SOURCE_PAUSE_MIN_MS ? SOURCE_PAUSE_MIN_MS : *pause_ms;
+    *pause_ms = *pause_ms > SOURCE_PAUSE_MAX_MS ? SOURCE_PAUSE_MAX_MS : *pause_ms;
+    if (!atomic_load(&s->is_stopping)) {
+        hr_logline(HR_LEVEL_WARN, "source.closed", "source=%s again_in_ms=%d", public_place(s),
+                   *pause_ms);
+    }
+    return source_wait(s, -1, *pause_ms, &ignored);
+}
+
 static void *run(void *context)
 {
     source *s = context;
+    const char *address = source_tcp_address(s->options.what->place, SOURCE_TCP_LISTEN);
     if (s->options.what->kind == CONFIG_GPSD) {
         source_run_gpsd(s);
+    } else if (address != NULL) {
+        source_run_listen(s, address);
     } else {
         source_run_lines(s);
     }

@@ -1,14 +1,13 @@
 /* gateway/source_gpsd.c - fixes from gpsd, through its own library. */
+#include <fcntl.h>
 #include <gps.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/logline.h"
 #include "base/text.h"
 #include "gateway/source_private.h"
 
-#define PAUSE_MS 5000
 #define SILENCE_MAX_MS 60000 /* after which the connection is made anew */
 
 /* In units of 10^-scale; not finite or negative is unknown. */
@@ -40,28 +39,57 @@ static bool read_fix(const struct gps_data_t *data, hr_fix *out)
            lat_e7 <= 900000000;
 }
 
+static void take_report(source *s, struct gps_data_t *data, int64_t *last_ms)
+{
+    wire_fix fix = {.id_size = 0};
+    if ((data->set & LATLON_SET) != 0 && read_fix(data, &fix.fix) && fix.fix.time_ms != *last_ms) {
+        *last_ms = fix.fix.time_ms;
+        source_take(s, &fix);
+    }
+}
+
+/* One report is read at a time, and others may be left in the library's buffer, of which the socket
+ * knows nothing: so until there is none. It must not block on half a report either. */
 static void follow(source *s, struct gps_data_t *data)
 {
     int64_t last_ms = INT64_MIN;
     bool has_bytes;
-    while (source_wait(s, (int)data->gps_fd, SILENCE_MAX_MS, &has_bytes)) {
-        wire_fix fix = {.id_size = 0};
-        if (!has_bytes || gps_read(data, NULL, 0) < 0) {
+    int fd = (int)data->gps_fd;
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) {
+        return;
+    }
+    while (source_wait(s, fd, SILENCE_MAX_MS, &has_bytes) && has_bytes) {
+        int got;
+        while ((got = gps_read(data, NULL, 0)) > 0) {
+            take_report(s, data, &last_ms);
+        }
+        if (got < 0) {
             return;
         }
-        if ((data->set & LATLON_SET) != 0 && read_fix(data, &fix.fix) &&
-            fix.fix.time_ms != last_ms) {
-            last_ms = fix.fix.time_ms;
-            source_take(s, &fix);
-        }
     }
+}
+
+static bool live_once(source *s, const char *host, const char *port)
+{
+    struct gps_data_t data;
+    if (gps_open(host, port, &data) != 0) {
+        return false;
+    }
+    uint64_t before = atomic_load(&s->fixes);
+    source_note_open(s);
+    gps_stream(&data, WATCH_ENABLE | WATCH_JSON, NULL);
+    follow(s, &data);
+    gps_stream(&data, WATCH_DISABLE, NULL);
+    gps_close(&data);
+    return atomic_load(&s->fixes) > before;
 }
 
 void source_run_gpsd(source *s)
 {
     char host[CONFIG_TEXT_MAX];
     const char *port = DEFAULT_GPSD_PORT;
-    bool ignored;
+    int pause_ms = 0;
+    bool is_any;
     snprintf(host, sizeof host, "%s", s->options.what->place);
     char *colon = strrchr(host, ':');
     if (colon != NULL) {
@@ -69,16 +97,6 @@ void source_run_gpsd(source *s)
         port = colon + 1;
     }
     do {
-        struct gps_data_t data;
-        if (gps_open(host, port, &data) != 0) {
-            hr_logline(HR_LEVEL_WARN, "source.closed", "source=gpsd:%s again_in_ms=%d", host,
-                       PAUSE_MS);
-            continue;
-        }
-        source_note_open(s);
-        gps_stream(&data, WATCH_ENABLE | WATCH_JSON, NULL);
-        follow(s, &data);
-        gps_stream(&data, WATCH_DISABLE, NULL);
-        gps_close(&data);
-    } while (source_wait(s, -1, PAUSE_MS, &ignored));
+        is_any = live_once(s, host, port);
+    } while (source_pause(s, &pause_ms, is_any));
 }

@@ -8,6 +8,12 @@
 #include "gateway/source.h"
 #include "mqtt/link.h"
 
+#define SOURCE_READ_BYTES 16384
+
+/* Between attempts to open a place. */
+#define SOURCE_PAUSE_MIN_MS 500
+#define SOURCE_PAUSE_MAX_MS 30000
+
 struct source {
     source_options options;
     char device[HR_DEVICE_ID_MAX + 1];
@@ -32,6 +38,10 @@ bool source_take(source *s, wire_fix *fix);
 
 /* Wait for bytes of fd, or with fd -1 only for the time. False: the source is to stop. */
 bool source_wait(source *s, int fd, int timeout_ms, bool *has_bytes);
+
+/* Log that the place is not there, and wait a pause that grows while nothing comes of it. False:
+ * the source is to stop. */
+bool source_pause(source *s, int *pause_ms, bool is_any);
 
 /* The life of each kind. */
 void source_run_lines(source *s);

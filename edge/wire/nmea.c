@@ -9,6 +9,11 @@
 #define FIELDS_MAX 32
 #define MS_PER_DAY 86400000
 #define QUALITY_AGE_MAX_MS 5000 /* of a GGA or GST, to count for an RMC */
+#define ROLLOVER_MS (INT64_C(1024) * 7 * MS_PER_DAY)
+#define WRITTEN_MS 1767225600000 /* 2026-01-01: nobody ran this before */
+
+/* RMC and GGA come in either order; so many GGA without one mean that there is none. */
+#define GGA_ALONE_MIN 3
 
 typedef struct field {
     const char *text;
@@ -22,7 +27,16 @@ typedef struct sentence {
 
 void nmea_init(nmea *receiver)
 {
-    *receiver = (nmea){.last_time_ms = INT64_MIN, .quality_at_ms = -1};
+    *receiver = (nmea){.now_ms = NMEA_NO_CLOCK,
+                       .dated_ms = NMEA_NO_CLOCK,
+                       .last_time_ms = INT64_MIN,
+                       .quality_at_ms = -1};
+}
+
+void nmea_set_clock(nmea *receiver, int64_t now_ms)
+{
+    receiver->is_live = true;
+    receiver->now_ms = now_ms;
 }
 
 static int hex_digit(char c)
@@ -123,6 +137,34 @@ static bool read_date(field f, int32_t day_ms, int64_t *time_ms)
     return true;
 }
 
+/* The date of a live receiver that has counted beyond its weeks. */
+static int64_t mend_date(const nmea *receiver, int64_t time_ms)
+{
+    int64_t earliest_ms =
+        receiver->now_ms != NMEA_NO_CLOCK ? receiver->now_ms - ROLLOVER_MS / 2 : WRITTEN_MS;
+    while (receiver->is_live && time_ms < earliest_ms) {
+        time_ms += ROLLOVER_MS;
+    }
+    return time_ms;
+}
+
+/* The day that brings a time of day nearest to what is known. False: nothing is. */
+static bool find_day(const nmea *receiver, int32_t day_ms, int64_t *time_ms)
+{
+    int64_t near_ms = receiver->now_ms != NMEA_NO_CLOCK ? receiver->now_ms : receiver->dated_ms;
+    if (near_ms == NMEA_NO_CLOCK) {
+        return false;
+    }
+    int64_t t = near_ms - near_ms % MS_PER_DAY + day_ms;
+    if (t - near_ms > MS_PER_DAY / 2) {
+        t -= MS_PER_DAY;
+    } else if (near_ms - t > MS_PER_DAY / 2) {
+        t += MS_PER_DAY;
+    }
+    *time_ms = t;
+    return true;
+}
+
 /* dddmm.mmmm and a letter, in 1e-7 degree. */
 static bool read_coordinate(field f, field side, size_t degree_digits, char negative, char positive,
                             int32_t bound_degrees, int32_t *value_e7)
@@ -208,6 +250,7 @@ static hr_err read_rmc(nmea *receiver, const sentence *s, hr_fix *fix, hr_why *w
 {
     int32_t day_ms;
     hr_fix f = {.battery_pct = HR_FIX_U8_UNKNOWN};
+    receiver->gga_in_a_row = 0;
     if (!is_valid_rmc(s)) {
         return HR_NOT_FOUND;
     }
@@ -216,6 +259,8 @@ static hr_err read_rmc(nmea *receiver, const sentence *s, hr_fix *fix, hr_why *w
         !read_coordinate(at(s, 5), at(s, 6), 3, 'W', 'E', 180, &f.lon_e7)) {
         return hr_why_set(why, HR_INVALID, "an RMC sentence without a readable time and place");
     }
+    f.time_ms = mend_date(receiver, f.time_ms);
+    receiver->dated_ms = f.time_ms;
     if (f.time_ms == receiver->last_time_ms) {
         return HR_NOT_FOUND;
     }
@@ -226,6 +271,61 @@ static hr_err read_rmc(nmea *receiver, const sentence *s, hr_fix *fix, hr_why *w
     f.heading_cdeg = read_detail(at(s, 8), 2, 1, 1);
     if (f.heading_cdeg >= 36000) {
         f.heading_cdeg = f.heading_cdeg == 36000 ? 0 : HR_FIX_U16_UNKNOWN;
+    }
+    *fix = f;
+    return HR_OK;
+}
+
+/* hhmmss, day, month, year. */
+static void read_zda(nmea *receiver, const sentence *s)
+{
+    int32_t day_ms;
+    int64_t time_ms;
+    field day = at(s, 2), month = at(s, 3), year = at(s, 4);
+    if (day.size != 2 || month.size != 2 || year.size != 4 ||
+        !read_time_of_day(at(s, 1), &day_ms)) {
+        return;
+    }
+    char text[] = "yyyy-mm-ddT00:00Z";
+    memcpy(text, year.text, 4);
+    memcpy(text + 5, month.text, 2);
+    memcpy(text + 8, day.text, 2);
+    if (hr_time_parse(text, sizeof text - 1, &time_ms) == HR_OK && time_ms > 0) {
+        receiver->dated_ms = mend_date(receiver, time_ms + day_ms);
+    }
+}
+
+/* A fix by itself, where no RMC comes. */
+static hr_err read_gga(nmea *receiver, const sentence *s, hr_fix *fix, hr_why *why)
+{
+    int32_t day_ms;
+    field quality = at(s, 6);
+    /* Quality 0: no fix, so its dilution means nothing. */
+    if (quality.size != 1 || quality.text[0] == '0') {
+        return HR_NOT_FOUND;
+    }
+    note_quality(receiver, at(s, 1), read_detail(at(s, 8), 2, NMEA_DM_PER_HDOP, 100));
+    if (receiver->gga_in_a_row < GGA_ALONE_MIN) {
+        receiver->gga_in_a_row++;
+        return HR_NOT_FOUND;
+    }
+    hr_fix f = {.speed_cm_s = HR_FIX_U16_UNKNOWN,
+                .heading_cdeg = HR_FIX_U16_UNKNOWN,
+                .battery_pct = HR_FIX_U8_UNKNOWN};
+    if (!read_time_of_day(at(s, 1), &day_ms) ||
+        !read_coordinate(at(s, 2), at(s, 3), 2, 'S', 'N', 90, &f.lat_e7) ||
+        !read_coordinate(at(s, 4), at(s, 5), 3, 'W', 'E', 180, &f.lon_e7)) {
+        return hr_why_set(why, HR_INVALID, "a GGA sentence without a readable time and place");
+    }
+    f.accuracy_dm = accuracy_at(receiver, day_ms);
+    if (!find_day(receiver, day_ms, &f.time_ms)) {
+        f.time_ms = 0;
+        f.flags = HR_FIX_TIME_ASSIGNED;
+    } else if (f.time_ms == receiver->last_time_ms) {
+        return HR_NOT_FOUND;
+    } else {
+        receiver->last_time_ms = f.time_ms;
+        receiver->dated_ms = f.time_ms;
     }
     *fix = f;
     return HR_OK;
@@ -244,11 +344,10 @@ hr_err nmea_read(nmea *receiver, const char *line, size_t size, hr_fix *fix, hr_
         return read_rmc(receiver, &s, fix, why);
     }
     if (is_kind(&s, "GGA")) {
-        /* Quality 0: no fix, so its dilution means nothing. */
-        field quality = at(&s, 6);
-        if (quality.size == 1 && quality.text[0] != '0') {
-            note_quality(receiver, at(&s, 1), read_detail(at(&s, 8), 2, NMEA_DM_PER_HDOP, 100));
-        }
+        return read_gga(receiver, &s, fix, why);
+    }
+    if (is_kind(&s, "ZDA")) {
+        read_zda(receiver, &s);
     } else if (is_kind(&s, "GST")) {
         note_quality(receiver, at(&s, 1), gst_accuracy(&s));
     }

@@ -39,6 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     nmea receiver;
     nmea_init(&receiver);
+    if (size > 0 && (data[0] & 1) != 0) {
+        nmea_set_clock(&receiver, (data[0] & 2) != 0 ? 1795161600000 : NMEA_NO_CLOCK);
+    }
     size_t first = 0;
     for (size_t i = 0; i <= size; i++) {
         if (i == size || data[i] == '\n') {

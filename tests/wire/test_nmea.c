@@ -81,6 +81,148 @@ static void accuracy_comes_from_gga_or_gst_of_the_same_moment(void **state)
     assert_int_equal(fix.accuracy_dm, 50);
 }
 
+#define DAY_MS INT64_C(86400000)
+#define WEEKS_1024_MS (1024 * 7 * DAY_MS)
+#define MORNING_MS 1795161600000 /* 2026-11-20T08:00:00Z */
+
+static void a_receiver_that_has_counted_beyond_its_weeks_is_put_right(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *date; /* of an RMC at 08:00:00 */
+        bool is_live;
+        int64_t now_ms;
+        int64_t time_ms;
+    } cases[] = {
+        /* As it should be. */
+        {"201126", true, NMEA_NO_CLOCK, MORNING_MS},
+        {"201126", true, MORNING_MS + 400, MORNING_MS},
+        {"201126", false, NMEA_NO_CLOCK, MORNING_MS},
+        /* 2007-04-06, which is 1,024 weeks before. */
+        {"060407", true, NMEA_NO_CLOCK, MORNING_MS},
+        {"060407", true, MORNING_MS, MORNING_MS},
+        {"060407", false, NMEA_NO_CLOCK, MORNING_MS - WEEKS_1024_MS},
+        /* Before this was written, or just not. */
+        {"311225", true, NMEA_NO_CLOCK, 1767168000000 + WEEKS_1024_MS},
+        {"010126", true, NMEA_NO_CLOCK, 1767254400000},
+        /* A clock that is right knows better: years back are no rollover. */
+        {"311225", true, MORNING_MS, 1767168000000},
+        /* Twice around: in 2046 it says 2007 again. */
+        {"060407", true, MORNING_MS + WEEKS_1024_MS, MORNING_MS + WEEKS_1024_MS},
+        /* Ahead of us: nothing to mend, the service refuses it. */
+        {"201127", true, MORNING_MS, MORNING_MS + 365 * DAY_MS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        nmea receiver;
+        hr_fix fix;
+        char body[96];
+        nmea_init(&receiver);
+        if (cases[i].is_live) {
+            nmea_set_clock(&receiver, cases[i].now_ms);
+        }
+        snprintf(body, sizeof body, "GPRMC,080000,A,5951.0720,N,01622.3500,E,,,%s,,",
+                 cases[i].date);
+        assert_int_equal(read_body(&receiver, body, &fix, NULL), HR_OK);
+        if (fix.time_ms != cases[i].time_ms) {
+            fail_msg("case %zu: %ld", i, fix.time_ms);
+        }
+    }
+}
+
+/* Feeds GGA sentences of that time of day until one gives a fix, as without an RMC. */
+static hr_err read_gga_alone(nmea *receiver, const char *time, hr_fix *fix)
+{
+    char body[96];
+    hr_err err = HR_NOT_FOUND;
+    snprintf(body, sizeof body, "GPGGA,%s,5951.0720,N,01622.3500,E,1,08,1.5,12,M,,M,,", time);
+    for (int i = 0; i < 4 && err == HR_NOT_FOUND; i++) {
+        err = read_body(receiver, body, fix, NULL);
+    }
+    return err;
+}
+
+static void a_time_of_day_finds_its_day(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t now_ms;   /* our clock; NMEA_NO_CLOCK: not right */
+        const char *date; /* of a ZDA at 12:00 before; NULL: none */
+        const char *time;
+        int64_t time_ms; /* -1: without a time */
+    } cases[] = {
+        {MORNING_MS, NULL, "080000", MORNING_MS},
+        {MORNING_MS, NULL, "075959", MORNING_MS - 1000},
+        {MORNING_MS, NULL, "080001", MORNING_MS + 1000},
+        /* Midnight: 23:59:59 seen a second late, 00:00:00 seen a second early. */
+        {MORNING_MS + 16 * 3600000 + 500, NULL, "235959", MORNING_MS + 16 * 3600000 - 1000},
+        {MORNING_MS + 16 * 3600000 - 500, NULL, "000000", MORNING_MS + 16 * 3600000},
+        {MORNING_MS, NULL, "200000", MORNING_MS + 12 * 3600000},
+        {MORNING_MS, NULL, "200001", MORNING_MS - 12 * 3600000 + 1000},
+        /* Our clock is wrong, but the receiver has said the day. */
+        {NMEA_NO_CLOCK, "20,11,2026", "080000", MORNING_MS},
+        {NMEA_NO_CLOCK, "20,11,2026", "235959", MORNING_MS + 16 * 3600000 - 1000},
+        {NMEA_NO_CLOCK, "31,12,2026", "235959", 1798761599000},
+        {NMEA_NO_CLOCK, "06,04,2007", "080000", MORNING_MS},
+        /* Our clock is right, and the receiver is not. */
+        {MORNING_MS, "06,04,2007", "080000", MORNING_MS},
+        {NMEA_NO_CLOCK, NULL, "080000", -1},
+        {NMEA_NO_CLOCK, "31,02,2026", "080000", -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        nmea receiver;
+        hr_fix fix;
+        char body[64];
+        nmea_init(&receiver);
+        nmea_set_clock(&receiver, cases[i].now_ms);
+        if (cases[i].date != NULL) {
+            snprintf(body, sizeof body, "GPZDA,120000.00,%s,00,00", cases[i].date);
+            assert_int_equal(read_body(&receiver, body, &fix, NULL), HR_NOT_FOUND);
+        }
+        assert_int_equal(read_gga_alone(&receiver, cases[i].time, &fix), HR_OK);
+        bool has_time = (fix.flags & HR_FIX_TIME_ASSIGNED) == 0;
+        if (has_time != (cases[i].time_ms >= 0) || (has_time && fix.time_ms != cases[i].time_ms)) {
+            fail_msg("case %zu: %ld", i, fix.time_ms);
+        }
+        assert_int_equal(fix.lat_e7, 598512000);
+        assert_int_equal(fix.accuracy_dm, 60);
+        assert_int_equal(fix.speed_cm_s, HR_FIX_U16_UNKNOWN);
+    }
+}
+
+static void fixes_of_gga_go_on_over_midnight_without_any_clock(void **state)
+{
+    (void)state;
+    static const char *const times[] = {"235958", "235959", "000000", "000001"};
+    nmea receiver;
+    hr_fix fix;
+    nmea_init(&receiver);
+    assert_int_equal(read_body(&receiver, "GPZDA,235957.00,20,11,2026,00,00", &fix, NULL),
+                     HR_NOT_FOUND);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(read_gga_alone(&receiver, times[i], &fix), HR_OK);
+        assert_int_equal(fix.time_ms, MORNING_MS + 16 * 3600000 + (i - 2) * 1000);
+    }
+    /* The same moment again is no new fix. */
+    assert_int_equal(read_gga_alone(&receiver, times[3], &fix), HR_NOT_FOUND);
+}
+
+static void gga_beside_rmc_is_no_fix_of_its_own(void **state)
+{
+    (void)state;
+    nmea receiver;
+    hr_fix fix;
+    nmea_init(&receiver);
+    nmea_set_clock(&receiver, MORNING_MS);
+    for (int i = 0; i < 10; i++) {
+        char body[96];
+        snprintf(body, sizeof body, "GPGGA,08000%d,5951.0720,N,01622.3500,E,1,08,1.5,12,M,,M,,", i);
+        assert_int_equal(read_body(&receiver, body, &fix, NULL), HR_NOT_FOUND);
+        snprintf(body, sizeof body, "GNRMC,08000%d,A,5951.0720,N,01622.3500,E,2.0,90,201126,,", i);
+        assert_int_equal(read_body(&receiver, body, &fix, NULL), HR_OK);
+        assert_int_equal(fix.heading_cdeg, 9000);
+    }
+}
+
 static void what_brings_no_fix_is_told_from_what_is_broken(void **state)
 {
     (void)state;
@@ -141,6 +283,10 @@ int main(void)
         cmocka_unit_test(a_sentence_of_a_real_receiver_gives_a_fix),
         cmocka_unit_test(every_talker_is_understood_and_one_moment_is_one_fix),
         cmocka_unit_test(accuracy_comes_from_gga_or_gst_of_the_same_moment),
+        cmocka_unit_test(a_receiver_that_has_counted_beyond_its_weeks_is_put_right),
+        cmocka_unit_test(a_time_of_day_finds_its_day),
+        cmocka_unit_test(fixes_of_gga_go_on_over_midnight_without_any_clock),
+        cmocka_unit_test(gga_beside_rmc_is_no_fix_of_its_own),
         cmocka_unit_test(what_brings_no_fix_is_told_from_what_is_broken),
         cmocka_unit_test(a_wrong_checksum_is_refused),
     };
