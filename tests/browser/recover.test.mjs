@@ -30,9 +30,9 @@ describe("recovery", () => {
       await farm.kill();
       await page.waitForSelector(".stale:not([hidden])");
       await shot(page, "stale");
-      await farm.run();
-      // These happen while the page does not listen yet, and after it does.
+      // These wait in the gateway's outbox, and come while the page does not listen yet.
       await walk("cow-2", 0);
+      await farm.run();
       await page.waitForSelector('.status[data-link="live"]');
       await page.waitForSelector(".stale", { state: "hidden" });
       await walk("cow-3", 0);

@@ -25,6 +25,55 @@ describe("live windows", () => {
     });
   });
 
+  it("the usual questions are answered at a glance", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="windows"]');
+      const nowS = (Date.now() - farm.startMs) / 1000;
+      // In and out again, over three minutes, the last crossing just now.
+      await farm.publish(...[200, 140, 80, 60, 10, 2].map((ago, i) => [
+        "cow-3", nowS - ago, i % 2 === 0 ? 250 : 0, 0,
+      ]));
+      await page.waitForSelector("[data-card=inside] li:has-text('North paddock')");
+      await page.waitForSelector("[data-card=now] li:has-text('North paddock')");
+      await page.waitForSelector("[data-card=lately] li:has-text('North paddock')");
+      await page.waitForSelector("[data-card=ever] li:has-text('North paddock')");
+      await page.waitForSelector("[data-card=minutes] canvas");
+      await shot(page, "windows-cards");
+    });
+  });
+
+  it("quantiles of an example are drawn as lines, told apart without colour", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="windows"]');
+      await page.click("summary:has-text('New standing query')");
+      await page.click(".new-query button:has-text('Speeds each minute')");
+      await page.fill("[name=query-name]", "speeds");
+      await page.click(".new-query button:text-is('Add')");
+      await page.waitForSelector("[data-card=quantiles]");
+      const { definition } = await farm.ask("GET", "/v1/queries/speeds");
+      assert.deepEqual(definition.window, { type: "tumbling", size: "1m" });
+      const nowS = (Date.now() - farm.startMs) / 1000;
+      await farm.publish(...Array.from({ length: 30 }, (_, i) => [
+        `cow-${i % 3}`, nowS - 150 + i * 5, 0, i, { speed_mps: (i % 10) / 5 },
+      ]));
+      await page.waitForSelector("[data-card=quantiles] canvas");
+      await page.waitForSelector("[data-card=quantiles] .legend li:has-text('most')");
+      await shot(page, "windows-quantiles");
+    });
+  });
+
+  it("a mistake in the form is told beside it", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="windows"]');
+      await page.click("summary:has-text('New standing query')");
+      await page.fill("[name=query-name]", "wrong");
+      await page.fill(".new-query textarea", "x = nonsense()");
+      await page.click(".new-query button:text-is('Add')");
+      await page.waitForSelector(".new-query .error:not(:empty)");
+      page.complaints.length = 0; // the refusal
+    });
+  });
+
   it("a query is made in the form, and removed", async () => {
     await withPage(farm, {}, async (page) => {
       page.on("dialog", (dialog) => void dialog.accept());
@@ -32,7 +81,7 @@ describe("live windows", () => {
       await page.click("summary:has-text('New standing query')");
       await page.fill("[name=query-name]", "kinds");
       await page.fill(".new-query label:has-text('For each of') + input", "kind");
-      await page.click(".new-query button:has-text('Add')");
+      await page.click(".new-query button:text-is('Add')");
       await page.waitForSelector(".any-query select >> nth=0 >> option:text-is('kinds')", {
         state: "attached",
       });
