@@ -69,6 +69,7 @@ export class Chart {
       {
         width,
         height: HEIGHT_PX,
+        padding: [10, 28, 0, 0], // the last label is as wide as the others
         legend: { show: false },
         cursor: { show: false },
         scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },

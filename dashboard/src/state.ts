@@ -83,6 +83,8 @@ export interface State {
   draft: Draft | null;
   /** The outline as far as it is drawn. */
   sketch: Shape | null;
+  /** Ids of the fences that each animal is in, as far as asked for. */
+  inside: ReadonlyMap<string, readonly string[]>;
   /** Days that each battery lasts, where its trend is known. */
   batteryDays: ReadonlyMap<string, number>;
   /** Rows of the standing queries that are looked at. */
@@ -117,6 +119,7 @@ export function initialState(settings: Settings): State {
     group: "",
     draft: null,
     sketch: null,
+    inside: new Map(),
     batteryDays: new Map(),
     windows: new Map(),
     measuring: false,

@@ -136,7 +136,11 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       const { store } = getApp();
       store.set({ alerts: withAck(store.state.alerts, alert, acked) });
     },
-    edit: reloadFences,
+    edit({ edits }) {
+      // A change of the rules that names no fence is one of a device, or of the settings.
+      const isOfFences = !Array.isArray(edits) || edits.length > 0;
+      (isOfFences ? reloadFences : reloadDevices)();
+    },
     gap() {
       void loadAll(getApp(), getApp().live.seq);
     },

@@ -1,5 +1,6 @@
 // tests/browser/edit.test.mjs - a fence is changed, undone, restored; two people at the same fence.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { Farm, mapBox, shot, square, until, withPage } from "./harness.mjs";
 
@@ -92,6 +93,7 @@ describe("editing", () => {
       await page.fill("label:has-text('For these herds') + input", "heifers, bulls");
       await page.fill("label:has-text('Tell after a stay') + input", "30");
       await page.fill("label:has-text('Warn when nearer') + input", "15");
+      await page.fill("label:has-text('Ends at') + input", "2031-05-06T07:08");
       await page.check("label:has-text('Only at certain hours') input");
       await page.focus('[data-cell="0-0"]');
       for (const key of [...Array(5).fill("ArrowRight"), ...Array(10).fill("ArrowDown"), " "]) {
@@ -104,6 +106,7 @@ describe("editing", () => {
       assert.deepEqual(properties.groups, ["heifers", "bulls"]);
       assert.equal(properties.dwell_s, 1800);
       assert.equal(properties.approach_m, 15);
+      assert.match(properties.expires_at, /^2031-05-0[567]T/);
       assert.deepEqual(properties.schedule.weekly, [
         { days: ["mon", "tue", "wed", "thu", "fri"], from: "06:00", to: "20:00" },
         { days: ["sat"], from: "10:00", to: "11:00" },
@@ -126,6 +129,12 @@ describe("editing", () => {
       });
       await page.waitForSelector('[data-fence="a"]');
       await page.waitForSelector('[data-fence="b"]');
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.click("a:has-text('Export fences')"),
+      ]);
+      const exported = JSON.parse(readFileSync(await download.path(), "utf8"));
+      assert.ok(["a", "b"].every((id) => exported.features.some((fence) => fence.id === id)));
     });
   });
 });

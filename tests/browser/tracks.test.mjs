@@ -118,6 +118,7 @@ describe("tracks", () => {
       await page.reload();
       await page.click('[data-tab="animals"]');
       await page.waitForSelector('.view [data-animal="bull-1"]:has-text("about 2 d left")');
+      await page.waitForSelector('.view [data-animal="bull-1"]:has-text("North paddock")');
       await shot(page, "battery");
     });
   });
@@ -125,8 +126,9 @@ describe("tracks", () => {
   it("what one looked at is there again after a reload, and the whole farm is one tap away", async () => {
     const options = { viewport: { width: 1000, height: 700 } };
     await withPage(farm, options, async (page) => {
-      await farm.ask("PATCH", "/v1/devices/cow-1", { groups: ["heifers"] });
       await page.waitForSelector('.animals [data-animal="bull-1"]');
+      // What somebody else says of an animal is followed too.
+      await farm.ask("PATCH", "/v1/devices/cow-1", { groups: ["heifers"] });
       await page.selectOption(".search select >> nth=0", "heifers");
       await page.waitForSelector('.animals [data-animal="bull-1"]', { state: "detached" });
       const scale = () => page.textContent(".ol-scale-line-inner");

@@ -155,6 +155,9 @@ export function alertsView({ app }: Parts): HTMLElement {
     ),
   );
   const render = (): void => {
+    if (store.state.tab !== "alerts") {
+      return;
+    }
     if (app.live.epoch !== knownEpoch) {
       knownEpoch = app.live.epoch;
       severities.value = recall(knownEpoch).severity;
@@ -165,7 +168,7 @@ export function alertsView({ app }: Parts): HTMLElement {
       `${alert.acked?.user ?? ""} ${deviceName(app, alert.event.device)} ${mayEdit(app)}`;
     syncList(list, rows, (alert) => String(alert.alert), stamp, (alert) => row(app, alert));
   };
-  store.on(["alerts", "events", "devices", "filter"], render);
+  store.on(["tab", "alerts", "events", "devices", "filter"], render);
   render();
   return h(
     "div",

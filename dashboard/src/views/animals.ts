@@ -1,6 +1,6 @@
 // src/views/animals.ts - all animals as a table: how old their data is, how they are.
 import type { App } from "../app.ts";
-import { attempt, deviceName, matches, mayEdit, tell } from "../app.ts";
+import { attempt, deviceName, fenceName, matches, mayEdit, tell } from "../app.ts";
 import { BATTERY_QUERY, loadBatteryDays } from "../battery.ts";
 import { h, syncList } from "../dom.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
@@ -10,6 +10,8 @@ import type { Parts } from "./shell.ts";
 const ROWS_MAX = 200;
 const REFRESH_MS = 3000;
 const BATTERY_REFRESH_MS = 30_000;
+const INSIDE_REFRESH_MS = 5000;
+const INSIDE = "select device, fence from inside order by device, fence";
 
 type Order = "urgent" | "name" | "age" | "battery";
 const ORDERS: readonly Order[] = ["urgent", "name", "age", "battery"];
@@ -40,6 +42,30 @@ function sorted(app: App, order: Order): string[] {
   return ids.sort(rules[order]);
 }
 
+function insideText(app: App, id: string): string {
+  const fences = app.store.state.inside.get(id) ?? [];
+  return fences.map((fence) => fenceName(app, fence)).join(", ");
+}
+
+/** Asks who is where, while somebody looks at the list. */
+function followInside(app: App): void {
+  const { store } = app;
+  const ask = async (): Promise<void> => {
+    if (store.state.tab !== "animals" || store.state.link !== "live") {
+      return;
+    }
+    const { rows } = await app.api.post<{ rows: [string, string][] }>("/v1/sql", { sql: INSIDE });
+    const inside = new Map<string, string[]>();
+    for (const [device, fence] of rows) {
+      inside.set(device, [...(inside.get(device) ?? []), fence]);
+    }
+    store.set({ inside });
+  };
+  const run = (): void => void ask().catch(() => {});
+  store.on(["tab", "link"], run);
+  setInterval(run, INSIDE_REFRESH_MS);
+}
+
 /** How full it is, and how long it lasts where its trend is known. */
 export function batteryText(app: App, id: string): string {
   const { t, format, store } = app;
@@ -67,6 +93,7 @@ function row(app: App, id: string): HTMLElement {
   const parts = [
     word,
     timeOf(app, id) > 0 ? format.age(Date.now() - timeOf(app, id)) : t("animal.never"),
+    insideText(app, id),
     batteryText(app, id),
     device?.speed_mps === undefined ? "" : format.speed(device.speed_mps),
   ];
@@ -154,12 +181,14 @@ export function animalsView({ app }: Parts): HTMLElement {
     const stamp = (id: string): string => {
       const device = store.state.devices.get(id);
       const age = format.age(Date.now() - timeOf(app, id));
-      return `${age} ${levelOf(app, id)} ${device?.name} ${batteryText(app, id)}`;
+      const words = `${batteryText(app, id)} ${insideText(app, id)}`;
+      return `${age} ${levelOf(app, id)} ${device?.name} ${words}`;
     };
     syncList(list, ids.slice(0, ROWS_MAX), (id) => id, stamp, (id) => row(app, id));
   };
   setInterval(render, REFRESH_MS);
-  store.on(["tab", "devices", "filter", "group", "alerts", "batteryDays"], render);
+  store.on(["tab", "devices", "filter", "group", "alerts", "batteryDays", "inside"], render);
+  followInside(app);
   const battery = batteryPart(app);
   render();
   return h(

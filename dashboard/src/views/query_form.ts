@@ -53,6 +53,16 @@ const EXAMPLES: readonly Example[] = [
   },
 ];
 
+const EMPTY: Omit<Example, "key"> = {
+  from: "events",
+  where: "",
+  group: "fence",
+  type: "running",
+  size: "",
+  every: "",
+  select: "crossings = count()",
+};
+
 export function queryForm(app: App, made: (name: string) => Promise<void>): HTMLElement {
   const { t } = app;
   const option = (value: string, text: string): HTMLElement => h("option", { value }, text);
@@ -64,11 +74,11 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
     option("positions", t("windows.positions")),
   );
   const where = h("input", { placeholder: "kind = 'enter'", spellcheck: "false" });
-  const group = h("input", { value: "fence", spellcheck: "false" });
+  const group = h("input", { spellcheck: "false" });
   const type = h("select", {}, ...TYPES.map((value) => option(value, t(`window.${value}`))));
   const size = h("input", { placeholder: "10m" });
   const every = h("input", { placeholder: "1m" });
-  const select = h("textarea", { rows: 3, required: true, value: "crossings = count()" });
+  const select = h("textarea", { rows: 3, required: true });
   const sizeField = field(t("windows.size"), size, t("windows.size_hint"));
   const everyField = field(t("windows.every"), every);
   const sizes = (): void => {
@@ -77,7 +87,7 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
     size.required = !sizeField.hidden;
     every.required = !everyField.hidden;
   };
-  const use = (example: Example): void => {
+  const use = (example: Omit<Example, "key">): void => {
     from.value = example.from;
     where.value = example.where;
     group.value = example.group;
@@ -86,7 +96,6 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
     every.value = example.every;
     select.value = example.select;
     sizes();
-    name.focus();
   };
   const windowOf = (): Record<string, string> => {
     const length = size.value.trim();
@@ -110,7 +119,17 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
       "div",
       { class: "row" },
       ...EXAMPLES.map((example) =>
-        h("button", { type: "button", onclick: () => use(example) }, t(example.key)),
+        h(
+          "button",
+          {
+            type: "button",
+            onclick: () => {
+              use(example);
+              name.focus();
+            },
+          },
+          t(example.key),
+        ),
       ),
     ),
     field(t("windows.name"), name, t("windows.name_hint")),
@@ -125,7 +144,7 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
     h("button", { class: "primary" }, t("add")),
   );
   type.addEventListener("change", sizes);
-  sizes();
+  use(EMPTY);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     error.textContent = "";
@@ -146,8 +165,8 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
         throw reason;
       });
       await made(definition.name);
-      form.reset();
-      sizes();
+      name.value = "";
+      use(EMPTY);
     });
   });
   return h("details", { class: "new-query" }, h("summary", {}, t("windows.new")), form);
