@@ -12,6 +12,9 @@
 /* Long enough that steps do not get in each other's way, short enough that the block stays in the
  * nearest cache, and that a query waits for its lock for some tens of microseconds at the most. */
 #define BLOCK (4 * GEO_INDEX_BLOCK_POINTS)
+/* What a step crosses is four accuracies long at least (rule 8), so a step of fewer units than this
+ * for each decimetre crosses nothing, and the tracker sees that by itself. */
+#define UNITS_PER_ACCURACY_DM 35
 #define HITS_MIN (BLOCK * 4)
 
 struct partition_block {
@@ -21,7 +24,9 @@ struct partition_block {
     geo_hit *hits;   /* as the index gives them */
     uint32_t *areas; /* the same, gathered point by point */
     size_t hits_max;
-    uint32_t starts[BLOCK + 1]; /* where each point's areas begin */
+    uint32_t starts[BLOCK + 1];                     /* where each point's areas begin */
+    geo_point from[BLOCK];                          /* the last deciding fix of each one's device */
+    uint64_t clear[BLOCK / GEO_INDEX_BLOCK_POINTS]; /* whose way from there meets no boundary */
 };
 
 static hr_err grow_hits(struct partition_block *block, size_t hits_max)
@@ -159,6 +164,9 @@ static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int
                      .append_ms = append_ms,
                      .place = block->points[i],
                      .accuracy_dm = fix->accuracy_dm};
+    if (block->clear[i / GEO_INDEX_BLOCK_POINTS] >> i % GEO_INDEX_BLOCK_POINTS & 1) {
+        geo_tracker_clear_from(partition->tracker, block->from[i]);
+    }
     geo_err geo =
         geo_tracker_fix(partition->tracker, &entry->state, entry->key, &input,
                         block->areas + block->starts[i], block->starts[i + 1] - block->starts[i]);
@@ -199,6 +207,45 @@ static hr_err make_devices(engine_partition *partition, uint32_t count)
     return HR_OK;
 }
 
+/* Is the step longer than what the tracker needs to know that it crosses nothing? */
+static bool is_step_long(geo_point from, geo_point to, uint16_t accuracy_dm)
+{
+    int64_t units =
+        llabs((int64_t)to.lon_e7 - from.lon_e7) + llabs((int64_t)to.lat_e7 - from.lat_e7);
+    return accuracy_dm == HR_FIX_U16_UNKNOWN ||
+           units > (int64_t)accuracy_dm * UNITS_PER_ACCURACY_DM;
+}
+
+static bool is_on_globe(geo_point place)
+{
+    return place.lon_e7 >= -GEO_LON_E7_MAX && place.lon_e7 <= GEO_LON_E7_MAX &&
+           place.lat_e7 >= -GEO_LAT_E7_MAX && place.lat_e7 <= GEO_LAT_E7_MAX;
+}
+
+/* Whether a step has crossed anything would be a question of its own for every fix that does not
+ * say how accurate it is. For nearly all of a walk the index can answer 64 at once. */
+static void ask_ways(engine_partition *partition, uint32_t first, uint32_t count)
+{
+    struct partition_block *block = partition->block;
+    geo_point to[GEO_INDEX_BLOCK_POINTS];
+    bool is_any_long = false;
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t time_ms;
+        uint32_t index = block->devices[first + i];
+        geo_point *from = &block->from[first + i];
+        to[i] = block->points[first + i];
+        if (index == ENGINE_NO_DEVICE || !is_on_globe(to[i]) ||
+            !geo_tracker_state_last(&partition->devices.entries[index].state, from, &time_ms)) {
+            /* There is no way; the tracker heeds only one that begins where the device was. */
+            *from = to[i] = (geo_point){0, 0};
+            continue;
+        }
+        is_any_long |= is_step_long(*from, to[i], block->fixes[first + i].accuracy_dm);
+    }
+    block->clear[first / GEO_INDEX_BLOCK_POINTS] =
+        is_any_long ? geo_index_clear(partition->world->index, block->from + first, to, count) : 0;
+}
+
 /* Everything that needs no lock, because only this worker changes the devices. */
 static hr_err prepare(engine_partition *partition, const uint8_t *bytes, uint32_t count)
 {
@@ -218,6 +265,10 @@ static hr_err prepare(engine_partition *partition, const uint8_t *bytes, uint32_
     }
     gather(block, count, hit_count);
     find_devices(partition, count);
+    for (uint32_t first = 0; first < count; first += GEO_INDEX_BLOCK_POINTS) {
+        uint32_t left = count - first;
+        ask_ways(partition, first, left < GEO_INDEX_BLOCK_POINTS ? left : GEO_INDEX_BLOCK_POINTS);
+    }
     return HR_OK;
 }
 
