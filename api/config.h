@@ -22,7 +22,10 @@ typedef struct api_config {
     char data[API_CONFIG_TEXT_MAX];
     api_address http;
     api_address mqtt;
-    char broker[API_CONFIG_TEXT_MAX];  /* "" : the managed one */
+    char broker[API_CONFIG_TEXT_MAX]; /* "" : the managed one */
+    char broker_ca[API_CONFIG_TEXT_MAX];
+    char broker_cert[API_CONFIG_TEXT_MAX];
+    char broker_key[API_CONFIG_TEXT_MAX];
     char tiles[API_CONFIG_TEXT_MAX];   /* "" : none */
     char assets[API_CONFIG_TEXT_MAX];  /* folder of the dashboard's files; "" : none */
     char origins[API_CONFIG_TEXT_MAX]; /* further origins that may make changes, by commas */

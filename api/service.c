@@ -13,6 +13,7 @@
 #include "assets.h"
 #include "base/logline.h"
 #include "base/record.h"
+#include "broker_url.h"
 #include "catalog/catalog.h"
 #include "catalog/device.h"
 #include "context.h"
@@ -383,31 +384,22 @@ static hr_err start_broker(api_service *service, hr_why *why)
     return HR_OK;
 }
 
-/* "mqtt://user:password@host:port", the scheme as MQTT users write it or as Paho does. */
 static hr_err use_broker(api_service *service, hr_why *why)
 {
-    const char *url = service->config.broker;
-    const char *rest = strstr(url, "://");
-    if (rest == NULL) {
-        return hr_why_set(why, HR_INVALID, "broker must look like mqtt://host:1883, not \"%s\"",
-                          url);
+    broker_url url;
+    hr_err err = broker_url_parse(service->config.broker, &url, why);
+    if (err == HR_OK) {
+        memcpy(service->broker_addresses, url.addresses, sizeof service->broker_addresses);
+        memcpy(service->broker_user, url.user, sizeof service->broker_user);
+        memcpy(service->broker_password, url.password, sizeof service->broker_password);
     }
-    bool is_tls = strncmp(url, "mqtts:", 6) == 0 || strncmp(url, "ssl:", 4) == 0;
-    rest += 3;
-    const char *at = strrchr(rest, '@');
-    if (at != NULL) {
-        size_t user_size = strcspn(rest, ":@");
-        size_t password_size = rest[user_size] == ':' ? (size_t)(at - rest) - user_size - 1 : 0;
-        if (user_size > HR_USER_ID_MAX) {
-            return hr_why_set(why, HR_INVALID, "the broker's user name is too long");
-        }
-        memcpy(service->broker_user, rest, user_size);
-        memcpy(service->broker_password, at - password_size, password_size);
-        rest = at + 1;
-    }
-    snprintf(service->broker_addresses, sizeof service->broker_addresses, "%s://%.*s",
-             is_tls ? "ssl" : "tcp", (int)strcspn(rest, "/"), rest);
-    return HR_OK;
+    return err;
+}
+
+/* NULL where the owner said nothing. */
+static const char *said(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
 }
 
 static void add_broker_health(void *part, api_health_add *add, void *context)
@@ -438,8 +430,8 @@ static hr_err start_mqtt(api_service *service, hr_why *why)
 {
     hr_err err =
         service->config.broker[0] != 0 ? use_broker(service, why) : start_broker(service, why);
-    const char *user = service->broker_user[0] != 0 ? service->broker_user : NULL;
-    const char *password = service->broker_password[0] != 0 ? service->broker_password : NULL;
+    const char *user = said(service->broker_user);
+    const char *password = said(service->broker_password);
     ingest_options in = {
         .log = service->context.log,
         .clock = service->context.clock,
@@ -448,6 +440,9 @@ static hr_err start_mqtt(api_service *service, hr_why *why)
         .addresses = service->broker_addresses,
         .user = user,
         .password = password,
+        .ca_file = said(service->config.broker_ca),
+        .cert_file = said(service->config.broker_cert),
+        .key_file = said(service->config.broker_key),
         .load_names = load_names,
         .names_context = service,
         .ticks_wanted = ticks_wanted,
@@ -460,6 +455,9 @@ static hr_err start_mqtt(api_service *service, hr_why *why)
         .addresses = service->broker_addresses,
         .user = user,
         .password = password,
+        .ca_file = said(service->config.broker_ca),
+        .cert_file = said(service->config.broker_cert),
+        .key_file = said(service->config.broker_key),
     };
     if (err == HR_OK) {
         err = ingest_start(&in, &service->ingest, why);
