@@ -17,6 +17,8 @@
 #define DEVICES_MAX 64
 
 typedef struct oracle_row {
+    hr_fix fix; /* of a position */
+    uint64_t rules_version;
     int64_t time_ms;
     int64_t mark_ms; /* of its lane, before it */
     uint64_t device;
@@ -34,6 +36,7 @@ typedef struct oracle_lane {
     int64_t end;
     int64_t mark_ms;
     int64_t newest_ms;
+    uint64_t rules_version;
 } oracle_lane;
 
 typedef struct oracle_names {
@@ -121,6 +124,8 @@ static void read_fix(oracle_names *names, const uint8_t *bytes, int64_t append_m
     }
     if (all != NULL) {
         add_row(all, fix.time_ms, lane->mark_ms, fix.device, names->devices[device].id);
+        all->rows[all->count - 1].fix = fix;
+        all->rows[all->count - 1].rules_version = lane->rules_version;
     }
     if ((fix.flags & HR_FIX_BACKLOG) == 0) {
         lane->newest_ms = greater(lane->newest_ms, fix.time_ms);
@@ -136,6 +141,8 @@ static void read_record(oracle_names *names, const log_view *view, const uint8_t
         memcpy(names->devices[device].id, bytes + 8, size - 8);
     } else if (view->type == HR_RECORD_FIX) {
         read_fix(names, bytes, view->append_ms, lane, all);
+    } else if (view->type == HR_RECORD_RULES) {
+        lane->rules_version = hr_load_u64(bytes);
     } else if (view->type == HR_RECORD_TICK) {
         raise_mark(lane, view->append_ms);
         lane->mark_ms = greater(lane->mark_ms, (int64_t)hr_load_u64(bytes) - 60000);
@@ -351,6 +358,67 @@ void oracle_answer(farm *farm, const oracle_query *query, hr_buf *out, uint64_t 
     end_lines(list, out);
     free(all.rows);
     free(taken);
+}
+
+static void free_lanes(oracle_lane *lanes)
+{
+    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
+        free(lanes[p].marks_ms);
+    }
+}
+
+size_t oracle_events(farm *farm, oracle_event **out)
+{
+    oracle_lane lanes[FARM_PARTITIONS];
+    hr_buf events;
+    size_t count = 0;
+    *out = calloc(ROWS_MAX, sizeof **out);
+    assert_non_null(*out);
+    read_lanes(farm, lanes, NULL);
+    hr_buf_init(&events, 64 << 20);
+    farm_events(farm, &events);
+    for (size_t at = 0; at < events.size; count++) {
+        oracle_event *row = &(*out)[count];
+        uint32_t size = hr_load_u32(events.data + at);
+        assert_true(count < ROWS_MAX);
+        assert_int_equal(hr_event_load(events.data + at + 4, size, &row->event), HR_OK);
+        row->mark_ms = lanes[row->event.source_partition].marks_ms[row->event.source_offset];
+        row->order = (uint64_t)row->event.source_partition << 48 | count;
+        at += 4 + size;
+    }
+    hr_buf_fini(&events);
+    free_lanes(lanes);
+    return count;
+}
+
+size_t oracle_fixes(farm *farm, oracle_fix **out)
+{
+    oracle_lane lanes[FARM_PARTITIONS];
+    oracle_rows all = {.rows = calloc(ROWS_MAX, sizeof(oracle_row))};
+    *out = calloc(ROWS_MAX, sizeof **out);
+    assert_non_null(*out);
+    assert_non_null(all.rows);
+    read_lanes(farm, lanes, &all);
+    for (size_t i = 0; i < all.count; i++) {
+        (*out)[i] = (oracle_fix){.fix = all.rows[i].fix,
+                                 .mark_ms = all.rows[i].mark_ms,
+                                 .rules_version = all.rows[i].rules_version};
+    }
+    free(all.rows);
+    free_lanes(lanes);
+    return all.count;
+}
+
+int64_t oracle_mark(farm *farm)
+{
+    oracle_lane lanes[FARM_PARTITIONS];
+    int64_t least = INT64_MAX;
+    read_lanes(farm, lanes, NULL);
+    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
+        least = lanes[p].mark_ms < least ? lanes[p].mark_ms : least;
+    }
+    free_lanes(lanes);
+    return least;
 }
 
 void oracle_lines_of_json(const hr_buf *json, hr_buf *out)

@@ -26,6 +26,26 @@ typedef struct oracle_query {
  */
 void oracle_answer(farm *farm, const oracle_query *query, hr_buf *out, uint64_t *late);
 
+/* Every event, in the order of the log, and every fix that is no repeat, in the order of its
+ * partition; mark_ms is that of the partition before the record that made it. order tells rows of
+ * one time apart. Freed by the caller. Returns how many. */
+typedef struct oracle_event {
+    hr_event event;
+    int64_t mark_ms;
+    uint64_t order;
+} oracle_event;
+size_t oracle_events(farm *farm, oracle_event **out);
+
+typedef struct oracle_fix {
+    hr_fix fix;
+    int64_t mark_ms;
+    uint64_t rules_version; /* in force */
+} oracle_fix;
+size_t oracle_fixes(farm *farm, oracle_fix **out);
+
+/* How far the partition that is farthest behind has come. */
+int64_t oracle_mark(farm *farm);
+
 /* The lines of an answer of engine_query_rows(), in the same form. */
 void oracle_lines_of_json(const hr_buf *json, hr_buf *out);
 
