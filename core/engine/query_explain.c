@@ -190,7 +190,7 @@ void query_spec_explain(const query_spec *spec, hr_json *json)
 {
     hr_buf text;
     int step = 0;
-    size_t pane_bytes = stream_windows_pane_bytes(spec->states, spec->state_count);
+    size_t pane_bytes = stream_windows_pane_bytes(&spec->window, spec->states, spec->state_count);
     size_t grown_bytes = pane_bytes;
     int64_t panes = spec->window.every_ms > 0 ? spec->window.size_ms / spec->window.every_ms : 1;
     int64_t lateness_panes =

@@ -22,7 +22,7 @@ static const struct {
      "{\"name\":\"crossings-10m\",\"about\":\"Crossings of each fence in the last 10 minutes, "
      "every minute\"," CROSSINGS "\"group_by\":[\"fence\"],"
      "\"window\":{\"type\":\"hopping\",\"size\":\"10m\",\"every\":\"1m\"},"
-     "\"select\":{\"crossings\":\"count()\",\"animals\":\"distinct(device)\"},"
+     "\"select\":{\"crossings\":\"count()\"},"
      "\"output\":\"update\"}"},
     {"trending", "{\"name\":\"trending\",\"about\":\"Crossings of each fence since the "
                  "start\"," CROSSINGS "\"group_by\":[\"fence\"],\"window\":{\"type\":\"running\"},"

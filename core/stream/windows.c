@@ -16,8 +16,9 @@
  * that every byte counts. */
 typedef struct pane {
     int64_t start_ms; /* of a session: its first row */
-    int64_t last_ms;  /* of a session: its last row */
+    int64_t last_ms;  /* of a session: its last row; others end before this */
 } pane;
+#define PANE_HEAD_BYTES(window) ((window)->type == STREAM_SESSION ? 16u : 8u)
 
 typedef struct group {
     struct group *next; /* in its bucket */
@@ -68,7 +69,7 @@ hr_err stream_windows_new(const stream_window *window, const stream_aggregate *a
                                 .buckets = buckets,
                                 .bucket_count = BUCKETS_MIN,
                                 .closed_ms = STREAM_TIME_NONE,
-                                .pane_bytes = sizeof(pane),
+                                .pane_bytes = PANE_HEAD_BYTES(window),
                                 .last_pane_ms = STREAM_TIME_NONE,
                                 .bytes = sizeof *windows + BUCKETS_MIN * sizeof *buckets};
     memcpy(windows->aggregates, aggregates, count * sizeof *aggregates);
@@ -261,7 +262,7 @@ static pane *move_last(const stream_windows *windows, group *group, uint32_t at)
 static pane *insert_pane(stream_windows *windows, group *group, uint32_t at, int64_t start_ms)
 {
     if (group->used == group->room) {
-        uint32_t room = group->room == 0 ? 1 : group->room * 2;
+        uint32_t room = group->room + group->room / 4 + 1;
         uint8_t *panes = realloc(group->panes, (size_t)room * windows->pane_bytes);
         if (panes == NULL) {
             return NULL;
@@ -276,7 +277,9 @@ static pane *insert_pane(stream_windows *windows, group *group, uint32_t at, int
         return NULL;
     }
     made->start_ms = start_ms;
-    made->last_ms = start_ms;
+    if (windows->window.type == STREAM_SESSION) {
+        made->last_ms = start_ms;
+    }
     windows->bytes += states_bytes(windows, made);
     return move_last(windows, group, at);
 }
@@ -586,9 +589,10 @@ hr_err stream_windows_open(const stream_windows *windows, stream_output_visit *v
     return err;
 }
 
-size_t stream_windows_pane_bytes(const stream_aggregate *aggregates, uint32_t count)
+size_t stream_windows_pane_bytes(const stream_window *window, const stream_aggregate *aggregates,
+                                 uint32_t count)
 {
-    size_t bytes = sizeof(pane);
+    size_t bytes = PANE_HEAD_BYTES(window);
     for (uint32_t i = 0; i < count; i++) {
         bytes += (stream_state_size(aggregates[i].kind) + 7) / 8 * 8;
     }
@@ -615,7 +619,8 @@ static void write_group(const stream_windows *windows, const group *group, hr_bu
     for (uint32_t i = 0; i < group->used; i++) {
         const pane *pane = pane_of(windows, group, i);
         hr_buf_put_u64(out, (uint64_t)pane->start_ms);
-        hr_buf_put_u64(out, (uint64_t)pane->last_ms);
+        hr_buf_put_u64(out, (uint64_t)(windows->window.type == STREAM_SESSION ? pane->last_ms
+                                                                              : pane->start_ms));
         for (uint32_t a = 0; a < windows->count; a++) {
             stream_state_write(&windows->aggregates[a], state_of(windows, pane, a), out);
         }
@@ -646,7 +651,9 @@ static hr_err read_pane(stream_windows *windows, group *group, hr_cursor *in)
     }
     hr_err err = HR_OK;
     size_t before = states_bytes(windows, pane);
-    pane->last_ms = last_ms;
+    if (windows->window.type == STREAM_SESSION) {
+        pane->last_ms = last_ms;
+    }
     for (uint32_t a = 0; err == HR_OK && a < windows->count; a++) {
         err = stream_state_read(&windows->aggregates[a], state_of(windows, pane, a), in);
     }

@@ -70,7 +70,8 @@ HR_MUST_USE hr_err stream_windows_open(const stream_windows *windows, stream_out
                                        void *context);
 
 /* What a pane takes while its aggregates are small. */
-size_t stream_windows_pane_bytes(const stream_aggregate *aggregates, uint32_t count);
+size_t stream_windows_pane_bytes(const stream_window *window, const stream_aggregate *aggregates,
+                                 uint32_t count);
 
 size_t stream_windows_bytes(const stream_windows *windows);
 uint32_t stream_windows_groups(const stream_windows *windows);
