@@ -128,7 +128,7 @@ uint32_t index_arena_alloc(index_arena *arena, size_t bytes, bool aligned)
 {
     uint32_t class;
     size_t units = rounded_units(bytes, &class);
-    aligned = aligned || units * ARENA_UNIT_BYTES % LINE_BYTES == 0;
+    aligned = aligned || units * ARENA_UNIT_BYTES >= LINE_BYTES;
     uint32_t unit = arena->free_heads[class];
     if (unit != 0 && !(aligned && unit % (LINE_BYTES / ARENA_UNIT_BYTES) != 0)) {
         arena->free_heads[class] = *link_of(arena, unit);

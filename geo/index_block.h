@@ -122,4 +122,19 @@ static inline void block_page_covers(block *b, uint32_t j, index_desc page)
     index_sink_list(&b->sink, b->base, tail->covers, b->first + j);
 }
 
+/* Do both points lie in squares without edges, in one or in two of a size that share a side? Then
+ * nothing is touched between them, for the two together are convex. */
+static inline bool block_is_clear(const block *from, const block *to, uint32_t j)
+{
+    const unsigned shift = from->shifts[j];
+    const uint32_t columns =
+        ((uint32_t)to->points[j].lon_e7 >> shift) - ((uint32_t)from->points[j].lon_e7 >> shift);
+    const uint32_t rows =
+        ((uint32_t)to->points[j].lat_e7 >> shift) - ((uint32_t)from->points[j].lat_e7 >> shift);
+    const bool is_beside = (columns == 0 && rows + 1 <= 2) || (rows == 0 && columns + 1 <= 2);
+    return is_beside && to->shifts[j] == shift &&
+           !index_has_edges(block_desc(from->base, from->places[j])) &&
+           !index_has_edges(block_desc(to->base, to->places[j]));
+}
+
 #endif

@@ -1,4 +1,5 @@
-/* geo/index_block_steps.h - the later steps of the block query, as far as all builds share them. */
+/* geo/index_block_steps.h - the later steps of the block query, which all builds share. They use
+ * simd_edges() and simd_long_edges(), which the build that includes this has defined. */
 #ifndef GEO_INDEX_BLOCK_STEPS_H
 #define GEO_INDEX_BLOCK_STEPS_H
 
@@ -66,27 +67,70 @@ static inline bool block_lists(block *b)
     return true;
 }
 
-/* Step 4 for wide records without the flag. */
-static inline void block_wide(block *b, uint32_t t)
+/* Step 4 for one record, whose edges' bits are known. */
+static inline bool block_add_hits(block *b, const index_narrow *record, const uint32_t *ids,
+                                  uint32_t crossed, uint32_t on_edges, uint32_t j)
 {
-    const uint32_t j = b->wides.points[t];
-    index_wide_eval(index_at(b->base, b->wides.descs[t]), b->points[j].lon_e7, b->points[j].lat_e7,
-                    b->first + j, &b->sink);
+    geo_hit *hits = b->sink.hits + b->sink.count;
+    if (b->sink.count + INDEX_NARROW_IDS_MAX >= b->sink.max) {
+        return false;
+    }
+    b->sink.count += __builtin_expect(on_edges != 0, 0)
+                         ? index_narrow_hits(record, ids, crossed, on_edges, b->first + j, hits)
+                         : index_few_hits(record, ids, crossed, b->first + j, hits);
+    return true;
 }
 
-/* Do both points lie in squares without edges, in one or in two of a size that share a side? Then
- * nothing is touched between them, for the two together are convex. */
-static inline bool block_is_clear(const block *from, const block *to, uint32_t j)
+static inline bool block_wides(block *b)
 {
-    const unsigned shift = from->shifts[j];
-    const uint32_t columns =
-        ((uint32_t)to->points[j].lon_e7 >> shift) - ((uint32_t)from->points[j].lon_e7 >> shift);
-    const uint32_t rows =
-        ((uint32_t)to->points[j].lat_e7 >> shift) - ((uint32_t)from->points[j].lat_e7 >> shift);
-    const bool is_beside = (columns == 0 && rows + 1 <= 2) || (rows == 0 && columns + 1 <= 2);
-    return is_beside && to->shifts[j] == shift &&
-           !index_has_edges(block_desc(from->base, from->places[j])) &&
-           !index_has_edges(block_desc(to->base, to->places[j]));
+    bool fits = true;
+    for (uint32_t t = 0; t < b->wides.count && fits; t++) {
+        const uint32_t j = b->wides.points[t];
+        const index_narrow *record = index_at(b->base, b->wides.descs[t]);
+        uint32_t crossed;
+        uint32_t on_edges;
+        if (__builtin_expect(!index_is_long(b->wides.descs[t]), 0)) {
+            index_wide_eval((const index_wide *)record, b->points[j].lon_e7, b->points[j].lat_e7,
+                            b->first + j, &b->sink);
+            continue;
+        }
+        const int32_t x = block_x(b, j);
+        const int32_t y = block_y(b, j);
+        simd_long_edges(record, x, y, &crossed, &on_edges);
+        if (__builtin_expect(on_edges != 0, 0)) {
+            on_edges = index_long_on_edges(record, on_edges, x, y);
+        }
+        fits = block_add_hits(b, record, index_long_ids(record), crossed, on_edges, j);
+    }
+    return fits;
+}
+
+static inline bool block_narrows(block *b)
+{
+    bool fits = true;
+    for (uint32_t t = 0; t < b->narrows.count && fits; t++) {
+        const uint32_t j = b->narrows.points[t];
+        const index_narrow *record = index_at(b->base, b->narrows.descs[t]);
+        const int32_t x = block_x(b, j);
+        const int32_t y = block_y(b, j);
+        uint32_t crossed;
+        uint32_t on_edges;
+        simd_edges(record, x, y, &crossed, &on_edges);
+        if (__builtin_expect(on_edges != 0, 0)) {
+            on_edges = index_narrow_on_edges(record, on_edges, x, y);
+        }
+        fits = block_add_hits(b, record, index_narrow_ids(record), crossed, on_edges, j);
+    }
+    return fits;
+}
+
+/* Steps 3 and 4; the hits of the block. */
+static inline bool block_evaluate(block *b, size_t *hit_count)
+{
+    block_walk_nodes(b);
+    const bool fits = block_lists(b) && block_wides(b) && block_narrows(b);
+    *hit_count = b->sink.count;
+    return fits && b->sink.count <= b->sink.max;
 }
 
 #endif

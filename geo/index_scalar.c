@@ -1,9 +1,13 @@
 /* geo/index_scalar.c - the block query in plain C: the reference of the vector builds. */
+#include "index_block.h"
+
+#define simd_edges index_narrow_edges
+#define simd_long_edges index_long_edges
 #include "index_block_steps.h"
 
 /* The parts of index_slot_of_cell() in a tile, by its fan-out and by the upper five bits of the
  * point's place in it: shifts by counts that vary are slow on processors without BMI2. */
-static const uint16_t tile_columns[][1 << INDEX_FANOUT_MAX] = {
+static const uint32_t tile_columns[][1 << INDEX_FANOUT_MAX] = {
     {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1,
      2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3},
     {0,  0,  0,  0,  1,  1,  1,  1,  2,  2,  2,  2,  3,  3,  3,  3,
@@ -13,7 +17,7 @@ static const uint16_t tile_columns[][1 << INDEX_FANOUT_MAX] = {
     {0,  1,  2,  3,  16, 17, 18, 19, 32, 33, 34, 35, 48,  49,  50,  51,
      64, 65, 66, 67, 80, 81, 82, 83, 96, 97, 98, 99, 112, 113, 114, 115},
 };
-static const uint16_t tile_rows[][1 << INDEX_FANOUT_MAX] = {
+static const uint32_t tile_rows[][1 << INDEX_FANOUT_MAX] = {
     {0, 0, 0, 0, 0, 0, 0, 0, 4,  4,  4,  4,  4,  4,  4,  4,
      8, 8, 8, 8, 8, 8, 8, 8, 12, 12, 12, 12, 12, 12, 12, 12},
     {0,  0,  0,  0,  4,  4,  4,  4,  8,  8,  8,  8,  12, 12, 12, 12,
@@ -24,41 +28,57 @@ static const uint16_t tile_rows[][1 << INDEX_FANOUT_MAX] = {
      512, 516, 520, 524, 640, 644, 648, 652, 768, 772, 776, 780, 896, 900, 904, 908},
 };
 
-static inline uint32_t slot_in_tile(index_desc tile, int32_t x, int32_t y)
+/* Where points lie in their squares of the three levels below a directory. It is worked out for the
+ * whole block at first, since compilers do that for several points at once. */
+typedef struct block_slots {
+    uint32_t page[BLOCK];
+    uint32_t tile[BLOCK];
+    uint32_t column[BLOCK]; /* of the finest cells of a tile */
+    uint32_t row[BLOCK];
+} block_slots;
+
+static void find_slots(const block *b, block_slots *slots)
 {
-    const unsigned shift = BLOCK_TILE_SHIFT - INDEX_FANOUT_MAX;
+    const unsigned cell_shift = BLOCK_TILE_SHIFT - INDEX_FANOUT_MAX;
     const uint32_t mask = (1u << INDEX_FANOUT_MAX) - 1;
-    return (uint32_t)tile_columns[tile & 3][(uint32_t)x >> shift & mask] |
-           tile_rows[tile & 3][(uint32_t)y >> shift & mask];
+    for (uint32_t j = 0; j < b->count; j++) {
+        const int32_t x = b->points[j].lon_e7;
+        const int32_t y = b->points[j].lat_e7;
+        slots->page[j] = index_slot(INDEX_FANOUT_MAX, BLOCK_PAGE_SHIFT, x, y);
+        slots->tile[j] = index_slot(INDEX_FANOUT_MAX, BLOCK_TILE_SHIFT, x, y);
+        slots->column[j] = (uint32_t)x >> cell_shift & mask;
+        slots->row[j] = (uint32_t)y >> cell_shift & mask;
+    }
 }
 
 /* Step 1 for points that share a directory. */
 static void find_places_dense(block *b, index_desc directory)
 {
+    block_slots slots;
     const uint32_t first = block_node_place(directory);
-    for (uint32_t j = 0; j < b->count; j++) {
-        const int32_t x = b->points[j].lon_e7;
-        const int32_t y = b->points[j].lat_e7;
-        const index_desc page =
-            block_desc(b->base, first + index_slot(INDEX_FANOUT_MAX, BLOCK_PAGE_SHIFT, x, y));
-        if (__builtin_expect((page & BLOCK_DENSE_MASK) != BLOCK_DENSE, 0)) {
-            block_find_place(b, j, directory, INDEX_FANOUT_MAX, BLOCK_PAGE_SHIFT);
-            continue;
-        }
-        if (__builtin_expect((page & INDEX_FLAG) != 0, 0)) {
+    const uint8_t *base = b->base;
+    const uint32_t count = b->count;
+    find_slots(b, &slots);
+    for (uint32_t j = 0; j < count; j++) {
+        const index_desc page = block_desc(base, first + slots.page[j]);
+        if (__builtin_expect((page & (BLOCK_DENSE_MASK | INDEX_FLAG)) != BLOCK_DENSE, 0)) {
+            if ((page & BLOCK_DENSE_MASK) != BLOCK_DENSE) {
+                block_find_place(b, j, directory, INDEX_FANOUT_MAX, BLOCK_PAGE_SHIFT);
+                continue;
+            }
             block_page_covers(b, j, page);
         }
-        const uint32_t entry =
-            block_node_place(page) + index_slot(INDEX_FANOUT_MAX, BLOCK_TILE_SHIFT, x, y);
-        const index_desc tile = block_desc(b->base, entry);
+        const uint32_t entry = block_node_place(page) + slots.tile[j];
+        const index_desc tile = block_desc(base, entry);
         /* Half of the tiles may have no edges: a jump would be guessed wrong every other time. */
-        const unsigned fanout = index_node_fanout(tile);
-        const uint32_t cell = block_node_place(tile) + slot_in_tile(tile, x, y);
+        const uint32_t small = tile & 3;
+        const uint32_t cell = block_node_place(tile) + tile_columns[small][slots.column[j]] +
+                              tile_rows[small][slots.row[j]];
         const uint32_t choice = 0 - (uint32_t)(index_kind(tile) == INDEX_KIND_NODE);
         const uint32_t place = (cell & choice) | (entry & ~choice);
-        __builtin_prefetch((const index_desc *)b->base + place);
+        __builtin_prefetch((const index_desc *)base + place);
         b->places[j] = place;
-        b->shifts[j] = BLOCK_TILE_SHIFT - fanout;
+        b->shifts[j] = BLOCK_TILE_SHIFT - INDEX_FANOUT_MIN - small;
     }
 }
 
@@ -114,61 +134,6 @@ static void read_places(block *b)
     b->narrows.count = narrows;
 }
 
-/* Step 4 for one record, whose edges' bits are known. False, here and below: the buffer may be too
- * small. */
-static inline bool add_hits(block *b, const index_narrow *record, const uint32_t *ids,
-                            uint32_t crossed, uint32_t on_edges, uint32_t j)
-{
-    if (b->sink.count + INDEX_NARROW_IDS_MAX >= b->sink.max) {
-        return false;
-    }
-    b->sink.count += index_narrow_hits(record, ids, crossed, on_edges, b->first + j,
-                                       b->sink.hits + b->sink.count);
-    return true;
-}
-
-static bool evaluate_wides(block *b)
-{
-    bool fits = true;
-    for (uint32_t t = 0; t < b->wides.count && fits; t++) {
-        const uint32_t j = b->wides.points[t];
-        const index_narrow *record = index_at(b->base, b->wides.descs[t]);
-        const int32_t x = block_x(b, j);
-        const int32_t y = block_y(b, j);
-        uint32_t crossed;
-        uint32_t on_edges;
-        if (__builtin_expect(!index_is_long(b->wides.descs[t]), 0)) {
-            block_wide(b, t);
-            continue;
-        }
-        index_long_edges(record, x, y, &crossed, &on_edges);
-        if (__builtin_expect(on_edges != 0, 0)) {
-            on_edges = index_long_on_edges(record, on_edges, x, y);
-        }
-        fits = add_hits(b, record, index_long_ids(record), crossed, on_edges, j);
-    }
-    return fits;
-}
-
-static bool evaluate_narrows(block *b)
-{
-    bool fits = true;
-    for (uint32_t t = 0; t < b->narrows.count && fits; t++) {
-        const uint32_t j = b->narrows.points[t];
-        const index_narrow *record = index_at(b->base, b->narrows.descs[t]);
-        const int32_t x = block_x(b, j);
-        const int32_t y = block_y(b, j);
-        uint32_t crossed;
-        uint32_t on_edges;
-        index_narrow_edges(record, x, y, &crossed, &on_edges);
-        if (__builtin_expect(on_edges != 0, 0)) {
-            on_edges = index_narrow_on_edges(record, on_edges, x, y);
-        }
-        fits = add_hits(b, record, index_narrow_ids(record), crossed, on_edges, j);
-    }
-    return fits;
-}
-
 bool index_query_block_scalar(const geo_index_version *version, const geo_point *points,
                               uint32_t count, uint32_t first, geo_hit *hits, size_t hits_max,
                               size_t *hit_count)
@@ -185,10 +150,7 @@ bool index_query_block_scalar(const geo_index_version *version, const geo_point 
         return false;
     }
     read_places(&b);
-    block_walk_nodes(&b);
-    bool fits = block_lists(&b) && evaluate_wides(&b) && evaluate_narrows(&b);
-    *hit_count = b.sink.count;
-    return fits && b.sink.count <= hits_max;
+    return block_evaluate(&b, hit_count);
 }
 
 uint64_t index_clear_block_scalar(const geo_index_version *version, const geo_point *from,

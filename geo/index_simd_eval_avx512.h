@@ -5,6 +5,36 @@
 #include "index_eval.h"
 #include "index_simd_avx512.h"
 
+/* Up to 8 vertices and their successors, in 32 bits. */
+static inline void simd_vertices(const int16_t *from, __m256i *a, __m256i *b)
+{
+    __m128i own = _mm_loadu_si128((const __m128i *)from);
+    *a = _mm256_cvtepi16_epi32(own);
+    *b = _mm256_cvtepi16_epi32(_mm_srli_si128(own, 2));
+}
+
+/* The bits of index_narrow_edges() of a small record, whose 8 vertices are read in any case. */
+static inline void simd_edges_few(const index_narrow *record, int32_t px, int32_t py,
+                                  uint32_t *crossed, uint32_t *on_line)
+{
+    const int16_t *x = record->coords;
+    const int16_t *y = x + record->vertex_room;
+    const __m256i qx = _mm256_set1_epi32(px);
+    const __m256i qy = _mm256_set1_epi32(py);
+    const uint32_t edges = (1u << (record->vertex_count - 1)) - 1;
+    __m256i ax, ay, bx, by;
+    simd_vertices(x, &ax, &bx);
+    simd_vertices(y, &ay, &by);
+    __m256i left = _mm256_mullo_epi32(_mm256_sub_epi32(bx, ax), _mm256_sub_epi32(qy, ay));
+    __m256i right = _mm256_mullo_epi32(_mm256_sub_epi32(qx, ax), _mm256_sub_epi32(by, ay));
+    uint32_t a_above = _mm256_cmpgt_epi32_mask(ay, qy);
+    uint32_t b_above = _mm256_cmpgt_epi32_mask(by, qy);
+    uint32_t less = _mm256_cmplt_epi32_mask(left, right);
+    uint32_t equal = _mm256_cmpeq_epi32_mask(left, right);
+    *crossed = ((b_above & ~a_above & less) | (a_above & ~b_above & ~less & ~equal)) & edges;
+    *on_line = equal & edges;
+}
+
 /* The bits of index_narrow_edges(). Loads are masked, so that nothing beyond the record is read. */
 static inline void simd_edges(const index_narrow *record, int32_t px, int32_t py, uint32_t *crossed,
                               uint32_t *on_line)
@@ -14,6 +44,10 @@ static inline void simd_edges(const index_narrow *record, int32_t px, int32_t py
     const lanes qx = lanes_all((uint32_t)px);
     const lanes qy = lanes_all((uint32_t)py);
     const uint32_t edges = (uint32_t)((1ull << (record->vertex_count - 1)) - 1);
+    if (record->vertex_count <= 8) {
+        simd_edges_few(record, px, py, crossed, on_line);
+        return;
+    }
     *crossed = 0;
     *on_line = 0;
     for (unsigned i = 0; i + 1 < record->vertex_count; i += 16) {
@@ -59,30 +93,6 @@ static inline void simd_long_edges(const index_narrow *record, int32_t px, int32
         *crossed |= ((a_above ^ b_above) & (more ^ b_above) & ~equal) << i;
         *on_line |= equal << i;
     }
-}
-
-/* The hits of index_narrow_hits() when the point is on no edge; writes up to 8 too many. */
-static inline size_t simd_hits(const index_narrow *record, const uint32_t *ids, uint32_t crossed,
-                               uint32_t point, geo_hit *hits)
-{
-    const unsigned count = (unsigned)record->entry_count + record->cover_count;
-    const __m256i bits = _mm256_set1_epi32((int)crossed);
-    const __m256i one = _mm256_set1_epi32(1);
-    size_t n = 0;
-    for (unsigned i = 0; i < count; i += 8) {
-        const __mmask8 m = (__mmask8)(count - i >= 8 ? 0xff : (1u << (count - i)) - 1);
-        __m256i id = _mm256_maskz_loadu_epi32(m, ids + i);
-        __m256i mask = _mm256_maskz_loadu_epi32(m, ids + count + i);
-        __m256i parity = _mm256_xor_si256(_mm256_popcnt_epi32(_mm256_and_si256(mask, bits)),
-                                          _mm256_srli_epi32(id, 31));
-        __mmask8 inside = _mm256_mask_test_epi32_mask(m, parity, one);
-        id = _mm256_maskz_compress_epi32(inside, id);
-        id = _mm256_and_si256(id, _mm256_set1_epi32(0x7fffffff));
-        __m512i pair = _mm512_slli_epi64(_mm512_cvtepu32_epi64(id), 32);
-        _mm512_storeu_si512(hits + n, _mm512_or_si512(pair, _mm512_set1_epi64(point)));
-        n += (unsigned)__builtin_popcount(inside);
-    }
-    return n;
 }
 
 #endif

@@ -37,10 +37,4 @@ static inline void simd_edges(const index_narrow *record, int32_t px, int32_t py
 
 #define simd_long_edges index_long_edges
 
-static inline size_t simd_hits(const index_narrow *record, const uint32_t *ids, uint32_t crossed,
-                               uint32_t point, geo_hit *hits)
-{
-    return index_narrow_hits(record, ids, crossed, 0, point, hits);
-}
-
 #endif

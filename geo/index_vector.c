@@ -1,6 +1,4 @@
 /* geo/index_vector.c - the block query with vectors: compiled once for each instruction set. */
-#include "index_block_steps.h"
-
 #if defined(__AVX512F__)
 #include "index_simd_eval_avx512.h"
 #define QUERY_BLOCK index_query_block_avx512
@@ -14,6 +12,8 @@
 #define QUERY_BLOCK index_query_block_neon
 #define CLEAR_BLOCK index_clear_block_neon
 #endif
+
+#include "index_block_steps.h"
 
 /* block_node_place() of every lane. */
 static inline lanes node_places(lanes nodes)
@@ -158,63 +158,6 @@ static void read_places(block *b)
     }
 }
 
-/* Step 4 for one record, whose edges' bits are known. False, here and below: the buffer may be too
- * small. */
-static inline bool add_hits(block *b, const index_narrow *record, const uint32_t *ids,
-                            uint32_t crossed, uint32_t on_edges, uint32_t j)
-{
-    geo_hit *hits = b->sink.hits + b->sink.count;
-    if (b->sink.count + INDEX_NARROW_IDS_MAX + LANES >= b->sink.max) {
-        return false;
-    }
-    b->sink.count += __builtin_expect(on_edges != 0, 0)
-                         ? index_narrow_hits(record, ids, crossed, on_edges, b->first + j, hits)
-                         : simd_hits(record, ids, crossed, b->first + j, hits);
-    return true;
-}
-
-static bool evaluate_wides(block *b)
-{
-    bool fits = true;
-    for (uint32_t t = 0; t < b->wides.count && fits; t++) {
-        const uint32_t j = b->wides.points[t];
-        const index_narrow *record = index_at(b->base, b->wides.descs[t]);
-        const int32_t x = block_x(b, j);
-        const int32_t y = block_y(b, j);
-        uint32_t crossed;
-        uint32_t on_edges;
-        if (__builtin_expect(!index_is_long(b->wides.descs[t]), 0)) {
-            block_wide(b, t);
-            continue;
-        }
-        simd_long_edges(record, x, y, &crossed, &on_edges);
-        if (__builtin_expect(on_edges != 0, 0)) {
-            on_edges = index_long_on_edges(record, on_edges, x, y);
-        }
-        fits = add_hits(b, record, index_long_ids(record), crossed, on_edges, j);
-    }
-    return fits;
-}
-
-static bool evaluate_narrows(block *b)
-{
-    bool fits = true;
-    for (uint32_t t = 0; t < b->narrows.count && fits; t++) {
-        const uint32_t j = b->narrows.points[t];
-        const index_narrow *record = index_at(b->base, b->narrows.descs[t]);
-        const int32_t x = block_x(b, j);
-        const int32_t y = block_y(b, j);
-        uint32_t crossed;
-        uint32_t on_edges;
-        simd_edges(record, x, y, &crossed, &on_edges);
-        if (__builtin_expect(on_edges != 0, 0)) {
-            on_edges = index_narrow_on_edges(record, on_edges, x, y);
-        }
-        fits = add_hits(b, record, index_narrow_ids(record), crossed, on_edges, j);
-    }
-    return fits;
-}
-
 bool QUERY_BLOCK(const geo_index_version *version, const geo_point *points, uint32_t count,
                  uint32_t first, geo_hit *hits, size_t hits_max, size_t *hit_count)
 {
@@ -232,10 +175,7 @@ bool QUERY_BLOCK(const geo_index_version *version, const geo_point *points, uint
         return false;
     }
     read_places(&b);
-    block_walk_nodes(&b);
-    bool fits = block_lists(&b) && evaluate_wides(&b) && evaluate_narrows(&b);
-    *hit_count = b.sink.count;
-    return fits && b.sink.count <= hits_max;
+    return block_evaluate(&b, hit_count);
 }
 
 /* The lanes of a value that is 0, 1 or -1. */
