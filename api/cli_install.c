@@ -1,4 +1,5 @@
-/* api/cli_install.c - hedgerow install: the service as a systemd unit, started at boot. */
+/* api/cli_install.c - hedgerow install: the service, or the field gateway's program, as a systemd
+ * unit, started at boot. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -14,18 +15,24 @@
 #define PATH_MAX_BYTES 1024
 #define UNIT_BYTES_MAX 16384
 #define UNIT_PATH "/etc/systemd/system/hedgerow.service"
+#define EDGE_UNIT_PATH "/etc/systemd/system/hedgerow-edge.service"
+#define EDGE_CONFIG "/etc/hedgerow/edge.conf"
 #define STATE_FOLDER "/var/lib/"
 #define UNIT_MARK "# Made by: hedgerow install"
 
 static const char help[] =
-    "usage: hedgerow [--data DIR] install [--print] [--prefix PREFIX] [--unit FILE]\n"
+    "usage: hedgerow [--data DIR] install [--edge] [--print] [--prefix PREFIX] [--unit FILE]\n"
     "\n"
     "Writes a systemd unit that starts the service at boot, starts it again whenever it ends or\n"
     "hangs, and lets it touch nothing but its data folder (" STATE_FOLDER "hedgerow, or DIR).\n"
+    "  --edge           the unit of hedgerow-edge, for a gateway in the field: it reads\n"
+    "                   " EDGE_CONFIG " and keeps its fixes in " STATE_FOLDER "hedgerow-edge\n"
     "  --print          show the unit, write nothing\n"
     "  --prefix PREFIX  the programs are in PREFIX/bin (else: beside this one)\n"
-    "  --unit FILE      write it there (else " UNIT_PATH ")\n"
-    "Further settings go into /etc/default/hedgerow, as HEDGEROW_HTTP=0.0.0.0:8080.\n";
+    "  --unit FILE      write it there (else " UNIT_PATH ",\n"
+    "                   or " EDGE_UNIT_PATH ")\n"
+    "Further settings of the service go into /etc/default/hedgerow, as "
+    "HEDGEROW_HTTP=0.0.0.0:8080.\n";
 
 typedef struct plan {
     char program[PATH_MAX_BYTES]; /* hedgerowd */
@@ -33,6 +40,7 @@ typedef struct plan {
     char data[PATH_MAX_BYTES];
     char user[64];
     const char *unit;
+    bool is_edge;
     bool is_state; /* data is systemd's to make, for a user of its own */
     bool prints;
 } plan;
@@ -60,7 +68,8 @@ static bool find_programs(plan *p, const char *prefix)
         return false;
     }
     *slash = 0;
-    snprintf(p->program, sizeof p->program, "%.900s/hedgerowd", own);
+    snprintf(p->program, sizeof p->program, "%.900s/%s", own,
+             p->is_edge ? "hedgerow-edge" : "hedgerowd");
     slash = strrchr(own, '/');
     snprintf(share, sizeof share, "%.*s/share/hedgerow", slash != NULL ? (int)(slash - own) : 0,
              own);
@@ -96,7 +105,9 @@ static bool find_data(plan *p, const cli_globals *globals)
 {
     struct stat info;
     snprintf(p->data, sizeof p->data, "%s",
-             globals->has_data ? globals->data : STATE_FOLDER "hedgerow");
+             globals->has_data ? globals->data
+             : p->is_edge      ? STATE_FOLDER "hedgerow-edge"
+                               : STATE_FOLDER "hedgerow");
     size_t size = strlen(p->data);
     while (size > 1 && p->data[size - 1] == '/') {
         p->data[--size] = 0;
@@ -112,7 +123,7 @@ static bool find_data(plan *p, const cli_globals *globals)
     p->is_state = strncmp(p->data, STATE_FOLDER, sizeof STATE_FOLDER - 1) == 0 && *name != 0 &&
                   strchr(name, '/') == NULL;
     if (p->is_state) {
-        snprintf(p->user, sizeof p->user, "hedgerow");
+        snprintf(p->user, sizeof p->user, "%s", p->is_edge ? "hedgerow-edge" : "hedgerow");
         return true;
     }
     const struct passwd *owner = stat(p->data, &info) == 0 ? getpwuid(info.st_uid) : NULL;
@@ -127,15 +138,15 @@ static bool find_data(plan *p, const cli_globals *globals)
     return true;
 }
 
-/* What the service may do: talk to the network, write its folder, ask the clock, nothing else.
+/* What both may do: talk to the network, write their folder, ask the clock, nothing else.
  * adjtimex is asked for (and ProtectClock, which forbids it, is not) because it tells whether the
  * clock is synchronised; setting the clock needs a capability that the unit does not have. */
 static const char limits[] =
     "NoNewPrivileges=yes\nCapabilityBoundingSet=\nAmbientCapabilities=\nUMask=0077\n"
-    "PrivateUsers=yes\nPrivateTmp=yes\nPrivateDevices=yes\nDevicePolicy=closed\n"
+    "PrivateTmp=yes\nDevicePolicy=closed\n"
     "ProtectSystem=strict\nProtectHome=yes\nProtectHostname=yes\nPrivateMounts=yes\n"
     "ProtectKernelTunables=yes\nProtectKernelModules=yes\nProtectKernelLogs=yes\n"
-    "ProtectControlGroups=yes\nProtectProc=invisible\nProcSubset=pid\n"
+    "ProtectControlGroups=yes\nProtectProc=invisible\n"
     "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK\n"
     "RestrictNamespaces=yes\nRestrictRealtime=yes\nRestrictSUIDSGID=yes\nRemoveIPC=yes\n"
     "LockPersonality=yes\nMemoryDenyWriteExecute=yes\nKeyringMode=private\n"
@@ -143,6 +154,42 @@ static const char limits[] =
     "SystemCallFilter=@system-service\n"
     "SystemCallFilter=~@privileged @resources\n"
     "SystemCallFilter=adjtimex clock_adjtime\n";
+
+/* Serial ports are the gateway's one device, and their group is nobody in a user space of its own;
+ * and it asks the kernel in /proc/sys which boot this is. */
+static const char service_limits[] = "PrivateUsers=yes\nPrivateDevices=yes\nProcSubset=pid\n";
+static const char edge_limits[] =
+    "SupplementaryGroups=dialout\nDeviceAllow=char-ttyUSB rw\nDeviceAllow=char-ttyACM rw\n"
+    "DeviceAllow=char-ttyS rw\nDeviceAllow=char-ttyAMA rw\n";
+
+static void put_user(const plan *p, hr_buf *out)
+{
+    hr_buf_printf(out, "User=%s\n", p->user);
+    if (p->is_state) {
+        hr_buf_printf(out, "DynamicUser=yes\nStateDirectory=%s\nStateDirectoryMode=0700\n",
+                      p->data + sizeof STATE_FOLDER - 1);
+    } else {
+        hr_buf_printf(out, "ReadWritePaths=%s\n", p->data);
+    }
+}
+
+/* Its configuration holds a password: systemd hands it over, so that only root needs to read it. A
+ * disk that failed is one reason to end: not so often that it wears out. */
+static void write_edge_unit(const plan *p, hr_buf *out)
+{
+    hr_buf_put_text(out, UNIT_MARK " --edge; settings go into " EDGE_CONFIG ".\n");
+    hr_buf_put_text(out, "[Unit]\nDescription=Hedgerow's field gateway\n"
+                         "After=network.target gpsd.socket\nStartLimitIntervalSec=0\n");
+    hr_buf_printf(out, "RequiresMountsFor=%s\n\n", p->data);
+    hr_buf_put_text(out, "[Service]\nType=exec\nLoadCredential=edge.conf:" EDGE_CONFIG "\n");
+    hr_buf_printf(out, "ExecStart=%s --config ${CREDENTIALS_DIRECTORY}/edge.conf\n", p->program);
+    put_user(p, out);
+    hr_buf_put_text(out, "Restart=always\nRestartSec=5\nTimeoutStopSec=60\nKillMode=mixed\n"
+                         "RestartPreventExitStatus=2\nOOMScoreAdjust=-500\n");
+    hr_buf_put_text(out, edge_limits);
+    hr_buf_put_text(out, limits);
+    hr_buf_put_text(out, "\n[Install]\nWantedBy=multi-user.target\n");
+}
 
 static void write_unit(const plan *p, hr_buf *out)
 {
@@ -157,17 +204,13 @@ static void write_unit(const plan *p, hr_buf *out)
     if (p->assets[0] != 0) {
         hr_buf_printf(out, " --assets %s", p->assets);
     }
-    hr_buf_printf(out, "\nUser=%s\n", p->user);
-    if (p->is_state) {
-        hr_buf_printf(out, "DynamicUser=yes\nStateDirectory=%s\nStateDirectoryMode=0700\n",
-                      p->data + sizeof STATE_FOLDER - 1);
-    } else {
-        hr_buf_printf(out, "ReadWritePaths=%s\n", p->data);
-    }
+    hr_buf_put_u8(out, '\n');
+    put_user(p, out);
     /* A start after a power cut reads what was not judged; WatchdogSec counts from ready on. */
     hr_buf_put_text(out, "Restart=always\nRestartSec=1\nTimeoutStartSec=15min\n"
                          "TimeoutStopSec=60\nWatchdogSec=30\nKillMode=mixed\n"
                          "LimitNOFILE=65536\nOOMScoreAdjust=-500\n");
+    hr_buf_put_text(out, service_limits);
     hr_buf_put_text(out, limits);
     hr_buf_put_text(out, "\n[Install]\nWantedBy=multi-user.target\n");
 }
@@ -208,17 +251,26 @@ static int install(const plan *p, const hr_buf *unit)
                 error == EACCES || error == EPERM ? "; run it as root (sudo)" : "");
         return CLI_FAILED;
     }
-    printf("%s is written. Now start the service, and let it start at every boot:\n"
-           "  systemctl daemon-reload\n"
-           "  systemctl enable --now hedgerow\n"
-           "Then look at it: hedgerow --data %s doctor\n",
-           p->unit, p->data);
+    if (p->is_edge) {
+        printf("%s is written. Put the configuration into " EDGE_CONFIG ", readable for root "
+               "alone, with data = %s, then:\n"
+               "  hedgerow-edge --check " EDGE_CONFIG "\n"
+               "  systemctl daemon-reload\n"
+               "  systemctl enable --now hedgerow-edge\n",
+               p->unit, p->data);
+    } else {
+        printf("%s is written. Now start the service, and let it start at every boot:\n"
+               "  systemctl daemon-reload\n"
+               "  systemctl enable --now hedgerow\n"
+               "Then look at it: hedgerow --data %s doctor\n",
+               p->unit, p->data);
+    }
     return CLI_OK;
 }
 
 int cli_install(const cli_globals *globals, int argc, char **argv)
 {
-    plan p = {.unit = UNIT_PATH};
+    plan p = {.unit = NULL};
     const char *prefix = NULL;
     for (int i = 1; i < argc; i++) {
         const char **place = strcmp(argv[i], "--prefix") == 0 ? &prefix
@@ -228,7 +280,9 @@ int cli_install(const cli_globals *globals, int argc, char **argv)
             fputs(help, stdout);
             return CLI_OK;
         }
-        if (strcmp(argv[i], "--print") == 0) {
+        if (strcmp(argv[i], "--edge") == 0) {
+            p.is_edge = true;
+        } else if (strcmp(argv[i], "--print") == 0) {
             p.prints = true;
         } else if (place != NULL && i + 1 < argc) {
             *place = argv[++i];
@@ -237,12 +291,17 @@ int cli_install(const cli_globals *globals, int argc, char **argv)
             return CLI_USAGE;
         }
     }
+    p.unit = p.unit != NULL ? p.unit : p.is_edge ? EDGE_UNIT_PATH : UNIT_PATH;
     if (!find_programs(&p, prefix) || !find_data(&p, globals)) {
         return CLI_FAILED;
     }
     hr_buf unit;
     hr_buf_init(&unit, UNIT_BYTES_MAX);
-    write_unit(&p, &unit);
+    if (p.is_edge) {
+        write_edge_unit(&p, &unit);
+    } else {
+        write_unit(&p, &unit);
+    }
     int code = CLI_FAILED;
     if (hr_buf_err(&unit) != HR_OK) {
         fprintf(stderr, "hedgerow install: %s\n", hr_err_text(hr_buf_err(&unit)));

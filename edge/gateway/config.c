@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,25 +39,20 @@ static bool is(span s, const char *text)
     return s.size == strlen(text) && memcmp(s.text, text, s.size) == 0;
 }
 
-static hr_err copy(span value, char *to, size_t capacity, hr_why *why)
+/* For a message: of a text that may be anything, the beginning. */
+static int shown(span s)
+{
+    return (int)(s.size < 40 ? s.size : 40);
+}
+
+static hr_err copy(span name, span value, char *to, size_t capacity, hr_why *why)
 {
     if (value.size == 0 || value.size >= capacity) {
-        return hr_why_set(why, HR_INVALID, "the value is empty or longer than %zu", capacity - 1);
+        return hr_why_set(why, HR_INVALID, "%.*s must be a text of 1 to %zu characters",
+                          (int)name.size, name.text, capacity - 1);
     }
     memcpy(to, value.text, value.size);
     to[value.size] = '\0';
-    return HR_OK;
-}
-
-static hr_err read_number(span value, int64_t min, int64_t max, uint32_t *to, hr_why *why)
-{
-    int64_t number;
-    if (hr_decimal_parse(value.text, value.size, 0, &number) != HR_OK || number < min ||
-        number > max) {
-        return hr_why_set(why, HR_INVALID, "a number from %lld to %lld is wanted", (long long)min,
-                          (long long)max);
-    }
-    *to = (uint32_t)number;
     return HR_OK;
 }
 
@@ -82,11 +77,13 @@ static bool take_kind(span *value, config_kind *kind)
 static hr_err read_source(span value, config *out, hr_why *why)
 {
     if (out->source_count == CONFIG_SOURCES_MAX) {
-        return hr_why_set(why, HR_INVALID, "more than %d sources", CONFIG_SOURCES_MAX);
+        return hr_why_set(why, HR_INVALID, "there are more than %d sources", CONFIG_SOURCES_MAX);
     }
     config_source *source = &out->sources[out->source_count];
     if (!take_kind(&value, &source->kind)) {
-        return hr_why_set(why, HR_INVALID, "a source begins with json: nmea: gpsd: or lorawan:");
+        return hr_why_set(why, HR_INVALID,
+                          "a source begins with json:, nmea:, gpsd: or lorawan:, as in "
+                          "\"source = nmea:/dev/ttyUSB0@9600 tractor-1\"");
     }
     span place = value, device = {value.text, 0};
     for (size_t i = 0; i < value.size; i++) {
@@ -97,55 +94,85 @@ static hr_err read_source(span value, config *out, hr_why *why)
         }
     }
     if (device.size > 0 && !hr_device_id_is_valid(device.text, device.size)) {
-        return hr_why_set(why, HR_INVALID, "\"%.*s\" is not a device id", (int)device.size,
-                          device.text);
+        return hr_why_set(why, HR_INVALID,
+                          "\"%.*s\" is no device id: 1 to %d of A-Z a-z 0-9 . _ : - are, without "
+                          "blanks",
+                          shown(device), device.text, HR_DEVICE_ID_MAX);
     }
     memcpy(source->device, device.text, device.size);
     source->device[device.size] = '\0';
     out->source_count++;
-    return copy(place, source->place, sizeof source->place, why);
+    return copy((span){"source", 6}, place, source->place, sizeof source->place, why);
 }
 
-static hr_err read_pair(span name, span value, config *out, hr_why *why)
+typedef struct setting {
+    const char *name;
+    size_t at;       /* in config */
+    size_t capacity; /* of a text; 0: a number */
+    int64_t min;
+    int64_t max;
+} setting;
+
+#define TEXT(member) #member, offsetof(config, member), sizeof((config *)NULL)->member, 0, 0
+#define NUMBER(member, min, max) #member, offsetof(config, member), 0, min, max
+
+static const setting settings[] = {
+    {TEXT(broker)},
+    {TEXT(user)},
+    {TEXT(password)},
+    {TEXT(ca_file)},
+    {TEXT(cert_file)},
+    {TEXT(key_file)},
+    {TEXT(data)},
+    {NUMBER(disk_mb, CONFIG_DISK_MB_MIN, 1 << 20)},
+    {NUMBER(keepalive_s, 1, 3600)},
+    {NUMBER(batch_ms, 10, 600000)},
+    {NUMBER(batch_fixes, 1, 4000)},
+};
+#define SETTING_COUNT (sizeof settings / sizeof settings[0])
+
+static hr_err read_setting(const setting *s, span value, config *out, hr_why *why)
 {
-    struct {
-        const char *name;
-        char *to;
-        size_t capacity;
-    } texts[] = {
-        {"broker", out->broker, sizeof out->broker},
-        {"user", out->user, sizeof out->user},
-        {"password", out->password, sizeof out->password},
-        {"ca_file", out->ca_file, sizeof out->ca_file},
-        {"cert_file", out->cert_file, sizeof out->cert_file},
-        {"key_file", out->key_file, sizeof out->key_file},
-        {"data", out->data, sizeof out->data},
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (is(name, texts[i].name)) {
-            return copy(value, texts[i].to, texts[i].capacity, why);
-        }
+    void *to = (char *)out + s->at;
+    span name = {s->name, strlen(s->name)};
+    if (s->capacity > 0) {
+        return copy(name, value, to, s->capacity, why);
     }
+    int64_t number;
+    if (hr_decimal_parse(value.text, value.size, 0, &number) != HR_OK || number < s->min ||
+        number > s->max) {
+        return hr_why_set(why, HR_INVALID, "%s must be a number from %lld to %lld, not \"%.*s\"",
+                          s->name, (long long)s->min, (long long)s->max, shown(value), value.text);
+    }
+    *(uint32_t *)to = (uint32_t)number;
+    return HR_OK;
+}
+
+/* given: one bit for each setting that was there before. */
+static hr_err read_pair(span name, span value, config *out, unsigned *given, hr_why *why)
+{
     if (is(name, "source")) {
         return read_source(value, out, why);
     }
-    if (is(name, "disk_mb")) {
-        return read_number(value, CONFIG_DISK_MB_MIN, 1 << 20, &out->disk_mb, why);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        if (!is(name, settings[i].name)) {
+            continue;
+        }
+        if ((*given & (1u << i)) != 0) {
+            return hr_why_set(why, HR_INVALID, "%s is given a second time: keep one of the lines",
+                              settings[i].name);
+        }
+        *given |= 1u << i;
+        return read_setting(&settings[i], value, out, why);
     }
-    if (is(name, "keepalive_s")) {
-        return read_number(value, 1, 3600, &out->keepalive_s, why);
-    }
-    if (is(name, "batch_ms")) {
-        return read_number(value, 10, 600000, &out->batch_ms, why);
-    }
-    if (is(name, "batch_fixes")) {
-        return read_number(value, 1, 4000, &out->batch_fixes, why);
-    }
-    return hr_why_set(why, HR_INVALID, "\"%.*s\" is not a name that is known here",
-                      (int)(name.size < 40 ? name.size : 40), name.text);
+    return hr_why_set(why, HR_INVALID,
+                      "there is no setting \"%.*s\"; there are broker, user, password, ca_file, "
+                      "cert_file, key_file, data, disk_mb, keepalive_s, batch_ms, batch_fixes and "
+                      "source",
+                      shown(name), name.text);
 }
 
-static hr_err read_line(span line, config *out, hr_why *why)
+static hr_err read_line(span line, config *out, unsigned *given, hr_why *why)
 {
     line = trim(line);
     if (line.size == 0 || line.text[0] == '#') {
@@ -153,26 +180,71 @@ static hr_err read_line(span line, config *out, hr_why *why)
     }
     const char *equals = memchr(line.text, '=', line.size);
     if (equals == NULL) {
-        return hr_why_set(why, HR_INVALID, "not like name = value");
+        return hr_why_set(why, HR_INVALID,
+                          "a line is \"name = value\", a comment that begins with #, or empty");
     }
     size_t name_size = (size_t)(equals - line.text);
     span name = trim((span){line.text, name_size});
     span value = trim((span){equals + 1, line.size - name_size - 1});
-    return read_pair(name, value, out, why);
+    return read_pair(name, value, out, given, why);
+}
+
+/* ---- the whole ---- */
+
+static bool is_address(span address)
+{
+    static const char *const schemes[] = {"tcp://", "ssl://", "mqtt://", "mqtts://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t size = strlen(schemes[i]);
+        if (address.size > size && memcmp(address.text, schemes[i], size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static hr_err check_broker(const char *broker, hr_why *why)
+{
+    for (const char *at = broker;; at++) {
+        size_t size = strcspn(at, ",");
+        if (!is_address((span){at, size})) {
+            return hr_why_set(why, HR_INVALID,
+                              "broker: \"%.*s\" is not like tcp://192.168.1.10:1883 or, with "
+                              "TLS, ssl://192.168.1.10:8883",
+                              shown((span){at, size}), at);
+        }
+        at += size;
+        if (*at == '\0') {
+            return HR_OK;
+        }
+    }
 }
 
 static hr_err check_whole(const config *c, hr_why *why)
 {
-    if (c->broker[0] == '\0' || c->user[0] == '\0' || c->data[0] == '\0') {
-        return hr_why_set(why, HR_INVALID, "broker, user and data must be given");
+    const char *missing = c->broker[0] == '\0' ? "broker"
+                          : c->user[0] == '\0' ? "user"
+                          : c->data[0] == '\0' ? "data"
+                                               : NULL;
+    if (missing != NULL) {
+        return hr_why_set(why, HR_INVALID,
+                          "%s is missing; \"hedgerow gateway add NAME\", where the service runs, "
+                          "prints all that is needed",
+                          missing);
     }
     if (!hr_user_id_is_valid(c->user, strlen(c->user))) {
-        return hr_why_set(why, HR_INVALID, "user is not 1-64 of [A-Za-z0-9._-]");
+        return hr_why_set(why, HR_INVALID, "user must be 1 to %d of A-Z a-z 0-9 . _ -",
+                          HR_USER_ID_MAX);
     }
     if (c->source_count == 0) {
-        return hr_why_set(why, HR_INVALID, "at least one source must be given");
+        return hr_why_set(why, HR_INVALID,
+                          "there is no source; add a line such as "
+                          "\"source = nmea:/dev/ttyUSB0@9600 tractor-1\"");
     }
-    return HR_OK;
+    if ((c->cert_file[0] != '\0') != (c->key_file[0] != '\0')) {
+        return hr_why_set(why, HR_INVALID, "cert_file and key_file belong together");
+    }
+    return check_broker(c->broker, why);
 }
 
 void config_init(config *c)
@@ -183,29 +255,63 @@ void config_init(config *c)
                   .batch_fixes = CONFIG_BATCH_FIXES_DEFAULT};
 }
 
-hr_err config_parse(const char *text, size_t size, config *out, hr_why *why)
+/* *line gets the number of the line that is wrong, 0 for the whole. */
+static hr_err parse(const char *text, size_t size, config *out, unsigned *line, hr_why *why)
 {
     config c;
     config_init(&c);
     size_t first = 0;
-    unsigned number = 1;
+    unsigned given = 0;
+    *line = 1;
     for (size_t i = 0; i <= size; i++) {
         if (i < size && text[i] != '\n') {
             continue;
         }
-        hr_why reason = {{0}};
-        if (read_line((span){text + first, i - first}, &c, &reason) != HR_OK) {
-            return hr_why_set(why, HR_INVALID, "line %u: %.400s", number, reason.text);
+        if (read_line((span){text + first, i - first}, &c, &given, why) != HR_OK) {
+            return HR_INVALID;
         }
         first = i + 1;
-        number++;
+        (*line)++;
     }
+    *line = 0;
     hr_err err = check_whole(&c, why);
     if (err == HR_OK) {
         *out = c;
     }
     return err;
 }
+
+hr_err config_parse(const char *text, size_t size, config *out, hr_why *why)
+{
+    unsigned line;
+    hr_why reason = {{0}};
+    if (parse(text, size, out, &line, &reason) == HR_OK) {
+        return HR_OK;
+    }
+    return line == 0 ? hr_why_set(why, HR_INVALID, "%s", reason.text)
+                     : hr_why_set(why, HR_INVALID, "line %u: %.400s", line, reason.text);
+}
+
+hr_err config_check_files(const config *c, hr_why *why)
+{
+    const char *const files[][2] = {
+        {"ca_file", c->ca_file}, {"cert_file", c->cert_file}, {"key_file", c->key_file}};
+    for (size_t i = 0; i < 3; i++) {
+        if (files[i][1][0] != '\0' && access(files[i][1], R_OK) != 0) {
+            return hr_why_set(why, HR_INVALID, "%s: %s cannot be read (%s); %s", files[i][0],
+                              files[i][1], strerror(errno),
+                              i == 0 ? "copy the service's DATA/broker/ca.pem there"
+                                     : "name a file that is there and may be read");
+        }
+    }
+    if (access(c->data, W_OK) != 0 && errno != ENOENT) {
+        return hr_why_set(why, HR_INVALID, "data: %s cannot be written (%s); give it to this user",
+                          c->data, strerror(errno));
+    }
+    return HR_OK;
+}
+
+/* ---- and back ---- */
 
 static void put_text(hr_buf *out, const char *name, const char *value)
 {
@@ -216,7 +322,7 @@ static void put_text(hr_buf *out, const char *name, const char *value)
 
 static void put_number(hr_buf *out, const char *name, uint32_t value, uint32_t usual)
 {
-    if (value != usual) {
+    if (value != usual && value != 0) {
         hr_buf_printf(out, "%s = %u\n", name, value);
     }
 }
@@ -255,11 +361,13 @@ hr_err config_load(const char *path, config *out, hr_why *why)
         return hr_why_errno(why, failed, "cannot read %s", path);
     }
     hr_why reason = {{0}};
+    unsigned line;
     if (size == FILE_BYTES_MAX) {
         return hr_why_set(why, HR_TOO_BIG, "%s is longer than %d bytes", path, FILE_BYTES_MAX);
     }
-    if (config_parse(text, (size_t)size, out, &reason) != HR_OK) {
-        return hr_why_set(why, HR_INVALID, "%.60s: %.400s", path, reason.text);
+    if (parse(text, (size_t)size, out, &line, &reason) == HR_OK) {
+        return HR_OK;
     }
-    return HR_OK;
+    return line == 0 ? hr_why_set(why, HR_INVALID, "%.100s: %.400s", path, reason.text)
+                     : hr_why_set(why, HR_INVALID, "%.100s:%u: %.400s", path, line, reason.text);
 }

@@ -65,11 +65,18 @@ typedef struct config {
 /* What every number is that a file does not name; no broker and no source. */
 void config_init(config *c);
 
-/* HR_INVALID: why names the line. */
+/* HR_INVALID: why names the line, what is wrong with it and what would be right. */
 HR_MUST_USE hr_err config_parse(const char *text, size_t size, config *out, hr_why *why);
+
+/* The same for a file, which why begins with: "edge.conf:3: ...". */
 HR_MUST_USE hr_err config_load(const char *path, config *out, hr_why *why);
 
-/* The text that config_parse reads back, for handing out a ready file. */
+/* What can be seen only on the machine where it is to run: can the files that it names be read?
+ * HR_INVALID: why says which cannot, and what to do. */
+HR_MUST_USE hr_err config_check_files(const config *c, hr_why *why);
+
+/* The text that config_parse reads back, for handing out a ready file. Numbers that are 0 or usual
+ * are left out. */
 void config_format(const config *c, hr_buf *out);
 
 #endif

@@ -5,8 +5,9 @@ helpers that log in are those of tests/api, which must be on PYTHONPATH.
 """
 import sys
 
+import e2e_setup
 import e2e_status
 from harness import run_all
 
 if __name__ == "__main__":
-    sys.exit(run_all(sys.argv[1], [e2e_status], sys.argv[2:]))
+    sys.exit(run_all(sys.argv[1], [e2e_setup, e2e_status], sys.argv[2:]))
