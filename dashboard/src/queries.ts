@@ -24,6 +24,8 @@ const TITLES: Record<string, Key> = {
   "animals-per-day": "query.animals-per-day",
   "events-per-kind": "query.events-per-kind",
   "battery-days": "query.battery-days",
+  "time-inside": "query.time-inside",
+  "speed-per-group": "query.speed-per-group",
 };
 
 const COLUMNS: Record<string, Key> = {
@@ -32,8 +34,11 @@ const COLUMNS: Record<string, Key> = {
   count: "column.count",
   crossings: "column.crossings",
   device: "column.device",
+  device_group: "column.group",
   events: "column.events",
   fence: "column.fence",
+  fixes: "column.fixes",
+  inside_s: "column.inside",
   kind: "column.kind",
 };
 
@@ -57,14 +62,21 @@ export function queryAbout(query: Query): string {
   return query.name in TITLES ? "" : (query.definition?.about ?? "");
 }
 
-export function columnTitle(app: App, column: string): string {
+const QUANTILE = /^quantile\(.*,\s*(0?\.\d+)\s*\)$/;
+
+/** A quantile says in numbers what it is; other columns are called what the query calls them. */
+export function columnTitle(app: App, column: string, aggregate = ""): string {
+  const part = Number(QUANTILE.exec(aggregate)?.[1] ?? NaN);
+  if (!Number.isNaN(part)) {
+    return app.t("column.quantile", { n: app.format.number(part * 100) });
+  }
   const key = COLUMNS[column];
   return key ? app.t(key) : column;
 }
 
 function partText(app: App, column: string | undefined, part: string | number | null): string {
   if (part === null) {
-    return "–";
+    return column === "device_group" ? app.t("column.no_group") : "–";
   }
   const text = String(part);
   switch (column) {
@@ -102,13 +114,26 @@ export function spanText(app: App, row: WindowRow): string {
   return row.final ? span : `${span} (${t("windows.open")})`;
 }
 
-/** Lists and objects as words; a trend as where it stands and where it goes. */
-export function valueText(app: App, value: unknown): string {
-  const { format } = app;
+/** Whether an aggregate gives a speed, which has a unit of one's choice. */
+function isSpeed(aggregate: string): boolean {
+  return /^(quantile|min|max|mean)\(\s*speed_mps\b/.test(aggregate);
+}
+
+/** Lists and objects as words; speeds, stays and trends as what they are. */
+export function valueText(app: App, value: unknown, aggregate = ""): string {
+  const { format, t } = app;
   const number = numberOf(value);
+  if (number !== null && isSpeed(aggregate)) {
+    return format.speed(number);
+  }
   if (number !== null) {
+    const { slope, uncertainty_s, visits } = value as Record<string, unknown>;
+    if (typeof uncertainty_s === "number" && typeof visits === "number") {
+      const time = format.age(number * 1000);
+      const error = format.age(uncertainty_s * 1000);
+      return `${t("stays.row", { time, error })} · ${t("stays.visits", { n: visits })}`;
+    }
     const text = format.number(number, Number.isInteger(number) ? 0 : 2);
-    const slope = (value as { slope?: unknown }).slope;
     return typeof slope === "number" ? `${text} (${format.number(slope, 2)}/d)` : text;
   }
   if (Array.isArray(value)) {

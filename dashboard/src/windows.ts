@@ -77,8 +77,8 @@ export interface Lines {
 export function linesOf(
   rows: readonly WindowRow[],
   groupText: (row: WindowRow) => string,
+  names: readonly string[] = valueNames(rows),
 ): Lines {
-  const names = valueNames(rows);
   const byLine = new Map<string, Map<number, number>>();
   const times = new Set<number>();
   const groups = new Set(rows.map((row) => row.group.join("\n")));

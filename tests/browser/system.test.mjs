@@ -26,4 +26,17 @@ describe("system", () => {
       await shot(page, "system-numbers");
     });
   });
+
+  it("a gateway says that it is there, what waits in its outbox, and that it is gone", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="system"]');
+      const gate = page.locator('[data-gateway="gate"]');
+      await gate.locator("text=/online · heard of .* ago · waiting in its outbox: \\d+/").waitFor();
+      assert.equal(await gate.getAttribute("data-health"), "ok");
+      await shot(page, "gateways");
+      farm.edge.kill("SIGKILL");
+      await gate.locator("text=connection lost").waitFor();
+      await until("a warning", async () => (await gate.getAttribute("data-health")) === "warning");
+    });
+  });
 });

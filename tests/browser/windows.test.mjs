@@ -49,16 +49,29 @@ describe("live windows", () => {
       await page.click(".new-query button:has-text('Speeds each minute')");
       await page.fill("[name=query-name]", "speeds");
       await page.click(".new-query button:text-is('Add')");
-      await page.waitForSelector("[data-card=quantiles]");
+      await page.waitForSelector(".any-query select >> nth=0 >> option:text-is('speeds')", {
+        state: "attached",
+      });
       const { definition } = await farm.ask("GET", "/v1/queries/speeds");
       assert.deepEqual(definition.window, { type: "tumbling", size: "1m" });
       const nowS = (Date.now() - farm.startMs) / 1000;
       await farm.publish(...Array.from({ length: 30 }, (_, i) => [
         `cow-${i % 3}`, nowS - 150 + i * 5, 0, i, { speed_mps: (i % 10) / 5 },
       ]));
-      await page.waitForSelector("[data-card=quantiles] canvas");
-      await page.waitForSelector("[data-card=quantiles] .legend li:has-text('most')");
+      await page.waitForSelector(".any-query canvas");
+      await page.waitForSelector(".any-query .legend li:has-text('95 % below')");
+      await page.waitForSelector(".any-query td:has-text('km/h')");
+      // The shipped one, of herds, stands among the cards.
+      await page.waitForSelector("[data-card=quantiles] li:has-text('no herd'):has-text('km/h')");
       await shot(page, "windows-quantiles");
+    });
+  });
+
+  it("the time of each animal in each fence is told with its uncertainty", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="windows"]');
+      await page.selectOption(".any-query select >> nth=0", "time-inside");
+      await page.waitForSelector(".window-rows tr:has-text('cow-3'):has-text('give or take')");
     });
   });
 

@@ -74,6 +74,13 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
     option("positions", t("windows.positions")),
   );
   const where = h("input", { placeholder: "kind = 'enter'", spellcheck: "false" });
+  const join = h(
+    "select",
+    {},
+    option("", t("windows.join_none")),
+    option("device", t("windows.join_device")),
+    option("fence", t("windows.join_fence")),
+  );
   const group = h("input", { spellcheck: "false" });
   const type = h("select", {}, ...TYPES.map((value) => option(value, t(`window.${value}`))));
   const size = h("input", { placeholder: "10m" });
@@ -89,6 +96,7 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
   };
   const use = (example: Omit<Example, "key">): void => {
     from.value = example.from;
+    join.value = "";
     where.value = example.where;
     group.value = example.group;
     type.value = example.type;
@@ -134,6 +142,7 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
     ),
     field(t("windows.name"), name, t("windows.name_hint")),
     field(t("windows.from"), from),
+    field(t("windows.join"), join),
     field(t("windows.where"), where),
     field(t("windows.group"), group),
     field(t("windows.type"), type),
@@ -152,6 +161,7 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
     const definition = {
       name: name.value.trim(),
       from: from.value,
+      ...(join.value === "" ? {} : { join: [join.value] }),
       ...(condition === "" ? {} : { where: condition }),
       group_by: group.value.split(",").map((part) => part.trim()).filter(Boolean),
       window: windowOf(),

@@ -6,9 +6,9 @@ import { Chart } from "../charts.ts";
 import { fill, h } from "../dom.ts";
 import type { Key } from "../i18n.ts";
 import type { Query } from "../queries.ts";
-import { groupText, queryTitle } from "../queries.ts";
+import { columnTitle, groupText, queryTitle, valueText } from "../queries.ts";
 import type { WindowRow } from "../windows.ts";
-import { filledSeries, linesOf, newestWindow, numberOf, seriesOf, valueNames } from "../windows.ts";
+import { filledSeries, linesOf, newestWindow, numberOf, seriesOf } from "../windows.ts";
 import type { Bar } from "./bars.ts";
 import { fillBars } from "./bars.ts";
 
@@ -21,12 +21,16 @@ const INSIDE = "select fence, count(*) from inside group by fence";
 /** Queries whose rows the cards show, where they exist. */
 export const CARD_QUERIES: readonly string[] = ["crossings-10s", "crossings-10m", "trending"];
 
+function isQuantile(aggregate: string): boolean {
+  return aggregate.startsWith("quantile(");
+}
+
 /** A query that tells quantiles is shown as lines; the first one is. */
 export function quantileQuery(queries: readonly Query[]): Query | undefined {
   return queries.find(
     ({ status, definition }) =>
       status === "running" &&
-      Object.values(definition?.select ?? {}).some((text) => text.startsWith("quantile(")),
+      Object.values(definition?.select ?? {}).some(isQuantile),
   );
 }
 
@@ -86,23 +90,26 @@ export function windowCards(app: App): Cards {
       return;
     }
     const query = quantiles;
+    const select = query.definition?.select ?? {};
+    const names = Object.keys(select).filter((name) => isQuantile(select[name] ?? ""));
     const rows = rowsOf(query.name);
     speedTitle.textContent = queryTitle(app, query.name);
-    const { times, lines } = linesOf(rows, (row) => groupText(app, query, row));
+    const { times, lines } = linesOf(rows, (row) => groupText(app, query, row), names);
     speeds.show(times, lines);
     speedsNone.hidden = rows.length > 0;
-    // Of running totals there is no line: the newest numbers then say it.
-    const names = valueNames(rows);
-    const newest = times.length < 2 ? rows.slice(0, BARS_MAX) : [];
+    const newest = rows.some((row) => row.to) ? newestWindow(rows, Date.now()) : rows;
     fill(
       speedTable,
-      ...newest.map((row) =>
+      ...newest.slice(0, BARS_MAX).map((row) =>
         h(
           "li",
           {},
-          h("span", {}, groupText(app, query, row)),
+          h("span", {}, groupText(app, query, row) || t("windows.all")),
           h("strong", {}, names
-            .map((name) => `${name} ${app.format.number(numberOf(row[name]) ?? 0, 1)}`)
+            .map((name) => [
+              columnTitle(app, name, select[name]),
+              valueText(app, row[name], select[name]),
+            ].join(" "))
             .join(" · ")),
         ),
       ),

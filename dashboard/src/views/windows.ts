@@ -34,7 +34,8 @@ function table(app: App, query: Query, rows: readonly WindowRow[]): HTMLElement 
   const cell = (row: WindowRow, name: string): HTMLElement => {
     const bar = h("span", { class: "bar", "aria-hidden": "true" });
     bar.style.width = `${(100 * (numberOf(row[name]) ?? 0)) / largest}%`;
-    return h("td", {}, valueText(app, row[name]), name === first && bar);
+    const aggregate = query.definition?.select?.[name];
+    return h("td", {}, valueText(app, row[name], aggregate), name === first && bar);
   };
   const groups = query.definition?.group_by ?? [];
   const hasGroups = groups.length > 0;
@@ -42,7 +43,7 @@ function table(app: App, query: Query, rows: readonly WindowRow[]): HTMLElement 
   const heads = [
     ...(hasWindows ? [app.t("windows.window")] : []),
     ...(hasGroups ? [groups.map((column) => columnTitle(app, column)).join(", ")] : []),
-    ...names.map((name) => columnTitle(app, name)),
+    ...names.map((name) => columnTitle(app, name, query.definition?.select?.[name])),
   ];
   return h(
     "table",
@@ -95,7 +96,11 @@ export function windowsView({ app }: Parts): HTMLElement {
     }
     fill(place, rows.length > 0 ? table(app, query, rows) : h("p", {}, t("windows.none")));
     const { times, lines } = linesOf(rows, (row) => groupText(app, query, row));
-    line.show(times, lines.map(({ name, values }) => ({ name: columnTitle(app, name), values })));
+    const select = query.definition?.select ?? {};
+    line.show(
+      times,
+      lines.map(({ name, values }) => ({ name: columnTitle(app, name, select[name]), values })),
+    );
   };
   const render = (): void => {
     const query = queryNow();
