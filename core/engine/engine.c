@@ -75,6 +75,7 @@ static void free_partitions(engine *engine)
         }
     }
     free(engine->partitions);
+    free(engine->seats);
     free(engine->start_ends);
     free(engine->snapshots);
     free(engine->snapshot_done);
@@ -85,6 +86,7 @@ static void free_engine(engine *engine)
     free_partitions(engine);
     engine_worlds_free(engine->worlds);
     pthread_cond_destroy(&engine->changed);
+    pthread_cond_destroy(&engine->seat_is_free);
     pthread_mutex_destroy(&engine->lock);
     pthread_mutex_destroy(&engine->names_lock);
     pthread_mutex_destroy(&engine->change_lock);
@@ -101,6 +103,7 @@ static void init_locks(engine *engine)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&engine->changed, &attributes);
     pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&engine->seat_is_free, NULL);
     pthread_mutex_init(&engine->lock, NULL);
     pthread_mutex_init(&engine->names_lock, NULL);
     pthread_mutex_init(&engine->change_lock, NULL);
@@ -117,11 +120,12 @@ static hr_err make_partitions(engine *engine, hr_why *why)
                           HR_PARTITIONS_MAX);
     }
     engine->partitions = calloc(count, sizeof *engine->partitions);
+    engine->seats = calloc(count, sizeof *engine->seats);
     engine->start_ends = calloc(count, sizeof *engine->start_ends);
     engine->snapshots = calloc(count, sizeof *engine->snapshots);
     engine->snapshot_done = calloc(count, sizeof *engine->snapshot_done);
-    if (engine->partitions == NULL || engine->start_ends == NULL || engine->snapshots == NULL ||
-        engine->snapshot_done == NULL) {
+    if (engine->partitions == NULL || engine->seats == NULL || engine->start_ends == NULL ||
+        engine->snapshots == NULL || engine->snapshot_done == NULL) {
         return hr_why_set(why, HR_NO_MEMORY, "no memory for %u partitions", count);
     }
     engine->partition_count = count;

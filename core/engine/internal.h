@@ -8,6 +8,7 @@
 #include "base/record.h"
 #include "engine/change.h"
 #include "engine/engine.h"
+#include "packing.h"
 #include "partition.h"
 
 typedef struct engine_thread {
@@ -15,6 +16,7 @@ typedef struct engine_thread {
     pthread_t handle;
     uint32_t number;
     bool is_started;
+    hr_counter *wakes;
 } engine_thread;
 
 /* One partition as its worker left it at a batch's end, on its way into a checkpoint. The fields
@@ -39,19 +41,22 @@ struct engine {
     int64_t *start_ends; /* ends of the partitions when the engine was started */
 
     uint32_t thread_count;
-    engine_thread
-        threads[ENGINE_THREADS_MAX]; /* workers; partition p belongs to p % thread_count */
+    engine_thread threads[ENGINE_THREADS_MAX]; /* workers */
+    engine_seat *seats;                        /* which partition belongs to which of them */
+    engine_packing packing;                    /* protected by lock */
     pthread_t keeper;
     bool keeper_is_started;
 
     _Atomic bool is_stopping;
     _Atomic bool is_ready;
+    _Atomic bool is_stirred; /* something was read since the keeper looked */
     _Atomic uint64_t bytes_since_checkpoint;
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    hr_err failure;     /* protected by lock */
-    hr_why failure_why; /* protected by lock */
+    pthread_cond_t seat_is_free; /* or the engine stops; for workers without a partition */
+    hr_err failure;              /* protected by lock */
+    hr_why failure_why;          /* protected by lock */
 
     /* A checkpoint in the making; protected by lock. Workers fill in what is asked of them. */
     uint64_t snapshot_wanted; /* number of the round; 0: none ever */
@@ -91,6 +96,10 @@ HR_MUST_USE hr_err engine_names_flush(engine *engine, hr_why *why);
 
 /* keeper.c: what the log is told at the start, and checkpoints as the log grows. */
 void *engine_keeper_main(void *context);
+
+/* Called by a worker that has read something. An idle engine has nothing to keep: then the keeper
+ * sleeps, too. */
+void engine_keeper_stir(engine *engine);
 
 /* Append "rules = version" to all partitions and the edit to `events`, and wait until durable. */
 HR_MUST_USE hr_err engine_rules_announce(engine *engine, uint64_t version, const char *edit,

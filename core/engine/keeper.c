@@ -7,26 +7,60 @@
 #include "base/logline.h"
 #include "internal.h"
 
+/* Between two looks while there is work. */
 #define KEEPER_PERIOD_MS 100
 #define CHECKPOINT_BYTES_MIN_DEFAULT (16u << 20)
 /* A checkpoint is worth its bytes once the log has grown by this many times its size. */
 #define CHECKPOINT_GROWTH 4
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static bool goes_on(const engine *engine)
+{
+    return !atomic_load(&engine->is_stopping) && engine->failure == HR_OK;
+}
+
 /* Sleep a period; false when the engine stops or has failed. */
 static bool nap(engine *engine)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)KEEPER_PERIOD_MS * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    int64_t until_ns = now_ns() + (int64_t)KEEPER_PERIOD_MS * 1000000;
+    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
     pthread_mutex_lock(&engine->lock);
-    if (!atomic_load(&engine->is_stopping) && engine->failure == HR_OK) {
+    if (goes_on(engine)) {
         pthread_cond_timedwait(&engine->changed, &engine->lock, &until);
     }
-    bool goes_on = !atomic_load(&engine->is_stopping) && engine->failure == HR_OK;
+    bool is_on = goes_on(engine);
     pthread_mutex_unlock(&engine->lock);
-    return goes_on;
+    return is_on;
+}
+
+/* Sleep until a worker has read something, and then a period, so that one look serves for much.
+ * What was left over last time is not waited for. */
+static bool nap_until_stirred(engine *engine, bool has_left_over)
+{
+    pthread_mutex_lock(&engine->lock);
+    while (!has_left_over && goes_on(engine) && !atomic_load(&engine->is_stirred)) {
+        pthread_cond_wait(&engine->changed, &engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    bool is_on = nap(engine);
+    atomic_store(&engine->is_stirred, false);
+    return is_on;
+}
+
+void engine_keeper_stir(engine *engine)
+{
+    if (!atomic_load_explicit(&engine->is_stirred, memory_order_relaxed) &&
+        !atomic_exchange(&engine->is_stirred, true)) {
+        pthread_mutex_lock(&engine->lock);
+        pthread_cond_broadcast(&engine->changed);
+        pthread_mutex_unlock(&engine->lock);
+    }
 }
 
 static bool has_caught_up(const engine *engine)
@@ -84,8 +118,11 @@ void *engine_keeper_main(void *context)
     atomic_store(&engine->is_ready, true);
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
-    while (nap(engine)) {
+    bool has_left_over = true;
+    while (nap_until_stirred(engine, has_left_over)) {
+        engine_packing_look(engine, now_ns());
         err = engine_names_flush(engine, &why);
+        has_left_over = err != HR_OK;
         if (err != HR_OK) {
             hr_logline(HR_LEVEL_ERROR, "engine.names_failed", "why=\"%s\"", why.text);
         }

@@ -1,6 +1,5 @@
 /* engine/worker.c - threads that read their partitions, apply, and append the events. */
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "internal.h"
 #include "log/reader.h"
@@ -9,8 +8,6 @@
 #define TURN_BATCHES_MAX 64
 /* A turn's events go into the log together, but in frames of about this size at the most. */
 #define FRAME_BYTES_AIM (256u << 10)
-/* How long an idle worker sleeps at most; anything appended wakes it at once. */
-#define IDLE_WAIT_MS 500
 /* How long to leave a full disk alone before trying again. */
 #define NO_SPACE_WAIT_MS 200
 
@@ -60,17 +57,18 @@ static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *
 }
 
 /* Read and apply what there is, up to a turn. *is_busy is set when there was something. */
-static hr_err take_turn(engine *engine, engine_partition *partition, log_reader *reader,
-                        bool *is_busy, hr_why *why)
+static hr_err take_turn(engine *engine, uint32_t number, bool *is_busy, hr_why *why)
 {
+    engine_partition *partition = &engine->partitions[number];
+    engine_seat *seat = &engine->seats[number];
     uint64_t bytes = 0;
     hr_err err = HR_OK;
     for (int i = 0; i < TURN_BATCHES_MAX && err == HR_OK; i++) {
         log_view view;
-        err = log_reader_next(reader, &view, why);
+        err = log_reader_next(seat->reader, &view, why);
         if (err == HR_CORRUPT) {
             /* The log has told the gap; what is lost is lost for everyone alike. */
-            engine_partition_skip(partition, log_reader_offset(reader));
+            engine_partition_skip(partition, log_reader_offset(seat->reader));
             err = HR_OK;
             continue;
         }
@@ -89,6 +87,7 @@ static hr_err take_turn(engine *engine, engine_partition *partition, log_reader 
         hr_err flushed = flush_events(engine, partition, why);
         err = flushed != HR_OK ? flushed : err;
     }
+    atomic_fetch_add_explicit(&seat->work_done, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&engine->bytes_since_checkpoint, bytes, memory_order_relaxed);
     if (err == HR_GONE) {
         return hr_why_set(why, HR_CORRUPT, "partition %u: the log no longer holds offset %lld",
@@ -97,41 +96,45 @@ static hr_err take_turn(engine *engine, engine_partition *partition, log_reader 
     return err == HR_TIMEOUT ? HR_OK : err;
 }
 
-static void close_readers(log_reader **readers, uint32_t count)
+/* Nothing more to read: sleep until there is. A thread without a partition hears of no append. */
+static hr_err rest(engine_thread *thread, bool has_partition, log_position seen, hr_why *why)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        log_reader_close(readers[i]);
+    engine *engine = thread->engine;
+    if (!has_partition) {
+        engine_seat_wait(engine, thread->number);
+    } else if (log_wait(engine->options.log, LOG_APPENDED, seen, -1) == seen &&
+               log_health(engine->options.log, why) == HR_IO) {
+        return HR_IO; /* it would wake us for ever */
     }
-}
-
-static hr_err open_readers(engine *engine, uint32_t first, log_reader **readers)
-{
-    for (uint32_t p = first; p < engine->partition_count; p += engine->thread_count) {
-        hr_err err =
-            log_reader_open(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p,
-                            atomic_load(&engine->partitions[p].offset), LOG_APPENDED, &readers[p]);
-        if (err != HR_OK) {
-            return err;
-        }
-    }
+    hr_counter_add(thread->wakes, 1);
     return HR_OK;
 }
 
-static hr_err work(engine_thread *thread, log_reader **readers, hr_why *why)
+static hr_err work(engine_thread *thread, hr_why *why)
 {
     engine *engine = thread->engine;
     while (!atomic_load(&engine->is_stopping)) {
         bool is_busy = false;
+        bool has_partition = false;
         log_position seen = log_appended(engine->options.log);
-        for (uint32_t p = thread->number; p < engine->partition_count; p += engine->thread_count) {
-            hr_err err = take_turn(engine, &engine->partitions[p], readers[p], &is_busy, why);
+        for (uint32_t p = 0; p < engine->partition_count; p++) {
+            if (!engine_seat_take(engine, p, thread->number)) {
+                continue;
+            }
+            has_partition = true;
+            hr_err err = take_turn(engine, p, &is_busy, why);
             if (err != HR_OK) {
                 return err;
             }
             engine_snapshot_take(engine, &engine->partitions[p]);
         }
-        if (!is_busy) {
-            log_wait(engine->options.log, LOG_APPENDED, seen, IDLE_WAIT_MS);
+        if (is_busy) {
+            engine_keeper_stir(engine);
+            continue;
+        }
+        hr_err err = rest(thread, has_partition, seen, why);
+        if (err != HR_OK) {
+            return err;
         }
     }
     return HR_OK;
@@ -140,24 +143,51 @@ static hr_err work(engine_thread *thread, log_reader **readers, hr_why *why)
 static void *worker_main(void *context)
 {
     engine_thread *thread = context;
-    log_reader *readers[HR_PARTITIONS_MAX] = {NULL};
     hr_why why = {""};
-    hr_err err = open_readers(thread->engine, thread->number, readers);
-    if (err == HR_OK) {
-        err = work(thread, readers, &why);
-    }
+    hr_err err = work(thread, &why);
     if (err != HR_OK) {
         engine_fail(thread->engine, err, &why);
     }
-    close_readers(readers, HR_PARTITIONS_MAX);
     return NULL;
+}
+
+/* To begin with, each thread has as many partitions as the others: what a replay wants. */
+static hr_err make_seats(engine *engine, hr_why *why)
+{
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        engine_seat *seat = &engine->seats[p];
+        atomic_init(&seat->wanted, p % engine->thread_count);
+        atomic_init(&seat->holder, ENGINE_NO_THREAD);
+        hr_err err = log_reader_open(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p,
+                                     atomic_load(&engine->partitions[p].offset), LOG_APPENDED,
+                                     &seat->reader);
+        if (err != HR_OK) {
+            return hr_why_set(why, err, "cannot read partition %u", p);
+        }
+    }
+    return HR_OK;
+}
+
+static hr_counter *wakes_counter(hr_metrics *metrics, uint32_t thread)
+{
+    static hr_counter unseen;
+    char labels[32];
+    snprintf(labels, sizeof labels, "thread=\"%u\"", thread);
+    return metrics == NULL ? &unseen
+                           : hr_metrics_counter(metrics, "hedgerow_engine_wakes_total", labels,
+                                                "How often a worker has woken up from sleep.");
 }
 
 hr_err engine_workers_start(engine *engine, hr_why *why)
 {
+    hr_err err = make_seats(engine, why);
+    if (err != HR_OK) {
+        return err;
+    }
     for (uint32_t i = 0; i < engine->thread_count; i++) {
         engine_thread *thread = &engine->threads[i];
-        *thread = (engine_thread){.engine = engine, .number = i};
+        *thread = (engine_thread){
+            .engine = engine, .number = i, .wakes = wakes_counter(engine->options.metrics, i)};
         int status = pthread_create(&thread->handle, NULL, worker_main, thread);
         if (status != 0) {
             return hr_why_errno(why, status, "cannot start a partition worker");
@@ -169,12 +199,19 @@ hr_err engine_workers_start(engine *engine, hr_why *why)
 
 void engine_workers_stop(engine *engine)
 {
+    pthread_mutex_lock(&engine->lock);
     atomic_store(&engine->is_stopping, true);
+    pthread_cond_broadcast(&engine->seat_is_free);
+    pthread_mutex_unlock(&engine->lock);
     log_wake(engine->options.log);
     for (uint32_t i = 0; i < engine->thread_count; i++) {
         if (engine->threads[i].is_started) {
             pthread_join(engine->threads[i].handle, NULL);
             engine->threads[i].is_started = false;
         }
+    }
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        log_reader_close(engine->seats[p].reader);
+        engine->seats[p].reader = NULL;
     }
 }

@@ -1,0 +1,166 @@
+/* tests/engine/test_packing.c - partitions move between threads, and the events do not notice. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "engine/internal.h"
+#include "farm.h"
+#include "test.h"
+
+#define T0 1795161600000
+#define HERD 40
+#define ROUNDS 120
+
+static const double north[4] = {16.0, 59.0, 16.01, 59.01};
+
+static void little_work_gathers_on_the_first_thread(void **state)
+{
+    (void)state;
+    const uint64_t load[4] = {0, 5, 1, 3};
+    uint32_t plan[4];
+    engine_packing_plan(load, 4, 4, 100, plan);
+    for (int p = 0; p < 4; p++) {
+        assert_int_equal(plan[p], 0);
+    }
+}
+
+static void work_fills_threads_in_decreasing_order(void **state)
+{
+    (void)state;
+    const uint64_t load[6] = {10, 60, 50, 40, 40, 5};
+    uint32_t plan[6];
+    engine_packing_plan(load, 6, 3, 100, plan);
+    /* 60 and 40 fill thread 0; 50, 40 and then 10 fill thread 1; 5 is left for thread 2. */
+    const uint32_t filled[6] = {1, 0, 1, 0, 1, 2};
+    assert_memory_equal(plan, filled, sizeof plan);
+}
+
+static void more_work_than_there_is_time_for_is_shared_evenly(void **state)
+{
+    (void)state;
+    const uint64_t load[4] = {900, 900, 900, 900};
+    uint32_t plan[4];
+    uint32_t counts[2] = {0, 0};
+    engine_packing_plan(load, 4, 2, 100, plan);
+    for (int p = 0; p < 4; p++) {
+        counts[plan[p]]++;
+    }
+    assert_int_equal(counts[0], 2);
+    assert_int_equal(counts[1], 2);
+}
+
+static void walk(farm *farm, uint64_t seed, bool is_repacked)
+{
+    hr_random random = {.state = seed};
+    hr_random where = {.state = seed + 1};
+    hr_fix fixes[HERD];
+    for (int d = 0; d < HERD; d++) {
+        char id[16];
+        snprintf(id, sizeof id, "cow-%d", d);
+        farm_name(farm, id);
+        fixes[d] = (hr_fix){.device = hr_device_key(id, strlen(id)),
+                            .lon_e7 = 160000000 + (int32_t)hr_random_below(&random, 100000),
+                            .lat_e7 = 590000000 + (int32_t)hr_random_below(&random, 100000)};
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int d = 0; d < HERD; d++) {
+            fixes[d].time_ms = T0 + round * 10000 + d;
+            fixes[d].lon_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
+            fixes[d].lat_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
+        }
+        farm_fixes(farm, fixes, HERD);
+        if (is_repacked) {
+            uint32_t plan[FARM_PARTITIONS];
+            for (int p = 0; p < FARM_PARTITIONS; p++) {
+                plan[p] = (uint32_t)hr_random_below(&where, farm->engine->thread_count);
+            }
+            engine_packing_set(farm->engine, plan);
+        }
+    }
+    farm_settle(farm);
+}
+
+static void events_do_not_depend_on_who_works_where(void **state)
+{
+    (void)state;
+    uint64_t seed = (uint64_t)time(NULL);
+    printf("seed %llu\n", (unsigned long long)seed);
+    farm quiet;
+    farm_start(&quiet, 1);
+    farm_fence(&quiet, "north", north, ",\"intent\":\"keep-out\",\"approach_m\":50");
+    walk(&quiet, seed, false);
+    for (uint32_t threads = 1; threads <= 4; threads *= 2) {
+        farm moved;
+        farm_start(&moved, threads);
+        farm_fence(&moved, "north", north, ",\"intent\":\"keep-out\",\"approach_m\":50");
+        walk(&moved, seed, true);
+        for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+            hr_buf one, two;
+            hr_buf_init(&one, 16 << 20);
+            hr_buf_init(&two, 16 << 20);
+            farm_partition_events(&quiet, p, &one);
+            farm_partition_events(&moved, p, &two);
+            assert_true(one.size > 1000);
+            assert_int_equal(one.size, two.size);
+            assert_memory_equal(one.data, two.data, one.size);
+            hr_buf_fini(&one);
+            hr_buf_fini(&two);
+        }
+        farm_end(&moved);
+    }
+    farm_end(&quiet);
+}
+
+static void the_keeper_packs_a_quiet_herd_onto_one_thread_and_the_others_sleep(void **state)
+{
+    (void)state;
+    farm farm;
+    farm_start(&farm, 4);
+    farm_fence(&farm, "north", north, "");
+    farm_fix(&farm, "a", T0, 16.005, 59.005);
+    farm_settle(&farm);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    engine_packing_look(farm.engine, ((int64_t)now.tv_sec + 3600) * 1000000000);
+    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
+        assert_int_equal(atomic_load(&farm.engine->seats[p].wanted), 0);
+    }
+    /* Every worker has followed once all partitions have taken part in a checkpoint. */
+    farm_settle(&farm);
+    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
+        assert_int_equal(atomic_load(&farm.engine->seats[p].holder), 0);
+    }
+    uint64_t before[4];
+    for (int t = 0; t < 4; t++) {
+        before[t] = hr_counter_value(farm.engine->threads[t].wakes);
+    }
+    for (int i = 1; i <= 100; i++) {
+        farm_fix(&farm, "a", T0 + i * 1000, 16.005, 59.005);
+        farm_fix(&farm, "b", T0 + i * 1000, 16.005, 59.005);
+        farm_fix(&farm, "c", T0 + i * 1000, 16.005, 59.005);
+        while (engine_offset(farm.engine, 0) <
+               log_end(farm.log, HR_TOPIC_POSITIONS, 0, LOG_APPENDED)) {
+            log_wait(farm.log, LOG_APPENDED, UINT64_MAX, 1);
+        }
+    }
+    assert_true(hr_counter_value(farm.engine->threads[0].wakes) > before[0]);
+    for (int t = 1; t < 4; t++) {
+        /* At most once more, if it was on its way to sleep above. */
+        assert_true(hr_counter_value(farm.engine->threads[t].wakes) <= before[t] + 1);
+    }
+    farm_end(&farm);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(little_work_gathers_on_the_first_thread),
+        cmocka_unit_test(work_fills_threads_in_decreasing_order),
+        cmocka_unit_test(more_work_than_there_is_time_for_is_shared_evenly),
+        cmocka_unit_test(events_do_not_depend_on_who_works_where),
+        cmocka_unit_test(the_keeper_packs_a_quiet_herd_onto_one_thread_and_the_others_sleep),
+    };
+    return cmocka_run_group_tests_name("engine packing", tests, NULL, NULL);
+}
