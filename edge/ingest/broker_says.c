@@ -110,7 +110,9 @@ static void take_line(broker_says *s, int64_t now_ms)
     }
     bool is_trouble = strstr(text, "Error") != NULL;
     hr_logline(is_trouble ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "broker.says", "text=\"%s\"", text);
-    memcpy(s->last_line, text, strlen(text) + 1);
+    if (is_trouble || begins_with(text, "mosquitto ") || begins_with(text, "Unable ")) {
+        memcpy(s->last_line, text, strlen(text) + 1);
+    }
 }
 
 void broker_says_take(broker_says *s, const char *bytes, size_t size, int64_t now_ms)

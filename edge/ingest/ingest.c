@@ -234,6 +234,7 @@ static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)
         .ca_file = options->ca_file,
         .cert_file = options->cert_file,
         .key_file = options->key_file,
+        .keep_alive_s = options->keep_alive_s,
         .subscriptions = subscriptions,
         .subscription_count = sizeof subscriptions / sizeof subscriptions[0],
         .pause_max_ms = 2000,

@@ -34,6 +34,7 @@ typedef struct ingest_options {
     const char *ca_file; /* NULL: the system's, for ssl:// */
     const char *cert_file;
     const char *key_file;
+    uint16_t keep_alive_s; /* a broker that says nothing for about twice this is gone; 0: 30 */
 
     /* Calls ingest_name_known() for every device that needs no name record any more, because the
      * catalogue has it; may be NULL, which costs a record for each device at each start. */

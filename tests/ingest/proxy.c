@@ -31,6 +31,7 @@ struct proxy {
     atomic_int cut_count;
     atomic_int connection_count;
     atomic_size_t piece;
+    atomic_int delay_ms;
 };
 
 typedef struct connection {
@@ -77,6 +78,7 @@ static bool forward(proxy *p, int from, int to, size_t *carried)
     if (got <= 0) {
         return false;
     }
+    poll(NULL, 0, atomic_load(&p->delay_ms));
     for (ssize_t at = 0; at < got;) {
         ssize_t put = send(to, bytes + at, (size_t)(got - at), MSG_NOSIGNAL);
         if (put <= 0) {
@@ -204,6 +206,11 @@ void proxy_cut_after(proxy *p, size_t bytes, int count)
 void proxy_trickle(proxy *p, size_t bytes)
 {
     atomic_store(&p->piece, bytes);
+}
+
+void proxy_delay(proxy *p, int ms)
+{
+    atomic_store(&p->delay_ms, ms);
 }
 
 void proxy_refuse_mqtt5(proxy *p)

@@ -19,6 +19,9 @@ void proxy_cut_after(proxy *p, size_t bytes, int count);
 /* Bytes go on in pieces of that size, one each millisecond; 0: as they come. */
 void proxy_trickle(proxy *p, size_t bytes);
 
+/* Each piece goes on that much later; 0: at once. */
+void proxy_delay(proxy *p, int ms);
+
 /* Behave as a broker that knows nothing newer than MQTT 3.1.1. */
 void proxy_refuse_mqtt5(proxy *p);
 

@@ -46,9 +46,11 @@ void site_start_ingest_as(site *s, const char *password)
 {
     char address[64];
     hr_why why = {{0}};
-    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", s->port);
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%u",
+             s->ingest_port != 0 ? s->ingest_port : s->port);
     ingest_options options = {.log = s->log,
                               .clock = s->clock,
+                              .keep_alive_s = s->keep_alive_s,
                               .addresses = address,
                               .user = BROKER_SERVICE_USER,
                               .password = password,
@@ -116,7 +118,8 @@ static bool has_another_pid(void *context)
 
 static bool is_disconnected(void *context)
 {
-    return !is_connected(context);
+    const site *s = context;
+    return s->ingest == NULL || !is_connected(context);
 }
 
 void site_kill_broker(site *s)

@@ -18,6 +18,8 @@ typedef struct site {
     char broker_folder[96];
     char log_folder[96];
     uint16_t port;
+    uint16_t ingest_port;  /* where the intake finds the broker, if not there; 0: there */
+    uint16_t keep_alive_s; /* of the intake */
     const hr_clock *clock;
     broker *broker;
     log_store *log;
@@ -45,7 +47,7 @@ void site_start_ingest_as(site *s, const char *password);
 /* Wait until the intake is connected, or fail the test. */
 void site_wait_connected(site *s);
 
-/* kill -9; returns when the intake has noticed and the broker runs again. */
+/* kill -9; returns when the intake, if there is one, has noticed and the broker runs again. */
 void site_kill_broker(site *s);
 
 typedef struct site_fix {
