@@ -308,6 +308,7 @@ static void *history_main(void *context)
 {
     engine_history *history = context;
     uint64_t answered = 0;
+    (void)pthread_setname_np(pthread_self(), "historian");
     /* Tracks can wait; whoever judges fixes cannot. */
     (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
     while (!is_stopping(history)) {

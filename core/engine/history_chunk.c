@@ -148,15 +148,26 @@ typedef struct column_plan {
     uint64_t step; /* order 2 */
 } column_plan;
 
-static uint64_t residual_of(const uint64_t *values, uint32_t i, const column_plan *plan)
+/* What a plan leaves to be written: residuals of values[order] to values[count - 1]. */
+static void make_residuals(const uint64_t *values, uint32_t count, const column_plan *plan,
+                           uint64_t *residuals)
 {
     switch (plan->order) {
     case 0:
-        return values[i] - plan->base;
+        for (uint32_t i = 0; i < count; i++) {
+            residuals[i] = values[i] - plan->base;
+        }
+        break;
     case 1:
-        return zigzag(values[i] - values[i - 1]);
+        for (uint32_t i = 1; i < count; i++) {
+            residuals[i - 1] = zigzag(values[i] - values[i - 1]);
+        }
+        break;
     default:
-        return zigzag(values[i] - 2 * values[i - 1] + values[i - 2]);
+        for (uint32_t i = 2; i < count; i++) {
+            residuals[i - 2] = zigzag(values[i] - 2 * values[i - 1] + values[i - 2]);
+        }
+        break;
     }
 }
 
@@ -175,48 +186,62 @@ static uint64_t cost_of(const uint32_t widths[WIDTHS], unsigned low, unsigned hi
     return bits;
 }
 
-static uint64_t choose_k(const uint64_t *values, uint32_t count, column_plan *plan)
+static uint64_t choose_k(const uint64_t *residuals, uint32_t count, unsigned *k)
 {
     uint32_t widths[WIDTHS] = {0};
     unsigned low = WIDTHS - 1;
     unsigned high = 0;
-    for (uint32_t i = plan->order; i < count; i++) {
-        unsigned width = width_of(residual_of(values, i, plan));
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned width = width_of(residuals[i]);
         widths[width]++;
         low = width < low ? width : low;
         high = width > high ? width : high;
     }
-    plan->k = K_STILL;
+    *k = K_STILL;
     if (high == 0) {
         return 0;
     }
     uint64_t best = UINT64_MAX;
     low = low > 1 ? low - 1 : 0;
-    for (unsigned k = low < K_MAX ? low : K_MAX; k <= high && k <= K_MAX; k++) {
-        uint64_t cost = cost_of(widths, low, high, k);
+    for (unsigned each = low < K_MAX ? low : K_MAX; each <= high && each <= K_MAX; each++) {
+        uint64_t cost = cost_of(widths, low, high, each);
         if (cost < best) {
             best = cost;
-            plan->k = k;
+            *k = each;
         }
     }
     return best;
 }
 
+static bool is_still(const uint64_t *values, uint32_t count)
+{
+    uint64_t differs = 0;
+    for (uint32_t i = 1; i < count; i++) {
+        differs |= values[i] ^ values[0];
+    }
+    return differs == 0;
+}
+
 /* The order and k that take fewest bits; what a head's varints take is counted roughly. */
 static column_plan plan_column(const uint64_t *values, uint32_t count)
 {
+    uint64_t residuals[HISTORY_CHUNK_FIXES_MAX];
+    column_plan best = {.order = 1, .k = K_STILL, .base = values[0]};
+    uint64_t best_cost = UINT64_MAX;
     int64_t least = (int64_t)values[0];
+    if (is_still(values, count)) {
+        return best;
+    }
     for (uint32_t i = 1; i < count; i++) {
         least = (int64_t)values[i] < least ? (int64_t)values[i] : least;
     }
-    column_plan best = {.order = 1, .k = K_STILL, .base = values[0]};
-    uint64_t best_cost = UINT64_MAX;
-    for (unsigned order = 0; order < ORDERS && order <= count; order++) {
+    for (unsigned order = 0; order < ORDERS; order++) {
         column_plan plan = {.order = order, .base = order == 0 ? (uint64_t)least : values[0]};
         if (order == 2) {
-            plan.step = count > 1 ? values[1] - values[0] : 0;
+            plan.step = values[1] - values[0];
         }
-        uint64_t cost = choose_k(values, count, &plan) + width_of(zigzag(plan.base)) +
+        make_residuals(values, count, &plan, residuals);
+        uint64_t cost = choose_k(residuals, count - order, &plan.k) + width_of(zigzag(plan.base)) +
                         width_of(zigzag(plan.step)) + (order == 2 ? 8 : 0);
         if (cost < best_cost) {
             best_cost = cost;
@@ -230,6 +255,7 @@ size_t history_chunk_write(const hr_fix *fixes, uint32_t count,
                            uint8_t out[HISTORY_CHUNK_BYTES_MAX])
 {
     uint64_t values[COLUMNS][HISTORY_CHUNK_FIXES_MAX];
+    uint64_t residuals[HISTORY_CHUNK_FIXES_MAX];
     column_plan plans[COLUMNS];
     bit_writer w = {.out = out, .size = HEAD_BYTES};
     assert(count >= 1 && count <= HISTORY_CHUNK_FIXES_MAX);
@@ -246,8 +272,12 @@ size_t history_chunk_write(const hr_fix *fixes, uint32_t count,
         }
     }
     for (unsigned c = 0; c < COLUMNS; c++) {
-        for (uint32_t i = plans[c].order; plans[c].k != K_STILL && i < count; i++) {
-            put_residual(&w, residual_of(values[c], i, &plans[c]), plans[c].k);
+        if (plans[c].k == K_STILL) {
+            continue;
+        }
+        make_residuals(values[c], count, &plans[c], residuals);
+        for (uint32_t i = 0; i < count - plans[c].order; i++) {
+            put_residual(&w, residuals[i], plans[c].k);
         }
     }
     put_bits(&w, 0, (8 - w.count) % 8);

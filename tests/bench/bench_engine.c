@@ -142,6 +142,7 @@ static const struct {
     {"replay", bench_replays},
     {"recovery", bench_recoveries},
     {"queries", bench_queries},
+    {"history", bench_history},
 };
 
 #define PARTS (sizeof parts / sizeof *parts)

@@ -71,6 +71,9 @@ void report(const bench *b, const char *name, const char *details, double ours, 
 /* bench_engine_queries.c */
 void bench_queries(const bench *b);
 
+/* bench_engine_history.c */
+void bench_history(const bench *b);
+
 /* bench_engine_pull.c */
 void bench_within(const bench *b);
 void bench_stall(const bench *b);
