@@ -43,6 +43,7 @@ void farm_open(farm *farm, uint32_t thread_count)
                            .kept_type = HR_RECORD_RULES,
                            .file_bytes = farm->file_bytes,
                            .retain_bytes = farm->retain_bytes,
+                           .hard_bytes = farm->hard_bytes,
                            .commit_min_gap_ms = 0};
     must(log_open(&options, &farm->log, &why), &why, "log_open");
     snprintf(path, sizeof path, "%s/catalog.db", farm->folder);

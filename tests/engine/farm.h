@@ -24,6 +24,7 @@ typedef struct farm {
     engine *engine;
     uint64_t file_bytes;   /* of the log's files; 0: the default */
     uint64_t retain_bytes; /* 0: everything is kept */
+    uint64_t hard_bytes;   /* 0: no limit */
 } farm;
 
 /* A new folder, everything started and ready. Fails the test on any error. */
