@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CLUSTERS_STEP 512  /* points: so that centres move also where no pane ends */
+#define DESCENT_FEATURES 2 /* 1 and x */
 #define STAY_TIME_MS_MAX 1e15
 #define STAY_UNCERTAINTY_S_MAX 4e8
 #define CLUSTERS_KEEP 1.0 /* windows forget by ending, not by fading */
@@ -55,6 +57,9 @@ hr_err stream_state_init(const stream_aggregate *aggregate, uint64_t part_seed, 
         break;
     case STREAM_TREND:
         stream_trend_init(&state->trend, aggregate->constant);
+        break;
+    case STREAM_DESCENT:
+        stream_descent_init(&state->descent, DESCENT_FEATURES, aggregate->constant);
         break;
     default:
         break;
@@ -107,10 +112,16 @@ static hr_err add_numbers(const stream_aggregate *aggregate, stream_state *state
         return stream_quantile_add(&state->quantile, first);
     case STREAM_CLUSTERS:
         stream_clusters_add(state->clusters, first, second);
+        if (stream_clusters_gathered(state->clusters) >= CLUSTERS_STEP) {
+            stream_clusters_step(state->clusters);
+        }
         return HR_OK;
     case STREAM_TREND:
         /* trend(y, x): what is told first is what is told about. */
         stream_trend_add(&state->trend, second, first);
+        return HR_OK;
+    case STREAM_DESCENT:
+        stream_descent_add(&state->descent, (double[DESCENT_FEATURES]){1, second}, first);
         return HR_OK;
     default:
         stream_total_add(&state->total, first);
@@ -205,6 +216,8 @@ hr_err stream_state_merge(const stream_aggregate *aggregate, stream_state *into,
     case STREAM_TREND:
         stream_trend_merge(&into->trend, &from->trend);
         return HR_OK;
+    case STREAM_DESCENT:
+        return stream_descent_merge(&into->descent, &from->descent);
     case STREAM_STAY:
         stream_stay_merge(&into->stay, &from->stay);
         return HR_OK;
@@ -237,6 +250,8 @@ size_t stream_state_size(stream_aggregate_kind kind)
         return sizeof(stream_trend);
     case STREAM_STAY:
         return sizeof(stream_stay);
+    case STREAM_DESCENT:
+        return sizeof(stream_descent);
     default:
         return sizeof(stream_total);
     }
@@ -366,6 +381,15 @@ static void tell_total(stream_aggregate_kind kind, const stream_total *total, hr
     }
 }
 
+static void tell_descent(const stream_descent *descent, hr_json *json)
+{
+    hr_json_open_object(json);
+    hr_json_key_double(json, "slope", descent->weights[1]);
+    hr_json_key_double(json, "level_at_zero", descent->weights[0]);
+    hr_json_key_double(json, "count", descent->count);
+    hr_json_close_object(json);
+}
+
 /* value: the time inside, in seconds; the truth lies within uncertainty_s of it. */
 static void tell_stay(const stream_stay *stay, int64_t until_ms, hr_json *json)
 {
@@ -410,6 +434,9 @@ void stream_state_tell(const stream_aggregate *aggregate, const stream_state *st
     case STREAM_TREND:
         tell_trend(&state->trend, json);
         break;
+    case STREAM_DESCENT:
+        tell_descent(&state->descent, json);
+        break;
     case STREAM_STAY:
         tell_stay(&state->stay, until_ms, json);
         break;
@@ -451,6 +478,9 @@ void stream_state_write(const stream_aggregate *aggregate, const stream_state *s
     case STREAM_TREND:
         stream_trend_write(&state->trend, out);
         break;
+    case STREAM_DESCENT:
+        stream_descent_write(&state->descent, out);
+        break;
     case STREAM_STAY:
         stream_stay_write(&state->stay, out);
         break;
@@ -482,6 +512,8 @@ hr_err stream_state_read(const stream_aggregate *aggregate, stream_state *state,
         return stream_clusters_read(state->clusters, in);
     case STREAM_TREND:
         return stream_trend_read(&state->trend, in);
+    case STREAM_DESCENT:
+        return stream_descent_read(&state->descent, in);
     case STREAM_STAY:
         return stream_stay_read(&state->stay, in);
     default:

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "stream/clusters.h"
+#include "stream/descent.h"
 #include "stream/distinct.h"
 #include "stream/frequency.h"
 #include "stream/moment.h"
@@ -32,7 +33,8 @@
     X(STREAM_MOMENT, "moment", 1, 0, 0, 0)                                                         \
     X(STREAM_CLUSTERS, "clusters", 2, 4, 1, STREAM_CLUSTERS_MAX)                                   \
     X(STREAM_TREND, "trend", 2, 1, 1e-6, 1e6)                                                      \
-    X(STREAM_STAY, "stay", 3, 0, 0, 0)
+    X(STREAM_STAY, "stay", 3, 0, 0, 0)                                                             \
+    X(STREAM_DESCENT, "descent", 2, 0.05, 0.001, 1)
 
 #define STREAM_AGGREGATE_ENUM(value, name, arguments, constant, least, most) value,
 typedef enum stream_aggregate_kind {
@@ -60,7 +62,8 @@ typedef struct stream_aggregate {
     uint64_t seed; /* of the query; equal for all its parts */
 } stream_aggregate;
 
-/* stay(what, time, uncertainty_s): what is 'enter' or 'exit', time is in ms; all else is left out.
+/* trend(y, x, noise), descent(y, x, rate): a line through points, the latter forgetting old ones.
+ * stay(what, time, uncertainty_s): what is 'enter' or 'exit', time is in ms; all else is left out.
  * frequency(x, this): how often x was `this`, which is the last one that was given. */
 typedef struct stream_watched {
     stream_frequency counts;
@@ -79,6 +82,7 @@ typedef union stream_state {
     stream_clusters *clusters; /* the largest by far, so apart */
     stream_trend trend;
     stream_stay stay;
+    stream_descent descent;
 } stream_state;
 
 /* part_seed differs between parts that will be merged. */

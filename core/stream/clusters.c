@@ -136,6 +136,15 @@ static void revive_dead(stream_clusters *clusters)
     to->y += step * sin(angle);
 }
 
+double stream_clusters_gathered(const stream_clusters *clusters)
+{
+    double gathered = 0;
+    for (uint32_t i = 0; i < clusters->used; i++) {
+        gathered += clusters->centres[i].step_weight;
+    }
+    return gathered;
+}
+
 void stream_clusters_step(stream_clusters *clusters)
 {
     for (uint32_t i = 0; i < clusters->used; i++) {

@@ -39,6 +39,8 @@ void stream_clusters_init(stream_clusters *clusters, uint32_t size, double keep,
 /* x and y are finite and of like scale. */
 void stream_clusters_add(stream_clusters *clusters, double x, double y);
 void stream_clusters_step(stream_clusters *clusters);
+/* Points since the last step. */
+double stream_clusters_gathered(const stream_clusters *clusters);
 
 /* The centres as they would be if the step ended now, heaviest first. Returns how many. */
 uint32_t stream_clusters_list(const stream_clusters *clusters,

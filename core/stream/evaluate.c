@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PROGRESS_STEPS 10000 /* of SQLite's machine, between looks at the clock */
+#define PROGRESS_STEPS 500 /* of SQLite's machine, between looks at the clock */
 /* Between two looks at the clock one function call may run over two values: keep those short. */
 #define VALUE_BYTES_MAX 16384
 #define STILL_VFS "hedgerow-still"

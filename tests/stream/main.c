@@ -8,5 +8,6 @@ int main(void)
     failed += run_values_tests();
     failed += run_models_tests();
     failed += run_stored_tests();
+    failed += run_evaluate_tests();
     return failed != 0;
 }

@@ -6,5 +6,6 @@ int run_counts_tests(void);
 int run_values_tests(void);
 int run_models_tests(void);
 int run_stored_tests(void);
+int run_evaluate_tests(void);
 
 #endif

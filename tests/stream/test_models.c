@@ -2,6 +2,7 @@
 #include "base/hash.h"
 #include "stream/clusters.h"
 #include "stream/descent.h"
+#include "stream/stay.h"
 #include "stream/trend.h"
 #include "suites.h"
 #include "test.h"
@@ -55,6 +56,48 @@ static void clusters_find_every_herd(void **state)
     }
     print_message("clusters: the worst centre is %.2f herd widths off\n", worst);
     assert_true(worst < 1);
+}
+
+/* The sum of squared distances to the nearest centre. */
+static double cost_of(const stream_cluster *centres, uint32_t count, uint64_t seed)
+{
+    hr_random random = {.state = seed};
+    double cost = 0;
+    for (int i = 0; i < 2000; i++) {
+        uint64_t herd = hr_random_below(&random, 4);
+        double x = 10 * (double)(herd & 1) + normal(&random);
+        double y = 10 * (double)(herd >> 1) + normal(&random);
+        double best = INFINITY;
+        for (uint32_t c = 0; c < count; c++) {
+            double dx = x - centres[c].x;
+            double dy = y - centres[c].y;
+            best = fmin(best, dx * dx + dy * dy);
+        }
+        cost += best;
+    }
+    return cost;
+}
+
+static void clusters_cost_a_tenth_more_than_the_best_at_most(void **state)
+{
+    (void)state;
+    static const stream_cluster best[4] = {
+        {.x = 0, .y = 0}, {.x = 10, .y = 0}, {.x = 0, .y = 10}, {.x = 10, .y = 10}};
+    double worst = 0;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        hr_random random = {.state = seed};
+        stream_clusters clusters;
+        stream_cluster list[STREAM_CLUSTERS_MAX];
+        stream_clusters_init(&clusters, 4, 1, seed);
+        for (int step = 0; step < 20; step++) {
+            add_herds(&clusters, &random, 200, 0);
+            stream_clusters_step(&clusters);
+        }
+        uint32_t count = stream_clusters_list(&clusters, list);
+        worst = fmax(worst, cost_of(list, count, seed) / cost_of(best, 4, seed));
+    }
+    print_message("clusters: at worst %.3f times the best cost\n", worst);
+    assert_true(worst < 1.1);
 }
 
 static void clusters_follow_herds_that_walk(void **state)
@@ -155,6 +198,7 @@ static void trend_of_parts_is_the_trend(void **state)
 static void descent_learns_and_follows_a_change(void **state)
 {
     (void)state;
+    double worst = 0;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         hr_random random = {.state = seed};
         stream_descent descent;
@@ -170,7 +214,46 @@ static void descent_learns_and_follows_a_change(void **state)
             stream_descent_add(&descent, x, truth + normal(&random));
         }
         double deviation = sqrt(squares / 2000);
-        assert_true(deviation < 2.5 * sqrt(0.05 / 1.95));
+        worst = fmax(worst, deviation / sqrt(0.05 / 1.95));
+    }
+    print_message("descent: at worst %.2f times its standard deviation\n", worst);
+    assert_true(worst < 2.5);
+}
+
+/* Parts of a herd's day, cut anywhere, merge to what one pass says. */
+static void stays_of_parts_are_the_whole(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        hr_random random = {.state = seed};
+        stream_stay whole = {0};
+        stream_stay parts[4] = {{0}};
+        int64_t time_ms = 1000000;
+        bool is_inside = hr_random_below(&random, 2) == 0;
+        for (int i = 0; i < 40; i++) {
+            stream_stay *part =
+                &parts[(unsigned)i / (1 + seed % 10) % 40 > 3 ? 3 : (unsigned)i / (1 + seed % 10)];
+            uint32_t error = (uint32_t)hr_random_below(&random, 30);
+            time_ms += (int64_t)hr_random_below(&random, 5000);
+            if (is_inside) {
+                stream_stay_exit(&whole, time_ms, error);
+                stream_stay_exit(part, time_ms, error);
+            } else {
+                stream_stay_enter(&whole, time_ms, error);
+                stream_stay_enter(part, time_ms, error);
+            }
+            /* Now and then an event is lost. */
+            is_inside = hr_random_below(&random, 10) == 0 ? is_inside : !is_inside;
+        }
+        stream_stay merged = {0};
+        for (int i = 0; i < 4; i++) {
+            stream_stay_merge(&merged, &parts[i]);
+        }
+        assert_int_equal(stream_stay_inside_ms(&merged, time_ms + 7000),
+                         stream_stay_inside_ms(&whole, time_ms + 7000));
+        assert_int_equal(merged.visits, whole.visits);
+        assert_int_equal(merged.is_inside, whole.is_inside);
+        assert_int_equal(merged.uncertainty_s10, whole.uncertainty_s10);
     }
 }
 
@@ -178,11 +261,13 @@ int run_models_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clusters_find_every_herd),
+        cmocka_unit_test(clusters_cost_a_tenth_more_than_the_best_at_most),
         cmocka_unit_test(clusters_follow_herds_that_walk),
         cmocka_unit_test(clusters_of_parts_merge),
         cmocka_unit_test(trend_intervals_hold_the_truth_as_often_as_they_say),
         cmocka_unit_test(trend_of_parts_is_the_trend),
         cmocka_unit_test(descent_learns_and_follows_a_change),
+        cmocka_unit_test(stays_of_parts_are_the_whole),
     };
     return cmocka_run_group_tests_name("stream models", tests, NULL, NULL);
 }

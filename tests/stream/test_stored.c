@@ -10,6 +10,7 @@
 #include "stream/moment.h"
 #include "stream/quantile.h"
 #include "stream/sample.h"
+#include "stream/stay.h"
 #include "stream/topk.h"
 #include "stream/total.h"
 #include "stream/trend.h"
@@ -24,6 +25,7 @@ typedef union any_sketch {
     stream_moment moment;
     stream_quantile quantile;
     stream_sample sample;
+    stream_stay stay;
     stream_topk topk;
     stream_total total;
     stream_trend trend;
@@ -85,6 +87,7 @@ CALLS(frequency)
 CALLS(moment)
 CALLS(quantile)
 CALLS(sample)
+CALLS(stay)
 CALLS(topk)
 CALLS(total)
 CALLS(trend)
@@ -106,6 +109,12 @@ FINI(topk)
 static hr_err total_merge(any_sketch *into, const any_sketch *from)
 {
     stream_total_merge(&into->total, &from->total);
+    return HR_OK;
+}
+
+static hr_err stay_merge(any_sketch *into, const any_sketch *from)
+{
+    stream_stay_merge(&into->stay, &from->stay);
     return HR_OK;
 }
 
@@ -148,6 +157,11 @@ static void quantile_init(any_sketch *sketch)
 static void sample_init(any_sketch *sketch)
 {
     stream_sample_init(&sketch->sample, 16, 1);
+}
+
+static void stay_init(any_sketch *sketch)
+{
+    sketch->stay = (stream_stay){.visits = 0};
 }
 
 static void topk_init(any_sketch *sketch)
@@ -204,6 +218,18 @@ static hr_err sample_add(any_sketch *sketch, uint64_t number)
     return stream_sample_add(&sketch->sample, text, (size_t)text_of(number, text));
 }
 
+/* Enters and exits in any order, the time going on: by what the stay has seen of it. */
+static hr_err stay_add(any_sketch *sketch, uint64_t number)
+{
+    int64_t time_ms = sketch->stay.since_ms + (int64_t)(number % 1000);
+    if (number % 3 == 0) {
+        stream_stay_exit(&sketch->stay, time_ms, (uint32_t)(number % 50));
+    } else {
+        stream_stay_enter(&sketch->stay, time_ms, (uint32_t)(number % 50));
+    }
+    return HR_OK;
+}
+
 static hr_err topk_add(any_sketch *sketch, uint64_t number)
 {
     char text[24];
@@ -231,8 +257,9 @@ static const sketch_kind kinds[] = {
     KIND(clusters, false, plain_fini),   KIND(descent, false, plain_fini),
     KIND(distinct, true, distinct_fini), KIND(frequency, true, frequency_fini),
     KIND(moment, true, moment_fini),     KIND(quantile, true, quantile_fini),
-    KIND(sample, false, sample_fini),    KIND(topk, false, topk_fini),
-    KIND(total, true, plain_fini),       KIND(trend, false, plain_fini),
+    KIND(sample, false, sample_fini),    KIND(stay, false, plain_fini),
+    KIND(topk, false, topk_fini),        KIND(total, true, plain_fini),
+    KIND(trend, false, plain_fini),
 };
 
 static const uint64_t sizes[] = {0, 1, 30, 64, 65, 2000};
