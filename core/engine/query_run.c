@@ -12,7 +12,7 @@
 
 #define KEY_BYTES_MAX 4096
 #define ROW_BYTES_MAX (64u << 10)
-#define CHARGE_NS INT64_C(1000000000)
+#define CHARGE_NS INT64_C(250000000)
 #define SUM_MS_MAX 1e33 /* of 2^64 rows */
 
 /* ---- life ---- */
@@ -317,9 +317,12 @@ static hr_err close_pairs(query_run *run, const hr_clock *clock, hr_why *why)
         return HR_OK;
     }
     int64_t start_ns = hr_clock_mono_ns(clock);
+    int64_t spent_ns = run->is_watched ? stream_thread_ns() : 0;
     hr_err err = query_pairs_advance(run->pairs, run->report.watermark_ms,
                                      ENGINE_QUERY_BATCH_MS_MAX, count_pair, run, why);
-    run->report.pair_ns += hr_clock_mono_ns(clock) - start_ns;
+    int64_t took_ns = hr_clock_mono_ns(clock) - start_ns;
+    run->report.pair_ns += took_ns;
+    charge(run, run->is_watched ? stream_thread_ns() - spent_ns : took_ns, 0);
     return err;
 }
 
@@ -334,7 +337,7 @@ void query_run_close(query_run *run, int64_t mark_ms, const hr_clock *clock)
     run->report.watermark_ms = mark_ms - run->spec->lateness_ms;
     hr_err err = close_pairs(run, clock, &why);
     int64_t start_ns = hr_clock_mono_ns(clock);
-    if (err == HR_OK) {
+    if (err == HR_OK && run->windows != NULL) {
         err = stream_windows_close(run->windows, run->report.watermark_ms, keep_output, run);
     }
     int64_t took_ns = hr_clock_mono_ns(clock) - start_ns;
