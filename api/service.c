@@ -357,7 +357,10 @@ static hr_err load_names(void *context, ingest *in)
 static bool ticks_wanted(void *context)
 {
     const api_service *service = context;
-    return engine_wants_tick(service->context.engine, hr_clock_now_ms(service->context.clock));
+    int64_t now_ms = hr_clock_now_ms(service->context.clock);
+    return engine_wants_tick(service->context.engine, now_ms) ||
+           (service->context.queries != NULL &&
+            engine_queries_want_tick(service->context.queries, now_ms));
 }
 
 static hr_err start_broker(api_service *service, hr_why *why)

@@ -9,6 +9,17 @@
  * session (gap); output is append (windows that have ended), update or complete (open ones too);
  * lateness ("30s") is how long windows wait for stragglers; enabled (true) is whether it runs.
  *
+ * "join":["device","fence"] adds columns of those tables (query_rows.c), as the rules say by which
+ * the row was judged: device_group, device_stale_after_s; fence_group, fence_intent,
+ * fence_area_ha, fence_dwell_s, fence_expires (positions have no fence). A row counts once in each
+ * of its groups if an expression reads the group, under NULL if it has none.
+ *
+ * "follows":{"from":"events","where":"kind = 'exit'","on":["device"],"within":"10m",
+ * "match":"last"} pairs each row with the last ("all": every) row of another stream, or of its own,
+ * that is equal in `on` and not newer nor more than `within` older; that row's columns are
+ * earlier_<column>. Pairs are made when the watermark has passed the later row; rows behind their
+ * partition's watermark are counted as late.
+ *
  * One thread reads the log's committed end for all of them, with a checkpoint of its own, so that
  * no query touches the exactness or the pace of events. A query sees what comes after its start.
  * Its state survives restarts; one that takes too much memory or time is stopped and says why. */
@@ -47,6 +58,9 @@ HR_MUST_USE hr_err engine_queries_start(const engine_queries_options *options, e
 
 /* Writes the checkpoint. NULL is fine. */
 void engine_queries_stop(engine_queries *queries);
+
+/* Could a tick at now_ms end a window, which partitions without fixes hold open? */
+bool engine_queries_want_tick(const engine_queries *queries, int64_t now_ms);
 
 /* Wait until everything that is committed now has been counted. HR_TIMEOUT. */
 HR_MUST_USE hr_err engine_queries_settle(engine_queries *queries, int32_t timeout_ms);

@@ -492,6 +492,11 @@ hr_err query_pairs_advance(query_pairs *pairs, int64_t watermark_ms, int64_t tim
     return err;
 }
 
+int64_t query_pairs_due_ms(const query_pairs *pairs)
+{
+    return pairs->heap_count > 0 ? pairs->heap[0]->time_ms + 1 : INT64_MAX;
+}
+
 uint32_t query_pairs_rows(const query_pairs *pairs)
 {
     return pairs->heap_count + pairs->kept_count;

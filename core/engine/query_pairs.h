@@ -36,6 +36,9 @@ HR_MUST_USE hr_err query_pairs_advance(query_pairs *pairs, int64_t watermark_ms,
 /* What pair_shape reads: a column of one of the pairs at hand. */
 void query_pair_read(const void *pairs, size_t at, int column, stream_value *value);
 
+/* The watermark at which the next row is paired; INT64_MAX: none waits. */
+int64_t query_pairs_due_ms(const query_pairs *pairs);
+
 uint32_t query_pairs_rows(const query_pairs *pairs);
 size_t query_pairs_bytes(const query_pairs *pairs);
 /* Does where ask for the earlier row, so that it cannot be decided before? */

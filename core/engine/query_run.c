@@ -275,11 +275,13 @@ bool query_run_reads(const query_run *run, query_source source)
            (run->spec->follows.is_used && run->spec->follows.source == source);
 }
 
-bool query_run_waits(const query_run *run)
+int64_t query_run_due_ms(const query_run *run)
 {
-    return (run->pairs != NULL && query_pairs_rows(run->pairs) > 0) ||
-           (run->windows != NULL && run->spec->window.type != STREAM_RUNNING &&
-            stream_windows_groups(run->windows) > 0);
+    int64_t lateness_ms = run->spec->lateness_ms;
+    int64_t due_ms = run->windows != NULL ? stream_windows_due_ms(run->windows) : INT64_MAX;
+    int64_t pair_ms = run->pairs != NULL ? query_pairs_due_ms(run->pairs) : INT64_MAX;
+    due_ms = pair_ms < due_ms ? pair_ms : due_ms;
+    return due_ms < INT64_MAX ? due_ms + lateness_ms : INT64_MAX;
 }
 
 void query_run_batch(query_run *run, query_source source, const void *rows, size_t count,

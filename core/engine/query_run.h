@@ -74,8 +74,8 @@ HR_MUST_USE hr_err query_run_reset(query_run *run, uint64_t run_id);
 void query_run_fail(query_run *run, const char *reason);
 
 bool query_run_reads(const query_run *run, query_source source);
-/* Does it hold what only the going on of event time will end? */
-bool query_run_waits(const query_run *run);
+/* The least mark of the lanes at which it has something to end; INT64_MAX: none. */
+int64_t query_run_due_ms(const query_run *run);
 
 /* Count a batch of a source that it reads; whatever goes wrong makes it fail. */
 void query_run_batch(query_run *run, query_source source, const void *rows, size_t count,

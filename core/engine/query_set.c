@@ -137,22 +137,22 @@ static void bound_state(engine_queries *queries)
     }
 }
 
-/* Does anything wait for event time to go on? */
-static bool has_open_windows(const engine_queries *queries)
+/* The least mark at which a query has something to end. */
+static int64_t due_ms(const engine_queries *queries)
 {
+    int64_t least = INT64_MAX;
     for (uint32_t i = 0; i < queries->run_count; i++) {
         const query_run *run = queries->runs[i];
-        if (run->status == QUERY_RUNNING && query_run_waits(run)) {
-            return true;
-        }
+        int64_t due = run->status == QUERY_RUNNING ? query_run_due_ms(run) : INT64_MAX;
+        least = due < least ? due : least;
     }
-    return false;
+    return least;
 }
 
 /* Everything has been read: then the clock may stand in for the ticks that nobody committed. */
 static void end_silence(engine_queries *queries, int64_t now_ms)
 {
-    if (!query_input_is_behind(&queries->input) && has_open_windows(queries) &&
+    if (!query_input_is_behind(&queries->input) && due_ms(queries) <= now_ms - QUERY_IDLE_MS &&
         hr_clock_is_synchronised(queries->options.clock)) {
         query_input_raise(&queries->input, now_ms - QUERY_IDLE_MS);
     }
@@ -175,11 +175,18 @@ static void read_on(engine_queries *queries)
         }
         close_windows(queries);
         bound_state(queries);
+        int64_t due = is_read ? INT64_MAX : due_ms(queries);
+        atomic_store(&queries->tick_ms, due < INT64_MAX ? due + QUERY_IDLE_MS : INT64_MAX);
         pthread_mutex_unlock(&queries->lock);
         while (atomic_load(&queries->asking) > 0) {
             sched_yield();
         }
     }
+}
+
+bool engine_queries_want_tick(const engine_queries *queries, int64_t now_ms)
+{
+    return atomic_load(&queries->tick_ms) <= now_ms;
 }
 
 static void note_reports(engine_queries *queries)
@@ -396,6 +403,7 @@ hr_err engine_queries_start(const engine_queries_options *options, engine_querie
     queries->options = *options;
     queries->folder = folder;
     queries->next_run_id = 1;
+    atomic_init(&queries->tick_ms, INT64_MAX);
     if (options->state_bytes_max == 0) {
         queries->options.state_bytes_max = ENGINE_QUERY_STATE_BYTES;
     }

@@ -42,6 +42,7 @@ struct stream_windows {
     uint32_t bucket_count; /* a power of two */
     uint32_t group_count;
     int64_t closed_ms;    /* windows that end at or before it are told and forgotten */
+    int64_t next_end_ms;  /* no window ends before it; INT64_MAX: none is open */
     int64_t last_pane_ms; /* the start of the pane of the last row: most rows share it */
     size_t bytes;
 };
@@ -70,6 +71,7 @@ hr_err stream_windows_new(const stream_window *window, const stream_aggregate *a
                                 .bucket_count = BUCKETS_MIN,
                                 .closed_ms = STREAM_TIME_NONE,
                                 .pane_bytes = PANE_HEAD_BYTES(window),
+                                .next_end_ms = INT64_MAX,
                                 .last_pane_ms = STREAM_TIME_NONE,
                                 .bytes = sizeof *windows + BUCKETS_MIN * sizeof *buckets};
     memcpy(windows->aggregates, aggregates, count * sizeof *aggregates);
@@ -259,6 +261,21 @@ static pane *move_last(const stream_windows *windows, group *group, uint32_t at)
     return place;
 }
 
+/* A pane that begins there is in a window that ends soonest at .. */
+static void note_end(stream_windows *windows, int64_t start_ms)
+{
+    const stream_window *window = &windows->window;
+    int64_t step_ms = window->type == STREAM_SESSION ? window->gap_ms : window->every_ms;
+    int64_t end_ms = start_ms + step_ms;
+    if (window->type != STREAM_SESSION && windows->closed_ms != STREAM_TIME_NONE &&
+        windows->closed_ms + step_ms > end_ms) {
+        end_ms = windows->closed_ms + step_ms;
+    }
+    if (window->type != STREAM_RUNNING && end_ms < windows->next_end_ms) {
+        windows->next_end_ms = end_ms;
+    }
+}
+
 static pane *insert_pane(stream_windows *windows, group *group, uint32_t at, int64_t start_ms)
 {
     if (group->used == group->room) {
@@ -281,6 +298,7 @@ static pane *insert_pane(stream_windows *windows, group *group, uint32_t at, int
         made->last_ms = start_ms;
     }
     windows->bytes += states_bytes(windows, made);
+    note_end(windows, start_ms);
     return move_last(windows, group, at);
 }
 
@@ -511,17 +529,17 @@ static hr_err close_panes(stream_windows *windows, int64_t watermark_ms, stream_
     if (windows->closed_ms != STREAM_TIME_NONE && limit_ms <= windows->closed_ms) {
         return HR_OK;
     }
-    while (err == HR_OK) {
+    while (err == HR_OK && windows->next_end_ms <= limit_ms) {
         int64_t end_ms = INT64_MAX;
         EACH_GROUP(windows, at)
         {
             int64_t next_ms = next_end(windows, at);
             end_ms = next_ms < end_ms ? next_ms : end_ms;
         }
-        if (end_ms > limit_ms) {
-            break;
+        windows->next_end_ms = end_ms;
+        if (end_ms <= limit_ms) {
+            err = close_at(windows, end_ms, visit, context);
         }
-        err = close_at(windows, end_ms, visit, context);
     }
     if (err == HR_OK) {
         windows->closed_ms = limit_ms;
@@ -532,16 +550,22 @@ static hr_err close_panes(stream_windows *windows, int64_t watermark_ms, stream_
 static void close_sessions(stream_windows *windows, int64_t watermark_ms,
                            stream_output_visit *visit, void *context)
 {
+    int64_t gap_ms = windows->window.gap_ms;
+    windows->closed_ms = watermark_ms;
+    if (watermark_ms < windows->next_end_ms) {
+        return;
+    }
+    windows->next_end_ms = INT64_MAX;
     EACH_GROUP(windows, at)
     {
-        while (at->used > 0 &&
-               pane_of(windows, at, 0)->last_ms + windows->window.gap_ms <= watermark_ms) {
+        while (at->used > 0 && pane_of(windows, at, 0)->last_ms + gap_ms <= watermark_ms) {
             (void)tell_pane(windows, at, pane_of(windows, at, 0), true, visit, context);
             drop_panes(windows, at, 0, 1);
         }
+        int64_t end_ms = at->used > 0 ? pane_of(windows, at, 0)->last_ms + gap_ms : INT64_MAX;
+        windows->next_end_ms = end_ms < windows->next_end_ms ? end_ms : windows->next_end_ms;
     }
     drop_empty_groups(windows);
-    windows->closed_ms = watermark_ms;
 }
 
 hr_err stream_windows_close(stream_windows *windows, int64_t watermark_ms,
@@ -587,6 +611,11 @@ hr_err stream_windows_open(const stream_windows *windows, stream_output_visit *v
             goes_on && err == HR_OK ? tell_open_group(windows, at, visit, context, &goes_on) : err;
     }
     return err;
+}
+
+int64_t stream_windows_due_ms(const stream_windows *windows)
+{
+    return windows->next_end_ms;
 }
 
 size_t stream_windows_pane_bytes(const stream_window *window, const stream_aggregate *aggregates,

@@ -73,6 +73,9 @@ HR_MUST_USE hr_err stream_windows_open(const stream_windows *windows, stream_out
 size_t stream_windows_pane_bytes(const stream_window *window, const stream_aggregate *aggregates,
                                  uint32_t count);
 
+/* The least watermark at which a window could end; INT64_MAX: nothing is open, or never ends. */
+int64_t stream_windows_due_ms(const stream_windows *windows);
+
 size_t stream_windows_bytes(const stream_windows *windows);
 uint32_t stream_windows_groups(const stream_windows *windows);
 

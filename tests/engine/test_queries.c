@@ -292,8 +292,9 @@ static void shipped_queries_run_and_stay_removed(void **state)
     (void)state;
     scene scene;
     char status[16];
-    static const char *const names[] = {"crossings-10s", "crossings-10m", "trending",
-                                        "animals-per-day", "events-per-kind"};
+    static const char *const names[] = {"crossings-10s",   "crossings-10m",   "trending",
+                                        "animals-per-day", "events-per-kind", "time-inside",
+                                        "speed-per-group"};
     scene_begin(&scene, 1);
     scene.ships = true;
     scene_open_queries(&scene);
@@ -322,6 +323,37 @@ static void shipped_queries_run_and_stay_removed(void **state)
     scene_end(&scene);
 }
 
+/* Seven partitions of eight may be silent: a tick is asked for when it could end a window. */
+static void silent_partitions_are_ended_by_ticks(void **state)
+{
+    (void)state;
+    scene scene;
+    hr_buf rows;
+    scene_begin(&scene, 1);
+    scene_open_queries(&scene);
+    scene_make_herd(&scene);
+    scene_must_put(&scene, "{\"name\":\"q\",\"from\":\"positions\",\"window\":{\"type\":"
+                           "\"tumbling\",\"size\":\"10s\"},\"select\":{\"n\":\"count()\"}}");
+    int64_t now_ms = hr_clock_now_ms(scene.farm.clock);
+    scene_settle(&scene);
+    assert_false(engine_queries_want_tick(scene.queries, now_ms));
+    farm_fix(&scene.farm, "cow-0", now_ms, 16.1, 59.1);
+    farm_tick(&scene.farm, now_ms);
+    scene_settle(&scene);
+    assert_false(engine_queries_want_tick(scene.queries, now_ms + 50000));
+    assert_true(engine_queries_want_tick(scene.queries, now_ms + 110000));
+    hr_clock_fake_advance(scene.farm.clock, 110000);
+    farm_tick(&scene.farm, now_ms + 110000);
+    scene_settle(&scene);
+    assert_false(engine_queries_want_tick(scene.queries, now_ms + 120000));
+    hr_buf_init(&rows, 1 << 20);
+    assert_int_equal(engine_query_rows(scene.queries, "q", 10, &rows), HR_OK);
+    hr_buf_put_u8(&rows, 0);
+    assert_non_null(strstr((const char *)rows.data, "\"final\":true"));
+    hr_buf_fini(&rows);
+    scene_end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_query_that_grows_too_large_stops_alone),
         cmocka_unit_test(stop_and_start_outlast_a_restart),
         cmocka_unit_test(shipped_queries_run_and_stay_removed),
+        cmocka_unit_test(silent_partitions_are_ended_by_ticks),
     };
     return cmocka_run_group_tests_name("standing queries", tests, NULL, NULL);
 }

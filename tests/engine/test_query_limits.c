@@ -98,7 +98,8 @@ static void bad_queries_stop_with_their_reason_and_alone(void **state)
         const char *text;
         const char *reason;
     } bad[] = {
-        {"slow", "{\"name\":\"slow\"," POSITIONS "\"where\":\"" SLOW "\"}", "us for each row"},
+        {"slow", "{\"name\":\"slow\"," POSITIONS "\"where\":\"" SLOW " or " SLOW " or " SLOW "\"}",
+         "us for each row"},
         {"stuck",
          "{\"name\":\"stuck\"," POSITIONS "\"where\":\"" SLOW " or " SLOW " or " SLOW " or " SLOW
          " or " SLOW "\"}",
