@@ -83,7 +83,8 @@ void scene_live_a_second(scene *scene)
         device_id(d, id);
         /* Of every two minutes half of the herd is silent for 40 seconds. */
         bool is_silent = now_ms / 40000 % 3 == 2 && d % 2 == 0;
-        if (hr_random_below(random, 3) == 0 || is_silent) {
+        bool has_backlog = is_silent && hr_random_below(random, 10) == 0;
+        if (hr_random_below(random, 3) == 0 || (is_silent && !has_backlog)) {
             continue;
         }
         int64_t time_ms = now_ms - (int64_t)hr_random_below(random, 900);
@@ -96,7 +97,11 @@ void scene_live_a_second(scene *scene)
         } else if (law < 17) {
             time_ms -= (int64_t)hr_random_below(random, 60000);
             flags = HR_FIX_BACKLOG;
+        } else if (law < 18) {
+            /* A clock that is fast. */
+            time_ms += (int64_t)hr_random_below(random, 30000);
         }
+        flags |= has_backlog ? HR_FIX_BACKLOG : 0;
         fixes[count] = (hr_fix){.device = hr_device_key(id, strlen(id)),
                                 .time_ms = time_ms,
                                 .lon_e7 = 160000000 + (int32_t)hr_random_below(random, 40000),

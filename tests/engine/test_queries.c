@@ -354,6 +354,36 @@ static void silent_partitions_are_ended_by_ticks(void **state)
     scene_end(&scene);
 }
 
+/* What a gateway kept while it was away says nothing of how far its partition is. */
+static void a_backlog_does_not_advance_the_watermark(void **state)
+{
+    (void)state;
+    scene scene;
+    char status[16];
+    scene_begin(&scene, 1);
+    scene_open_queries(&scene);
+    scene_make_herd(&scene);
+    scene_must_put(&scene, "{\"name\":\"q\",\"from\":\"positions\",\"window\":{\"type\":"
+                           "\"tumbling\",\"size\":\"10s\"},\"select\":{\"n\":\"count()\"}}");
+    int64_t start_ms = hr_clock_now_ms(scene.farm.clock);
+    static const struct {
+        int64_t after_ms;
+        uint8_t flags;
+    } fixes[] = {{0, 0}, {600000, HR_FIX_BACKLOG}, {1000, 0}, {700000, 0}, {2000, 0}};
+    hr_clock_fake_advance(scene.farm.clock, 800000);
+    for (size_t i = 0; i < sizeof fixes / sizeof fixes[0]; i++) {
+        hr_fix fix = {.device = hr_device_key("cow-0", 5),
+                      .time_ms = start_ms + fixes[i].after_ms,
+                      .flags = fixes[i].flags};
+        farm_fixes(&scene.farm, &fix, 1);
+    }
+    scene_settle(&scene);
+    /* The last one alone is late: after a fix that does advance it. */
+    assert_double_near(member_of(&scene, "q", "rows_late", status, sizeof status), 1, 0);
+    assert_double_near(member_of(&scene, "q", "rows_in", status, sizeof status), 5, 0);
+    scene_end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +394,7 @@ int main(void)
         cmocka_unit_test(stop_and_start_outlast_a_restart),
         cmocka_unit_test(shipped_queries_run_and_stay_removed),
         cmocka_unit_test(silent_partitions_are_ended_by_ticks),
+        cmocka_unit_test(a_backlog_does_not_advance_the_watermark),
     };
     return cmocka_run_group_tests_name("standing queries", tests, NULL, NULL);
 }

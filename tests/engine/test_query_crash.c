@@ -136,7 +136,7 @@ static void kill_after_a_while(pid_t pid, hr_random *random)
 static void judge(scene *scene, const oracle_query queries[QUERIES], uint64_t seed)
 {
     for (int i = 0; i < QUERIES; i++) {
-        char name[8];
+        char name[16];
         hr_buf json, lines, truth;
         uint64_t late;
         snprintf(name, sizeof name, "q%d", i);
