@@ -213,33 +213,40 @@ hr_err engine_nearby(engine *engine, geo_point center, double radius_m, size_t l
 
 /* ---- moved ---- */
 
+typedef struct moved_search {
+    uint64_t seen;
+    engine_answer *answer;
+    hr_err err;
+} moved_search;
+
+static void visit_moved(const engine_devices *devices, uint32_t index, void *context)
+{
+    moved_search *search = context;
+    if (devices->entries[index].moved > search->seen) {
+        engine_device *device = add(search->answer, &search->err);
+        if (device != NULL) {
+            fill(devices, index, device);
+        }
+    }
+}
+
 hr_err engine_moved(engine *engine, geo_box box, engine_moved_mark *mark, engine_answer *answer)
 {
-    hr_err err = HR_OK;
+    moved_search search = {.answer = answer, .err = HR_OK};
     begin(engine, answer);
-    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+    for (uint32_t p = 0; search.err == HR_OK && p < engine->partition_count; p++) {
         engine_partition *partition = &engine->partitions[p];
         pthread_rwlock_rdlock(&partition->lock);
         answer->as_of[p] = atomic_load_explicit(&partition->offset, memory_order_relaxed);
-        const engine_devices *devices = &partition->devices;
-        for (uint32_t i = 0; i < devices->count; i++) {
-            const engine_device_entry *entry = &devices->entries[i];
-            const hr_fix *fix = &entry->latest;
-            if (entry->moved <= mark->seen[p] || fix->lon_e7 < box.min.lon_e7 ||
-                fix->lon_e7 > box.max.lon_e7 || fix->lat_e7 < box.min.lat_e7 ||
-                fix->lat_e7 > box.max.lat_e7) {
-                continue;
-            }
-            engine_device *device = add(answer, &err);
-            if (device == NULL) {
-                break;
-            }
-            fill(devices, i, device);
+        /* A quiet partition is not looked through at all. */
+        if (partition->moved > mark->seen[p]) {
+            search.seen = mark->seen[p];
+            engine_devices_in_box(&partition->devices, box, visit_moved, &search);
+            mark->seen[p] = partition->moved;
         }
-        mark->seen[p] = partition->moved;
         pthread_rwlock_unlock(&partition->lock);
     }
-    return err;
+    return search.err;
 }
 
 /* ---- the tracker's state ---- */
