@@ -88,7 +88,7 @@ static bool is_geometry(const char *type)
 
 #define TYPE_SIZE 32
 
-/* The text once through, so that no feature is taken from what is not JSON as a whole. */
+/* Where and why the text is not JSON; GEO_OK if it is. */
 static geo_err check_syntax(const char *text, size_t size, geo_why *why)
 {
     geo_json json = geo_json_read(text, size);
@@ -105,10 +105,6 @@ static geo_err check_syntax(const char *text, size_t size, geo_why *why)
 geo_err geo_geojson_open(const char *text, size_t size, const geo_geojson_options *options,
                          geo_geojson *out, geo_why *why)
 {
-    geo_err err = check_syntax(text, size, why);
-    if (err != GEO_OK) {
-        return err;
-    }
     member members[] = {{.name = "type"}, {.name = "features"}};
     char type[TYPE_SIZE];
     geo_json json = geo_json_read(text, size);
@@ -116,10 +112,19 @@ geo_err geo_geojson_open(const char *text, size_t size, const geo_geojson_option
     if (options != NULL) {
         reader.options = *options;
     }
-    if (find_members(&json, members, 2) != GEO_OK || !members[0].found ||
-        member_text(&members[0], type, sizeof type) != GEO_OK) {
+    /* This goes through the whole text, so that no feature is taken from what is not JSON. */
+    bool is_object = find_members(&json, members, 2) == GEO_OK;
+    if (!is_object || geo_json_next(&json) != GEO_JSON_END) {
+        geo_err err = check_syntax(text, size, why);
+        if (err != GEO_OK) {
+            return err;
+        }
+    }
+    if (!is_object || !members[0].found || member_text(&members[0], type, sizeof type) != GEO_OK) {
         return geo_why_set(why, GEO_SYNTAX, "not GeoJSON: no object with a \"type\"");
     }
+    reader.json.is_checked = true;
+    members[1].value.is_checked = true;
     if (strcmp(type, "FeatureCollection") == 0) {
         reader.collection = true;
         reader.json = members[1].value;

@@ -306,9 +306,62 @@ geo_json_token geo_json_next(geo_json *json)
     return json->expect == EXPECT_KEY ? read_key(json) : read_value(json);
 }
 
+/* Behind the text that opens at `at`. */
+static size_t pass_text(const geo_json *json, size_t at)
+{
+    for (at++; at < json->size && json->text[at] != '"'; at++) {
+        at += json->text[at] == '\\';
+    }
+    return at + 1;
+}
+
+/* What a byte means to one who only counts brackets. */
+enum {
+    BYTE_OTHER,
+    BYTE_OPENS,
+    BYTE_CLOSES,
+    BYTE_QUOTES
+};
+
+static const uint8_t byte_meaning[256] = {['['] = BYTE_OPENS,
+                                          ['{'] = BYTE_OPENS,
+                                          [']'] = BYTE_CLOSES,
+                                          ['}'] = BYTE_CLOSES,
+                                          ['"'] = BYTE_QUOTES};
+
+/* Pass over an object or array of a text that is known to be JSON: its brackets must balance. */
+static bool pass_brackets(geo_json *json)
+{
+    const char *text = json->text;
+    size_t size = json->size;
+    size_t at = json->at;
+    size_t depth = 0;
+    do {
+        uint8_t meaning = byte_meaning[(unsigned char)text[at++]];
+        if (meaning == BYTE_OTHER) {
+            continue;
+        }
+        if (meaning == BYTE_QUOTES) {
+            at = pass_text(json, at - 1);
+        } else {
+            depth += meaning == BYTE_OPENS;
+            depth -= meaning == BYTE_CLOSES;
+        }
+    } while (at < size && depth > 0);
+    json->at = at;
+    json->expect = json->depth == 0 ? EXPECT_NOTHING : EXPECT_AFTER;
+    return depth == 0;
+}
+
 bool geo_json_skip(geo_json *json)
 {
     uint32_t depth = json->depth;
+    if (json->is_checked && json->expect == EXPECT_VALUE && json->wrong == NULL) {
+        skip_space(json);
+        if (json->at < json->size && (json->text[json->at] == '[' || json->text[json->at] == '{')) {
+            return pass_brackets(json);
+        }
+    }
     do {
         geo_json_token token = geo_json_next(json);
         if (token == GEO_JSON_WRONG || token == GEO_JSON_END) {

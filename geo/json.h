@@ -37,6 +37,7 @@ typedef struct geo_json {
     uint32_t depth;
     uint64_t objects; /* bit d: at depth d there is an object, else an array */
     uint8_t expect;   /* of the grammar; see json.c */
+    bool is_checked;  /* the whole text is known to be JSON: skipping only looks for the end */
 } geo_json;
 
 geo_json geo_json_read(const char *text, size_t size);

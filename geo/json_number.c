@@ -2,9 +2,14 @@
 #include "geo/json_number.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* More than any exponent that can matter, and far from overflowing. */
 #define EXPONENT_MAX 100000000
+
+/* Together within an int64: 10 digits of a number and 8 of the scale. */
+#define PLAIN_SIZE_MAX 11
+#define PLAIN_SCALE_MAX 7
 
 typedef struct digits {
     const char *first; /* the digits before and after the point, with the point among them */
@@ -74,9 +79,45 @@ static bool read_digits(const char *text, const char *end, digits *d)
     return true;
 }
 
+/* The common case, "-59.8512": no exponent, no more places than the scale, no overflow. False: it
+ * is not that simple. */
+static bool parse_plain(const char *text, size_t size, unsigned scale, int64_t *value)
+{
+    bool negative = size > 0 && *text == '-';
+    const char *end = text + size;
+    const char *point = NULL;
+    int64_t whole = 0;
+    text += negative;
+    if (end - text < 1 || end - text > PLAIN_SIZE_MAX || scale > PLAIN_SCALE_MAX) {
+        return false;
+    }
+    for (; text < end; text++) {
+        if (is_digit(*text)) {
+            whole = whole * 10 + (*text - '0');
+        } else if (*text == '.' && point == NULL) {
+            point = text;
+        } else {
+            return false;
+        }
+    }
+    size_t places = point != NULL ? (size_t)(end - point) - 1 : 0;
+    bool begins_with_point = point != NULL && end - point == (ptrdiff_t)size - negative;
+    if (places > scale || begins_with_point) {
+        return false;
+    }
+    for (; places < scale; places++) {
+        whole *= 10;
+    }
+    *value = negative ? -whole : whole;
+    return true;
+}
+
 geo_err geo_number_parse(const char *text, size_t size, unsigned scale, int64_t *value)
 {
     digits d;
+    if (parse_plain(text, size, scale, value)) {
+        return GEO_OK;
+    }
     if (!read_digits(text, text + size, &d)) {
         return GEO_SYNTAX;
     }

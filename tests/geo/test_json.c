@@ -155,6 +155,32 @@ static void nesting_is_bounded(void **state)
     assert_string_equal(json.wrong, "nested too deeply");
 }
 
+/* A checked text is passed over by its brackets; that must end where reading it would end. */
+static void skipping_a_checked_text_ends_where_reading_it_ends(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"a\": [1, {\"b\": \"]}\\\"\"}, []], \"c\": {} , "
+        "\"d\":1.5e3,\"e\":\"[{\\\\\",\"f\":null}",
+        "{\"type\":\"Polygon\",\"coordinates\":[[[1,2],[3,4],[1,2]]],\"x\": [ ] }",
+        "{\"[\":[\"{\"],\"\\u005b\":{\"\\\\\":[[]]}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        geo_json json = geo_json_read(texts[i], strlen(texts[i]));
+        assert_int_equal(geo_json_next(&json), GEO_JSON_OBJECT);
+        while (geo_json_next(&json) == GEO_JSON_KEY) {
+            geo_json checked = json;
+            checked.is_checked = true;
+            assert_true(geo_json_skip(&json));
+            assert_true(geo_json_skip(&checked));
+            assert_int_equal(checked.at, json.at);
+            assert_int_equal(checked.expect, json.expect);
+            assert_int_equal(checked.depth, json.depth);
+        }
+        assert_int_equal(geo_json_next(&json), GEO_JSON_END);
+    }
+}
+
 static void escapes_are_resolved_and_lengths_kept(void **state)
 {
     (void)state;
@@ -192,6 +218,7 @@ int main(void)
         cmocka_unit_test(numbers_are_written_as_short_as_they_can_be),
         cmocka_unit_test(texts_are_read_token_by_token),
         cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(skipping_a_checked_text_ends_where_reading_it_ends),
         cmocka_unit_test(escapes_are_resolved_and_lengths_kept),
         cmocka_unit_test(a_mistake_has_a_line_and_a_column),
     };
