@@ -92,11 +92,6 @@ void hr_buf_printf(hr_buf *buf, const char *format, ...)
     va_end(again);
 }
 
-void hr_buf_put_u8(hr_buf *buf, uint8_t value)
-{
-    hr_buf_put(buf, &value, 1);
-}
-
 void hr_buf_put_u16(hr_buf *buf, uint16_t value)
 {
     uint8_t *room = hr_buf_extend(buf, 2);

@@ -36,10 +36,19 @@ uint8_t *hr_buf_extend(hr_buf *buf, size_t size);
 void hr_buf_put(hr_buf *buf, const void *bytes, size_t size);
 void hr_buf_put_text(hr_buf *buf, const char *text);
 void hr_buf_printf(hr_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void hr_buf_put_u8(hr_buf *buf, uint8_t value);
 void hr_buf_put_u16(hr_buf *buf, uint16_t value);
 void hr_buf_put_u32(hr_buf *buf, uint32_t value);
 void hr_buf_put_u64(hr_buf *buf, uint64_t value);
+
+/* Inline, since writers of text put every comma and quote by it. */
+static inline void hr_buf_put_u8(hr_buf *buf, uint8_t value)
+{
+    if (buf->err == HR_OK && buf->size < buf->capacity && buf->size < buf->size_max) {
+        buf->data[buf->size++] = value;
+    } else {
+        hr_buf_put(buf, &value, 1);
+    }
+}
 
 /* Drop the first count bytes (count <= size). */
 void hr_buf_consume(hr_buf *buf, size_t count);

@@ -100,14 +100,24 @@ static void put_escaped(hr_buf *buf, uint8_t c)
     }
 }
 
+/* ASCII that stands for itself. */
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 static void put_string(hr_buf *buf, const uint8_t *text, size_t size)
 {
     hr_buf_put_u8(buf, '"');
     size_t plain = 0; /* start of the run not yet written */
     for (size_t i = 0; i < size;) {
         uint8_t c = text[i];
+        if (is_plain(c)) {
+            i++;
+            continue;
+        }
         size_t length = utf8_length(text + i, size - i);
-        if (length > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+        if (length > 1) {
             i += length;
             continue;
         }

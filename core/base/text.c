@@ -307,30 +307,49 @@ hr_err hr_decimal_from_double(double number, unsigned scale, int64_t *value)
     return hr_decimal_parse(text, (size_t)size, scale, value);
 }
 
+static unsigned digit_count(uint64_t value)
+{
+    unsigned count = 1;
+    for (; value >= 10000; value /= 10000) {
+        count += 4;
+    }
+    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+/* The last count digits of value, ending before `end`; returns where they begin. */
+static char *put_digits_before(char *end, unsigned count, uint64_t *value)
+{
+    for (; count >= 2; count -= 2) {
+        unsigned pair = (unsigned)(*value % 100);
+        *value /= 100;
+        *--end = (char)('0' + pair % 10);
+        *--end = (char)('0' + pair / 10);
+    }
+    if (count > 0) {
+        *--end = (char)('0' + *value % 10);
+        *value /= 10;
+    }
+    return end;
+}
+
 size_t hr_decimal_format(int64_t value, unsigned scale, char text[HR_DECIMAL_TEXT_SIZE])
 {
     assert(scale <= DECIMAL_SCALE_MAX);
-    char reversed[HR_DECIMAL_TEXT_SIZE];
     uint64_t magnitude = value < 0 ? 0u - (uint64_t)value : (uint64_t)value;
     while (scale > 0 && magnitude % 10 == 0) {
         magnitude /= 10;
         scale--;
     }
-    size_t count = 0;
-    for (unsigned place = 0; magnitude > 0 || place <= scale; place++) {
-        if (place == scale && scale > 0) {
-            reversed[count++] = '.';
-        }
-        reversed[count++] = (char)('0' + magnitude % 10);
-        magnitude /= 10;
+    unsigned digits = digit_count(magnitude);
+    unsigned whole = digits > scale ? digits - scale : 1; /* at least one before the point */
+    size_t size = (value < 0) + (size_t)whole + (scale > 0) + scale;
+    char *at = text + size;
+    text[0] = '-';
+    *at = '\0';
+    if (scale > 0) {
+        at = put_digits_before(at, scale, &magnitude);
+        *--at = '.';
     }
-    size_t size = 0;
-    if (value < 0) {
-        text[size++] = '-';
-    }
-    while (count > 0) {
-        text[size++] = reversed[--count];
-    }
-    text[size] = '\0';
+    (void)put_digits_before(at, whole, &magnitude);
     return size;
 }
