@@ -11,7 +11,8 @@
 
 #define TIMER_US 50000
 #define CHECK_NS INT64_C(1000000000)
-#define REVALIDATE_TICKS 5 /* sessions and tokens are asked about again every few checks */
+#define HELD_UP_NS (5 * CHECK_NS) /* so late a check means that this thread stood still */
+#define REVALIDATE_TICKS 5        /* sessions and tokens are asked about again every few checks */
 
 typedef struct live_session {
     live_client *client;
@@ -388,7 +389,13 @@ static void look_over(live_hub *hub, int64_t time_ns)
 {
     static const int64_t laggard_ns = LIVE_LAGGARD_S * INT64_C(1000000000);
     bool revalidate = time_ns / CHECK_NS % REVALIDATE_TICKS == 0;
+    /* When it was us who stood still, nobody has had the chance to read. */
+    bool was_held_up = time_ns - hub->checked_ns > HELD_UP_NS;
+    hub->checked_ns = time_ns;
     for (live_client *client = hub->first; client != NULL; client = client->next) {
+        if (was_held_up && client->waiting_since_ns != 0) {
+            client->waiting_since_ns = time_ns;
+        }
         bool is_laggard =
             client->waiting_since_ns != 0 && time_ns - client->waiting_since_ns > laggard_ns;
         if (is_laggard && hub->laggards != NULL) {
@@ -406,7 +413,6 @@ static void on_timer(lws_sorted_usec_list_t *timer)
     live_hub *hub = lws_container_of(timer, live_hub, timer);
     int64_t time_ns = now_ns(hub);
     if (time_ns - hub->checked_ns >= CHECK_NS) {
-        hub->checked_ns = time_ns;
         look_over(hub, time_ns);
     }
     live_positions_tick(hub, time_ns);

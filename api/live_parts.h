@@ -85,6 +85,8 @@ struct live_hub {
         size_t size;
     } ring[LIVE_RING_MAX]; /* entry of offset o at o % LIVE_RING_MAX */
     live_handles handles;
+    uint32_t coarse_count;  /* clients that get counts */
+    int64_t coarse_cost_ns; /* what the last counting took */
     engine_answer found;
     hr_buf frame; /* what is being put together */
     hr_buf names;

@@ -9,19 +9,29 @@
 #define GRID_COLUMNS 48
 #define GRID_ROWS 48
 #define COARSE_PERIOD_NS INT64_C(1000000000) /* counts come no faster */
+#define COARSE_SHARE 5 /* counts take at most one part in so many of this thread's time */
 #define BINARY_VERSION 1
 #define AGE_STEP 1.08 /* from one age code to the next; LIVE.md */
 #define AGE_CODE_MAX 255
 
+/* Counting looks at every device, so with many who look at everything each gets them less often. */
+static int64_t coarse_period_ns(const live_hub *hub, const live_view *view)
+{
+    int64_t period_ns = view->period_ns > COARSE_PERIOD_NS ? view->period_ns : COARSE_PERIOD_NS;
+    int64_t bearable_ns = hub->coarse_cost_ns * hub->coarse_count * COARSE_SHARE;
+    return period_ns > bearable_ns ? period_ns : bearable_ns;
+}
+
 void live_positions_tick(live_hub *hub, int64_t now_ns)
 {
+    uint32_t coarse_count = 0;
     for (live_client *client = hub->first; client != NULL; client = client->next) {
         live_view *view = &client->view;
+        coarse_count += view->is_wanted && view->is_coarse;
         if (!view->is_wanted || now_ns < view->next_ns) {
             continue;
         }
-        int64_t period_ns = view->is_coarse && view->period_ns < COARSE_PERIOD_NS ? COARSE_PERIOD_NS
-                                                                                  : view->period_ns;
+        int64_t period_ns = view->is_coarse ? coarse_period_ns(hub, view) : view->period_ns;
         /* Not a sum of periods: a client that was away does not get them all at once. */
         view->next_ns = now_ns + period_ns;
         bool is_behind = view->tells_seen && view->tick - view->seen >= LIVE_UNSEEN_MAX;
@@ -33,6 +43,7 @@ void live_positions_tick(live_hub *hub, int64_t now_ns)
             live_want_write(client);
         }
     }
+    hub->coarse_count = coarse_count;
 }
 
 static geo_box with_margin(geo_box box)
@@ -205,6 +216,7 @@ int live_positions_write(live_hub *hub, live_client *client)
     if (was_coarse) {
         forget_marks(view);
     }
+    int64_t begun_ns = hr_clock_mono_ns(hub->server->context->clock);
     for (uint32_t i = 0; i < view->box_count && result >= 0; i++) {
         if (engine_moved(engine, with_margin(view->boxes[i]), &view->marks[i], &hub->found) !=
             HR_OK) {
@@ -214,7 +226,9 @@ int live_positions_write(live_hub *hub, live_client *client)
         if (view->is_coarse) {
             /* The first time some may be missing, which the next counts put right. */
             forget_marks(view);
-            return write_counts(hub, client);
+            result = write_counts(hub, client);
+            hub->coarse_cost_ns = hr_clock_mono_ns(hub->server->context->clock) - begun_ns;
+            return result;
         }
         if (hub->found.count > 0) {
             result = view->is_binary ? write_binary(hub, client) : write_json(hub, client);
