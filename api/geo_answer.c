@@ -150,7 +150,7 @@ geo_area *api_body_area(const api_request *request, api_answer *answer)
     geo_geojson reader;
     geo_why why = {.text = ""};
     geo_area *area = NULL;
-    geo_feature *feature = calloc(1, sizeof *feature);
+    geo_feature *feature = malloc(sizeof *feature); /* filled by geo_geojson_next() */
     if (feature == NULL) {
         api_answer_geo_failure(answer, GEO_NO_MEMORY, "query", NULL);
         return NULL;
@@ -177,16 +177,30 @@ geo_area *api_body_area(const api_request *request, api_answer *answer)
 
 void api_as_of_write(hr_json *json, const engine_answer *found)
 {
-    char text[HR_DECIMAL_TEXT_SIZE];
+    static const char head[] = "{\"partition\":";
+    static const char middle[] = ",\"offset\":";
     hr_buf *buf = json->buf;
     hr_json_key(json, "as_of");
     hr_json_open_array(json);
     for (uint32_t i = 0; i < found->partition_count; i++) {
-        hr_buf_put_text(buf, i > 0 ? ",{\"partition\":" : "{\"partition\":");
-        hr_buf_put(buf, text, hr_decimal_format(i, 0, text));
-        hr_buf_put(buf, ",\"offset\":", 10);
-        hr_buf_put(buf, text, hr_decimal_format(found->as_of[i], 0, text));
-        hr_buf_put_u8(buf, '}');
+        /* One piece of room for each, cut to what it takes: every pull query's answer has these. */
+        size_t before = buf->size;
+        char *room = (char *)hr_buf_extend(buf, sizeof head + sizeof middle + 1 +
+                                                    (size_t)2 * HR_DECIMAL_TEXT_SIZE);
+        if (room == NULL) {
+            return;
+        }
+        char *at = room;
+        *at = ',';
+        at += i > 0;
+        memcpy(at, head, sizeof head - 1);
+        at += sizeof head - 1;
+        at += hr_decimal_format(i, 0, at);
+        memcpy(at, middle, sizeof middle - 1);
+        at += sizeof middle - 1;
+        at += hr_decimal_format(found->as_of[i], 0, at);
+        *at++ = '}';
+        buf->size = before + (size_t)(at - room);
     }
     hr_json_close_array(json);
 }

@@ -14,6 +14,7 @@
 #include "server_parts.h"
 
 #define WRITE_BYTES_MAX 65536        /* given to lws at one time, so that it buffers little */
+#define KEPT_BYTES_MAX 16384         /* of each of an idle connection's three buffers */
 #define DISCARD_BYTES_MAX (1u << 20) /* of a refused body that is read to keep the connection */
 
 typedef enum exchange_state {
@@ -24,7 +25,8 @@ typedef enum exchange_state {
     EXCHANGE_WRITING,
 } exchange_state;
 
-/* One request and its answer; reused for the next on the same connection. */
+/* One request and its answer; reused for the next on the same connection, whose opaque data it is:
+ * what lws calls a session ends with each request. */
 typedef struct http_exchange {
     server_job job;
     api_server *server;
@@ -42,16 +44,6 @@ typedef struct http_exchange {
     api_answer answer;
 } http_exchange;
 
-/* What lws keeps for us with each connection. */
-typedef struct http_session {
-    http_exchange *exchange;
-} http_session;
-
-size_t http_session_bytes(void)
-{
-    return sizeof(http_session);
-}
-
 static void exchange_free(http_exchange *exchange)
 {
     hr_buf_fini(&exchange->body);
@@ -60,37 +52,42 @@ static void exchange_free(http_exchange *exchange)
     free(exchange);
 }
 
-static http_exchange *exchange_of(http_session *session, struct lws *wsi)
+static http_exchange *exchange_of(struct lws *wsi)
 {
-    if (session->exchange == NULL) {
-        http_exchange *exchange = calloc(1, sizeof *exchange);
-        if (exchange == NULL) {
-            return NULL;
-        }
+    http_exchange *exchange = lws_get_opaque_user_data(wsi);
+    if (exchange == NULL && (exchange = calloc(1, sizeof *exchange)) != NULL) {
         exchange->server = lws_context_user(lws_get_context(wsi));
         exchange->wsi = wsi;
         hr_buf_init(&exchange->body, SIZE_MAX / 2);
         hr_buf_init(&exchange->out, API_ANSWER_BYTES_MAX + 65536);
         api_answer_init(&exchange->answer);
         lws_get_peer_simple(wsi, exchange->peer, sizeof exchange->peer);
-        session->exchange = exchange;
+        lws_set_opaque_user_data(wsi, exchange);
     }
-    return session->exchange;
+    return exchange;
 }
 
 /* The connection is gone. With the pool, the exchange is freed when it comes back. */
-static void session_close(http_session *session)
+static void exchange_close(struct lws *wsi)
 {
-    http_exchange *exchange = session != NULL ? session->exchange : NULL;
+    http_exchange *exchange = lws_get_opaque_user_data(wsi);
     if (exchange == NULL) {
         return;
     }
-    session->exchange = NULL;
+    lws_set_opaque_user_data(wsi, NULL);
     if (exchange->state == EXCHANGE_RUNNING) {
         exchange->wsi = NULL;
         atomic_store(&exchange->is_gone, true);
     } else {
         exchange_free(exchange);
+    }
+}
+
+/* An idle connection keeps little memory. */
+static void trim(hr_buf *buf)
+{
+    if (buf->capacity > KEPT_BYTES_MAX) {
+        hr_buf_fini(buf); /* the size it may have stays */
     }
 }
 
@@ -115,19 +112,15 @@ static int exchange_write(http_exchange *exchange)
     exchange->state = EXCHANGE_IDLE;
     bool close = exchange->answer.close;
     api_answer_reset(&exchange->answer);
-    if (exchange->out.capacity > 4 * WRITE_BYTES_MAX) {
-        hr_buf_fini(&exchange->out);
-        hr_buf_init(&exchange->out, API_ANSWER_BYTES_MAX + 65536);
-    }
+    trim(&exchange->body);
+    trim(&exchange->out);
+    trim(&exchange->answer.body);
     return close || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
 static int exchange_respond(http_exchange *exchange)
 {
-    if (exchange->body.capacity > WRITE_BYTES_MAX) {
-        hr_buf_fini(&exchange->body);
-        hr_buf_init(&exchange->body, SIZE_MAX / 2);
-    }
+    trim(&exchange->body); /* an import's megabytes are not needed while the answer goes out */
     hr_buf_clear(&exchange->out);
     (void)hr_buf_extend(&exchange->out, LWS_PRE);
     http_head_write(&exchange->out, &exchange->answer, exchange->request.id, exchange->is_head);
@@ -311,7 +304,7 @@ static int on_head(http_exchange *exchange, const char *path, size_t path_size)
     api_request_reset(request);
     api_answer_reset(&exchange->answer);
     hr_buf_clear(&exchange->body);
-    server_next_request_id(exchange->server, request->id, sizeof request->id);
+    server_next_request_id(exchange->server, request->id);
     request->is_gone = &exchange->is_gone;
     memcpy(request->peer, exchange->peer, sizeof request->peer);
     if (!read_method(wsi, &request->method)) {
@@ -407,8 +400,8 @@ static void count_connection(api_server *server, int change)
 int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                   size_t size)
 {
-    http_session *session = user;
     http_exchange *exchange = NULL;
+    (void)user;
     switch (reason) {
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
         return may_connect(lws_context_user(lws_get_context(wsi))) ? 0 : -1;
@@ -416,6 +409,7 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         count_connection(lws_context_user(lws_get_context(wsi)), 1);
         return 0;
     case LWS_CALLBACK_WSI_DESTROY:
+        exchange_close(wsi);
         count_connection(lws_context_user(lws_get_context(wsi)), -1);
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
@@ -423,20 +417,22 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         return -1; /* an upgrade that names no subprotocol of ours lands here */
     case LWS_CALLBACK_HTTP:
-        exchange = exchange_of(session, wsi);
+        exchange = exchange_of(wsi);
         if (exchange == NULL || exchange->state == EXCHANGE_RUNNING) {
             return -1;
         }
         return on_head(exchange, in, size);
     case LWS_CALLBACK_HTTP_BODY:
-        return session->exchange != NULL ? on_body(session->exchange, in, size) : -1;
+        exchange = lws_get_opaque_user_data(wsi);
+        return exchange != NULL ? on_body(exchange, in, size) : -1;
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        return session->exchange != NULL ? on_body_end(session->exchange) : -1;
+        exchange = lws_get_opaque_user_data(wsi);
+        return exchange != NULL ? on_body_end(exchange) : -1;
     case LWS_CALLBACK_HTTP_WRITEABLE:
-        return session != NULL && session->exchange != NULL ? on_writable(session->exchange) : 0;
-    case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
+        exchange = lws_get_opaque_user_data(wsi);
+        return exchange != NULL ? on_writable(exchange) : 0;
     case LWS_CALLBACK_CLOSED_HTTP:
-        session_close(session);
+        exchange_close(wsi);
         return 0;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         server_finish_jobs(lws_context_user(lws_get_context(wsi)));

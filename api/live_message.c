@@ -26,6 +26,10 @@ static size_t skip_string(const char *text, size_t size, size_t at)
     return SIZE_MAX;
 }
 
+/* What ends or nests a value; most bytes of a long one are none of these. */
+static const bool is_structural[256] = {
+    ['"'] = true, ['{'] = true, ['['] = true, ['}'] = true, [']'] = true};
+
 /* Past the bracketed value that opens at `at`. */
 static size_t skip_brackets(const char *text, size_t size, size_t at)
 {
@@ -33,6 +37,10 @@ static size_t skip_brackets(const char *text, size_t size, size_t at)
     size_t depth = 0;
     while (at < size) {
         char c = text[at];
+        if (!is_structural[(unsigned char)c]) {
+            at++;
+            continue;
+        }
         if (c == '"') {
             at = skip_string(text, size, at);
             if (at == SIZE_MAX) {

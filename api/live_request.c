@@ -177,7 +177,7 @@ static const api_route *admit(live_hub *hub, live_client *client, api_method met
     live_span text = text_of(target, &parsed);
     api_request_reset(request);
     api_answer_reset(&hub->answer);
-    server_next_request_id(hub->server, request->id, sizeof request->id);
+    server_next_request_id(hub->server, request->id);
     request->method = method;
     request->is_live = true;
     request->caller = client->caller;

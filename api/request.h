@@ -18,6 +18,7 @@
 #define API_CAPTURES_MAX 4               /* {names} in a route's path */
 #define API_ANSWER_BYTES_MAX (64u << 20) /* a larger answer becomes a 500 */
 #define API_SECRET_TEXT_MAX 96           /* cookies and tokens; longer ones are unknown */
+#define API_REQUEST_ID_SIZE 26           /* with its terminator */
 #define API_HEADER_TEXT_MAX 256          /* other headers we read; longer ones count as absent */
 
 typedef enum api_method {
@@ -54,7 +55,7 @@ typedef struct api_request {
     const char *captures[API_CAPTURES_MAX];
     const char *body;
     size_t body_size;
-    char id[24]; /* in the answer and in log lines */
+    char id[API_REQUEST_ID_SIZE]; /* in the answer and in log lines */
     char peer[48];
     char host[API_HEADER_TEXT_MAX];
     char origin[API_HEADER_TEXT_MAX];

@@ -68,10 +68,21 @@ void server_finish_jobs(api_server *server)
     }
 }
 
-void server_next_request_id(api_server *server, char *text, size_t size)
+void server_next_request_id(api_server *server, char text[API_REQUEST_ID_SIZE])
 {
-    snprintf(text, size, "%08x-%llx", (unsigned)server->request_prefix,
-             (unsigned long long)++server->request_count);
+    static const char digits[] = "0123456789abcdef";
+    uint64_t parts[] = {server->request_prefix & UINT32_MAX, ++server->request_count};
+    char *at = text;
+    for (int i = 0; i < 2; i++) {
+        int shift = i == 0 ? 28 : 60;
+        while (i > 0 && shift > 0 && parts[i] >> shift == 0) {
+            shift -= 4;
+        }
+        for (; shift >= 0; shift -= 4) {
+            *at++ = digits[parts[i] >> shift & 15];
+        }
+        *at++ = i == 0 ? '-' : '\0';
+    }
 }
 
 void server_header(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size)
@@ -156,7 +167,6 @@ static const struct lws_protocols *server_protocols(void)
         {LIVE_SUBPROTOCOL, live_callback, 0, LIVE_RX_BYTES, 0, NULL, 0},
         {NULL, NULL, 0, 0, 0, NULL, 0},
     };
-    protocols[0].per_session_data_size = http_session_bytes();
     protocols[1].per_session_data_size = live_session_bytes();
     return protocols;
 }

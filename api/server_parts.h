@@ -46,7 +46,7 @@ void server_wake(api_server *server);
 void server_finish_jobs(api_server *server);
 
 /* Text for X-Request-Id. Service thread only. */
-void server_next_request_id(api_server *server, char *text, size_t size);
+void server_next_request_id(api_server *server, char text[API_REQUEST_ID_SIZE]);
 
 /* A header's value, "" when absent or too long. Service thread only. */
 void server_header(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size);
@@ -57,8 +57,5 @@ void server_read_head(struct lws *wsi, api_request *request);
 /* The two protocols' callbacks. */
 int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                   size_t size);
-
-/* Size of what the HTTP protocol keeps for each connection. */
-size_t http_session_bytes(void);
 
 #endif
