@@ -19,6 +19,8 @@
 #include "base/id.h"
 #include "base/record.h"
 #include "catalog/catalog.h"
+#include "catalog/change.h"
+#include "engine/change.h"
 #include "engine/engine.h"
 #include "log/log.h"
 
@@ -121,9 +123,18 @@ static void append(log_store *log, uint8_t type, uint16_t partition, uint32_t co
     bench_need(count == 0 || log_append(log, &batch, 1, NULL, NULL, &end) == HR_OK, "append");
 }
 
-/* A fix for each of the devices from first on; the first time with their names. */
-static void append_fixes(world *w, uint32_t first, uint32_t count, bool with_names, int64_t now_ms)
+/* Where a device is at its so manyth fix: at home, but for those that jump to and fro. */
+static int32_t lon_of(uint32_t device, uint32_t step, hr_random *random)
 {
+    int32_t home = BENCH_LON_E7 + (int32_t)hr_random_below(random, BENCH_SIDE_E7);
+    bool is_away = device % BENCH_CROSSING_EACH == 0 && step % 2 == 1;
+    return is_away ? home - BENCH_SIDE_E7 : home;
+}
+
+/* A fix for each of the devices from first on; the first time with their names. */
+static void append_fixes(world *w, uint32_t first, uint32_t count, uint32_t step, int64_t now_ms)
+{
+    bool with_names = step == 0;
     hr_buf names[PARTITIONS];
     hr_buf fixes[PARTITIONS];
     uint32_t counts[PARTITIONS] = {0};
@@ -139,7 +150,7 @@ static void append_fixes(world *w, uint32_t first, uint32_t count, bool with_nam
         uint32_t p = hr_device_partition(key, PARTITIONS);
         hr_fix fix = {.device = key,
                       .time_ms = now_ms,
-                      .lon_e7 = BENCH_LON_E7 + (int32_t)hr_random_below(&random, BENCH_SIDE_E7),
+                      .lon_e7 = lon_of(i, step, &random),
                       .lat_e7 = BENCH_LAT_E7 + (int32_t)hr_random_below(&random, BENCH_SIDE_E7),
                       .accuracy_dm = 30,
                       .speed_cm_s = HR_FIX_U16_UNKNOWN,
@@ -171,44 +182,78 @@ static void await_engine(world *w)
     }
 }
 
-/* Until the other side closes its end of the pipe. */
+/* Until the other side closes its end of the pipe. Frames go out evenly over time. */
 static void serve(world *w, int stop_fd, uint32_t moving_count, uint32_t moving_hz)
 {
-    int period_ms = moving_hz > 0 ? (int)(1000 / moving_hz) : 1000;
+    uint32_t frames_a_round = (moving_count + FRAME_DEVICES - 1) / FRAME_DEVICES;
+    double frames_per_ns = (double)frames_a_round * moving_hz * 1e-9;
+    int64_t begun_ns = hr_clock_mono_ns(w->context.clock);
+    uint64_t done = 0;
     struct pollfd wait = {.fd = stop_fd, .events = POLLIN};
-    while (poll(&wait, 1, period_ms) == 0) {
-        int64_t now_ms = hr_clock_now_ms(w->context.clock);
-        for (uint32_t at = 0; at < moving_count; at += FRAME_DEVICES) {
+    while (poll(&wait, 1, frames_a_round > 0 ? 1 : 1000) == 0) {
+        int64_t elapsed_ns = hr_clock_mono_ns(w->context.clock) - begun_ns;
+        uint64_t due = (uint64_t)((double)elapsed_ns * frames_per_ns);
+        for (; done < due; done++) {
+            uint32_t at = (uint32_t)(done % frames_a_round) * FRAME_DEVICES;
             uint32_t left = moving_count - at;
-            append_fixes(w, at, left < FRAME_DEVICES ? left : FRAME_DEVICES, false, now_ms);
+            append_fixes(w, at, left < FRAME_DEVICES ? left : FRAME_DEVICES,
+                         (uint32_t)(done / frames_a_round) + 1, hr_clock_now_ms(w->context.clock));
         }
     }
 }
 
-static void server_main(int stop_fd, int told_fd, uint32_t device_count, uint32_t moving_count,
-                        uint32_t moving_hz)
+/* The square that the devices are in. */
+static void put_fence(world *w)
+{
+    char text[512];
+    engine_change *change = NULL;
+    catalog_edit edit;
+    geo_why reason = {.text = ""};
+    hr_why why = {.text = ""};
+    double west = BENCH_LON_E7 * 1e-7;
+    double south = BENCH_LAT_E7 * 1e-7;
+    double side = BENCH_SIDE_E7 * 1e-7;
+    int size =
+        snprintf(text, sizeof text,
+                 "{\"type\":\"Feature\",\"properties\":{},\"geometry\":{\"type\":\"Polygon\","
+                 "\"coordinates\":[[[%.7f,%.7f],[%.7f,%.7f],[%.7f,%.7f],[%.7f,%.7f],[%.7f,"
+                 "%.7f]]]}}",
+                 west, south, west + side, south, west + side, south + side, west, south + side,
+                 west, south);
+    bench_need(engine_change_begin(w->context.engine, "bench", hr_clock_now_ms(w->context.clock),
+                                   &change, &why) == HR_OK,
+               why.text);
+    bench_need(catalog_change_put(engine_change_edits(change), "square", text, (size_t)size,
+                                  CATALOG_ANY, &edit, &reason) == GEO_OK,
+               reason.text);
+    bench_need(engine_change_commit(change, NULL, &why) == HR_OK, why.text);
+}
+
+static void server_main(int stop_fd, int told_fd, const bench_server_options *options)
 {
     static world w;
     hr_why why = {.text = ""};
     bench_pin(0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     open_world(&w);
+    if (options->has_fence) {
+        put_fence(&w);
+    }
     int64_t now_ms = hr_clock_now_ms(w.context.clock) - 1000;
-    for (uint32_t at = 0; at < device_count; at += FRAME_DEVICES) {
-        uint32_t left = device_count - at;
-        append_fixes(&w, at, left < FRAME_DEVICES ? left : FRAME_DEVICES, true, now_ms);
+    for (uint32_t at = 0; at < options->device_count; at += FRAME_DEVICES) {
+        uint32_t left = options->device_count - at;
+        append_fixes(&w, at, left < FRAME_DEVICES ? left : FRAME_DEVICES, 0, now_ms);
     }
     await_engine(&w);
-    api_server_options options = {
+    api_server_options server = {
         .http = {.host = "127.0.0.1"}, .relay = &w.relay, .context = &w.context};
-    bench_need(api_server_start(&options, &w.server, &why) == HR_OK, why.text);
+    bench_need(api_server_start(&server, &w.server, &why) == HR_OK, why.text);
     dprintf(told_fd, "%u %s\n", api_server_port(w.server), w.token);
-    serve(&w, stop_fd, moving_count, moving_hz);
+    serve(&w, stop_fd, options->moving_hz > 0 ? options->device_count : 0, options->moving_hz);
     close_world(&w);
 }
 
-void bench_server_start(bench_server *server, uint32_t device_count, uint32_t moving_count,
-                        uint32_t moving_hz)
+void bench_server_start(bench_server *server, const bench_server_options *options)
 {
     int stop[2];
     int told[2];
@@ -218,7 +263,7 @@ void bench_server_start(bench_server *server, uint32_t device_count, uint32_t mo
     bench_need(server->process >= 0, "no process");
     if (server->process == 0) {
         close(stop[1]);
-        server_main(stop[0], told[1], device_count, moving_count, moving_hz);
+        server_main(stop[0], told[1], options);
         _exit(1);
     }
     close(stop[0]);
