@@ -2,11 +2,14 @@
 #include "base/logline.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
+
+#define QUOTE_MARK '\x01' /* stands for a quote of the format while a line is put together */
 
 /* How often one event was told lately. */
 typedef struct event_rate {
@@ -115,13 +118,58 @@ static void append_format(char *line, size_t *used, const char *format, ...)
     va_end(args);
 }
 
-static void write_line(char *line, size_t used)
+/* The format with its quotes marked, so that they can be told from those within values. */
+static unsigned mark_quotes(const char *format, char marked[HR_LOGLINE_BYTES_MAX])
 {
-    for (size_t i = 0; i < used; i++) {
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) {
-            line[i] = '?';
-        }
+    unsigned count = 0;
+    size_t i = 0;
+    for (; format[i] != '\0' && i < HR_LOGLINE_BYTES_MAX - 1; i++) {
+        bool is_quote = format[i] == '"';
+        marked[i] = is_quote ? QUOTE_MARK : format[i];
+        count += is_quote;
     }
+    marked[i] = '\0';
+    return count;
+}
+
+/* A value ends where its quotes end, whatever it contains: quotes and backslashes within quotes are
+ * escaped, control characters become '?'. Somebody who forges a mark gets no quotes at all. */
+static size_t clean(const char *raw, size_t raw_size, unsigned quotes,
+                    char line[HR_LOGLINE_BYTES_MAX])
+{
+    size_t used = 0;
+    unsigned marks = 0;
+    bool is_quoted = false;
+    for (size_t i = 0; i < raw_size; i++) {
+        marks += raw[i] == QUOTE_MARK;
+    }
+    bool is_forged = marks > quotes;
+    for (size_t i = 0; i < raw_size; i++) {
+        char c = raw[i];
+        size_t needed = is_quoted ? 3 : 1; /* an escape and the closing quote, or just itself */
+        if (used + needed >= HR_LOGLINE_BYTES_MAX) {
+            break;
+        }
+        if (c == QUOTE_MARK && !is_forged) {
+            is_quoted = !is_quoted;
+            line[used++] = '"';
+            continue;
+        }
+        if (is_quoted && (c == '"' || c == '\\')) {
+            line[used++] = '\\';
+        }
+        line[used++] = (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
+    }
+    if (is_quoted) {
+        line[used++] = '"'; /* the line was cut */
+    }
+    return used;
+}
+
+static void write_line(const char *raw, size_t raw_size, unsigned quotes)
+{
+    char line[HR_LOGLINE_BYTES_MAX];
+    size_t used = clean(raw, raw_size, quotes, line);
     if (redirect_sink != NULL) {
         line[used] = '\0';
         redirect_sink(line, redirect_context);
@@ -140,6 +188,7 @@ void hr_logline(hr_level level, const char *event, const char *format, ...)
     unsigned suppressed;
     if (level >= least_level && may_tell(event, hr_clock_mono_ns(clock), &suppressed)) {
         char line[HR_LOGLINE_BYTES_MAX];
+        char marked[HR_LOGLINE_BYTES_MAX];
         char time_text[HR_TIME_TEXT_SIZE];
         size_t used = 0;
         hr_time_format(hr_clock_now_ms(clock), time_text);
@@ -147,11 +196,12 @@ void hr_logline(hr_level level, const char *event, const char *format, ...)
         if (suppressed > 0) {
             append_format(line, &used, "suppressed=%u ", suppressed);
         }
+        unsigned quotes = mark_quotes(format, marked);
         va_list args;
         va_start(args, format);
-        append(line, &used, format, args);
+        append(line, &used, marked, args);
         va_end(args);
-        write_line(line, used);
+        write_line(line, used, quotes);
     }
     pthread_mutex_unlock(&lock);
 }

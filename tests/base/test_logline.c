@@ -34,6 +34,26 @@ static void lines_have_time_level_event_and_pairs(void **state)
     hr_clock_fake_free(clock);
 }
 
+static void a_value_cannot_get_out_of_its_quotes(void **state)
+{
+    (void)state;
+    capture lines = {0};
+    hr_clock *clock = hr_clock_fake_new(1795161600123);
+    hr_logline_redirect(keep_line, &lines, clock);
+    hr_logline(HR_LEVEL_WARN, "a.b", "path=\"%s\" n=%d", "x\" status=\"200\\", 1);
+    assert_string_equal(lines.last, "2026-11-20T08:00:00.123Z warn a.b "
+                                    "path=\"x\\\" status=\\\"200\\\\\" n=1");
+    hr_logline(HR_LEVEL_WARN, "a.b", "path=\"%s\" n=%d", "x\x01 y=\x01", 1);
+    assert_string_equal(lines.last, "2026-11-20T08:00:00.123Z warn a.b path=?x? y=?? n=1");
+    static char long_text[2 * HR_LOGLINE_BYTES_MAX];
+    memset(long_text, '"', sizeof long_text - 1);
+    hr_logline(HR_LEVEL_WARN, "a.b", "path=\"%s\" n=%d", long_text, 1);
+    assert_int_equal(lines.last[strlen(lines.last) - 1], '"');
+    assert_true(strlen(lines.last) < HR_LOGLINE_BYTES_MAX);
+    hr_logline_redirect(NULL, NULL, NULL);
+    hr_clock_fake_free(clock);
+}
+
 static void repeats_are_counted_and_told_later(void **state)
 {
     (void)state;
@@ -80,6 +100,7 @@ int run_logline_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_have_time_level_event_and_pairs),
+        cmocka_unit_test(a_value_cannot_get_out_of_its_quotes),
         cmocka_unit_test(repeats_are_counted_and_told_later),
         cmocka_unit_test(a_line_above_the_limit_is_cut),
         cmocka_unit_test(levels_are_read_by_name),
