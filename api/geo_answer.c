@@ -1,6 +1,8 @@
 /* api/geo_answer.c - errors of geo/ as HTTP, ETags, areas out of bodies. */
 #include "geo_answer.h"
 
+#include <ctype.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,19 +70,75 @@ static const char *code_of(geo_err err)
     }
 }
 
-/* The member that a message is about, as far as its words tell. */
-static const char *field_of(geo_err err, const char *text)
+/* Words by which messages name a member, and the member. */
+static const struct {
+    const char *word;
+    const char *field;
+} field_words[] = {
+    {"geometry", "geometry"},
+    {"ring", "geometry"},
+    {"coordinates", "geometry"},
+    {"vertices", "geometry"},
+    {"vertex", "geometry"},
+    {"shape", "geometry"},
+    {"circle", "geometry"},
+    {"center", "geometry"},
+    {"pole", "geometry"},
+    {"area", "geometry"},
+    {"radius_m", "radius_m"},
+    {"width_m", "width_m"},
+    {"approach_m", "approach_m"},
+    {"dwell_s", "dwell_s"},
+    {"stale_after_s", "stale_after_s"},
+    {"confirm_fixes", "confirm_fixes"},
+    {"intent", "intent"},
+    {"groups", "groups"},
+    {"name", "name"},
+    {"color", "color"},
+    {"geodesic", "geodesic"},
+    {"expires_at", "expires_at"},
+    {"schedule", "schedule"},
+    {"schedules", "schedule"},
+    {"week", "schedule"},
+    {"time zone", "schedule"},
+    {"type", "type"},
+    {"id", "id"},
+    {"properties", "properties"},
+    {"features", "features"},
+};
+
+static bool is_word_byte(char c)
 {
-    static const char *const words[] = {"ring", "geometry", "cross", "coordinate", "pole", "area"};
-    if (err == GEO_POLE) {
-        return "geometry";
-    }
-    for (size_t i = 0; status_of(err) == 400 && i < sizeof words / sizeof words[0]; i++) {
-        if (strstr(text, words[i]) != NULL) {
-            return "geometry";
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* Where the word stands by itself; SIZE_MAX: nowhere. */
+static size_t find_word(const char *text, const char *word)
+{
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) {
+        bool is_begin = at == text || !is_word_byte(at[-1]);
+        if (is_begin && !is_word_byte(at[strlen(word)])) {
+            return (size_t)(at - text);
         }
     }
-    return NULL;
+    return SIZE_MAX;
+}
+
+/* The member that a message is about: the first that it names. geo/ stands alone and tells a
+ * person's words only, so they are what there is to go by; the tests hold the two together. */
+static const char *field_of(geo_err err, const char *text)
+{
+    const char *field = NULL;
+    size_t first = SIZE_MAX;
+    for (size_t i = 0; status_of(err) == 400 && i < sizeof field_words / sizeof field_words[0];
+         i++) {
+        size_t at = find_word(text, field_words[i].word);
+        if (at < first) {
+            first = at;
+            field = field_words[i].field;
+        }
+    }
+    return field == NULL && err == GEO_POLE ? "geometry" : field;
 }
 
 void api_answer_geo_failure(api_answer *answer, geo_err err, const char *what, const geo_why *why)

@@ -111,6 +111,28 @@ def bad_fences_are_refused_with_the_reason_and_change_nothing():
             status, _, body = farm.ask("POST", "/v1/fences", bad, farm.editor)
             expect(status, 400, (bad, body))
             expect(len(body["error"]["message"]) > 10, True)
+        def of(**properties):
+            return {**PADDOCK, "properties": properties}
+        point = {**PADDOCK, "geometry": {"type": "Point", "coordinates": [16, 59]}}
+        line = {**PADDOCK, "geometry": {"type": "LineString", "coordinates": [[16, 59], [16, 60]]}}
+        for bad, field in (
+                (shape([0, 0], [999, 0], [1, 1], [0, 0]), "geometry"),
+                (shape([0, 89], [120, 89], [-120, 89], [0, 89]), "geometry"),
+                ({**PADDOCK, "geometry": None}, "geometry"),
+                ({**PADDOCK, "geometry": {"type": "MultiPoint", "coordinates": []}}, "geometry"),
+                (point, "radius_m"), (line, "width_m"), (of(intent="eat"), "intent"),
+                (of(name=5), "name"), (of(name="a\u0007"), "name"), (of(groups="a"), "groups"),
+                (of(groups=[""]), "groups"), (of(groups=["g%d" % i for i in range(65)]), "groups"),
+                (of(dwell_s=-1), "dwell_s"), (of(dwell_s="x"), "dwell_s"),
+                (of(approach_m=1e9), "approach_m"), (of(confirm_fixes=1000), "confirm_fixes"),
+                (of(expires_at="soon"), "expires_at"), (of(color=7), "color"),
+                (of(geodesic="yes"), "geodesic"), (of(schedule={}), "schedule"),
+                (of(schedule={"tz": "Mars/Base", "weekly": []}), "schedule"),
+                (of(schedule={"tz": "UTC", "weekly": [{"days": ["may"]}]}), "schedule"),
+                ({**PADDOCK, "properties": 5}, "properties"), ({**PADDOCK, "id": "../x"}, "id"),
+                ({**PADDOCK, "type": "Fence"}, "type")):
+            status, _, body = farm.ask("POST", "/v1/fences", bad, farm.editor)
+            expect((status, body["error"].get("field")), (400, field), (bad, body))
         text = json.dumps(PADDOCK).replace("16.0,", "1e400,")
         kind = {**farm.editor, "Content-Type": "application/json"}
         expect(farm.ask("POST", "/v1/fences", text.encode(), kind)[0], 400)
