@@ -288,7 +288,7 @@ void api_perform(api_context *context, const api_route *route, const api_request
     count_answer(context, answer);
     if (answer->status >= 500 || context->logs_answers) {
         hr_logline(answer->status >= 500 ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "http.answer",
-                   "request=%s method=%s path=%s status=%d user=%s peer=%s", request->id,
+                   "request=%s method=%s path=\"%s\" status=%d user=%s peer=%s", request->id,
                    api_method_text(request->method), request->path, answer->status,
                    request->caller.user[0] != 0 ? request->caller.user : "-", request->peer);
     }

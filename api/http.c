@@ -372,7 +372,8 @@ static int confirm_upgrade(struct lws *wsi)
 {
     char text[32];
     server_header(wsi, WSI_TOKEN_UPGRADE, text, sizeof text);
-    return strcasecmp(text, "websocket") == 0 ? 0 : -1;
+    api_server *server = lws_context_user(lws_get_context(wsi));
+    return strcasecmp(text, "websocket") == 0 ? live_confirm_upgrade(server->live, wsi) : -1;
 }
 
 static bool may_connect(api_server *server)

@@ -71,6 +71,10 @@ static void put_optional_lines(hr_buf *out, const api_answer *answer)
     if (answer->status == 401) {
         put_line(out, "WWW-Authenticate", "Bearer");
     }
+    if (answer->status == 426) {
+        put_line(out, "Upgrade", "websocket");
+        put_line(out, "Sec-WebSocket-Version", "13");
+    }
     if (answer->close) {
         put_line(out, "Connection", "close");
     }

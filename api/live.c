@@ -7,6 +7,7 @@
 
 #include "base/logline.h"
 #include "dispatch.h"
+#include "http_head.h"
 #include "live_parts.h"
 
 #define TIMER_US 50000
@@ -247,27 +248,56 @@ static int on_message(live_hub *hub, live_client *client, const char *bytes, siz
     return 0;
 }
 
-/* Answer the upgrade in HTTP; lws would hang up without a word. */
-static int refuse_upgrade(struct lws *wsi, int status)
+/* lws would hang up without a word. */
+int live_refuse_upgrade(live_hub *hub, struct lws *wsi, int status, const char *code,
+                        const char *text)
 {
-    static const struct {
-        int status;
-        const char *text;
-    } answers[] = {{401, "HTTP/1.1 401 Unauthorized\r\n"},
-                   {403, "HTTP/1.1 403 Forbidden\r\n"},
-                   {404, "HTTP/1.1 404 Not Found\r\n"},
-                   {503, "HTTP/1.1 503 Service Unavailable\r\n"}};
-    static const char rest[] = "Content-Length: 0\r\nConnection: close\r\n\r\n";
-    uint8_t bytes[LWS_PRE + 128];
-    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
-        if (answers[i].status == status) {
-            size_t size = strlen(answers[i].text);
-            memcpy(bytes + LWS_PRE, answers[i].text, size);
-            memcpy(bytes + LWS_PRE + size, rest, sizeof rest - 1);
-            (void)lws_write(wsi, bytes + LWS_PRE, size + sizeof rest - 1, LWS_WRITE_HTTP_HEADERS);
-        }
+    hr_buf *out = &hub->server->scratch;
+    char request_id[API_REQUEST_ID_SIZE];
+    server_next_request_id(hub->server, request_id);
+    api_answer_reset(&hub->answer);
+    api_answer_error(&hub->answer, status, code, NULL, "%s", text);
+    hub->answer.close = true;
+    hr_buf_clear(out);
+    (void)hr_buf_extend(out, LWS_PRE);
+    http_head_write(out, &hub->answer, request_id, false);
+    if (hr_buf_err(out) == HR_OK) {
+        (void)lws_write(wsi, out->data + LWS_PRE, out->size - LWS_PRE, LWS_WRITE_HTTP_HEADERS);
     }
     return -1;
+}
+
+static bool names_our_subprotocol(const char *list)
+{
+    static const char name[] = LIVE_SUBPROTOCOL;
+    while (*list != 0) {
+        list += strspn(list, ", \t");
+        size_t size = strcspn(list, ", \t");
+        if (size == sizeof name - 1 && memcmp(list, name, size) == 0) {
+            return true;
+        }
+        list += size;
+    }
+    return false;
+}
+
+int live_confirm_upgrade(live_hub *hub, struct lws *wsi)
+{
+    char text[API_HEADER_TEXT_MAX];
+    server_header(wsi, WSI_TOKEN_VERSION, text, sizeof text);
+    if (strcmp(text, "13") != 0) {
+        return live_refuse_upgrade(hub, wsi, 426, "live.version",
+                                   "a WebSocket is spoken here as RFC 6455 has it, version 13");
+    }
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_KEY) <= 0) {
+        return live_refuse_upgrade(hub, wsi, 400, "live.key", "there is no Sec-WebSocket-Key");
+    }
+    server_header(wsi, WSI_TOKEN_PROTOCOL, text, sizeof text);
+    if (!names_our_subprotocol(text)) {
+        return live_refuse_upgrade(hub, wsi, 400, "live.subprotocol",
+                                   "Sec-WebSocket-Protocol must name " LIVE_SUBPROTOCOL);
+    }
+    return 0;
 }
 
 /* ?token=.. for clients that cannot send headers. */
@@ -286,6 +316,12 @@ static void read_token_parameter(struct lws *wsi, char *bearer, size_t size)
     }
 }
 
+static int refuse_crowd(live_hub *hub, struct lws *wsi)
+{
+    return live_refuse_upgrade(hub, wsi, 503, "live.crowded",
+                               "there are too many WebSocket clients; try again later");
+}
+
 /* Host, origin, caller: what HTTP requests are asked too, once for the whole connection. */
 static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
 {
@@ -296,20 +332,26 @@ static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
     server_read_head(wsi, request);
     server_header(wsi, WSI_TOKEN_GET_URI, path, sizeof path);
     if (strcmp(path, "/v1/live") != 0) {
-        return 404;
+        return live_refuse_upgrade(hub, wsi, 404, "route.not_found",
+                                   "the WebSocket is at /v1/live");
     }
-    if (!api_host_is_allowed(context, request->host) ||
-        (request->origin[0] != 0 &&
-         !api_origin_is_allowed(context, request->origin, request->host))) {
-        return 403;
+    if (!api_host_is_allowed(context, request->host)) {
+        return live_refuse_upgrade(hub, wsi, 421, "host.unknown",
+                                   "this service does not go by that name");
+    }
+    if (request->origin[0] != 0 &&
+        !api_origin_is_allowed(context, request->origin, request->host)) {
+        return live_refuse_upgrade(hub, wsi, 403, "origin.denied",
+                                   "pages of other origins are not let in");
     }
     read_token_parameter(wsi, request->bearer, sizeof request->bearer);
     api_identify(context, request);
     if (request->caller.role < API_ROLE_VIEWER) {
-        return 401;
+        return live_refuse_upgrade(hub, wsi, 401, "auth.required",
+                                   "log in, or give a token as ?token= or Authorization: Bearer");
     }
     if (hub->client_count >= LIVE_CLIENTS_MAX) {
-        return 503;
+        return refuse_crowd(hub, wsi);
     }
     client->caller = request->caller;
     memcpy(client->session, request->session, sizeof client->session);
@@ -320,13 +362,11 @@ static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
 static int on_upgrade(live_hub *hub, struct lws *wsi, live_session *session)
 {
     live_client *client = calloc(1, sizeof *client);
-    if (client == NULL) {
-        return refuse_upgrade(wsi, 503);
-    }
-    int status = admit_upgrade(hub, wsi, client);
-    if (status != 0 || session == NULL) {
+    int refused = client == NULL || session == NULL ? refuse_crowd(hub, wsi)
+                                                    : admit_upgrade(hub, wsi, client);
+    if (refused != 0) {
         free(client);
-        return refuse_upgrade(wsi, status);
+        return refused;
     }
     client->server = hub->server;
     client->wsi = wsi;

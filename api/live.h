@@ -31,6 +31,10 @@ void live_hub_poll(live_hub *hub);
 /* Begin the timer; once the context exists. */
 void live_hub_begin(live_hub *hub);
 
+/* Before lws looks at a WebSocket upgrade: 0, or -1 when it was refused, with an answer that says
+ * why. */
+int live_confirm_upgrade(live_hub *hub, struct lws *wsi);
+
 /* The subprotocol's callback, and what lws keeps for each connection. */
 int live_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                   size_t size);

@@ -92,12 +92,17 @@ struct live_hub {
     hr_buf names;
     api_request request;
     api_answer answer;
+    char complaint[192]; /* the last one that has a name in it */
     hr_gauge *clients;
     hr_counter *sent;
     hr_counter *laggards;
 };
 
 /* ---- live.c ---- */
+
+/* Answer an upgrade in HTTP and end the connection: returns -1. */
+int live_refuse_upgrade(live_hub *hub, struct lws *wsi, int status, const char *code,
+                        const char *text);
 
 /* Ask lws to tell when the client can take more. */
 void live_want_write(live_client *client);
@@ -118,7 +123,6 @@ void live_events_fini(live_hub *hub);
 
 /* Offset of the newest committed event; -1: none. */
 int64_t live_events_newest(const live_hub *hub);
-
 /* The client wants what comes after `after`, of that epoch. */
 void live_events_subscribe(live_hub *hub, live_client *client, const char *epoch, int64_t after);
 
@@ -126,7 +130,6 @@ void live_events_subscribe(live_hub *hub, live_client *client, const char *epoch
 int live_events_write(live_hub *hub, live_client *client);
 
 /* ---- live_positions.c ---- */
-
 /* Mark whose period is over. */
 void live_positions_tick(live_hub *hub, int64_t now_ns);
 
@@ -134,9 +137,8 @@ void live_positions_tick(live_hub *hub, int64_t now_ns);
 int live_positions_write(live_hub *hub, live_client *client);
 
 /* ---- live_windows.c ---- */
-
 /* As their twins above; what is wrong with a subscription, or NULL. */
-const char *live_windows_subscribe(live_client *client, const cJSON *windows);
+const char *live_windows_subscribe(live_hub *hub, live_client *client, const cJSON *windows);
 void live_windows_tick(live_hub *hub, int64_t now_ns);
 int live_windows_write(live_hub *hub, live_client *client);
 

@@ -1,6 +1,7 @@
 /* api/live_request.c - what a client says: subscribe, seen, and requests as over HTTP. */
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,6 +311,45 @@ static const char *subscribe_positions(live_client *client, const cJSON *positio
     return NULL;
 }
 
+/* A member that is not among those known would be obeyed by nobody; NULL if there is none. */
+static const char *complain_of_unknown(live_hub *hub, const cJSON *object, const char *where,
+                                       const char *const *known)
+{
+    const cJSON *member = NULL;
+    cJSON_ArrayForEach(member, object)
+    {
+        size_t i = 0;
+        while (member->string != NULL && known[i] != NULL &&
+               strcmp(known[i], member->string) != 0) {
+            i++;
+        }
+        if (member->string != NULL && known[i] == NULL) {
+            snprintf(hub->complaint, sizeof hub->complaint, "%s knows no member \"%.64s\"", where,
+                     member->string);
+            return hub->complaint;
+        }
+    }
+    return NULL;
+}
+
+static const char *complain_of_members(live_hub *hub, const cJSON *what, const cJSON *resume)
+{
+    static const char *const in_subscribe[] = {"events", "positions", "windows", NULL};
+    static const char *const in_events[] = {NULL};
+    static const char *const in_positions[] = {"bbox", "format", "max_hz", NULL};
+    static const char *const in_resume[] = {"epoch", "seq", NULL};
+    const char *complaint = complain_of_unknown(hub, what, "subscribe", in_subscribe);
+    const cJSON *events = cJSON_GetObjectItemCaseSensitive(what, "events");
+    const cJSON *positions = cJSON_GetObjectItemCaseSensitive(what, "positions");
+    if (complaint == NULL && cJSON_IsObject(events)) {
+        complaint = complain_of_unknown(hub, events, "events", in_events);
+    }
+    if (complaint == NULL && cJSON_IsObject(positions)) {
+        complaint = complain_of_unknown(hub, positions, "positions", in_positions);
+    }
+    return complaint != NULL ? complaint : complain_of_unknown(hub, resume, "resume", in_resume);
+}
+
 static const char *subscribe(live_hub *hub, live_client *client, const live_span *what,
                              const live_span *resume)
 {
@@ -323,6 +363,8 @@ static const char *subscribe(live_hub *hub, live_client *client, const live_span
     const char *epoch = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(from, "epoch"));
     if (!cJSON_IsObject(json) || (resume != NULL && (epoch == NULL || !cJSON_IsNumber(seq)))) {
         complaint = "subscribe must be an object, resume one with epoch and seq";
+    } else if ((complaint = complain_of_members(hub, json, from)) != NULL) {
+        /* Nothing of it is done. */
     } else if (cJSON_IsObject(events) && (!client->wants_events || resume != NULL)) {
         double after = resume != NULL ? seq->valuedouble : 0;
         bool is_sane = after >= -1 && after < 9e15 && after == floor(after);
@@ -338,7 +380,7 @@ static const char *subscribe(live_hub *hub, live_client *client, const live_span
         complaint = subscribe_positions(client, positions);
     }
     if (complaint == NULL && windows != NULL) {
-        complaint = live_windows_subscribe(client, windows);
+        complaint = live_windows_subscribe(hub, client, windows);
     }
     cJSON_Delete(json);
     cJSON_Delete(from);

@@ -8,7 +8,21 @@
 #define PERIOD_NS INT64_C(1000000000)
 #define ROWS_MAX 200 /* of one query in one frame; `cut` says that there are more */
 
-const char *live_windows_subscribe(live_client *client, const cJSON *windows)
+/* The first name that no query has, or NULL. It stays in the list, for it may be made yet. */
+static const char *unknown_query(live_hub *hub, const live_windows *wanted)
+{
+    engine_queries *queries = hub->server->context->queries;
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        api_answer_reset(&hub->answer);
+        if (queries == NULL ||
+            engine_query_get(queries, wanted->list[i].name, &hub->answer.body) == HR_NOT_FOUND) {
+            return wanted->list[i].name;
+        }
+    }
+    return NULL;
+}
+
+const char *live_windows_subscribe(live_hub *hub, live_client *client, const cJSON *windows)
 {
     live_windows *wanted = &client->windows;
     if (cJSON_IsNull(windows) || cJSON_IsFalse(windows)) {
@@ -35,7 +49,13 @@ const char *live_windows_subscribe(live_client *client, const cJSON *windows)
         snprintf(window->name, sizeof window->name, "%s", item->valuestring);
     }
     wanted->next_ns = 0;
-    return NULL;
+    const char *unknown = unknown_query(hub, wanted);
+    if (unknown == NULL) {
+        return NULL;
+    }
+    snprintf(hub->complaint, sizeof hub->complaint,
+             "there is no standing query %s; its rows come once there is", unknown);
+    return hub->complaint;
 }
 
 void live_windows_tick(live_hub *hub, int64_t now_ns)

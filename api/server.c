@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "base/logline.h"
 
-#define HEADER_BYTES_MAX 12288 /* of one request's head; lws refuses more */
+#define HEADER_BYTES_MAX 12288 /* of one request's head; lws hangs up above */
 #define HEADER_POOL_MAX 512    /* requests whose head is held at one time; others wait */
 #define NETWORK_TIMEOUT_S 20   /* for a head or a piece of a body to arrive */
 #define KEEPALIVE_TIMEOUT_S 75

@@ -1,5 +1,6 @@
 """tests/api/e2e_http.py - HTTP as it should be, and as an attacker would have it."""
 import http.client
+import json
 import socket
 
 from harness import Service, expect, test
@@ -95,14 +96,31 @@ def foreign_upgrades_do_no_harm():
 
 
 @test
-def a_websocket_without_our_subprotocol_is_refused():
+def an_upgrade_that_is_refused_is_told_why():
+    def upgrade(*lines, path=b"/v1/live", version=b"13"):
+        return (b"GET " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n"
+                b"Upgrade: websocket\r\nSec-WebSocket-Version: " + version + b"\r\n" +
+                b"".join(line + b"\r\n" for line in lines) + b"\r\n")
+    key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    ours = b"Sec-WebSocket-Protocol: chat, hedgerow.v1"
     with Service() as service:
-        for protocol in (b"", b"Sec-WebSocket-Protocol: chat\r\n",
-                         b"Sec-WebSocket-Protocol: http\r\n"):
-            request = GET.replace(b"/v1/health", b"/v1/live") % (
-                b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + protocol)
-            expect(b" 101 " in service.raw(request, 2)[:20], False, protocol)
+        for request, status, code in (
+                (upgrade(key), 400, "live.subprotocol"),
+                (upgrade(key, b"Sec-WebSocket-Protocol: chat"), 400, "live.subprotocol"),
+                (upgrade(key, b"Sec-WebSocket-Protocol: http"), 400, "live.subprotocol"),
+                (upgrade(key, b"Sec-WebSocket-Protocol: " + b"x" * 3000), 400, "live.subprotocol"),
+                (upgrade(ours), 400, "live.key"),
+                (upgrade(key, ours, version=b"8"), 426, "live.version"),
+                (upgrade(key, ours), 401, "auth.required"),
+                (upgrade(key, ours, path=b"/v1/live?token=x"), 401, "auth.required"),
+                (upgrade(key, ours, path=b"/v1/events"), 404, "route.not_found"),
+                (upgrade(key, ours, b"Origin: http://evil.example"), 403, "origin.denied")):
+            answer = service.raw(request, 2)
+            expect(status_of(answer), status, answer)
+            head, body = answer.split(b"\r\n\r\n", 1)
+            expect(json.loads(body)["error"]["code"], code)
+            expect(b"connection: close" in head.lower(), True, head)
+            expect(b"Sec-WebSocket-Version: 13" in head, status == 426, head)
         expect(service.ask("GET", "/v1/health")[0], 200)
 
 

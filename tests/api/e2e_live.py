@@ -201,6 +201,31 @@ def bad_messages_end_the_connection_or_are_complained_about():
 
 
 @test
+def what_nobody_would_obey_is_named():
+    with Fixture() as service:
+        client = service.connect(service.token())
+        client.receive()
+        for message, name in (
+                ({"subscribe": {"evnts": {}}}, "evnts"),
+                ({"subscribe": {"events": {"fence": "north"}}}, "fence"),
+                ({"subscribe": {"positions": {"bbx": [1, 2, 3, 4]}}}, "bbx"),
+                ({"subscribe": {"events": {}}, "resume": {"epoch": "x", "seq": 1, "a": 1}},
+                 "\"a\""),
+                ({"subscribe": {"windows": ["no-such-query"]}}, "no-such-query")):
+            client.send(message)
+            answer = client.receive()
+            expect((answer["error"]["code"], name in answer["error"]["message"]),
+                   ("live.invalid", True), answer)
+            client.send([message, {"id": 1, "get": "/v1/health"}])
+            both = client.receive()
+            expect((name in both[0]["error"]["message"], both[1]["status"]), (True, 200), both)
+        service.command("events 1")
+        client.send({"id": 2, "get": "/v1/health"})
+        expect(client.receive()["id"], 2, "no event: none of it was done")
+        service.end()
+
+
+@test
 def a_stalled_client_costs_the_others_nothing():
     with Fixture() as service:
         token = service.token()
