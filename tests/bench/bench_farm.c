@@ -9,6 +9,7 @@
 #define CENTER_LAT_DEG 59.85
 #define UNITS_PER_M 89.8315284 /* of latitude */
 #define DEVICES 10000
+#define VERTICES_MAX 100000
 #define STEP_M 5.0
 #define PI 3.14159265358979323846
 
@@ -62,7 +63,7 @@ static uint32_t vertex_count(farm *f)
 /* A star: an oval outline with a few bulges, each vertex off it by up to `spike`. */
 static geo_area *star(farm *f, double x_m, double y_m)
 {
-    static geo_point ring[8192];
+    static geo_point ring[VERTICES_MAX];
     double mean = sqrt(FARM_SIDE_M * FARM_SIDE_M * f->options.cover / f->options.fence_count / PI);
     geo_area *area = NULL;
     while (area == NULL) {

@@ -1,30 +1,16 @@
 /* tests/bench/bench_geo.c - the fence index beside GEOS, one JSON line for each case.
  * bench_geo [--quick] [--json FILE] [--only SUBSTRING]. Times are CPU times of one thread, figures
  * are medians. */
-#include <stdbool.h>
-#include <stdio.h>
+#include "bench_geo.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "bench_farm.h"
-#include "bench_geos.h"
-#include "geo/index.h"
-
 #define HITS_MAX ((size_t)1 << 18)
 #define CALL_POINTS ((size_t)8192)
-#define RUNS_MAX 15
 
-typedef struct bench {
-    FILE *json;
-    const char *only;
-    bool is_quick;
-    int runs;
-    size_t point_count;
-    size_t peer_point_count;
-} bench;
-
-static double now_s(void)
+double bench_now_s(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -38,13 +24,18 @@ static int compare_doubles(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static double median(double *values, int count)
+void bench_sort(double *values, size_t count)
 {
-    qsort(values, (size_t)count, sizeof *values, compare_doubles);
+    qsort(values, count, sizeof *values, compare_doubles);
+}
+
+double bench_median(double *values, int count)
+{
+    bench_sort(values, (size_t)count);
     return values[count / 2];
 }
 
-static void need(bool ok, const char *what)
+void bench_need(bool ok, const char *what)
 {
     if (!ok) {
         fprintf(stderr, "bench_geo: %s\n", what);
@@ -52,9 +43,8 @@ static void need(bool ok, const char *what)
     }
 }
 
-/* One result. Without a peer, theirs and the ratio are null; is_time: less is better. */
-static void report(const bench *b, const char *name, const char *details, double ours,
-                   const char *peer_name, double theirs, const char *unit, bool is_time)
+void bench_report(const bench *b, const char *name, const char *details, double ours,
+                  const char *peer_name, double theirs, const char *unit, bool is_time)
 {
     char line[512];
     int used = snprintf(line, sizeof line, "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,", name,
@@ -85,49 +75,47 @@ static uint64_t count_hits(const geo_index_version *version, const geo_point *po
         size_t size = count - done < CALL_POINTS ? count - done : CALL_POINTS;
         size_t own;
         size_t answered;
-        need(geo_index_query(version, points + done, size, hits, HITS_MAX, &own, &answered) ==
-                 GEO_OK,
-             "query failed");
+        bench_need(geo_index_query(version, points + done, size, hits, HITS_MAX, &own, &answered) ==
+                       GEO_OK,
+                   "query failed");
         total += own;
         done += answered;
     }
     return total;
 }
 
-static double measure_points(const bench *b, const geo_index_version *version,
-                             const geo_point *points)
+double bench_measure(const bench *b, const geo_index_version *version, const geo_point *points)
 {
-    double rates[RUNS_MAX];
+    double rates[BENCH_RUNS_MAX];
     count_hits(version, points, b->point_count);
     for (int r = 0; r < b->runs; r++) {
-        double start = now_s();
+        double start = bench_now_s();
         count_hits(version, points, b->point_count);
-        rates[r] = (double)b->point_count / (now_s() - start) / 1e6;
+        rates[r] = (double)b->point_count / (bench_now_s() - start) / 1e6;
     }
-    return median(rates, b->runs);
+    return bench_median(rates, b->runs);
 }
 
 static double measure_peer(const bench *b, peer *p, const geo_point *points)
 {
-    double rates[RUNS_MAX];
+    double rates[BENCH_RUNS_MAX];
     for (int r = 0; r < b->runs; r++) {
-        double start = now_s();
+        double start = bench_now_s();
         peer_count_hits(p, points, b->peer_point_count);
-        rates[r] = (double)b->peer_point_count / (now_s() - start) / 1e6;
+        rates[r] = (double)b->peer_point_count / (bench_now_s() - start) / 1e6;
     }
-    return median(rates, b->runs);
+    return bench_median(rates, b->runs);
 }
 
-/* All builds of the code on one kind of points, beside GEOS. */
-static void bench_points(const bench *b, const char *name, farm *f, geo_index *index, peer *p,
-                         farm_points kind, const char *kind_name)
+void bench_points(const bench *b, const char *name, farm *f, geo_index *index, peer *p,
+                  farm_points kind, const char *kind_name)
 {
     const geo_index_isa best = geo_index_isa_in_use();
     geo_point *points = farm_make_points(f, kind, b->point_count);
     geo_index_version *version = geo_index_acquire(index);
     double theirs = measure_peer(b, p, points);
     uint64_t hits = count_hits(version, points, b->peer_point_count);
-    need(hits == peer_count_hits(p, points, b->peer_point_count), "GEOS finds other hits");
+    bench_need(hits == peer_count_hits(p, points, b->peer_point_count), "GEOS finds other hits");
     for (int isa = GEO_INDEX_SCALAR; isa <= GEO_INDEX_AVX512; isa++) {
         char details[200];
         if (!geo_index_force_isa((geo_index_isa)isa)) {
@@ -137,52 +125,53 @@ static void bench_points(const bench *b, const char *name, farm *f, geo_index *i
                  "\"fences\":%u,\"points\":\"%s\",\"hits_per_point\":%.2f,\"code\":\"%s\"",
                  f->options.fence_count, kind_name, (double)hits / (double)b->peer_point_count,
                  geo_index_isa_name((geo_index_isa)isa));
-        report(b, name, details, measure_points(b, version, points), "geos-prepared+strtree",
-               theirs, "M points/s", false);
+        bench_report(b, name, details, bench_measure(b, version, points), "geos-prepared+strtree",
+                     theirs, "M points/s", false);
     }
-    need(geo_index_force_isa(best), "the best code is gone");
+    bench_need(geo_index_force_isa(best), "the best code is gone");
     geo_index_release(version);
     free(points);
 }
 
-static geo_index *build(int runs, farm *f, double *build_s)
+geo_index *bench_build(int runs, farm *f, double *build_s)
 {
     geo_index *index = NULL;
-    double times[RUNS_MAX];
+    double times[BENCH_RUNS_MAX];
     for (int r = 0; r < runs; r++) {
         geo_index_free(index);
-        need(geo_index_new(NULL, &index) == GEO_OK, "no memory");
-        double start = now_s();
-        need(geo_index_build(index, (const geo_area *const *)f->areas, f->ids,
-                             f->options.fence_count) == GEO_OK,
-             "no memory");
-        times[r] = now_s() - start;
+        bench_need(geo_index_new(NULL, &index) == GEO_OK, "no memory");
+        double start = bench_now_s();
+        bench_need(geo_index_build(index, (const geo_area *const *)f->areas, f->ids,
+                                   f->options.fence_count) == GEO_OK,
+                   "no memory");
+        times[r] = bench_now_s() - start;
     }
-    need(geo_index_publish(index) == GEO_OK, "cannot publish");
-    *build_s = median(times, runs);
+    bench_need(geo_index_publish(index) == GEO_OK, "cannot publish");
+    *build_s = bench_median(times, runs);
     return index;
 }
 
-/* Replace fences one by one, each published; then give the latencies. */
-static void bench_replace(const bench *b, farm *f, geo_index *index, peer *p)
+void bench_replace(const bench *b, farm *f, geo_index *index, peer *p, size_t count)
 {
-    size_t count = b->is_quick ? 1000 : 10000;
     double *times = malloc(count * sizeof *times);
-    need(times != NULL, "no memory");
-    double start = now_s();
-    peer_rebuild_tree(p);
-    double theirs = (now_s() - start) * 1e6;
+    bench_need(times != NULL, "no memory");
+    double theirs = 0;
+    double start = bench_now_s();
+    if (p != NULL) {
+        peer_rebuild_tree(p);
+        theirs = (bench_now_s() - start) * 1e6;
+    }
     for (size_t i = 0; i < count; i++) {
         uint32_t id = (uint32_t)(farm_random(&f->random) % f->options.fence_count);
         geo_area *area = farm_another(f, f->areas[id]);
-        start = now_s();
-        need(geo_index_put(index, id, area) == GEO_OK, "put failed");
-        need(geo_index_publish(index) == GEO_OK, "publish failed");
-        times[i] = (now_s() - start) * 1e6;
+        start = bench_now_s();
+        bench_need(geo_index_put(index, id, area) == GEO_OK, "put failed");
+        bench_need(geo_index_publish(index) == GEO_OK, "publish failed");
+        times[i] = (bench_now_s() - start) * 1e6;
         geo_area_free(f->areas[id]);
         f->areas[id] = area;
     }
-    qsort(times, count, sizeof *times, compare_doubles);
+    bench_sort(times, count);
     const struct {
         const char *name;
         size_t rank;
@@ -191,13 +180,13 @@ static void bench_replace(const bench *b, farm *f, geo_index *index, peer *p)
         char details[100];
         snprintf(details, sizeof details, "\"fences\":%u,\"quantile\":\"%s\"",
                  f->options.fence_count, quantiles[q].name);
-        report(b, "geo.replace", details, times[quantiles[q].rank], "geos-strtree-rebuild", theirs,
-               "us", true);
+        bench_report(b, "geo.replace", details, times[quantiles[q].rank], "geos-strtree-rebuild",
+                     theirs, "us", true);
     }
     free(times);
 }
 
-static bool is_wanted(const bench *b, const char *name)
+bool bench_is_wanted(const bench *b, const char *name)
 {
     return b->only == NULL || strstr(name, b->only) != NULL;
 }
@@ -209,18 +198,19 @@ static void bench_farm(const bench *b, uint32_t fence_count)
     char details[100];
     double build_s;
     farm_init(&f, &options);
-    geo_index *index = build(b->runs, &f, &build_s);
-    double start = now_s();
+    geo_index *index = bench_build(b->runs, &f, &build_s);
+    double start = bench_now_s();
     peer *p = peer_new(f.areas, fence_count);
-    double peer_build_s = now_s() - start;
+    double peer_build_s = bench_now_s() - start;
     snprintf(details, sizeof details, "\"fences\":%u", fence_count);
-    report(b, "geo.build", details, build_s, "geos-prepared+strtree", peer_build_s, "s", true);
-    report(b, "geo.memory", details, (double)geo_index_memory_bytes(index) / fence_count, NULL, 0,
-           "bytes a fence", true);
+    bench_report(b, "geo.build", details, build_s, "geos-prepared+strtree", peer_build_s, "s",
+                 true);
+    bench_report(b, "geo.memory", details, (double)geo_index_memory_bytes(index) / fence_count,
+                 NULL, 0, "bytes a fence", true);
     bench_points(b, "geo.point", &f, index, p, FARM_WALKING, "walking");
     bench_points(b, "geo.point", &f, index, p, FARM_UNIFORM, "uniform");
     if (fence_count == 100000) {
-        bench_replace(b, &f, index, p);
+        bench_replace(b, &f, index, p, b->is_quick ? 1000 : 10000);
     }
     peer_free(p);
     geo_index_free(index);
@@ -233,7 +223,7 @@ static void bench_stress(const bench *b, const char *name, farm_options options,
     farm f;
     double build_s;
     farm_init(&f, &options);
-    geo_index *index = build(1, &f, &build_s);
+    geo_index *index = bench_build(1, &f, &build_s);
     peer *p = peer_new(f.areas, options.fence_count);
     bench_points(b, name, &f, index, p, kind, kind_name);
     peer_free(p);
@@ -252,7 +242,7 @@ int main(int argc, char **argv)
             b.peer_point_count = 20000;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             b.json = fopen(argv[++i], "w");
-            need(b.json != NULL, "cannot write the JSON file");
+            bench_need(b.json != NULL, "cannot write the JSON file");
         } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
             b.only = argv[++i];
         } else {
@@ -265,7 +255,7 @@ int main(int argc, char **argv)
         uint32_t fence_count;
     } farms[] = {{"farm-1k", 1000}, {"farm-10k", 10000}, {"farm-100k", 100000}};
     for (size_t i = 0; i < sizeof farms / sizeof farms[0]; i++) {
-        if (is_wanted(&b, farms[i].name)) {
+        if (bench_is_wanted(&b, farms[i].name)) {
             bench_farm(&b, farms[i].fence_count);
         }
     }
@@ -273,15 +263,17 @@ int main(int argc, char **argv)
     const farm_options spiky = {
         .fence_count = 1000, .cover = 0.65, .vertex_count = 5000, .spike = 0.25};
     const farm_options usual = {.fence_count = 10000, .cover = 0.65, .spike = 0.25};
-    if (is_wanted(&b, "stress-crowded")) {
+    if (bench_is_wanted(&b, "stress-crowded")) {
         bench_stress(&b, "geo.point.crowded", crowded, FARM_UNIFORM, "uniform");
     }
-    if (is_wanted(&b, "stress-spiky")) {
+    if (bench_is_wanted(&b, "stress-spiky")) {
         bench_stress(&b, "geo.point.spiky", spiky, FARM_UNIFORM, "uniform");
     }
-    if (is_wanted(&b, "stress-borders")) {
+    if (bench_is_wanted(&b, "stress-borders")) {
         bench_stress(&b, "geo.point.borders", usual, FARM_BORDERS, "on borders");
     }
+    bench_trackers(&b);
+    bench_large(&b);
     if (b.json != NULL) {
         fclose(b.json);
     }

@@ -1,26 +1,13 @@
-/* tests/bench/bench_tracker.c - fixes a second through index and tracker, events included.
- * bench_tracker [--quick] [--json FILE] [--fences N]. CPU time of one thread, medians. */
-#include <stdbool.h>
-#include <stdio.h>
+/* tests/bench/bench_tracker.c - fixes a second through index and tracker, events included. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "bench_farm.h"
+#include "bench_geo.h"
 #include "geo/tracker_index.h"
 
 #define DEVICES 10000u
 #define CALL_POINTS GEO_INDEX_BLOCK_POINTS
 #define HITS_MAX ((size_t)1 << 16)
-#define RUNS_MAX 15
-
-typedef struct bench {
-    FILE *json;
-    uint32_t only; /* this many fences; 0: all sizes */
-    uint16_t accuracy_dm;
-    int runs;
-    size_t point_count;
-} bench;
 
 typedef struct run {
     uint16_t accuracy_dm;
@@ -35,49 +22,27 @@ typedef struct run {
     uint32_t areas[HITS_MAX];
 } run;
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static void need(bool ok, const char *what)
-{
-    if (!ok) {
-        fprintf(stderr, "bench_tracker: %s\n", what);
-        exit(1);
-    }
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Rules of the farm's areas, one info fence each. */
 static const geo_rules *make_rules(const farm *f)
 {
     geo_rules_builder *builder = NULL;
     const geo_rules *rules = NULL;
-    need(geo_rules_builder_new(NULL, &builder) == GEO_OK, "out of memory");
+    bench_need(geo_rules_builder_new(NULL, &builder) == GEO_OK, "out of memory");
     for (uint32_t i = 0; i < f->options.fence_count; i++) {
         const geo_area *from = f->areas[i];
         char id[16];
         geo_area *area = NULL;
         const geo_fence *fence = NULL;
         snprintf(id, sizeof id, "f%u", (unsigned)i);
-        need(geo_area_new(from->vertices, from->ring_ends, from->ring_count, &area) == GEO_OK,
-             "out of memory");
+        bench_need(geo_area_new(from->vertices, from->ring_ends, from->ring_count, &area) == GEO_OK,
+                   "out of memory");
         geo_fence description = {.id = id, .name = "", .expires_at_ms = GEO_NEVER_MS, .area = area};
-        need(geo_fence_new(&description, &fence, NULL) == GEO_OK &&
-                 geo_rules_put_fence(builder, fence, NULL) == GEO_OK,
-             "out of memory");
+        bench_need(geo_fence_new(&description, &fence, NULL) == GEO_OK &&
+                       geo_rules_put_fence(builder, fence, NULL) == GEO_OK,
+                   "out of memory");
         geo_fence_unref(fence);
     }
-    need(geo_rules_build(builder, 1, &rules) == GEO_OK, "out of memory");
+    bench_need(geo_rules_build(builder, 1, &rules) == GEO_OK, "out of memory");
     geo_rules_builder_free(builder);
     return rules;
 }
@@ -88,7 +53,7 @@ static void ask_index(run *r, const geo_point *points, size_t count)
     size_t hit_count = 0;
     size_t done = 0;
     geo_err err = geo_index_query(r->version, points, count, r->hits, HITS_MAX, &hit_count, &done);
-    need(err == GEO_OK && done == count, "more hits than there is room for");
+    bench_need(err == GEO_OK && done == count, "more hits than there is room for");
     memset(r->starts, 0, sizeof r->starts);
     for (size_t i = 0; i < hit_count; i++) {
         r->starts[r->hits[i].point + 1]++;
@@ -134,7 +99,7 @@ static void play_block(run *r, const geo_point *points, size_t first, size_t cou
         }
         geo_err err = geo_tracker_fix(r->tracker, &r->states[n % DEVICES], n % DEVICES, &fix,
                                       r->areas + r->starts[i], r->starts[i + 1] - r->starts[i]);
-        need(err == GEO_OK, "out of memory");
+        bench_need(err == GEO_OK, "out of memory");
         (void)geo_tracker_events(r->tracker, &told);
         r->event_count += told;
     }
@@ -148,52 +113,45 @@ static void play(run *r, const geo_point *points, size_t count)
     }
 }
 
-static void bench_farm(const bench *b, uint32_t fence_count)
+static void bench_tracker(const bench *b, uint32_t fence_count, uint16_t accuracy_dm)
 {
     farm f;
     farm_options options = {.fence_count = fence_count, .cover = 0.65, .spike = 0.25};
     geo_index *index = NULL;
     run *r = calloc(1, sizeof *r);
-    double rates[RUNS_MAX];
+    double rates[BENCH_RUNS_MAX];
     farm_init(&f, &options);
     geo_point *points = farm_make_points(&f, FARM_WALKING, b->point_count);
     const geo_rules *rules = make_rules(&f);
-    need(r != NULL && geo_index_new(NULL, &index) == GEO_OK &&
-             geo_tracker_index_build(index, rules) == GEO_OK,
-         "out of memory");
+    bench_need(r != NULL && geo_index_new(NULL, &index) == GEO_OK &&
+                   geo_tracker_index_build(index, rules) == GEO_OK,
+               "out of memory");
     geo_index_version *version = geo_index_acquire(index);
     geo_tracker_index areas = geo_tracker_index_of(version);
     r->version = version;
-    r->accuracy_dm = b->accuracy_dm;
+    r->accuracy_dm = accuracy_dm;
     r->states = malloc(DEVICES * sizeof *r->states);
-    need(r->states != NULL && geo_tracker_new(&r->tracker) == GEO_OK, "out of memory");
+    bench_need(r->states != NULL && geo_tracker_new(&r->tracker) == GEO_OK, "out of memory");
     geo_tracker_use(r->tracker, rules, &areas);
     for (int n = 0; n < b->runs; n++) {
         for (uint32_t d = 0; d < DEVICES; d++) {
             geo_tracker_state_init(&r->states[d]);
         }
         r->event_count = 0;
-        double begin_s = now_s();
+        double begin_s = bench_now_s();
         play(r, points, b->point_count);
-        rates[n] = (double)b->point_count / (now_s() - begin_s) / 1e6;
+        rates[n] = (double)b->point_count / (bench_now_s() - begin_s) / 1e6;
         for (uint32_t d = 0; d < DEVICES; d++) {
             geo_tracker_state_fini(&r->states[d]);
         }
     }
-    qsort(rates, (size_t)b->runs, sizeof rates[0], compare_doubles);
-    char line[512];
-    snprintf(
-        line, sizeof line,
-        "{\"bench\":\"geo.tracker\",\"case\":{\"fences\":%u,\"points\":\"walking\",\"accuracy\":%s,"
-        "\"fixes\":%zu,"
-        "\"events\":%zu},\"ours\":%.4g,\"peer\":null,\"theirs\":null,\"unit\":\"M fixes/s\","
-        "\"ratio\":null,\"runs\":%d}",
-        (unsigned)fence_count, b->accuracy_dm == GEO_ACCURACY_UNKNOWN ? "null" : "5",
-        b->point_count, r->event_count, rates[b->runs / 2], b->runs);
-    puts(line);
-    if (b->json != NULL) {
-        fprintf(b->json, "%s\n", line);
-    }
+    char details[150];
+    snprintf(details, sizeof details,
+             "\"fences\":%u,\"points\":\"walking\",\"accuracy_m\":%s,\"events\":%zu",
+             (unsigned)fence_count, accuracy_dm == GEO_ACCURACY_UNKNOWN ? "null" : "5",
+             r->event_count);
+    bench_report(b, "geo.tracker", details, bench_median(rates, b->runs), NULL, 0, "M fixes/s",
+                 false);
     geo_tracker_free(r->tracker);
     free(r->states);
     free(r);
@@ -204,34 +162,14 @@ static void bench_farm(const bench *b, uint32_t fence_count)
     farm_fini(&f);
 }
 
-int main(int argc, char **argv)
+void bench_trackers(const bench *b)
 {
-    bench b = {.runs = 7, .point_count = 4000000};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--quick") == 0) {
-            b.runs = 3;
-            b.point_count = 1000000;
-        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
-            b.json = fopen(argv[++i], "w");
-            need(b.json != NULL, "cannot write the JSON file");
-        } else if (strcmp(argv[i], "--fences") == 0 && i + 1 < argc) {
-            b.only = (uint32_t)strtoul(argv[++i], NULL, 10);
-        } else {
-            fprintf(stderr, "usage: bench_tracker [--quick] [--json FILE] [--fences N]\n");
-            return 2;
+    for (uint32_t fences = 1000; fences <= 100000; fences *= 10) {
+        char name[32];
+        snprintf(name, sizeof name, "tracker-%uk", (unsigned)(fences / 1000));
+        if (bench_is_wanted(b, name)) {
+            bench_tracker(b, fences, 50);
+            bench_tracker(b, fences, GEO_ACCURACY_UNKNOWN);
         }
     }
-    const uint16_t accuracies_dm[] = {50, GEO_ACCURACY_UNKNOWN};
-    for (size_t i = 0; i < 2; i++) {
-        b.accuracy_dm = accuracies_dm[i];
-        for (uint32_t fences = 1000; fences <= 100000; fences *= 10) {
-            if (b.only == 0 || b.only == fences) {
-                bench_farm(&b, fences);
-            }
-        }
-    }
-    if (b.json != NULL) {
-        fclose(b.json);
-    }
-    return 0;
 }
