@@ -102,21 +102,34 @@ static void listen_to(ear *e, config_kind kind, const char *place)
     }
 }
 
-static bool has_fixes(void *context)
+static size_t fixes_of(ear *e)
 {
-    ear *e = context;
     pthread_mutex_lock(&e->lock);
     size_t count = e->count;
     pthread_mutex_unlock(&e->lock);
-    return count >= e->wanted;
+    return count;
+}
+
+static size_t refused_of(ear *e)
+{
+    pthread_mutex_lock(&e->lock);
+    size_t refused = e->refused;
+    pthread_mutex_unlock(&e->lock);
+    return refused;
+}
+
+static bool has_fixes(void *context)
+{
+    ear *e = context;
+    return fixes_of(e) >= e->wanted;
 }
 
 /* Exactly that many have come. */
 static void wait_fixes(ear *e, size_t count)
 {
     e->wanted = count;
-    if (!support_until(has_fixes, e) || e->count != count) {
-        fail_msg("%zu fixes instead of %zu", e->count, count);
+    if (!support_until(has_fixes, e) || fixes_of(e) != count) {
+        fail_msg("%zu fixes instead of %zu", fixes_of(e), count);
     }
 }
 
@@ -219,7 +232,8 @@ static void a_serial_receiver_is_read_through_noise(void **state)
     assert_int_equal(counts.fixes, 4);
     assert_int_equal(counts.refused[SOURCE_CHECKSUM], 1);
     assert_true(counts.refused[SOURCE_FORMAT] > 0);
-    assert_int_equal(counts.refused[SOURCE_CHECKSUM] + counts.refused[SOURCE_FORMAT], e->refused);
+    assert_int_equal(counts.refused[SOURCE_CHECKSUM] + counts.refused[SOURCE_FORMAT],
+                     refused_of(e));
     assert_string_equal(e->fixes[0].id, "tractor-1");
     assert_int_equal(e->fixes[3].fix.time_ms, NOW_MS + 4000);
     pull_out(&r);
@@ -350,13 +364,13 @@ static void many_talkers_connect_and_none_disturbs_another(void **state)
     }
     wait_fixes(e, TALKERS * ROUNDS);
     int64_t last_ms[TALKERS] = {0};
-    for (size_t i = 0; i < e->count; i++) {
+    for (size_t i = 0; i < fixes_of(e); i++) {
         unsigned talker = (unsigned)strtoul(e->fixes[i].id + 4, NULL, 10);
         assert_in_range(talker, 0, TALKERS - 1);
         assert_true(e->fixes[i].fix.time_ms > last_ms[talker]);
         last_ms[talker] = e->fixes[i].fix.time_ms;
     }
-    assert_int_equal(e->refused, 2);
+    assert_int_equal(refused_of(e), 2);
     for (int i = 0; i < TALKERS; i++) {
         close(talkers[i].fd);
     }
@@ -406,7 +420,7 @@ static void a_file_is_read_to_its_end_whatever_is_in_it(void **state)
     assert_int_equal(counts.refused[SOURCE_TOO_LONG], 1);
     assert_int_equal(counts.refused[SOURCE_FIX], 2);
     assert_int_equal(counts.refused[SOURCE_FORMAT], 3);
-    assert_int_equal(e->refused, 6);
+    assert_int_equal(refused_of(e), 6);
 }
 
 static void a_named_pipe_outlives_its_writers(void **state)
