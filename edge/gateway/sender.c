@@ -194,7 +194,12 @@ static void on_commit(void *context)
 static void on_done(void *context, hr_err err)
 {
     sender *s = context;
-    (void)err;
+    if (err == HR_DENIED) {
+        hr_logline(HR_LEVEL_ERROR, "gateway.denied",
+                   "topic=%s why=\"the broker does not let this user write it; was the gateway "
+                   "added at the service?\"",
+                   s->fixes_topic);
+    }
     pthread_mutex_lock(&s->lock);
     s->inflight--;
     pthread_cond_broadcast(&s->changed);
