@@ -69,6 +69,8 @@ export interface State {
   link: LinkState;
   health: Health | null;
   fences: ReadonlyMap<string, Fence>;
+  /** Whether `fences` is what the service has, rather than nothing yet. */
+  areFencesKnown: boolean;
   devices: ReadonlyMap<string, Device>;
   alerts: readonly Alert[]; // newest first
   events: readonly HrEvent[]; // newest first
@@ -107,6 +109,7 @@ export function initialState(settings: Settings): State {
     link: "connecting",
     health: null,
     fences: new Map(),
+    areFencesKnown: false,
     devices: new Map(),
     alerts: [],
     events: [],

@@ -34,7 +34,7 @@ export async function loadFences(app: App): Promise<void> {
       fences.set(fence.id, fence);
     }
   });
-  app.store.set({ fences });
+  app.store.set({ fences, areFencesKnown: true });
 }
 
 export async function loadDevices(app: App): Promise<void> {

@@ -208,8 +208,10 @@ export class AnimalsLayer extends Layer {
     isSingle: ((slot: number) => boolean) | null,
   ): void {
     const { herd, now, selected, nameOf } = this.#options;
-    if (!this.#sprites || this.#sprites.size !== Math.ceil(SPRITE_PX * ratio)) {
-      this.#sprites = makeSprites(ratio);
+    const isDark = this.#options.isDark();
+    const wanted_px = Math.ceil(SPRITE_PX * ratio);
+    if (this.#sprites?.size !== wanted_px || this.#sprites.isDark !== isDark) {
+      this.#sprites = makeSprites(ratio, isDark);
     }
     const { image, size } = this.#sprites;
     const nowMs = now();

@@ -47,8 +47,7 @@ export class FarmMap implements MapPort {
   #track = new VectorSource();
   #own = new VectorSource();
   #heat = new HeatLayer();
-  #labels: Text[] = [];
-  #grid = this.#graticule();
+  #grid: Graticule;
   #tiles: TileLayer[] = [];
   #tilesKey = "";
   #isPlaced = false;
@@ -77,6 +76,7 @@ export class FarmMap implements MapPort {
       updateWhileInteracting: true,
       declutter: true,
     });
+    this.#grid = this.#graticule();
     this.map = this.#makeMap();
     this.#listen();
   }
@@ -113,11 +113,14 @@ export class FarmMap implements MapPort {
   }
 
   #graticule(): Graticule {
-    const label = (options: TextOptions): Text => {
-      const text = new Text({ font: "12px system-ui, sans-serif", ...options });
-      this.#labels.push(text);
-      return text;
-    };
+    const isNight = isDark(this.#app.store.state.settings);
+    const label = (options: TextOptions): Text =>
+      new Text({
+        font: "12px system-ui, sans-serif",
+        fill: new Fill({ color: isNight ? "#b4c0b6" : "#4a584e" }),
+        stroke: new Stroke({ color: isNight ? "#1d2620" : "#e7ece3", width: 3 }),
+        ...options,
+      });
     return new Graticule({
       strokeStyle: new Stroke({ color: "#8a968c88", width: 1 }),
       showLabels: true,
@@ -134,13 +137,12 @@ export class FarmMap implements MapPort {
     });
   }
 
-  #paintLabels(): void {
-    const isNight = isDark(this.#app.store.state.settings);
-    for (const text of this.#labels) {
-      text.setFill(new Fill({ color: isNight ? "#a9b6ac" : "#5d6b61" }));
-      text.setStroke(new Stroke({ color: isNight ? "#1d2620" : "#f4f6f1", width: 3 }));
-    }
-    this.map.render();
+  /** The grid keeps the colours that it was made with. */
+  #renewGrid(): void {
+    this.map.removeLayer(this.#grid);
+    this.#grid = this.#graticule();
+    this.#grid.setVisible(this.#tiles.length === 0);
+    this.map.getLayers().insertAt(0, this.#grid);
   }
 
   /** The owner's maps, where there are any; else the grid, the scale and the fences must do. What
@@ -172,16 +174,15 @@ export class FarmMap implements MapPort {
     });
     const paint = (): void => {
       redraw();
-      this.#paintLabels();
+      this.#renewGrid();
       this.#fenceLayer.changed();
     };
     store.on(["settings"], paint);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
-    this.#paintLabels();
     store.on(["track"], () => this.#drawTrack());
     store.on(["farm"], () => this.#syncTiles());
     this.#syncTiles();
-    store.on(["herdVersion", "fences"], () => this.#placeOnce());
+    store.on(["herdVersion", "fences", "areFencesKnown"], () => this.#placeOnce());
     setInterval(redraw, REDRAW_AGES_MS);
     this.map.on("moveend", () => this.#watch());
     this.map.on("singleclick", (event) => {
@@ -253,9 +254,9 @@ export class FarmMap implements MapPort {
 
   /** At first what was looked at last; else all fences; without any, all animals. */
   #placeOnce(): void {
-    const { fences } = this.#app.store.state;
-    const { herd } = this.#app;
-    if (this.#isPlaced || (fences.size === 0 && herd.count === 0)) {
+    const { fences, areFencesKnown } = this.#app.store.state;
+    const isNothing = fences.size === 0 && this.#app.herd.count === 0;
+    if (this.#isPlaced || !areFencesKnown || isNothing) {
       return;
     }
     const { center, zoom } = recall(this.#app.live.epoch);

@@ -40,9 +40,19 @@ function body(context: CanvasRenderingContext2D, level: number): void {
   context.closePath();
 }
 
-const FILLS = ["#2456a6", "#e69f00", "#c8102e"];
+/** By urgency; on a dark map they are light. */
+const DAY = { fills: ["#2456a6", "#e69f00", "#c8102e"], halo: "#ffffff", edge: "#0b0f0c" };
+const NIGHT = { fills: ["#74b3ff", "#ffc04d", "#ff6678"], halo: "#101512", edge: "#ffffff" };
 
-function draw(context: CanvasRenderingContext2D, level: number, column: number, age: number): void {
+function draw(
+  context: CanvasRenderingContext2D,
+  level: number,
+  column: number,
+  age: number,
+  isDark: boolean,
+): void {
+  const { fills, halo, edge } = isDark ? NIGHT : DAY;
+  const fill = fills[level] ?? "#000000";
   context.globalAlpha = AGE_ALPHAS[age] ?? 1;
   context.lineJoin = "round";
   if (column < HEADINGS) {
@@ -54,21 +64,21 @@ function draw(context: CanvasRenderingContext2D, level: number, column: number, 
     context.lineTo(4.5, -5);
     context.closePath();
     context.lineWidth = 2;
-    context.strokeStyle = "#ffffff";
+    context.strokeStyle = halo;
     context.stroke();
-    context.fillStyle = FILLS[level] ?? "#000000";
+    context.fillStyle = fill;
     context.fill();
     context.restore();
   }
   body(context, level);
   context.lineWidth = 2.5;
-  context.strokeStyle = "#ffffff";
+  context.strokeStyle = halo;
   context.stroke();
   // Old data is hollow as well as faint.
-  context.fillStyle = age === AGES - 1 ? "#ffffff" : (FILLS[level] ?? "#000000");
+  context.fillStyle = age === AGES - 1 ? halo : fill;
   context.fill();
   context.lineWidth = 1.5;
-  context.strokeStyle = age === AGES - 1 ? (FILLS[level] ?? "#000000") : "#0b0f0c";
+  context.strokeStyle = age === AGES - 1 ? fill : edge;
   context.stroke();
 }
 
@@ -76,10 +86,11 @@ export interface Sprites {
   image: HTMLCanvasElement;
   /** Size of one on the sheet, in device pixels. */
   size: number;
+  isDark: boolean;
 }
 
 /** All sprites on one sheet: column by heading, row by level and age. */
-export function makeSprites(pixelRatio: number): Sprites {
+export function makeSprites(pixelRatio: number, isDark: boolean): Sprites {
   const size = Math.ceil(SPRITE_PX * pixelRatio);
   const image = document.createElement("canvas");
   image.width = size * COLUMNS;
@@ -94,9 +105,9 @@ export function makeSprites(pixelRatio: number): Sprites {
         const row = level * AGES + age;
         const [x, y] = [(column + 0.5) * size, (row + 0.5) * size];
         context.setTransform(pixelRatio, 0, 0, pixelRatio, x, y);
-        draw(context, level, column, age);
+        draw(context, level, column, age, isDark);
       }
     }
   }
-  return { image, size };
+  return { image, size, isDark };
 }

@@ -20,6 +20,7 @@ const DASHES: Record<Intent, number[] | undefined> = {
 const SIGNS: Record<Intent, string> = { "keep-in": "▣", "keep-out": "⊘", info: "○" };
 const SAFE_COLOR = /^#[0-9a-f]{6}$/i;
 const HANDLE_RADIUS_PX = 11;
+const LEVEL_M = 0.5; // corners whose heights differ less are on one level
 
 export function intentSign(intent: Intent): string {
   return SIGNS[intent];
@@ -39,14 +40,14 @@ export function corridorWidth_px(width_m: number, lat: number, resolution: numbe
   return Math.max(2, width_m / (resolution * Math.cos((lat * Math.PI) / 180)));
 }
 
-/** The northernmost corner; of a circle its top. */
+/** The northernmost corner, or the middle of several; of a circle its top. */
 function topOf(geometry: Geometry): Point {
-  const [, , , north = 0] = geometry.getExtent();
-  const corner = linesOf(geometry)
-    .flat()
-    .find(([, y]) => y === north);
-  const [west = 0, , east = 0] = geometry.getExtent();
-  return new Point(corner ?? [(west + east) / 2, north]);
+  const [west = 0, , east = 0, north = 0] = geometry.getExtent();
+  const corners = linesOf(geometry)
+    .flatMap((line) => line.map(([x = 0, y = 0]) => ({ x, y })))
+    .filter(({ y }) => north - y < LEVEL_M);
+  const xs = corners.length > 0 ? corners.map(({ x }) => x) : [west, east];
+  return new Point([(Math.min(...xs) + Math.max(...xs)) / 2, north]);
 }
 
 export function fenceStyle(

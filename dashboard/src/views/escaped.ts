@@ -2,7 +2,7 @@
 // back; the newest in one line, the others behind a button.
 import type { App } from "../app.ts";
 import { deviceName, fenceName } from "../app.ts";
-import { h, syncList } from "../dom.ts";
+import { fill, h, syncList } from "../dom.ts";
 import type { HrEvent } from "../types.ts";
 
 function show(app: App, event: HrEvent): void {
@@ -53,7 +53,11 @@ export function escapedBar(app: App): HTMLElement {
     bar.classList.toggle("is-open", isOpen);
     more.hidden = events.length < 2;
     more.setAttribute("aria-expanded", String(isOpen));
-    more.textContent = isOpen ? t("escaped.less") : t("escaped.more", { n: events.length - 1 });
+    fill(
+      more,
+      isOpen ? t("escaped.less") : `+${events.length - 1}`,
+      !isOpen && h("span", { class: "word" }, ` ${t("escaped.more")}`),
+    );
     const stamp = (event: HrEvent): string => deviceName(app, event.device);
     syncList(list, events, (event) => event.id, stamp, (event) => row(app, event));
   };

@@ -22,9 +22,9 @@ export function firstSteps(app: App): HTMLElement {
   const isOwner = store.state.me?.role === "owner";
   const openSystem = (): void => store.set({ tab: "system" });
   const render = (): void => {
-    const { fences, devices, farm } = store.state;
+    const { fences, devices, farm, areFencesKnown } = store.state;
     const hasAnimals = devices.size > 0;
-    card.hidden = !mayEdit(app) || (fences.size > 0 && hasAnimals);
+    card.hidden = !mayEdit(app) || !areFencesKnown || (fences.size > 0 && hasAnimals);
     fill(
       list,
       step("steps.password", true),
@@ -35,7 +35,7 @@ export function firstSteps(app: App): HTMLElement {
       step("steps.animal", hasAnimals),
     );
   };
-  store.on(["fences", "devices", "farm"], render);
+  store.on(["fences", "areFencesKnown", "devices", "farm"], render);
   render();
   return card;
 }
