@@ -82,3 +82,13 @@ test("an animal is as urgent as its worst open alert; an escaped one stays urgen
   const acked = withAck(withAck(out.alerts, 2, ann), 1, ann);
   assert.equal(levelsOf({ ...out, alerts: acked }).get("cow"), 2);
 });
+
+test("who has been out for longer than the newest alerts tell is out all the same", () => {
+  const other = event(900, "enter", { device: "other" });
+  const known = withLoaded(EMPTY, [], [other], [event(3, "exit")]);
+  assert.deepEqual([...known.escaped.keys()], ["cow north"]);
+  assert.equal(known.events.length, 1);
+  // What is newer than that decides.
+  const back = withLoaded(EMPTY, [], [event(4, "enter")], [event(3, "exit")]);
+  assert.equal(back.escaped.size, 0);
+});
