@@ -105,6 +105,12 @@ describe("alerts", () => {
       assert.deepEqual(await page.evaluate(() => globalThis.notes),
         ["Hedgerow: cow-5 left North paddock"]);
       assert.equal(await page.evaluate(() => globalThis.tones), 3);
+      // What comes twenty minutes late is no alarm any more.
+      await farm.publish(["cow-8", -1200, 0, 0], ["cow-8", -1140, 9, 9], ["cow-8", -1080, 240, 0]);
+      await until("the late event", async () => {
+        const { events } = await farm.ask("GET", "/v1/events?device=cow-8&kind=exit");
+        return events[0]?.late;
+      });
       await farm.publish(["cow-5", 320, 0, 10]);
       await page.waitForSelector('[data-escaped="cow-5"]', { state: "detached" });
       assert.equal(await page.evaluate(() => globalThis.notes.length), 1);
