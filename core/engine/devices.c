@@ -270,34 +270,16 @@ hr_err engine_devices_place(engine_devices *devices, uint32_t index)
     return HR_OK;
 }
 
-static bool is_in_box(const hr_fix *fix, const geo_box *box)
-{
-    return fix->lon_e7 >= box->min.lon_e7 && fix->lon_e7 <= box->max.lon_e7 &&
-           fix->lat_e7 >= box->min.lat_e7 && fix->lat_e7 <= box->max.lat_e7;
-}
-
-static void visit_all(const engine_devices *devices, const geo_box *box, engine_device_visit *visit,
-                      void *context)
-{
-    for (uint32_t i = 0; i < devices->count; i++) {
-        if (devices->entries[i].cell != ENGINE_NO_DEVICE &&
-            is_in_box(&devices->entries[i].latest, box)) {
-            visit(devices, i, context);
-        }
-    }
-}
-
-void engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
+bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
                            void *context)
 {
     int32_t west = box.min.lon_e7 >> ENGINE_CELL_SHIFT;
     int32_t east = box.max.lon_e7 >> ENGINE_CELL_SHIFT;
     int32_t south = box.min.lat_e7 >> ENGINE_CELL_SHIFT;
     int32_t north = box.max.lat_e7 >> ENGINE_CELL_SHIFT;
-    uint64_t cells = (uint64_t)(east - west + 1) * (uint64_t)(north - south + 1);
-    if (cells > devices->count) {
-        visit_all(devices, &box, visit, context);
-        return;
+    uint64_t looks = (uint64_t)(east - west + 1) * (uint64_t)(north - south + 1);
+    if (looks > ENGINE_LOOKS_MAX) {
+        return false;
     }
     for (int32_t row = south; row <= north; row++) {
         for (int32_t column = west; column <= east; column++) {
@@ -306,10 +288,14 @@ void engine_devices_in_box(const engine_devices *devices, geo_box box, engine_de
                 &devices->cells[find_cell(devices->cells, devices->cell_mask, key)];
             uint32_t d = cell->is_used ? cell->first : ENGINE_NO_DEVICE;
             for (; d != ENGINE_NO_DEVICE; d = devices->entries[d].next) {
-                if (is_in_box(&devices->entries[d].latest, &box)) {
+                if (++looks > ENGINE_LOOKS_MAX) {
+                    return false;
+                }
+                if (engine_device_in_box(&devices->entries[d], &box)) {
                     visit(devices, d, context);
                 }
             }
         }
     }
+    return true;
 }

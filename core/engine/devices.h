@@ -106,9 +106,19 @@ static inline bool engine_device_is_at(const engine_device_entry *entry, const h
     return entry->cell != ENGINE_NO_DEVICE && entry->cell_key == engine_cell_key(fix);
 }
 
-/* Call visit for every device whose latest fix lies in the box, boundary included. */
+/* Call visit for every device whose latest fix lies in the box, boundary included, as long as
+ * that takes few steps. False: it would take more than ENGINE_LOOKS_MAX; some have been visited. */
+#define ENGINE_LOOKS_MAX 256
 typedef void engine_device_visit(const engine_devices *devices, uint32_t index, void *context);
-void engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
+bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
                            void *context);
+
+static inline bool engine_device_in_box(const engine_device_entry *entry, const geo_box *box)
+{
+    const hr_fix *fix = &entry->latest;
+    return entry->cell != ENGINE_NO_DEVICE && fix->lon_e7 >= box->min.lon_e7 &&
+           fix->lon_e7 <= box->max.lon_e7 && fix->lat_e7 >= box->min.lat_e7 &&
+           fix->lat_e7 <= box->max.lat_e7;
+}
 
 #endif

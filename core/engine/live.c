@@ -1,4 +1,7 @@
-/* engine/live.c - pull queries over the partitions' devices, one partition's lock at a time. */
+/* engine/live.c - pull queries over the partitions' devices, one partition's lock at a time.
+ *
+ * No lock is held for longer than it takes to look at some hundred devices: a worker waits for it.
+ * What is slow (exact tests, distances, sorting) is done with copies. */
 #include "engine/live.h"
 
 #include <math.h>
@@ -64,56 +67,126 @@ static void fill(const engine_devices *devices, uint32_t index, engine_device *d
     device->id[size] = '\0';
 }
 
-/* ---- within ---- */
+/* ---- looking through partitions ---- */
 
-typedef struct within_search {
-    const geo_area *area;
+/* What is looked for, and where it goes. */
+typedef struct search search;
+struct search {
     engine_answer *answer;
     hr_err err;
-} within_search;
+    /* Under the lock, at each of its steps: is there anything to look for in this partition? May
+     * be NULL: there is. */
+    bool (*begin)(search *search, const engine_partition *partition, bool is_first);
+    /* Under the lock: shall the answer have this device? May set since_ms. */
+    bool (*wants)(search *search, const engine_devices *devices, uint32_t index);
+    geo_box box;
+    int64_t since_ms;         /* of the device that was just wanted */
+    const char *after;        /* list: ids after this one */
+    const char *fence_id;     /* fence */
+    uint32_t slot;            /* its slot in the partition's rules */
+    bool is_known;            /* some partition's rules have it */
+    uint64_t moved_since;     /* moved: what the looker has seen of the partition */
+    engine_moved_mark *marks; /* and where that is kept */
+};
 
-static void visit_within(const engine_devices *devices, uint32_t index, void *context)
+static void take(search *search, const engine_devices *devices, uint32_t index)
 {
-    within_search *search = context;
-    const hr_fix *fix = &devices->entries[index].latest;
-    if (!geo_area_contains(search->area, (geo_point){fix->lon_e7, fix->lat_e7})) {
-        return;
-    }
     engine_device *device = add(search->answer, &search->err);
     if (device != NULL) {
         fill(devices, index, device);
+        device->since_ms = search->since_ms;
     }
 }
 
-/* Every partition's devices in the box, under its lock, and what offset they reflect. */
-static void each_in_box(engine *engine, geo_box box, engine_answer *answer,
-                        engine_device_visit *visit, void *context)
+/* All devices of a partition, by their numbers, some at a time: each device once, as it is at its
+ * step. is_begun: the search has begun in this partition already. */
+static void look_through(engine *engine, uint32_t p, search *search, bool is_begun)
 {
-    for (uint32_t p = 0; p < engine->partition_count; p++) {
-        engine_partition *partition = &engine->partitions[p];
+    engine_partition *partition = &engine->partitions[p];
+    const engine_devices *devices = &partition->devices;
+    uint32_t from = 0;
+    for (bool is_more = true; is_more && search->err == HR_OK;) {
         pthread_rwlock_rdlock(&partition->lock);
-        answer->as_of[p] = atomic_load_explicit(&partition->offset, memory_order_relaxed);
-        engine_devices_in_box(&partition->devices, box, visit, context);
+        if (from == 0) {
+            search->answer->as_of[p] =
+                atomic_load_explicit(&partition->offset, memory_order_relaxed);
+        }
+        is_more = search->begin == NULL || search->begin(search, partition, from == 0 && !is_begun);
+        uint32_t end =
+            devices->count - from > ENGINE_LOOKS_MAX ? from + ENGINE_LOOKS_MAX : devices->count;
+        for (; is_more && from < end; from++) {
+            if (search->wants(search, devices, from)) {
+                take(search, devices, from);
+            }
+        }
+        is_more = is_more && end < devices->count;
         pthread_rwlock_unlock(&partition->lock);
     }
 }
 
+static void visit_box(const engine_devices *devices, uint32_t index, void *context)
+{
+    search *search = context;
+    if (search->wants(search, devices, index)) {
+        take(search, devices, index);
+    }
+}
+
+static bool wants_in_box(search *search, const engine_devices *devices, uint32_t index)
+{
+    return engine_device_in_box(&devices->entries[index], &search->box);
+}
+
+/* Add what is wanted of the devices in the search's box: by the grid, where few have to be looked
+ * at. */
+static void look_in_box(engine *engine, search *search)
+{
+    for (uint32_t p = 0; search->err == HR_OK && p < engine->partition_count; p++) {
+        engine_partition *partition = &engine->partitions[p];
+        size_t before = search->answer->count;
+        pthread_rwlock_rdlock(&partition->lock);
+        search->answer->as_of[p] = atomic_load_explicit(&partition->offset, memory_order_relaxed);
+        bool is_done = (search->begin != NULL && !search->begin(search, partition, true)) ||
+                       engine_devices_in_box(&partition->devices, search->box, visit_box, search);
+        pthread_rwlock_unlock(&partition->lock);
+        if (!is_done) {
+            search->answer->count = before;
+            look_through(engine, p, search, true);
+        }
+    }
+}
+
+static hr_err look_everywhere(engine *engine, search *search)
+{
+    begin(engine, search->answer);
+    for (uint32_t p = 0; search->err == HR_OK && p < engine->partition_count; p++) {
+        look_through(engine, p, search, false);
+    }
+    return search->err;
+}
+
+/* ---- within ---- */
+
 hr_err engine_within(engine *engine, const geo_area *area, engine_answer *answer)
 {
-    within_search search = {.area = area, .answer = answer, .err = HR_OK};
+    search search = {.answer = answer, .box = area->box, .wants = wants_in_box};
     begin(engine, answer);
-    each_in_box(engine, area->box, answer, visit_within, &search);
+    look_in_box(engine, &search);
+    size_t kept = 0;
+    for (size_t i = 0; i < answer->count; i++) {
+        const hr_fix *fix = &answer->devices[i].fix;
+        if (geo_area_contains(area, (geo_point){fix->lon_e7, fix->lat_e7})) {
+            if (kept != i) {
+                answer->devices[kept] = answer->devices[i];
+            }
+            kept++;
+        }
+    }
+    answer->count = kept;
     return search.err;
 }
 
 /* ---- nearby ---- */
-
-typedef struct nearby_search {
-    geo_point center;
-    double radius_m;
-    engine_answer *answer;
-    hr_err err;
-} nearby_search;
 
 /* Great-circle distance: exact enough for an order of nearness, and short. */
 static double distance_m(geo_point a, geo_point b)
@@ -124,21 +197,6 @@ static double distance_m(geo_point a, geo_point b)
     double half_lon = sin(((double)b.lon_e7 - a.lon_e7) * RADIANS_PER_E7 / 2);
     double h = half_lat * half_lat + cos(lat_a) * cos(lat_b) * half_lon * half_lon;
     return 2 * EARTH_RADIUS_M * asin(fmin(1, sqrt(h)));
-}
-
-static void visit_nearby(const engine_devices *devices, uint32_t index, void *context)
-{
-    nearby_search *search = context;
-    const hr_fix *fix = &devices->entries[index].latest;
-    double here_m = distance_m(search->center, (geo_point){fix->lon_e7, fix->lat_e7});
-    if (here_m > search->radius_m) {
-        return;
-    }
-    engine_device *device = add(search->answer, &search->err);
-    if (device != NULL) {
-        fill(devices, index, device);
-        device->distance_m = here_m;
-    }
 }
 
 static int32_t clamp(double value, int32_t max)
@@ -191,93 +249,113 @@ static int compare_distance(const void *a, const void *b)
     return strcmp(left->id, right->id);
 }
 
-hr_err engine_nearby(engine *engine, geo_point center, double radius_m, size_t limit,
-                     engine_answer *answer)
+/* Keep those within the radius, and say how far away they are. */
+static void keep_near(engine_answer *answer, geo_point center, double radius_m)
 {
-    nearby_search search = {.center = center, .radius_m = radius_m, .answer = answer, .err = HR_OK};
-    geo_box boxes[2];
-    size_t box_count = boxes_around(center, radius_m, boxes);
-    begin(engine, answer);
-    for (size_t i = 0; i < box_count; i++) {
-        each_in_box(engine, boxes[i], answer, visit_nearby, &search);
+    size_t kept = 0;
+    for (size_t i = 0; i < answer->count; i++) {
+        engine_device *device = &answer->devices[i];
+        device->distance_m =
+            distance_m(center, (geo_point){device->fix.lon_e7, device->fix.lat_e7});
+        if (device->distance_m <= radius_m) {
+            if (kept != i) {
+                answer->devices[kept] = *device;
+            }
+            kept++;
+        }
     }
-    if (answer->count > 1) {
-        qsort(answer->devices, answer->count, sizeof *answer->devices, compare_distance);
-    }
+    answer->count = kept;
+}
+
+static void cut(engine_answer *answer, size_t limit)
+{
     if (answer->count > limit) {
         answer->count = limit;
         answer->is_cut = true;
     }
+}
+
+static void sort(engine_answer *answer, int (*compare)(const void *a, const void *b))
+{
+    if (answer->count > 1) {
+        qsort(answer->devices, answer->count, sizeof *answer->devices, compare);
+    }
+}
+
+hr_err engine_nearby(engine *engine, geo_point center, double radius_m, size_t limit,
+                     engine_answer *answer)
+{
+    search search = {.answer = answer, .wants = wants_in_box};
+    geo_box boxes[2];
+    size_t box_count = boxes_around(center, radius_m, boxes);
+    begin(engine, answer);
+    for (size_t i = 0; i < box_count; i++) {
+        search.box = boxes[i];
+        look_in_box(engine, &search);
+    }
+    keep_near(answer, center, radius_m);
+    sort(answer, compare_distance);
+    cut(answer, limit);
     return search.err;
 }
 
 /* ---- moved ---- */
 
-typedef struct moved_search {
-    uint64_t seen;
-    engine_answer *answer;
-    hr_err err;
-} moved_search;
-
-static void visit_moved(const engine_devices *devices, uint32_t index, void *context)
+/* What moves while the partition is looked through is shown once more the next time. */
+static bool begin_moved(search *search, const engine_partition *partition, bool is_first)
 {
-    moved_search *search = context;
-    if (devices->entries[index].moved > search->seen) {
-        engine_device *device = add(search->answer, &search->err);
-        if (device != NULL) {
-            fill(devices, index, device);
-        }
+    if (is_first) {
+        uint64_t *seen = &search->marks->seen[partition->number];
+        search->moved_since = *seen;
+        *seen = partition->moved;
     }
+    return search->moved_since < partition->moved;
+}
+
+static bool wants_moved(search *search, const engine_devices *devices, uint32_t index)
+{
+    return devices->entries[index].moved > search->moved_since &&
+           engine_device_in_box(&devices->entries[index], &search->box);
 }
 
 hr_err engine_moved(engine *engine, geo_box box, engine_moved_mark *mark, engine_answer *answer)
 {
-    moved_search search = {.answer = answer, .err = HR_OK};
+    search search = {
+        .answer = answer, .box = box, .marks = mark, .begin = begin_moved, .wants = wants_moved};
     begin(engine, answer);
-    for (uint32_t p = 0; search.err == HR_OK && p < engine->partition_count; p++) {
-        engine_partition *partition = &engine->partitions[p];
-        pthread_rwlock_rdlock(&partition->lock);
-        answer->as_of[p] = atomic_load_explicit(&partition->offset, memory_order_relaxed);
-        /* A quiet partition is not looked through at all. */
-        if (partition->moved > mark->seen[p]) {
-            search.seen = mark->seen[p];
-            engine_devices_in_box(&partition->devices, box, visit_moved, &search);
-            mark->seen[p] = partition->moved;
-        }
-        pthread_rwlock_unlock(&partition->lock);
-    }
+    look_in_box(engine, &search);
     return search.err;
 }
 
 /* ---- the tracker's state ---- */
 
+/* At each step anew: the rules may have changed since the one before. */
+static bool begin_fence(search *search, const engine_partition *partition, bool is_first)
+{
+    (void)is_first;
+    search->slot = geo_rules_find(partition->world->rules, search->fence_id);
+    search->is_known = search->is_known || search->slot != GEO_NO_SLOT;
+    return search->slot != GEO_NO_SLOT;
+}
+
+static bool wants_inside(search *search, const engine_devices *devices, uint32_t index)
+{
+    uint32_t inside;
+    const geo_tracker_state *state = &devices->entries[index].state;
+    for (uint32_t n = 0; geo_tracker_state_inside(state, n, &inside, &search->since_ms); n++) {
+        if (inside == search->slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
 hr_err engine_fence_devices(engine *engine, const char *fence_id, engine_answer *answer)
 {
-    hr_err err = HR_OK;
-    bool is_known = false;
-    begin(engine, answer);
-    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
-        engine_partition *partition = &engine->partitions[p];
-        pthread_rwlock_rdlock(&partition->lock);
-        answer->as_of[p] = atomic_load_explicit(&partition->offset, memory_order_relaxed);
-        uint32_t slot = geo_rules_find(partition->world->rules, fence_id);
-        is_known = is_known || slot != GEO_NO_SLOT;
-        const engine_devices *devices = &partition->devices;
-        for (uint32_t i = 0; err == HR_OK && slot != GEO_NO_SLOT && i < devices->count; i++) {
-            uint32_t inside;
-            int64_t since_ms;
-            for (uint32_t n = 0;
-                 geo_tracker_state_inside(&devices->entries[i].state, n, &inside, &since_ms); n++) {
-                engine_device *device = inside == slot ? add(answer, &err) : NULL;
-                if (device != NULL) {
-                    fill(devices, i, device);
-                    device->since_ms = since_ms;
-                }
-            }
-        }
-        pthread_rwlock_unlock(&partition->lock);
-    }
-    return err == HR_OK && !is_known ? HR_NOT_FOUND : err;
+    search search = {
+        .answer = answer, .fence_id = fence_id, .begin = begin_fence, .wants = wants_inside};
+    hr_err err = look_everywhere(engine, &search);
+    return err == HR_OK && !search.is_known ? HR_NOT_FOUND : err;
 }
 
 static engine_partition *partition_of(engine *engine, const char *id, uint64_t *key)
@@ -362,33 +440,21 @@ static int compare_ids(const void *a, const void *b)
     return strcmp(((const engine_device *)a)->id, ((const engine_device *)b)->id);
 }
 
+static bool wants_listed(search *search, const engine_devices *devices, uint32_t index)
+{
+    return devices->entries[index].latest.time_ms != INT64_MIN &&
+           (search->after == NULL || strcmp(engine_device_id(devices, index), search->after) > 0);
+}
+
 hr_err engine_devices_list(engine *engine, const char *after, size_t limit, engine_answer *answer)
 {
-    hr_err err = HR_OK;
+    search search = {.answer = answer, .after = after, .wants = wants_listed};
     begin(engine, answer);
-    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
-        engine_partition *partition = &engine->partitions[p];
-        pthread_rwlock_rdlock(&partition->lock);
-        answer->as_of[p] = atomic_load_explicit(&partition->offset, memory_order_relaxed);
-        const engine_devices *devices = &partition->devices;
-        for (uint32_t i = 0; err == HR_OK && i < devices->count; i++) {
-            if (devices->entries[i].latest.time_ms == INT64_MIN ||
-                (after != NULL && strcmp(engine_device_id(devices, i), after) <= 0)) {
-                continue;
-            }
-            engine_device *device = add(answer, &err);
-            if (device != NULL) {
-                fill(devices, i, device);
-            }
-        }
-        pthread_rwlock_unlock(&partition->lock);
+    for (uint32_t p = 0; search.err == HR_OK && p < engine->partition_count; p++) {
+        look_through(engine, p, &search, false);
+        /* What is beyond the page now stays beyond it; the others need the room. */
+        sort(answer, compare_ids);
+        cut(answer, limit);
     }
-    if (answer->count > 1) {
-        qsort(answer->devices, answer->count, sizeof *answer->devices, compare_ids);
-    }
-    if (answer->count > limit) {
-        answer->count = limit;
-        answer->is_cut = true;
-    }
-    return err;
+    return search.err;
 }

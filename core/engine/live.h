@@ -1,7 +1,9 @@
 /* engine/live.h - pull queries: where devices are now, by their latest fix.
  *
- * Answers are exact (boundary included) and consistent within a partition; the offsets that they
- * reflect come with them and may run ahead of the committed end. */
+ * Answers are exact (boundary included) and come with the offsets that they reflect, which may run
+ * ahead of the committed end. A worker must not wait long for a reader: where some hundred devices
+ * of a partition have to be looked at, that is done in steps, and each device is shown as it was at
+ * that offset or later. Smaller answers are of one moment in each partition. */
 #ifndef ENGINE_LIVE_H
 #define ENGINE_LIVE_H
 

@@ -19,17 +19,18 @@ void engine_names_note(engine_partition *partition, uint64_t key, const char *id
     hr_buf_put_u8(&partition->new_names, 0);
 }
 
-/* Move what the workers have noted to the engine's own list. */
+/* Move what the workers have noted to the engine's own list; the bytes are copied when no worker
+ * waits any more. */
 static hr_err collect(engine *engine)
 {
     for (uint32_t p = 0; p < engine->partition_count; p++) {
         engine_partition *partition = &engine->partitions[p];
         pthread_rwlock_wrlock(&partition->lock);
-        hr_buf_put(&engine->names, partition->new_names.data, partition->new_names.size);
-        if (hr_buf_err(&engine->names) == HR_OK) {
-            hr_buf_clear(&partition->new_names);
-        }
+        hr_buf taken = partition->new_names;
+        hr_buf_init(&partition->new_names, taken.size_max);
         pthread_rwlock_unlock(&partition->lock);
+        hr_buf_put(&engine->names, taken.data, taken.size);
+        hr_buf_fini(&taken);
     }
     return hr_buf_err(&engine->names);
 }

@@ -1,13 +1,17 @@
 /* tests/bench/bench_engine.c - fixes that are in the journal already, to events; and the start
- * after a crash. bench_engine [--quick] [--json FILE] [replay|recovery|queries]... */
+ * after a crash. bench_engine [--quick] [--json FILE]
+ * [replay|recovery|queries|memory|within|stall].. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fix.h"
 #include "bench_engine.h"
+#include "engine/query.h"
 
 #define DEVICES 10000u
+#define MEMORY_DEVICES 100000u
 #define RUNS 5
 #define ACCURACY_DM 50
 
@@ -135,13 +139,69 @@ static void bench_recoveries(const bench *b)
     bench_recovery(b, 10000);
 }
 
+/* ---- memory ---- */
+
+/* Everything that a service keeps for its events and queries, in a process of its own. */
+static int tell_memory(const char *folder)
+{
+    site s = {.device_count = MEMORY_DEVICES};
+    hr_why why = {""};
+    engine_queries *queries = NULL;
+    snprintf(s.folder, sizeof s.folder, "%s", folder);
+    site_open_log(&s);
+    site_start_engine(&s, 0);
+    must(engine_wait_ready(s.engine, 600000, &why) == HR_OK, "engine_wait_ready", why.text);
+    engine_queries_options options = {.log = s.log,
+                                      .catalog = s.catalog,
+                                      .engine = s.engine,
+                                      .clock = hr_clock_real(),
+                                      .folder = folder,
+                                      .ships = true};
+    must(engine_queries_start(&options, &queries, &why) == HR_OK, "queries", why.text);
+    farm f;
+    farm_options one = {.fence_count = 1, .cover = 0.65};
+    farm_init(&f, &one);
+    geo_point *points = farm_make_points(&f, FARM_WALKING, MEMORY_DEVICES * 3);
+    site_put_fixes(&s, points, MEMORY_DEVICES * 3, ACCURACY_DM);
+    free(points);
+    farm_fini(&f);
+    site_wait_read(&s);
+    must(engine_queries_settle(queries, 600000) == HR_OK, "queries", "not settled");
+    printf("%ld\n", resident_mb());
+    engine_queries_stop(queries);
+    site_stop_engine(&s);
+    site_close_log(&s);
+    return 0;
+}
+
+static void bench_memory(const bench *b)
+{
+    site s;
+    farm f;
+    farm_options options = {.fence_count = 10000, .cover = 0.65};
+    farm_init(&f, &options);
+    site_begin(&s, &f, MEMORY_DEVICES);
+    farm_fini(&f);
+    char command[256];
+    snprintf(command, sizeof command, "/proc/%d/exe --memory-of %s", (int)getpid(), s.folder);
+    FILE *child = popen(command, "r");
+    double megabytes = 0;
+    must(child != NULL && fscanf(child, "%lf", &megabytes) == 1, "memory", "no answer");
+    must(pclose(child) == 0, "memory", "the process failed");
+    char details[128];
+    snprintf(details, sizeof details, "\"devices\":%u,\"fences\":10000,\"queries\":\"shipped\"",
+             MEMORY_DEVICES);
+    report(b, "engine.memory", details, megabytes, NULL, 0, "MB resident", 1);
+    site_open_log(&s);
+    site_end(&s);
+}
+
 static const struct {
     const char *name;
     void (*run)(const bench *b);
 } parts[] = {
-    {"replay", bench_replays},
-    {"recovery", bench_recoveries},
-    {"queries", bench_queries},
+    {"replay", bench_replays},  {"recovery", bench_recoveries}, {"memory", bench_memory},
+    {"within", bench_within},   {"stall", bench_stall},         {"queries", bench_queries},
     {"history", bench_history},
 };
 
@@ -152,6 +212,9 @@ int main(int argc, char **argv)
     bench b = {.json = NULL};
     bool wanted[PARTS] = {false};
     bool is_chosen = false;
+    if (argc == 3 && strcmp(argv[1], "--memory-of") == 0) {
+        return tell_memory(argv[2]);
+    }
     for (int i = 1; i < argc; i++) {
         bool is_part = false;
         for (size_t p = 0; p < PARTS; p++) {

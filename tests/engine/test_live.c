@@ -1,0 +1,194 @@
+/* tests/engine/test_live.c - answers about now: right for few and for many devices, and no reader
+ * holds a partition for long. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/record.h"
+#include "engine/internal.h"
+#include "engine/live.h"
+#include "farm.h"
+#include "test.h"
+
+#define T0 1795161600000
+#define MANY 5000
+
+static _Thread_local unsigned read_locks;
+
+int __real_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
+int __wrap_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
+int __wrap_pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+    read_locks++;
+    return __real_pthread_rwlock_rdlock(lock);
+}
+
+static hr_fix fix_of(int d, int64_t time_ms)
+{
+    char id[16];
+    int size = snprintf(id, sizeof id, "cow-%04d", d);
+    return (hr_fix){
+        .device = hr_device_key(id, (size_t)size),
+        .time_ms = time_ms,
+        /* A row of 0.1 degrees. The last one of those asked for lies on the boundary. */
+        .lon_e7 = 160000000 + d * 200,
+        .lat_e7 = 590050000,
+        .accuracy_dm = 30};
+}
+
+/* Five thousand animals in a row from west to east, all inside the fence "row". */
+static void begin_row(farm *farm)
+{
+    const double box[4] = {15.9, 59.0, 16.2, 59.01};
+    static hr_fix fixes[MANY];
+    farm_start(farm, 2);
+    farm_fence(farm, "row", box, "");
+    for (int d = 0; d < MANY; d++) {
+        char id[16];
+        snprintf(id, sizeof id, "cow-%04d", d);
+        farm_name(farm, id);
+        fixes[d] = fix_of(d, T0);
+    }
+    farm_fixes(farm, fixes, MANY);
+    farm_settle(farm);
+}
+
+static size_t within(farm *farm, int32_t west, int32_t east, engine_answer *answer)
+{
+    const geo_point corners[] = {
+        {west, 590000000}, {east, 590000000}, {east, 590100000}, {west, 590100000}};
+    uint32_t ring_end = 4;
+    geo_area *area;
+    assert_int_equal(geo_area_new(corners, &ring_end, 1, &area), GEO_OK);
+    assert_int_equal(engine_within(farm->engine, area, answer), HR_OK);
+    geo_area_free(area);
+    return answer->count;
+}
+
+static void answers_are_the_same_by_the_grid_and_by_steps(void **state)
+{
+    (void)state;
+    farm farm;
+    engine_answer answer;
+    engine_answer_init(&answer);
+    begin_row(&farm);
+    for (int count = 1; count <= MANY; count = count * 3 + 1) {
+        assert_int_equal(within(&farm, 159999900, 160000000 + (count - 1) * 200, &answer), count);
+        bool seen[MANY] = {false};
+        for (size_t i = 0; i < answer.count; i++) {
+            int d = (answer.devices[i].fix.lon_e7 - 160000000) / 200;
+            assert_false(seen[d]);
+            seen[d] = true;
+            char id[16];
+            snprintf(id, sizeof id, "cow-%04d", d);
+            assert_string_equal(answer.devices[i].id, id);
+        }
+    }
+    assert_int_equal(engine_fence_devices(farm.engine, "row", &answer), HR_OK);
+    assert_int_equal(answer.count, MANY);
+    assert_int_equal(answer.devices[17].since_ms, T0);
+    assert_int_equal(
+        engine_nearby(farm.engine, (geo_point){160000000, 590050000}, 1000000, 3, &answer), HR_OK);
+    assert_int_equal(answer.count, 3);
+    assert_true(answer.is_cut);
+    assert_string_equal(answer.devices[0].id, "cow-0000");
+    assert_string_equal(answer.devices[2].id, "cow-0002");
+    engine_answer_fini(&answer);
+    farm_end(&farm);
+}
+
+static void a_list_comes_page_by_page_in_the_order_of_ids(void **state)
+{
+    (void)state;
+    farm farm;
+    engine_answer answer;
+    char after[HR_DEVICE_ID_MAX + 1] = "";
+    size_t total = 0;
+    engine_answer_init(&answer);
+    begin_row(&farm);
+    do {
+        assert_int_equal(engine_devices_list(farm.engine, after, 777, &answer), HR_OK);
+        for (size_t i = 0; i < answer.count; i++, total++) {
+            char id[16];
+            snprintf(id, sizeof id, "cow-%04d", (int)total);
+            assert_string_equal(answer.devices[i].id, id);
+        }
+        memcpy(after, answer.devices[answer.count - 1].id, sizeof after);
+    } while (answer.is_cut);
+    assert_int_equal(total, MANY);
+    engine_answer_fini(&answer);
+    farm_end(&farm);
+}
+
+static void what_has_moved_is_told_once(void **state)
+{
+    (void)state;
+    farm farm;
+    engine_answer answer;
+    engine_moved_mark mark = {{0}};
+    geo_box world = {{-GEO_LON_E7_MAX, -GEO_LAT_E7_MAX}, {GEO_LON_E7_MAX, GEO_LAT_E7_MAX}};
+    engine_answer_init(&answer);
+    begin_row(&farm);
+    assert_int_equal(engine_moved(farm.engine, world, &mark, &answer), HR_OK);
+    assert_int_equal(answer.count, MANY);
+    assert_int_equal(engine_moved(farm.engine, world, &mark, &answer), HR_OK);
+    assert_int_equal(answer.count, 0);
+    hr_fix fix = fix_of(4321, T0 + 1000);
+    farm_fixes(&farm, &fix, 1);
+    farm_settle(&farm);
+    assert_int_equal(engine_moved(farm.engine, world, &mark, &answer), HR_OK);
+    assert_int_equal(answer.count, 1);
+    assert_string_equal(answer.devices[0].id, "cow-4321");
+    engine_answer_fini(&answer);
+    farm_end(&farm);
+}
+
+/* The worker waits for the lock, so it is let go of after every few hundred devices. */
+static void no_reader_holds_a_partition_for_more_than_some_hundred_devices(void **state)
+{
+    (void)state;
+    farm farm;
+    engine_answer answer;
+    engine_answer_init(&answer);
+    begin_row(&farm);
+    engine_moved_mark mark = {{0}};
+    geo_box world = {{-GEO_LON_E7_MAX, -GEO_LAT_E7_MAX}, {GEO_LON_E7_MAX, GEO_LAT_E7_MAX}};
+    for (int question = 0; question < 5; question++) {
+        read_locks = 0;
+        hr_err err = HR_OK;
+        switch (question) {
+        case 0:
+            err = engine_devices_list(farm.engine, NULL, 10, &answer);
+            break;
+        case 1:
+            err = engine_moved(farm.engine, world, &mark, &answer);
+            break;
+        case 2:
+            err = engine_fence_devices(farm.engine, "row", &answer);
+            break;
+        case 3:
+            err = engine_nearby(farm.engine, (geo_point){160000000, 590050000}, 1e6, 10, &answer);
+            break;
+        default:
+            within(&farm, 159000000, 162000000, &answer);
+        }
+        assert_int_equal(err, HR_OK);
+        assert_true(read_locks >= MANY / ENGINE_LOOKS_MAX);
+    }
+    engine_answer_fini(&answer);
+    farm_end(&farm);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_are_the_same_by_the_grid_and_by_steps),
+        cmocka_unit_test(a_list_comes_page_by_page_in_the_order_of_ids),
+        cmocka_unit_test(what_has_moved_is_told_once),
+        cmocka_unit_test(no_reader_holds_a_partition_for_more_than_some_hundred_devices),
+    };
+    return cmocka_run_group_tests_name("engine live", tests, NULL, NULL);
+}
