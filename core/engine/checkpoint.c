@@ -230,6 +230,33 @@ static hr_err set_floors(engine *engine, const int64_t *older)
     return err;
 }
 
+/* The rules that were in force where the log now begins: the log has kept their record. */
+static uint64_t rules_at_start(const engine *engine, uint16_t partition)
+{
+    uint8_t bytes[LOG_KEPT_BYTES_MAX];
+    size_t size = 0;
+    hr_err err = log_kept(engine->options.log, HR_TOPIC_POSITIONS, partition, bytes, &size);
+    return err == HR_OK && size == HR_RULES_BYTES ? hr_load_u64(bytes) : 0;
+}
+
+/* The catalogue may forget the versions before those that the log begins with. No checkpoint needs
+ * older ones: none lies before the log's start. */
+static void forget_rules(engine *engine)
+{
+    catalog *catalog = engine->options.catalog;
+    uint64_t floor = UINT64_MAX;
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        uint64_t version = rules_at_start(engine, (uint16_t)p);
+        floor = version < floor ? version : floor;
+    }
+    geo_why detail = {""};
+    if (floor > catalog_floor(catalog) && catalog_prune(catalog, floor, &detail) != GEO_OK) {
+        /* They cost some room until the next time. */
+        hr_logline(HR_LEVEL_WARN, "engine.rules_kept", "below=%" PRIu64 " why=\"%s\"", floor,
+                   detail.text);
+    }
+}
+
 hr_err engine_checkpoint(engine *engine, hr_why *why)
 {
     char aside[4096];
@@ -259,6 +286,7 @@ hr_err engine_checkpoint(engine *engine, hr_why *why)
         engine->checkpoint_number = number;
         engine->checkpoint_size = size;
         err = set_floors(engine, older);
+        forget_rules(engine);
     } else {
         unlink(aside);
     }
@@ -343,13 +371,24 @@ static hr_err read_file(const char *path, uint8_t **out, size_t *size)
     return HR_OK;
 }
 
-/* The log must still hold what follows the checkpoint, and hold all that came before it. */
-static bool fits_log(const engine *engine, const header *head)
+/* A checkpoint counts only once the log holds all that it stands on. If the log ends before it,
+ * somebody has put an older log there, and the checkpoint says nothing about what comes next. */
+static bool is_of_this_log(const engine *engine, const header *head)
 {
     for (uint32_t p = 0; p < engine->partition_count; p++) {
-        int64_t offset = head->partitions[p].offset;
-        if (offset > engine->start_ends[p] ||
-            offset < log_start(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p)) {
+        if (head->partitions[p].offset > engine->start_ends[p]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Does the log still hold what follows the checkpoint? */
+static bool is_followed(const engine *engine, const header *head)
+{
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        if (head->partitions[p].offset <
+            log_start(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p)) {
             return false;
         }
     }
@@ -378,6 +417,21 @@ static hr_err adopt_states(engine *engine, const header *head, const uint8_t *st
     return HR_OK;
 }
 
+/* States that could be read only in part must not stay. */
+static hr_err empty_partitions(engine *engine, hr_why *why)
+{
+    hr_err err = HR_OK;
+    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+        engine_partition *partition = &engine->partitions[p];
+        engine_source told = partition->told;
+        engine_partition_fini(partition);
+        err = engine_partition_init(partition, p, engine->worlds, &engine->counters, why);
+        partition->told = told;
+        partition->worlds = err == HR_OK ? engine->worlds : NULL;
+    }
+    return err;
+}
+
 /* Judge one file: adopt it, or take from its header at least what was told before it. */
 static hr_err consider(engine *engine, const char *path, bool is_wanted, bool *is_adopted,
                        hr_why *why)
@@ -388,15 +442,21 @@ static hr_err consider(engine *engine, const char *path, bool is_wanted, bool *i
     if (err != HR_OK) {
         return hr_why_set(why, err, "%s: %s", path, hr_err_text(err));
     }
+    bool is_told = false;
     header *head = calloc(1, sizeof *head);
     err = head != NULL ? read_header(bytes, size, engine->partition_count, head) : HR_NO_MEMORY;
     if (err == HR_OK) {
         bool is_whole = size - head->size == head->state_bytes &&
                         hr_crc32c(0, bytes + head->size, size - head->size) == head->state_crc;
-        if (is_wanted && is_whole && head->state_version == STATE_VERSION &&
-            fits_log(engine, head)) {
+        is_told = is_of_this_log(engine, head);
+        if (is_wanted && is_whole && head->state_version == STATE_VERSION && is_told &&
+            is_followed(engine, head)) {
             err = adopt_states(engine, head, bytes + head->size, why);
             *is_adopted = err == HR_OK;
+            if (err == HR_CORRUPT) {
+                hr_err emptied = empty_partitions(engine, why);
+                err = emptied != HR_OK ? emptied : err;
+            }
             engine->checkpoint_size = size;
         } else if (head->state_version > STATE_VERSION) {
             err = HR_TOO_NEW;
@@ -409,7 +469,7 @@ static hr_err consider(engine *engine, const char *path, bool is_wanted, bool *i
                    path);
     }
     /* What lies before a checkpoint was told, even where its states are of no use any more. */
-    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+    for (uint32_t p = 0; is_told && err == HR_OK && p < engine->partition_count; p++) {
         engine_source told = {.offset = head->partitions[p].offset - 1, .index = UINT32_MAX};
         if (told.offset > engine->partitions[p].told.offset) {
             engine->partitions[p].told = told;
@@ -482,15 +542,6 @@ static hr_err read_told(engine *engine, int64_t from, hr_why *why)
     return err == HR_TIMEOUT ? HR_OK : err;
 }
 
-/* The rules that were in force where the log now begins: the log has kept their record. */
-static uint64_t rules_at_start(const engine *engine, uint16_t partition)
-{
-    uint8_t bytes[LOG_KEPT_BYTES_MAX];
-    size_t size = 0;
-    hr_err err = log_kept(engine->options.log, HR_TOPIC_POSITIONS, partition, bytes, &size);
-    return err == HR_OK && size == HR_RULES_BYTES ? hr_load_u64(bytes) : 0;
-}
-
 /* Adds a name that the catalogue keeps to the partition that its device belongs to. */
 static void recall_name(void *context, uint64_t key, const char *id)
 {
@@ -517,9 +568,9 @@ static hr_err begin_at_log_start(engine *engine, hr_why *why)
             is_cut = true;
             hr_logline(HR_LEVEL_ERROR, "engine.state_lost", "partition=%u log_start=%lld", p,
                        (long long)start);
-            err = engine_partition_use(&engine->partitions[p], rules_at_start(engine, (uint16_t)p),
-                                       why);
         }
+        err =
+            engine_partition_use(&engine->partitions[p], rules_at_start(engine, (uint16_t)p), why);
     }
     geo_why detail = {""};
     if (err == HR_OK && is_cut &&

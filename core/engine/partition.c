@@ -41,15 +41,11 @@ hr_err engine_partition_init(engine_partition *partition, uint32_t number, engin
     if (err == HR_OK) {
         err = engine_fixes_new(&partition->block);
     }
-    if (err == HR_OK) {
-        err = engine_partition_use(partition, 0, why);
-    } else {
-        hr_why_set(why, err, "no memory for partition %u", number);
-    }
     if (err != HR_OK) {
         engine_partition_fini(partition);
+        return hr_why_set(why, err, "no memory for partition %u", number);
     }
-    return err;
+    return HR_OK;
 }
 
 void engine_partition_fini(engine_partition *partition)

@@ -56,14 +56,13 @@ typedef struct engine_partition {
     _Atomic int64_t wake_ms; /* no tick before this has anything to tell */
 } engine_partition;
 
-/* Begins empty, at offset 0, by the rules of version 0. */
+/* Begins empty, at offset 0, without rules: those come by engine_partition_use(). */
 HR_MUST_USE hr_err engine_partition_init(engine_partition *partition, uint32_t number,
                                          engine_worlds *worlds, const engine_counters *counters,
                                          hr_why *why);
 void engine_partition_fini(engine_partition *partition);
 
-/* Judge by the rules of a version from here on, without telling anyone: for loading a checkpoint.
- */
+/* Judge by the rules of a version from here on, without telling anyone: for the start. */
 HR_MUST_USE hr_err engine_partition_use(engine_partition *partition, uint64_t version, hr_why *why);
 
 /* Apply the records of a view that lie at or after the partition's offset. Events gather in

@@ -264,6 +264,44 @@ after_retention_and_without_checkpoints_the_rules_and_names_are_still_known(void
     farm_end(&farm);
 }
 
+/* Versions of the rules go with the log's first records, and not before. */
+static void rules_are_forgotten_when_the_log_no_longer_begins_with_them(void **state)
+{
+    (void)state;
+    char path[128];
+    hr_why why = {""};
+    farm farm;
+    farm_start(&farm, 2);
+    farm.file_bytes = 256 << 10;
+    farm.retain_bytes = 1 << 20;
+    farm_restart(&farm, 2);
+    for (int version = 1; version <= 30; version++) {
+        const double box[4] = {16.0, 59.0, 16.01 + version * 1e-4, 59.01};
+        farm_fence(&farm, "north", box, "");
+        random_walk(&farm, (uint64_t)version, 40);
+        farm_settle(&farm);
+        if (version == 3) {
+            assert_int_equal(catalog_floor(farm.catalog), 0); /* all of the log is there */
+        }
+        assert_int_equal(log_retain(farm.log, &why), HR_OK);
+    }
+    farm_settle(&farm);
+    uint64_t floor = catalog_floor(farm.catalog);
+    assert_true(floor > 1);
+    assert_true(floor < 30); /* what the log still has needs some of them */
+    farm_close(&farm);
+    /* The worst case: everything is judged again from the log's start. */
+    for (int number = 0; number < 100; number++) {
+        snprintf(path, sizeof path, "%s/checkpoint/%010d.ckpt", farm.folder, number);
+        unlink(path);
+    }
+    farm_open(&farm, 2);
+    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
+        assert_int_equal(engine_rules_version(farm.engine, p), 30);
+    }
+    farm_end(&farm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +314,7 @@ int main(void)
         cmocka_unit_test(without_its_checkpoints_the_engine_replays_and_repeats_nothing),
         cmocka_unit_test(
             after_retention_and_without_checkpoints_the_rules_and_names_are_still_known),
+        cmocka_unit_test(rules_are_forgotten_when_the_log_no_longer_begins_with_them),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }
