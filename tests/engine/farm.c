@@ -29,7 +29,17 @@ static void must(hr_err err, const hr_why *why, const char *what)
     }
 }
 
-void farm_open(farm *farm, uint32_t thread_count)
+void farm_close(farm *farm)
+{
+    engine_stop(farm->engine);
+    catalog_close(farm->catalog);
+    log_close(farm->log);
+    farm->engine = NULL;
+    farm->catalog = NULL;
+    farm->log = NULL;
+}
+
+hr_err farm_try_open(farm *farm, uint32_t thread_count, hr_why *out)
 {
     char path[128];
     hr_why why = {""};
@@ -56,18 +66,20 @@ void farm_open(farm *farm, uint32_t thread_count)
                              .metrics = farm->metrics,
                              .folder = path,
                              .thread_count = thread_count};
-    must(engine_start(&engine, &farm->engine, &why), &why, "engine_start");
-    must(engine_wait_ready(farm->engine, WAIT_MS, &why), &why, "engine_wait_ready");
+    hr_err err = engine_start(&engine, &farm->engine, out);
+    if (err == HR_OK) {
+        err = engine_wait_ready(farm->engine, WAIT_MS, out);
+    }
+    if (err != HR_OK) {
+        farm_close(farm);
+    }
+    return err;
 }
 
-void farm_close(farm *farm)
+void farm_open(farm *farm, uint32_t thread_count)
 {
-    engine_stop(farm->engine);
-    catalog_close(farm->catalog);
-    log_close(farm->log);
-    farm->engine = NULL;
-    farm->catalog = NULL;
-    farm->log = NULL;
+    hr_why why = {""};
+    must(farm_try_open(farm, thread_count, &why), &why, "engine");
 }
 
 void farm_start(farm *farm, uint32_t thread_count)

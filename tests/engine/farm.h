@@ -43,6 +43,9 @@ void farm_remove_tree(const char *path);
 void farm_open(farm *farm, uint32_t thread_count);
 void farm_close(farm *farm);
 
+/* The same, but an engine that does not start is told; then everything is closed. */
+HR_MUST_USE hr_err farm_try_open(farm *farm, uint32_t thread_count, hr_why *why);
+
 /* A fence that is the box (west, south, east, north), in degrees, with more properties as JSON
  * members ("" or `,"intent":"keep-in"`). */
 void farm_fence(farm *farm, const char *id, const double box[4], const char *properties);
