@@ -22,6 +22,10 @@ void journal_fail(journal *j, int errno_value, const char *doing)
     atomic_store(&j->is_health_news, true);
     pthread_cond_signal(&j->work);
     journal_wake_all(j);
+    /* Who waits for the side file waits for nothing now. */
+    pthread_mutex_lock(&j->side_lock);
+    pthread_cond_broadcast(&j->side_moved);
+    pthread_mutex_unlock(&j->side_lock);
 }
 
 void journal_set_full(journal *j)

@@ -197,6 +197,7 @@ typedef struct commit_plan {
     bool with_folder;
     bool is_side_due;
     side_image *side; /* may be NULL even so: no memory */
+    uint64_t side_round;
 } commit_plan;
 
 /* Append lock held. Write the mark and take down what must be synced. An errno. */
@@ -223,6 +224,7 @@ static int plan_commit(journal *j, bool is_closing, commit_plan *plan)
     plan->active->refs++;
     pthread_mutex_unlock(&j->files.lock);
     if (is_side_due) {
+        plan->side_round = ++j->side_rounds;
         plan->side = side_take(j);
     }
     return 0;
@@ -251,7 +253,7 @@ static hr_err commit_once(journal *j, bool is_closing)
         hr_gauge_set(j->metrics.bytes, (int64_t)(plan.target - atomic_load(&j->first_base)));
         save_indexes(j);
         if (plan.is_side_due) {
-            side_put(j, plan.side, plan.target);
+            side_put(j, plan.side, plan.side_round);
         }
     } else {
         /* Never tried again: the kernel may call pages clean that it has lost. */

@@ -53,6 +53,7 @@ hr_err journal_group_commit(log_store *log, const char *group, uint8_t topic, ui
     journal *j = journal_of(log);
     uint32_t flat = layout_flat(&j->layout, topic, partition);
     hr_err err = HR_OK;
+    bool is_first = false;
     if (j->options.read_only) {
         return HR_DENIED;
     }
@@ -61,6 +62,7 @@ hr_err journal_group_commit(log_store *log, const char *group, uint8_t topic, ui
     if (g != NULL) {
         /* One that says the same again and again is no reason to write. */
         bool is_news = g->offsets[flat] != offset && !j->are_groups_unsaved;
+        is_first = g->offsets[flat] < 0;
         g->offsets[flat] = offset;
         if (is_news) {
             j->are_groups_unsaved = true;
@@ -70,7 +72,9 @@ hr_err journal_group_commit(log_store *log, const char *group, uint8_t topic, ui
         }
     }
     pthread_mutex_unlock(&j->lock);
-    return err;
+    /* A crash may take back how far a group has come, but never that there is one: it would begin
+     * anew at the end, and what it had not seen yet would be passed over. */
+    return err == HR_OK && is_first ? journal_save_side(j) : err;
 }
 
 int64_t journal_group_offset(log_store *log, const char *group, uint8_t topic, uint16_t partition)

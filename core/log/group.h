@@ -5,7 +5,8 @@
 #include "log/log.h"
 
 /* Remember how far a group of consumers has come. Kept across restarts; may be a little old after
- * a crash, so consumers see records again rather than never. group: as a fence id. */
+ * a crash, so consumers see records again rather than never; but a group's first offset there is
+ * durable when this returns. group: as a fence id. */
 HR_MUST_USE hr_err log_group_commit(log_store *log, const char *group, uint8_t topic,
                                     uint16_t partition, int64_t offset);
 

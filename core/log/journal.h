@@ -78,6 +78,7 @@ typedef struct journal {
     log_position closing_mark_at; /* end of the last closing mark */
     log_position side_at;         /* what the newest side file describes */
     uint64_t side_generation;
+    uint64_t side_rounds;    /* side files begun by this process */
     kept_record *start_kept; /* owned; what was kept at each partition's start */
     int64_t *commit_next;    /* owned; the commit thread's copy of tail.next */
     bool is_folder_unsynced;
@@ -98,8 +99,8 @@ typedef struct journal {
     /* The side file on its way to the disk, protected by side_lock. */
     pthread_mutex_t side_lock;
     pthread_cond_t side_moved;
-    log_position side_tried; /* what the last side file, written or not, describes */
-    int side_failed;         /* the errno that came of it */
+    uint64_t side_tried; /* the last of side_rounds that came to an end, written or not */
+    int side_failed;     /* the errno that came of it */
 
     /* Published: written under the append lock (durable: by the commit thread), read by anyone. */
     _Atomic log_position appended;

@@ -159,11 +159,11 @@ static int put_bytes(journal *j, const hr_buf *bytes)
     return failed == 0 ? disk_sync_folder(j->folder) : failed;
 }
 
-void side_put(journal *j, const side_image *image, log_position position)
+void side_put(journal *j, const side_image *image, uint64_t round)
 {
     pthread_mutex_lock(&j->side_lock);
     int failed = image != NULL ? put_bytes(j, &image->bytes) : ENOMEM;
-    j->side_tried = position;
+    j->side_tried = round;
     j->side_failed = failed;
     pthread_cond_broadcast(&j->side_moved);
     pthread_mutex_unlock(&j->side_lock);
@@ -381,18 +381,15 @@ hr_err side_save_proven(journal *j, const side_seed *seed, log_position proven, 
 hr_err journal_save_side(journal *j)
 {
     pthread_mutex_lock(&j->lock);
-    log_position wanted = j->tail.position;
+    /* One that is on its way already may lack what the caller wants to be saved. */
+    uint64_t wanted = j->side_rounds + 1;
     j->is_side_wanted = true;
     pthread_cond_signal(&j->work);
     pthread_mutex_unlock(&j->lock);
     int failed = 0;
     pthread_mutex_lock(&j->side_lock);
     while (j->side_tried < wanted && atomic_load(&j->failed) == 0) {
-        /* A failing log signals nobody here, so this looks again now and then. */
-        struct timespec deadline;
-        clock_gettime(CLOCK_MONOTONIC, &deadline);
-        deadline.tv_sec++;
-        pthread_cond_timedwait(&j->side_moved, &j->side_lock, &deadline);
+        pthread_cond_wait(&j->side_moved, &j->side_lock);
     }
     failed = j->side_tried >= wanted ? j->side_failed : EIO;
     pthread_mutex_unlock(&j->side_lock);

@@ -13,9 +13,9 @@ typedef struct side_image side_image;
 /* Append lock held. NULL without memory: the log goes on, the next start takes longer. */
 side_image *side_take(journal *j);
 
-/* Write it and put it into its place; what it describes, up to position, is durable. NULL only
- * tells those in journal_save_side() that it came to nothing. No lock held. */
-void side_put(journal *j, const side_image *image, log_position position);
+/* Write it and put it into its place; what it describes is durable. NULL only tells those in
+ * journal_save_side() that this round came to nothing. No lock held. */
+void side_put(journal *j, const side_image *image, uint64_t round);
 void side_free(side_image *image);
 
 /* What was loaded. Its groups have gone into the journal already. */

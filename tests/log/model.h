@@ -26,6 +26,7 @@ typedef struct model {
     size_t frame_capacity;
     log_position durable; /* the highest that was ever seen */
     int64_t groups[MODEL_GROUPS][MODEL_PARTITIONS];
+    bool is_remembered[MODEL_GROUPS][MODEL_PARTITIONS]; /* over any crash */
     uint64_t next_value;
     hr_random random;
 } model;
