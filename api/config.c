@@ -55,6 +55,7 @@ static const config_key keys[] = {
     TEXT_KEY("broker-ca", broker_ca, "FILE", "authorities (PEM) to trust for mqtts:// brokers"),
     TEXT_KEY("broker-cert", broker_cert, "FILE", "our certificate (PEM) for such a broker"),
     TEXT_KEY("broker-key", broker_key, "FILE", "its private key (PEM)"),
+    TEXT_KEY("webhooks", webhooks, "FILE", "places on the web that are told events"),
     TEXT_KEY("tiles", tiles, "FILE", "MBTiles file to serve as the background map"),
     TEXT_KEY("assets", assets, "DIR", "folder of the dashboard's files"),
     TEXT_KEY("origins", origins, "LIST", "further web origins that may make changes"),

@@ -26,10 +26,11 @@ typedef struct api_config {
     char broker_ca[API_CONFIG_TEXT_MAX];
     char broker_cert[API_CONFIG_TEXT_MAX];
     char broker_key[API_CONFIG_TEXT_MAX];
-    char tiles[API_CONFIG_TEXT_MAX];   /* "" : none */
-    char assets[API_CONFIG_TEXT_MAX];  /* folder of the dashboard's files; "" : none */
-    char origins[API_CONFIG_TEXT_MAX]; /* further origins that may make changes, by commas */
-    char hosts[API_CONFIG_TEXT_MAX];   /* further names this service is reached by, by commas */
+    char webhooks[API_CONFIG_TEXT_MAX]; /* "" : none */
+    char tiles[API_CONFIG_TEXT_MAX];    /* "" : none */
+    char assets[API_CONFIG_TEXT_MAX];   /* folder of the dashboard's files; "" : none */
+    char origins[API_CONFIG_TEXT_MAX];  /* further origins that may make changes, by commas */
+    char hosts[API_CONFIG_TEXT_MAX];    /* further names this service is reached by, by commas */
     char tls_cert[API_CONFIG_TEXT_MAX];
     char tls_key[API_CONFIG_TEXT_MAX];
     char log_level[16];

@@ -34,6 +34,7 @@
 #include "replay.h"
 #include "server.h"
 #include "tiles.h"
+#include "webhooks.h"
 
 #ifndef HR_VERSION
 #define HR_VERSION "0"
@@ -462,10 +463,20 @@ static hr_err start_mqtt(api_service *service, hr_why *why)
         .cert_file = said(service->config.broker_cert),
         .key_file = said(service->config.broker_key),
     };
+    webhooks hooks = {.count = 0};
+    if (err == HR_OK && service->config.webhooks[0] != 0) {
+        err = webhooks_load(service->config.webhooks, &hooks, why);
+    }
+    out.webhooks = hooks.list;
+    out.webhook_count = hooks.count;
     if (err == HR_OK) {
         err = ingest_start(&in, &service->ingest, why);
     }
-    return err == HR_OK ? notify_start(&out, &service->notify, why) : err;
+    if (err == HR_OK) {
+        err = notify_start(&out, &service->notify, why);
+    }
+    webhooks_fini(&hooks);
+    return err;
 }
 
 /* Ready means that fixes published from now on are taken: the broker keeps none for somebody who
