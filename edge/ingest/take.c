@@ -264,8 +264,10 @@ static void note_gap(ingest *in, const char *user, uint64_t gap)
     }
 }
 
-/* A readable batch: by its sequences it is new, in part or whole a repeat, or too early. */
-static void take_view(const intake *t, const char *user, const hrf1_view *view)
+/* By its sequences a batch is new, in part or whole a repeat, or too early. poison tells why it
+ * cannot be read, NULL that it can: then it is one dead letter, and uses up its sequences like any
+ * other, so that its sender does not repeat it for ever. */
+static void take_view(const intake *t, const char *user, const hrf1_view *view, const char *poison)
 {
     ingest *in = t->in;
     uint64_t producer_id = hr_device_key(user, strlen(user));
@@ -282,7 +284,11 @@ static void take_view(const intake *t, const char *user, const hrf1_view *view)
         return;
     }
     uint32_t first = view->base_seq < expected ? (uint32_t)(expected - view->base_seq) : 0;
-    take_fixes(t, view, first);
+    if (poison != NULL) {
+        refuse_message(t, DEAD_FORMAT, poison);
+    } else {
+        take_fixes(t, view, first);
+    }
     log_position end = 0;
     log_producer producer = {.id = producer_id,
                              .epoch = view->epoch,
@@ -306,8 +312,12 @@ static void take_batch(ingest *in, const char *user, const mqtt_message *message
     hrf1_view view;
     hr_why why;
     if (hrf1_parse(message->payload, message->size, &view, &why) != HR_OK) {
-        refuse_message(&t, DEAD_FORMAT, why.text);
-        append_unsequenced(&t);
+        if (hrf1_sequences(message->payload, message->size, &view) == HR_OK && view.fix_count > 0) {
+            take_view(&t, user, &view, why.text);
+        } else {
+            refuse_message(&t, DEAD_FORMAT, why.text);
+            append_unsequenced(&t);
+        }
         return;
     }
     if (!room_for_devices(in, view.device_count)) {
@@ -315,7 +325,7 @@ static void take_batch(ingest *in, const char *user, const mqtt_message *message
         return;
     }
     hrf1_devices(&view, in->devices);
-    take_view(&t, user, &view);
+    take_view(&t, user, &view, NULL);
 }
 
 /* ---- JSON ---- */

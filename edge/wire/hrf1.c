@@ -20,7 +20,7 @@ static uint32_t message_crc(const uint8_t *bytes, size_t size)
     return hr_crc32c(crc, bytes + HRF1_HEADER_BYTES, size - HRF1_HEADER_BYTES);
 }
 
-static hr_err check_numbers(const hrf1_view *view, hr_why *why)
+static hr_err check_sequences(const hrf1_view *view, hr_why *why)
 {
     if (view->fix_count > HRF1_FIXES_MAX) {
         return hr_why_set(why, HR_INVALID, "%u fixes in one message, at most %u are allowed",
@@ -30,6 +30,15 @@ static hr_err check_numbers(const hrf1_view *view, hr_why *why)
     if (view->base_seq > (uint64_t)INT64_MAX - view->fix_count) {
         return hr_why_set(why, HR_INVALID, "base_seq %llu is beyond 2^63",
                           (unsigned long long)view->base_seq);
+    }
+    return HR_OK;
+}
+
+static hr_err check_numbers(const hrf1_view *view, hr_why *why)
+{
+    hr_err err = check_sequences(view, why);
+    if (err != HR_OK) {
+        return err;
     }
     if (view->oldest_seq > view->base_seq) {
         return hr_why_set(why, HR_INVALID, "oldest_seq %llu is above base_seq %llu",
@@ -55,33 +64,46 @@ static hr_err check_ids(hrf1_view *view, hr_cursor *cursor, hr_why *why)
     return HR_OK;
 }
 
-hr_err hrf1_parse(const void *bytes, size_t size, hrf1_view *view, hr_why *why)
+/* The header, if the message is one of ours and came over whole. *cursor stands behind it. */
+static hr_err read_header(const void *bytes, size_t size, hr_cursor *cursor, hrf1_view *view,
+                          hr_why *why)
 {
     if (size < HRF1_HEADER_BYTES || size > HRF1_BYTES_MAX) {
         return hr_why_set(why, HR_INVALID, "%zu bytes, a message has %u to %u", size,
                           HRF1_HEADER_BYTES, HRF1_BYTES_MAX);
     }
-    hr_cursor cursor = hr_cursor_of(bytes, size);
-    const uint8_t *magic = hr_cursor_take(&cursor, 4);
+    *cursor = hr_cursor_of(bytes, size);
+    const uint8_t *magic = hr_cursor_take(cursor, 4);
     if (memcmp(magic, "HRF1", 4) != 0) {
         return hr_why_set(why, HR_INVALID, "does not begin with HRF1");
     }
-    uint8_t version = hr_cursor_u8(&cursor);
+    uint8_t version = hr_cursor_u8(cursor);
     if (version != 1) {
         return hr_why_set(why, HR_INVALID, "HRF1 version %u is not known here", version);
     }
-    hrf1_view v = {.is_backlog = (hr_cursor_u8(&cursor) & HRF1_BACKLOG) != 0};
-    v.device_count = hr_cursor_u16(&cursor);
-    v.fix_count = hr_cursor_u32(&cursor);
-    v.epoch = hr_cursor_u64(&cursor);
-    v.base_seq = hr_cursor_u64(&cursor);
-    v.oldest_seq = hr_cursor_u64(&cursor);
-    v.base_time_ms = (int64_t)hr_cursor_u64(&cursor);
-    uint32_t crc = hr_cursor_u32(&cursor);
+    hrf1_view v = {.is_backlog = (hr_cursor_u8(cursor) & HRF1_BACKLOG) != 0};
+    v.device_count = hr_cursor_u16(cursor);
+    v.fix_count = hr_cursor_u32(cursor);
+    v.epoch = hr_cursor_u64(cursor);
+    v.base_seq = hr_cursor_u64(cursor);
+    v.oldest_seq = hr_cursor_u64(cursor);
+    v.base_time_ms = (int64_t)hr_cursor_u64(cursor);
+    uint32_t crc = hr_cursor_u32(cursor);
     if (crc != message_crc(bytes, size)) {
         return hr_why_set(why, HR_INVALID, "the checksum is wrong");
     }
-    hr_err err = check_numbers(&v, why);
+    *view = v;
+    return HR_OK;
+}
+
+hr_err hrf1_parse(const void *bytes, size_t size, hrf1_view *view, hr_why *why)
+{
+    hr_cursor cursor;
+    hrf1_view v;
+    hr_err err = read_header(bytes, size, &cursor, &v, why);
+    if (err == HR_OK) {
+        err = check_numbers(&v, why);
+    }
     if (err == HR_OK) {
         err = check_ids(&v, &cursor, why);
     }
@@ -96,6 +118,22 @@ hr_err hrf1_parse(const void *bytes, size_t size, hrf1_view *view, hr_why *why)
     v.fixes = cursor.data + cursor.at;
     *view = v;
     return HR_OK;
+}
+
+hr_err hrf1_sequences(const void *bytes, size_t size, hrf1_view *view)
+{
+    hr_cursor cursor;
+    hrf1_view v;
+    hr_err err = read_header(bytes, size, &cursor, &v, NULL);
+    if (err == HR_OK) {
+        err = check_sequences(&v, NULL);
+    }
+    if (err == HR_OK) {
+        v.oldest_seq = v.oldest_seq < v.base_seq ? v.oldest_seq : v.base_seq;
+        v.device_count = 0;
+        *view = v;
+    }
+    return err;
 }
 
 void hrf1_devices(const hrf1_view *view, hrf1_device *devices)

@@ -59,6 +59,11 @@ typedef struct hrf1_device {
  * acknowledgement. HR_INVALID: why says what is wrong; nothing of the message can be trusted. */
 HR_MUST_USE hr_err hrf1_parse(const void *bytes, size_t size, hrf1_view *view, hr_why *why);
 
+/* What a message that hrf1_parse() refuses says of its sequences, so that they can be used up and
+ * its sender goes on: epoch, base_seq and fix_count of *view, oldest_seq never above base_seq;
+ * there are no ids and no fixes. HR_INVALID: not even that can be trusted. */
+HR_MUST_USE hr_err hrf1_sequences(const void *bytes, size_t size, hrf1_view *view);
+
 /* Fill devices[0 .. device_count). */
 void hrf1_devices(const hrf1_view *view, hrf1_device *devices);
 

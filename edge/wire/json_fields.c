@@ -123,7 +123,7 @@ hr_err wire_json_coordinate(const cJSON *object, const char *name, int32_t bound
     return HR_OK;
 }
 
-/* A detail in units of 10^-scale: negative or absurd is unknown, above the field is its highest. */
+/* A detail in units of 10^-scale: negative is unknown, above the field is its highest. */
 hr_err wire_json_detail(const cJSON *object, const char *name, double factor, unsigned scale,
                         uint16_t *value, hr_why *why)
 {
@@ -136,7 +136,11 @@ hr_err wire_json_detail(const cJSON *object, const char *name, double factor, un
         return hr_why_set(why, HR_INVALID, "%s is not a number", name);
     }
     int64_t wide;
-    if (units_of(item->valuedouble * factor, scale, &wide) == HR_OK && wide >= 0) {
+    double number = item->valuedouble * factor;
+    if (number >= HR_FIX_U16_UNKNOWN) {
+        /* An accuracy of light years must not become an unknown one, which counts as perfect. */
+        *value = HR_FIX_U16_UNKNOWN - 1;
+    } else if (units_of(number, scale, &wide) == HR_OK && wide >= 0) {
         *value = (uint16_t)(wide < HR_FIX_U16_UNKNOWN ? wide : HR_FIX_U16_UNKNOWN - 1);
     }
     return HR_OK;

@@ -229,6 +229,17 @@ static void publish_file(site *s, const char *topic, const char *path)
     assert_int_equal(support_run(argv), 0);
 }
 
+void site_publish_bytes(site *s, const char *topic, const uint8_t *bytes, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/batch", s->root);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    publish_file(s, topic, path);
+}
+
 void site_publish_batch(site *s, uint64_t epoch, uint64_t base_seq, uint64_t oldest_seq,
                         uint32_t count)
 {
@@ -249,13 +260,7 @@ void site_publish_batch(site *s, uint64_t epoch, uint64_t base_seq, uint64_t old
     hr_buf_init(&out, HRF1_BYTES_MAX);
     hrf1_header header = {epoch, base_seq, oldest_seq, false};
     assert_int_equal(hrf1_writer_finish(writer, &header, &out), HR_OK);
-    char path[128];
-    snprintf(path, sizeof path, "%s/batch", s->root);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(out.data, 1, out.size, file), out.size);
-    assert_int_equal(fclose(file), 0);
-    publish_file(s, "hedgerow/v1/fixes/barn", path);
+    site_publish_bytes(s, "hedgerow/v1/fixes/barn", out.data, out.size);
     hr_buf_fini(&out);
     hrf1_writer_free(writer);
 }

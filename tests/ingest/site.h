@@ -70,6 +70,9 @@ void site_wait_fixes(site *s, size_t count);
 void site_publish_batch(site *s, uint64_t epoch, uint64_t base_seq, uint64_t oldest_seq,
                         uint32_t count);
 
+/* Any bytes, as barn, QoS 1. */
+void site_publish_bytes(site *s, const char *topic, const uint8_t *bytes, size_t size);
+
 /* JSON to hedgerow/v1/fix/barn, or to another topic. */
 void site_publish_text(site *s, const char *topic, const char *text);
 

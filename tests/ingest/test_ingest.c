@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/crc32c.h"
 #include "base/id.h"
 #include "base/record.h"
 #include "ingest/site.h"
@@ -14,6 +16,7 @@
 #include "log/group.h"
 #include "log/reader.h"
 #include "test.h"
+#include "wire/hrf1.h"
 
 static int start_site(void **state)
 {
@@ -356,6 +359,68 @@ static void poison_goes_to_the_dead_topic_and_harms_nobody(void **state)
     assert_int_equal(ingest_health(s->ingest, NULL), HR_OK);
 }
 
+/* A header that contradicts itself, under a checksum that is right: its sender cannot do better, so
+ * it must not wait for ever. */
+static void a_batch_that_cannot_be_read_uses_up_its_sequences(void **state)
+{
+    site *s = *state;
+    listener l;
+    uint8_t bytes[HRF1_HEADER_BYTES + 1 + 5 + 2 * HRF1_FIX_BYTES] = "HRF1";
+    bytes[4] = 1;
+    hr_store_u16(bytes + 6, 1);
+    hr_store_u32(bytes + 8, 2);
+    hr_store_u64(bytes + 12, 7);   /* epoch */
+    hr_store_u64(bytes + 20, 100); /* base_seq */
+    hr_store_u64(bytes + 28, 101); /* oldest_seq */
+    hr_store_u64(bytes + 36, (uint64_t)1795161600000);
+    hr_store_u32(bytes + 44, hr_crc32c(0, bytes, sizeof bytes));
+    listen_for_acks(s, &l);
+    site_publish_batch(s, 7, 0, 0, 100);
+    site_publish_bytes(s, "hedgerow/v1/fixes/barn", bytes, sizeof bytes);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":101}");
+    /* Once more, as after a lost acknowledgement: no second letter. */
+    site_publish_bytes(s, "hedgerow/v1/fixes/barn", bytes, sizeof bytes);
+    wait_for_acks(&l, "{\"epoch\":\"7\",\"seq\":101}", 2);
+    assert_int_equal(site_record_count(s, HR_TOPIC_DEAD, HR_RECORD_DEAD), 1);
+    dead_letter letter;
+    read_dead(s, 0, &letter);
+    assert_string_equal(letter.topic, "hedgerow/v1/fixes/barn");
+    assert_string_equal(letter.reason, "oldest_seq 101 is above base_seq 100");
+    assert_int_equal(letter.payload_size, sizeof bytes);
+    assert_memory_equal(letter.payload, bytes, sizeof bytes);
+    assert_sequences(s, 100);
+    support_kill(l.pid);
+}
+
+/* The broker says yes to batches 1 to 10, dies with 5 to 10 in its memory, and 11 arrives. */
+static void what_a_broker_took_and_lost_is_asked_for_again(void **state)
+{
+    site *s = *state;
+    listener l;
+    for (uint64_t batch = 0; batch < 4; batch++) {
+        site_publish_batch(s, 7, batch * 10, 0, 10);
+    }
+    site_wait_fixes(s, 40);
+    ingest_stop(s->ingest);
+    s->ingest = NULL;
+    for (uint64_t batch = 4; batch < 10; batch++) {
+        site_publish_batch(s, 7, batch * 10, 0, 10);
+    }
+    site_kill_broker(s);
+    site_start_ingest(s);
+    site_wait_connected(s);
+    listen_for_acks(s, &l);
+    site_publish_batch(s, 7, 100, 0, 10);
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":39}");
+    assert_int_equal(site_fix_count(s), 40);
+    for (uint64_t batch = 4; batch < 11; batch++) {
+        site_publish_batch(s, 7, batch * 10, 0, 10);
+    }
+    wait_for_ack(&l, "{\"epoch\":\"7\",\"seq\":109}");
+    assert_sequences(s, 110);
+    support_kill(l.pid);
+}
+
 static void a_fix_from_the_future_is_refused_only_by_a_clock_that_is_right(void **state)
 {
     (void)state;
@@ -473,6 +538,8 @@ int main(void)
         WITH_SITE(json_comes_in_by_three_ways),
         WITH_SITE(a_fix_without_time_gets_ours_and_a_flag),
         WITH_SITE(poison_goes_to_the_dead_topic_and_harms_nobody),
+        WITH_SITE(a_batch_that_cannot_be_read_uses_up_its_sequences),
+        WITH_SITE(what_a_broker_took_and_lost_is_asked_for_again),
         cmocka_unit_test(a_fix_from_the_future_is_refused_only_by_a_clock_that_is_right),
         WITH_SITE(a_broker_that_dies_costs_nothing_that_was_acknowledged),
         WITH_SITE(a_log_without_room_stops_reading_and_goes_on_by_itself),

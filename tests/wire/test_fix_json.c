@@ -89,6 +89,16 @@ static void details_out_of_range_are_unknown_or_the_highest(void **state)
     assert_int_equal(w.fixes[0].fix.speed_cm_s, HR_FIX_U16_UNKNOWN);
     assert_int_equal(w.fixes[0].fix.heading_cdeg, 0);
     assert_int_equal(w.fixes[0].fix.battery_pct, HR_FIX_U8_UNKNOWN);
+    assert_int_equal(read_text("{\"lon\":1,\"lat\":2,\"accuracy_m\":1e300}", &w, NULL), HR_OK);
+    assert_int_equal(w.fixes[0].fix.accuracy_dm, 65534);
+    assert_int_equal(read_text("{\"lon\":1,\"lat\":2,\"accuracy_m\":-1,\"heading_deg\":400,"
+                               "\"battery_pct\":120,\"speed_mps\":-3}",
+                               &w, NULL),
+                     HR_OK);
+    assert_int_equal(w.fixes[0].fix.accuracy_dm, HR_FIX_U16_UNKNOWN);
+    assert_int_equal(w.fixes[0].fix.heading_cdeg, HR_FIX_U16_UNKNOWN);
+    assert_int_equal(w.fixes[0].fix.battery_pct, HR_FIX_U8_UNKNOWN);
+    assert_int_equal(w.fixes[0].fix.speed_cm_s, HR_FIX_U16_UNKNOWN);
 }
 
 static void coordinates_keep_every_digit_of_the_lattice(void **state)
