@@ -9,9 +9,10 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 import e2e_broker  # noqa: E402  (found through the line above, as what it imports)
 import e2e_lan  # noqa: E402
+import e2e_publishers  # noqa: E402
 import e2e_users  # noqa: E402
 import e2e_webhooks  # noqa: E402
 from harness import run_all  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(run_all(sys.argv[1], [e2e_broker, e2e_lan, e2e_users, e2e_webhooks], sys.argv[2:]))
+    sys.exit(run_all(sys.argv[1], [e2e_broker, e2e_lan, e2e_publishers, e2e_users, e2e_webhooks], sys.argv[2:]))
