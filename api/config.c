@@ -71,7 +71,7 @@ static const config_key keys[] = {
     NUMBER_KEY("history-megabytes", history_megabytes, 0, 100000000,
                "size above which the oldest of them go (4096; 0: no limit)"),
     NUMBER_KEY("history-write-seconds", history_write_seconds, 1, 86400,
-               "how long they may wait in the log to be written there (600)"),
+               "how long they may wait in the log to be written there (3600; many: a sixth)"),
     NUMBER_KEY("commit-min-gap-ms", commit_min_gap_ms, -1, 1000,
                "least pause between commits (-1: measured)"),
     NUMBER_KEY("worker-threads", worker_threads, 0, 64, "threads that judge fixes (0: per core)"),
@@ -411,7 +411,7 @@ static void set_defaults(api_config *config)
         .retain_megabytes = 4096,
         .history_days = 730,
         .history_megabytes = 4096,
-        .history_write_seconds = 600,
+        .history_write_seconds = 3600,
         .commit_min_gap_ms = -1,
     };
     const char *data = getenv("XDG_DATA_HOME");

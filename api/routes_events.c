@@ -17,7 +17,6 @@
 #define ALERTS_DEFAULT 200
 #define NOTE_BYTES_MAX 500
 #define SCAN_NS_MAX INT64_C(5000000000) /* then the cursor says where to go on */
-#define LOOKS_APART 256                 /* records between looks at the clock */
 #define TRIES_MAX 3                     /* the log may move on while it is read */
 #define COMMIT_TIMEOUT_MS 10000
 
@@ -61,13 +60,11 @@ typedef struct event_scan {
 } event_scan;
 
 /* Go on behind the cursor, until enough is found, the end, or for too long. */
-static hr_err scan_events(history_reader *reader, event_scan *scan, const hr_clock *clock,
-                          hr_why *why)
+static hr_err scan_events(history_reader *reader, event_scan *scan, hr_why *why)
 {
     history_record record = {.offset = 0};
-    int64_t until_ns = hr_clock_mono_ns(clock) + SCAN_NS_MAX;
     hr_err err = history_events_begin(reader, scan->cursor + 1, why);
-    for (uint32_t i = 1; err == HR_OK && scan->left > 0; i++) {
+    while (err == HR_OK && scan->left > 0) {
         hr_event event;
         err = history_events_next(reader, &record, why);
         if (err != HR_OK) {
@@ -80,16 +77,13 @@ static hr_err scan_events(history_reader *reader, event_scan *scan, const hr_clo
             api_event_write(scan->json, &event, record.offset);
             scan->left--;
         }
-        if (i % LOOKS_APART == 0 && hr_clock_mono_ns(clock) > until_ns) {
-            break;
-        }
     }
     if (err == HR_NOT_FOUND) {
         /* All that there is was looked at, also what is no event. */
         scan->cursor = record.offset - 1 > scan->cursor ? record.offset - 1 : scan->cursor;
         err = HR_OK;
     }
-    return err;
+    return err == HR_TIMEOUT ? HR_OK : err;
 }
 
 static hr_err find_events(api_context *context, event_scan *scan, hr_why *why)
@@ -99,6 +93,7 @@ static hr_err find_events(api_context *context, event_scan *scan, hr_why *why)
     if (err != HR_OK) {
         return err;
     }
+    history_reader_set_deadline(reader, hr_clock_mono_ns(hr_clock_real()) + SCAN_NS_MAX);
     int64_t from_ms = scan->filter->from_ms;
     if (from_ms > INT64_MIN + HISTORY_FUTURE_MS) {
         /* Nothing is appended long before it happens, so what is older need not be read. */
@@ -107,7 +102,7 @@ static hr_err find_events(api_context *context, event_scan *scan, hr_why *why)
     }
     err = HR_GONE;
     for (int i = 0; i < TRIES_MAX && err == HR_GONE; i++) {
-        err = scan_events(reader, scan, context->clock, why);
+        err = scan_events(reader, scan, why);
     }
     history_reader_free(reader);
     return err;

@@ -14,8 +14,7 @@
 #define TRACK_POINTS_MAX 200000 /* the oldest ones of the span; `cut` says when there are more */
 #define TRACK_SPAN_MS INT64_C(86400000)
 #define SCAN_NS_MAX INT64_C(10000000000)
-#define LOOKS_APART 1024 /* fixes between looks at the clock */
-#define TRIES_MAX 3      /* the log may move on while it is read */
+#define TRIES_MAX 3 /* the log may move on while it is read */
 
 typedef struct track {
     uint64_t device;
@@ -54,22 +53,23 @@ static hr_err track_read_once(api_context *context, track *track, hr_why *why)
                          .from_ms = track->from_ms,
                          .to_ms = track->to_ms};
     history_reader *reader = NULL;
-    int64_t until_ns = hr_clock_mono_ns(context->clock) + SCAN_NS_MAX;
     track->count = 0;
     track->is_cut = false;
     hr_err err = history_reader_new(context->history, context->log, &reader, why);
     if (err == HR_OK) {
+        history_reader_set_deadline(reader, hr_clock_mono_ns(hr_clock_real()) + SCAN_NS_MAX);
         err = history_track_begin(reader, &span, why);
     }
-    for (uint32_t i = 1; err == HR_OK && !track->is_cut; i++) {
+    while (err == HR_OK && !track->is_cut) {
         hr_fix fix;
         err = history_track_next(reader, &fix, why);
         if (err == HR_OK) {
             err = track_add(track, &fix);
         }
-        if (i % LOOKS_APART == 0 && hr_clock_mono_ns(context->clock) > until_ns) {
-            track->is_cut = true;
-        }
+    }
+    if (err == HR_TIMEOUT) {
+        track->is_cut = true;
+        err = HR_OK;
     }
     history_reader_free(reader);
     return err == HR_NOT_FOUND ? HR_OK : err;

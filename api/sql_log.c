@@ -10,6 +10,8 @@
 #include "base/record.h"
 #include "sql_tables.h"
 
+#define ROW_NS_MAX INT64_C(5000000000)
+
 /* SQLite tells people what is in the table's own message. */
 static int failure(sql_cursor *cursor, hr_err err, const hr_why *why)
 {
@@ -34,6 +36,11 @@ static hr_err begin(sql_cursor *cursor, size_t record_size, hr_why *why)
     if (err == HR_OK && cursor->history == NULL) {
         err = history_reader_new(cursor->context->history, cursor->context->log, &cursor->history,
                                  why);
+    }
+    if (err == HR_OK) {
+        /* The statement's own limit is looked at only between rows. */
+        history_reader_set_deadline(cursor->history,
+                                    hr_clock_mono_ns(hr_clock_real()) + ROW_NS_MAX);
     }
     return err;
 }

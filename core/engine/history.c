@@ -19,7 +19,9 @@
 #define NS_PER_MS INT64_C(1000000)
 #define FREE_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define FREE_PART 20 /* of the disk: 5 % */
-#define LAG_WRITES 3 /* behind by so many writing times: it lags */
+#define LAG_WRITES 2 /* behind by so many writing times: it lags */
+#define RUN_FIXES                                                                                  \
+    64 /* so many fixes of each device make chunks that cost little more than they hold */
 #define TRIM_ROUNDS 16
 
 static int64_t now_ns(void)
@@ -249,6 +251,15 @@ static hr_err mend(engine_history *history, hr_err err, hr_why *why)
     return err;
 }
 
+/* Rows of few fixes cost more than the fixes: where devices speak rarely they wait longer. */
+static bool is_due(const engine_history *history)
+{
+    const history_pending *pending = &history->pending;
+    bool is_busy = pending->fix_count >= (size_t)pending->device_count * RUN_FIXES;
+    int64_t wait_ms = history->options.write_ms / (is_busy ? ENGINE_HISTORY_BUSY_PART : 1);
+    return now_ns() - history->written_ns >= wait_ms * NS_PER_MS;
+}
+
 /* One turn. all: somebody wants everything written. *is_behind: there is more to read. */
 static hr_err turn(engine_history *history, bool all, bool *is_behind, hr_why *why)
 {
@@ -258,8 +269,7 @@ static hr_err turn(engine_history *history, bool all, bool *is_behind, hr_why *w
         int64_t start_ns = now_ns();
         is_read = read_on(history, true);
         bool is_full = history_pending_is_full(&history->pending);
-        bool is_due = now_ns() - history->written_ns >= history->options.write_ms * NS_PER_MS;
-        if (is_full || ((is_due || all) && is_read && has_moved(history))) {
+        if (is_full || ((all || is_due(history)) && is_read && has_moved(history))) {
             err = write_slot(history, is_read ? start_ns : 0, why);
             err = err == HR_OK ? trim(history, why) : err;
             publish(history);

@@ -2,10 +2,11 @@
  * after the log has let go of them.
  *
  * One thread, of low priority, follows the committed log. What it has read waits in memory until it
- * is worth writing (10 minutes, or 16 MB), and is then written in one transaction together with
- * how far each partition was read: so every record is kept exactly once, whenever the power goes.
- * Until then the log holds it, since retention never passes what is written. Whoever asks
- * (engine/history_read.h) gets what is written and, behind it, the log's tail. */
+ * is worth writing (10 minutes, an hour where devices speak rarely, or 16 MB), and is then written
+ * in one transaction together with how far each partition was read: so every record is kept exactly
+ * once, whenever the power goes. Until then the log holds it, since retention never passes what is
+ * written. Whoever asks (engine/history_read.h) gets what is written and, behind it, the log's
+ * tail. */
 #ifndef ENGINE_HISTORY_H
 #define ENGINE_HISTORY_H
 
@@ -15,7 +16,8 @@
 #include "log/log.h"
 
 #define ENGINE_HISTORY_GROUP "historian"
-#define ENGINE_HISTORY_WRITE_MS 600000 /* how long what was read may wait to be written */
+#define ENGINE_HISTORY_WRITE_MS 3600000 /* how long what was read may wait to be written */
+#define ENGINE_HISTORY_BUSY_PART 6      /* that part of it where there are many fixes of a device */
 
 /* Threads: any, for every function. */
 typedef struct engine_history engine_history;

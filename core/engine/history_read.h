@@ -19,6 +19,10 @@ HR_MUST_USE hr_err history_reader_new(engine_history *history, log_store *log, h
                                       hr_why *why);
 void history_reader_free(history_reader *reader);
 
+/* From then on, by hr_clock_mono_ns(), every call that reads answers HR_TIMEOUT, soon after at the
+ * latest. Before any call to set: never. */
+void history_reader_set_deadline(history_reader *reader, int64_t until_ns);
+
 /* What one begins ends what was begun before. Each gives HR_CORRUPT when history.db is damaged (it
  * is then looked after), and HR_GONE when the log let go of records while they were being read,
  * which are in history.db now: begin again. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000
+#define PROGRESS_STEPS 20000 /* of SQLite's machine, between looks at the clock */
 #define SOURCES_SQL "SELECT next FROM source WHERE id = 1"
 
 hr_err history_reader_new(engine_history *history, log_store *log, history_reader **out,
@@ -18,9 +19,25 @@ hr_err history_reader_new(engine_history *history, log_store *log, history_reade
     }
     reader->history = history;
     reader->log = log;
+    reader->until_ns = INT64_MAX;
     reader->partition_count = log_topic_get(log, HR_TOPIC_POSITIONS)->partition_count;
     *out = reader;
     return HR_OK;
+}
+
+void history_reader_set_deadline(history_reader *reader, int64_t until_ns)
+{
+    reader->until_ns = until_ns;
+}
+
+bool history_is_over(const history_reader *reader)
+{
+    return reader->until_ns != INT64_MAX && hr_clock_mono_ns(hr_clock_real()) >= reader->until_ns;
+}
+
+static int on_progress(void *context)
+{
+    return history_is_over(context);
 }
 
 static void drop_file(history_reader *reader)
@@ -57,6 +74,9 @@ void history_reader_free(history_reader *reader)
 /* Damage is for the historian to see to. */
 static hr_err file_err(history_reader *reader, int code, hr_why *why)
 {
+    if (code == SQLITE_INTERRUPT) {
+        return hr_why_set(why, HR_TIMEOUT, "it took too long to read");
+    }
     hr_err err = history_err(reader->db, code, "reading", why);
     if (err == HR_CORRUPT) {
         atomic_store(&reader->history->is_suspect, true);
@@ -77,6 +97,7 @@ static hr_err open_file(history_reader *reader, hr_why *why)
                                SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK) {
         sqlite3_busy_timeout(reader->db, BUSY_TIMEOUT_MS);
+        sqlite3_progress_handler(reader->db, PROGRESS_STEPS, on_progress, reader);
         code = sqlite3_exec(reader->db, "PRAGMA cache_size=-1024", NULL, NULL, NULL);
     }
     hr_err err = file_err(reader, code, why);
@@ -191,6 +212,9 @@ hr_err history_tail_next(history_reader *reader, hr_why *why)
 {
     hr_err err = HR_CORRUPT;
     reader->has_view = false;
+    if (history_is_over(reader)) {
+        return hr_why_set(why, HR_TIMEOUT, "it took too long to read");
+    }
     while (err == HR_CORRUPT) { /* the log says so elsewhere; what stands behind is whole */
         err = log_reader_next(reader->tail, &reader->view, why);
         if (err == HR_GONE && reader->history == NULL) {

@@ -17,6 +17,7 @@ struct history_reader {
     sqlite3 *db;             /* NULL: there is no file yet */
     sqlite3_stmt *statement; /* NULL: what is asked has nothing (more) in the file */
     bool is_snapshot;        /* a read transaction is open */
+    int64_t until_ns;        /* the deadline */
 
     /* Where the file ends and the log goes on: positions, then events. */
     int64_t sources[HISTORY_SOURCES_MAX];
@@ -35,6 +36,9 @@ struct history_reader {
     uint32_t fix_at;
     uint32_t fix_count;
 };
+
+/* The deadline has passed. */
+bool history_is_over(const history_reader *reader);
 
 /* See the file as of now; sources as it has them. statement: what to read, NULL when there is no
  * file. */

@@ -66,6 +66,7 @@ def same_after_restore(farm, file, folder):
         got = answers(other)
         for path in ANSWERS:
             expect(got[path], wanted[path], path)
+        expect("history.put_aside" in other.read_log(), False, other.read_log())
         log_in(other, "owner", PASSWORD)
         # It goes on: the tracker knows that the cow is out, so this is an enter, and the only one.
         other.publish(("cow-1", 90, 16.005, 59.005))
@@ -89,7 +90,7 @@ def a_backup_beside_a_running_service_restores_to_the_same_answers():
         expect(os.stat(file).st_mode & 0o077, 0, "nobody else may read it")
         with tarfile.open(file) as tar:
             names = tar.getnames()
-        for name in ("HEDGEROW-BACKUP", "MANIFEST", "catalog.db", "accounts.db"):
+        for name in ("HEDGEROW-BACKUP", "MANIFEST", "catalog.db", "accounts.db", "history.db"):
             expect(name in names, True, names)
         expect(any(n.startswith("local-") or n == "FORMAT" for n in names), False, names)
         same_after_restore(farm, file, folder)

@@ -210,6 +210,58 @@ static void a_damaged_chunk_costs_itself_only_and_is_told(void **state)
     ranch_end(&r);
 }
 
+static void damage_that_a_reader_meets_is_mended(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    history_reader *reader;
+    history_span span = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+    hr_why why = {""};
+    hr_fix fix;
+    static char garbage[8192];
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 200);
+    ranch_settle_history(&r);
+    ranch_close_history(&r);
+    int64_t page = ranch_ask(&r, "SELECT rootpage FROM sqlite_schema WHERE name = 'chunk'");
+    ranch_open_history(&r);
+    memset(garbage, 'x', sizeof garbage);
+    overwrite(r.path, (off_t)(page - 1) * 8192, garbage, sizeof garbage);
+    assert_int_equal(history_reader_new(r.history, r.farm.log, &reader, &why), HR_OK);
+    hr_err err = history_track_begin(reader, &span, &why);
+    while (err == HR_OK) {
+        err = history_track_next(reader, &fix, &why);
+    }
+    history_reader_free(reader);
+    assert_int_equal(err, HR_CORRUPT);
+    ranch_settle_history(&r);
+    expect_put_aside(&r, 1);
+    expect_what_the_log_has(&r);
+    ranch_end(&r);
+}
+
+static void a_reader_keeps_its_deadline(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    history_reader *reader;
+    history_span span = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+    hr_why why = {""};
+    hr_fix fix;
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 20);
+    assert_int_equal(history_reader_new(r.history, r.farm.log, &reader, &why), HR_OK);
+    history_reader_set_deadline(reader, hr_clock_mono_ns(hr_clock_real()));
+    assert_int_equal(history_track_begin(reader, &span, &why), HR_OK);
+    hr_err err = HR_OK;
+    while (err == HR_OK) {
+        err = history_track_next(reader, &fix, &why);
+    }
+    assert_int_equal(err, HR_TIMEOUT);
+    history_reader_free(reader);
+    ranch_end(&r);
+}
+
 static void a_newer_format_is_refused_by_name(void **state)
 {
     (void)state;
@@ -373,6 +425,8 @@ int main(void)
         cmocka_unit_test(damage_that_shows_while_writing_is_mended),
         cmocka_unit_test(a_history_of_another_log_is_put_aside),
         cmocka_unit_test(a_damaged_chunk_costs_itself_only_and_is_told),
+        cmocka_unit_test(damage_that_a_reader_meets_is_mended),
+        cmocka_unit_test(a_reader_keeps_its_deadline),
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(a_full_disk_makes_it_wait_and_it_goes_on_by_itself),
         cmocka_unit_test(the_log_lets_go_only_of_what_is_kept),

@@ -79,6 +79,10 @@ static void after_many_kills_each_fix_and_event_is_kept_once(void **state)
     ranch_expect_tracks(&r, wanted, count);
     ranch_expect_events(&r, 0);
     assert_int_equal(ranch_ask(&r, "SELECT sum(fixes) FROM slot"), count);
+    /* Nor did anyone make it good by beginning anew. */
+    char aside[160];
+    snprintf(aside, sizeof aside, "%s.damaged-1", r.path);
+    assert_true(access(aside, F_OK) != 0);
     assert_int_equal(engine_history_health(r.history, NULL), HR_OK);
     free(wanted);
     ranch_end(&r);
