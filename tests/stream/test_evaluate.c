@@ -204,7 +204,7 @@ static hr_err first_number(void *context, size_t row, const stream_value *values
 static hr_err run_one(const char *expression, int64_t time_ms_max, int64_t *number, hr_why *why)
 {
     static test_row rows[ROWS];
-    stream_evaluator *evaluator;
+    stream_evaluator *evaluator = NULL;
     if (stream_expression_check(&shape, expression, why) != HR_OK ||
         stream_evaluator_new(&shape, &expression, 1, NULL, &evaluator, why) != HR_OK) {
         fail_msg("%s: %s", expression, why->text);
