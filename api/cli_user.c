@@ -11,7 +11,7 @@
 #define PASSWORD_BYTES_MAX 256
 
 static const char help[] =
-    "usage: hedgerow user list\n"
+    "usage: hedgerow user list [--json]\n"
     "       hedgerow user add NAME [--role viewer|editor|owner]   asks for the password, or\n"
     "                                                             reads it from standard input\n"
     "       hedgerow user rm NAME\n";
@@ -59,10 +59,13 @@ static int add(cli_client *client, const char *name, const char *role)
     return code;
 }
 
-static int list(cli_client *client)
+static int list(cli_client *client, bool is_json)
 {
     static const char *const columns[] = {"user", "role", "created", NULL};
     hr_buf out;
+    if (is_json) {
+        return cli_client_print(client, "GET", "/v1/users", NULL, 0);
+    }
     hr_buf_init(&out, CLI_ANSWER_BYTES_MAX);
     int code = cli_client_ask(client, "GET", "/v1/users", NULL, 0, &out);
     if (code == CLI_OK) {
@@ -75,8 +78,9 @@ static int list(cli_client *client)
 static int run(cli_client *client, int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "list") == 0 && argc == 2) {
-        return list(client);
+    bool is_json = argc == 3 && strcmp(argv[2], "--json") == 0;
+    if (strcmp(verb, "list") == 0 && (argc == 2 || is_json)) {
+        return list(client, is_json);
     }
     if (strcmp(verb, "add") == 0 && argc == 3) {
         return add(client, argv[2], "viewer");

@@ -463,7 +463,11 @@ void api_config_print_help(void)
                  keys[i].argument != NULL ? keys[i].argument : "");
         printf("  %-24s %s\n", flag, keys[i].help);
     }
-    printf("\nThe same keys may stand in a file as `key = value`, and in the environment as\n"
-           "HEDGEROW_KEY (dashes become underscores). Flags win over the environment, the\n"
-           "environment over the file.\n");
+    printf(
+        "\nThe same keys may stand in a file as `key = value`, and in the environment as\n"
+        "HEDGEROW_KEY (dashes become underscores). Flags win over the environment, the\n"
+        "environment over the file.\n"
+        "\n"
+        "Exit codes: 0 it was told to stop, 1 it could not go on, 2 a flag or setting is wrong,\n"
+        "3 another hedgerowd has the data folder, 4 the port is taken.\n");
 }

@@ -4,18 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli_commands.h"
 
-typedef struct subcommand {
-    const char *name;
-    const char *summary;
-    int (*run)(const cli_globals *globals, int argc, char **argv);
-    const char *words; /* what may follow, for shells that complete it */
-} subcommand;
+#ifndef HR_VERSION
+#define HR_VERSION "0"
+#endif
 
-static int completion(const cli_globals *globals, int argc, char **argv);
-
-static const subcommand subcommands[] = {
+static const cli_command subcommands[] = {
     {"status", "how the service is", cli_status, "--json"},
     {"fence", "list, show, add, import, export and remove fences", cli_fence,
      "list show add import export rm --json --replace --close-rings"},
@@ -25,7 +20,7 @@ static const subcommand subcommands[] = {
     {"query", "ask where devices are: within, nearby, inside", cli_query,
      "within nearby inside --json"},
     {"sql", "ask in SQL", cli_sql, ""},
-    {"user", "add, list and remove people", cli_user, "list add rm --role"},
+    {"user", "add, list and remove people", cli_user, "list add rm --role --json"},
     {"gateway", "add, list and remove the gateways that may send fixes", cli_gateway,
      "add list rm --json --config --qr"},
     {"reader", "add, list and remove those who may listen to events", cli_reader,
@@ -43,65 +38,51 @@ static const subcommand subcommands[] = {
      "--fences --on-error --close-rings"},
     {"replay", "print the events that the fixes of a CSV file make", cli_replay,
      "--fences --on-error --close-rings"},
-    {"completion", "a script by which a shell completes all of this", completion, "bash"},
+    {"man", "print a page of the manual", cli_man, "hedgerow hedgerowd hedgerow-edge"},
+    {"completion", "a script by which a shell completes all of this", cli_completion,
+     "bash zsh fish"},
 };
 
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof subcommands[0])
 
+const cli_command *cli_commands(size_t *count)
+{
+    *count = SUBCOMMAND_COUNT;
+    return subcommands;
+}
+
+const cli_option *cli_options(void)
+{
+    static const cli_option options[] = {
+        {"--data", "DIR", "the service's data folder (else HEDGEROW_DATA, else ./data)"},
+        {"--url", "URL", "where the service is (else HEDGEROW_URL, else the data folder says)"},
+        {"--token", "TOKEN", "an API token (else HEDGEROW_TOKEN, else the data folder's own)"},
+        {NULL, NULL, NULL}};
+    return options;
+}
+
 static void print_help(FILE *to)
 {
-    fputs("usage: hedgerow [OPTIONS] COMMAND ...\n\ncommands:\n", to);
+    fputs("hedgerow - asks the service hedgerowd, and looks after it\n"
+          "\n"
+          "usage: hedgerow [OPTIONS] COMMAND ...\n"
+          "\n"
+          "commands:\n",
+          to);
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
         fprintf(to, "  %-10s %s\n", subcommands[i].name, subcommands[i].summary);
     }
-    fputs("\noptions:\n"
-          "  --data DIR     the service's data folder (else HEDGEROW_DATA, else ./data)\n"
-          "  --url URL      where the service is (else HEDGEROW_URL, else the data folder says)\n"
-          "  --token TOKEN  an API token (else HEDGEROW_TOKEN, else the data folder's own)\n"
-          "\nhedgerow COMMAND --help tells more about a command.\n",
+    fputs("\noptions:\n", to);
+    for (const cli_option *option = cli_options(); option->name != NULL; option++) {
+        char flag[32];
+        snprintf(flag, sizeof flag, "%s %s", option->name, option->value);
+        fprintf(to, "  %-14s %s\n", flag, option->summary);
+    }
+    fputs("  --version      show the version\n"
+          "\n"
+          "Exit codes: 0 it is done, 1 it could not be done, 2 the command line is wrong.\n"
+          "hedgerow COMMAND --help tells more about a command.\n",
           to);
-}
-
-/* The words that a shell offers come from the table above, so they cannot grow apart. */
-static int completion(const cli_globals *globals, int argc, char **argv)
-{
-    bool wants_help = argc == 2 && strcmp(argv[1], "--help") == 0;
-    (void)globals;
-    if (argc != 2 || strcmp(argv[1], "bash") != 0) {
-        fputs("usage: hedgerow completion bash\n"
-              "\n"
-              "Prints a script. For this shell: source <(hedgerow completion bash)\n"
-              "For everyone: put it into /etc/bash_completion.d/hedgerow\n",
-              wants_help ? stdout : stderr);
-        return wants_help ? CLI_OK : CLI_USAGE;
-    }
-    fputs("# Made by: hedgerow completion bash\n"
-          "_hedgerow()\n{\n"
-          "    local i command= words\n"
-          "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-          "        case ${COMP_WORDS[i]} in\n"
-          "            --data | --url | --token) ((i++)) ;;\n"
-          "            -*) ;;\n"
-          "            *) command=${COMP_WORDS[i]}; break ;;\n"
-          "        esac\n"
-          "    done\n"
-          "    case $command in\n"
-          "        '') words='--data --url --token --help",
-          stdout);
-    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        printf(" %s", subcommands[i].name);
-    }
-    fputs("' ;;\n", stdout);
-    for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {
-        printf("        %s) words='%s --help' ;;\n", subcommands[i].name, subcommands[i].words);
-    }
-    fputs("        *) words= ;;\n"
-          "    esac\n"
-          "    COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
-          "}\n"
-          "complete -o default -F _hedgerow hedgerow\n",
-          stdout);
-    return CLI_OK;
 }
 
 /* Take the options before the command. The command's place in argv, or 0 when the line is wrong. */
@@ -112,7 +93,8 @@ static int parse_globals(int argc, char **argv, cli_globals *globals)
                              .url = getenv("HEDGEROW_URL"),
                              .token = getenv("HEDGEROW_TOKEN")};
     int at = 1;
-    while (at < argc && argv[at][0] == '-' && strcmp(argv[at], "--help") != 0) {
+    while (at < argc && argv[at][0] == '-' && strcmp(argv[at], "--help") != 0 &&
+           strcmp(argv[at], "--version") != 0) {
         const char **place = strcmp(argv[at], "--data") == 0    ? &globals->data
                              : strcmp(argv[at], "--url") == 0   ? &globals->url
                              : strcmp(argv[at], "--token") == 0 ? &globals->token
@@ -142,6 +124,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "help") == 0) {
         print_help(stdout);
+        return CLI_OK;
+    }
+    if (strcmp(argv[at], "--version") == 0) {
+        puts("hedgerow " HR_VERSION);
         return CLI_OK;
     }
     for (size_t i = 0; i < SUBCOMMAND_COUNT; i++) {

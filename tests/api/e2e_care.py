@@ -197,9 +197,42 @@ def a_shell_completes_commands_and_their_words():
     expect(offered("do"), ["doctor"])
     expect(offered("--data", "do", "re"), ["reader", "restore", "replay"])
     expect(offered("fence", "ex"), ["export"])
-    expect(offered("broker", ""),
-           ["status", "open-lan", "close-lan", "--json", "--port", "--help"])
+    expect(offered("broker", "st"), ["status"])
     expect(offered("nonsense", ""), [])
     with open(os.path.join(os.path.dirname(__file__), "..", "..", "api", "cli.h")) as header:
         commands = [line.split("(")[0][8:] for line in header if line.startswith("int cli_")]
     expect(len(offered("")) >= len(commands) + 4, True, "each command of the header is offered")
+    for shell in ("zsh", "fish"):
+        script = hedgerow("completion", shell).stdout
+        for word in [*offered("fence", "")[:-1], "doctor", "--data"]:
+            expect(word.lstrip("-") in script, True, (shell, word))
+        if shutil.which(shell):
+            done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True,
+                                  timeout=20)
+            expect((done.returncode, done.stderr), (0, ""))
+    expect(hedgerow("completion", "tcsh").returncode, 2)
+
+
+@test
+def the_manual_says_what_help_says():
+    for words, section in ((("man",), 1), (("man", "hedgerowd"), 8)):
+        page = hedgerow(*words)
+        expect((page.returncode, page.stderr), (0, ""))
+        expect(page.stdout.startswith(".TH %s %d " % (words[-1] if section == 8 else "hedgerow",
+                                                      section)), True, page.stdout[:80])
+        shown = page.stdout.replace("\\-", "-").replace("\\&", "").replace("\\e", "\\")
+        program = os.path.join(os.path.dirname(harness.PROGRAM),
+                               "hedgerowd" if section == 8 else "hedgerow")
+        helps = [[program, "--help"]]
+        if section == 1:
+            helps += [[program, name, "--help"] for name in hedgerow_commands()]
+        for command in helps:
+            told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=20)
+            expect(told.stdout.split("\n", 2)[-1] in shown, True, command)
+    expect(hedgerow("man", "no-such-program").returncode, 1)
+    expect(hedgerow("man", "../bin/hedgerowd").returncode, 1)
+
+
+def hedgerow_commands():
+    lines = hedgerow("--help").stdout.split("commands:\n")[1].split("\n\n")[0].splitlines()
+    return [line.split()[0] for line in lines]
