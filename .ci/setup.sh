@@ -179,16 +179,25 @@ node_packages() {
     [ ! -f "$root/dashboard/package-lock.json" ] || node_is_good || printf 'nodejs npm'
 }
 
-# The packages are fetched again only when the lock file changed.
-need_dashboard() {
-    local lock=$root/dashboard/package-lock.json
-    local stamp=$root/dashboard/node_modules/.hedgerow-lock
+# need_npm FOLDER WHAT: the packages are fetched again only when the lock file changed.
+need_npm() {
+    local folder=$root/$1
+    local lock=$folder/package-lock.json
+    local stamp=$folder/node_modules/.hedgerow-lock
     [ -f "$lock" ] || return 0
     cmp -s "$lock" "$stamp" && return 0
-    must "Fetching the dashboard's packages (npm)" npm \
-        "Is the network there? Then run this again." \
-        npm --prefix "$root/dashboard" ci --no-audit --no-fund
+    must "Fetching $2 (npm)" "npm-${1##*/}" "Is the network there? Then run this again." \
+        npm --prefix "$folder" ci --no-audit --no-fund
     mkdir -p "${stamp%/*}" && cp "$lock" "$stamp"
+}
+
+need_dashboard() {
+    need_npm dashboard "the dashboard's packages"
+}
+
+# Clients of others, by which the API is tested.
+need_clients() {
+    need_npm tests/api/clients "the packages of the API's tests"
 }
 
 # The page is bundled again only when something in it is newer than the bundle.

@@ -5,6 +5,7 @@ usage: e2e.py HEDGEROWD [TEST...]. Uses Python's own library only, on free ports
 import sys
 
 import e2e_accounts
+import e2e_clients
 import e2e_farm
 import e2e_files
 import e2e_history
@@ -15,6 +16,6 @@ import e2e_service
 from harness import run_all
 
 if __name__ == "__main__":
-    modules = [e2e_service, e2e_http, e2e_accounts, e2e_files, e2e_live, e2e_farm,
+    modules = [e2e_service, e2e_http, e2e_accounts, e2e_clients, e2e_files, e2e_live, e2e_farm,
                e2e_history, e2e_queries]
     sys.exit(run_all(sys.argv[1], modules, sys.argv[2:]))
