@@ -145,7 +145,7 @@ static void the_keeper_packs_a_quiet_herd_onto_one_thread_and_the_others_sleep(v
             log_wait(farm.log, LOG_APPENDED, UINT64_MAX, 1);
         }
     }
-    assert_true(hr_counter_value(farm.engine->threads[0].wakes) > before[0]);
+    /* All of it was the first thread's work, which may not even have come to sleep. */
     for (int t = 1; t < 4; t++) {
         /* At most once more, if it was on its way to sleep above. */
         assert_true(hr_counter_value(farm.engine->threads[t].wakes) <= before[t] + 1);
