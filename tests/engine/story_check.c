@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../geo/naive.h"
 #include "base/id.h"
 #include "base/record.h"
+#include "geo/naive.h"
 #include "log/reader.h"
 #include "story.h"
 #include "test.h"

@@ -15,4 +15,5 @@ import e2e_webhooks  # noqa: E402
 from harness import run_all  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(run_all(sys.argv[1], [e2e_broker, e2e_lan, e2e_publishers, e2e_users, e2e_webhooks], sys.argv[2:]))
+    modules = [e2e_broker, e2e_lan, e2e_publishers, e2e_users, e2e_webhooks]
+    sys.exit(run_all(sys.argv[1], modules, sys.argv[2:]))
