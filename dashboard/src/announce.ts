@@ -6,7 +6,21 @@ import type { HrEvent } from "./types.ts";
 const TONE_HZ = [660, 880, 660];
 const TONE_S = 0.18;
 
+const WORKER = "/sw.js";
+
 let audio: AudioContext | null = null;
+
+/** Browsers play nothing before somebody has touched the page: the first touch allows it. */
+export function allowSound(app: App): void {
+  const unlock = (): void => {
+    if (app.store.state.settings.sound) {
+      audio ??= new AudioContext();
+      void audio.resume();
+    }
+  };
+  document.addEventListener("pointerdown", unlock, { capture: true });
+  document.addEventListener("keydown", unlock, { capture: true });
+}
 
 function sound(): void {
   audio ??= new AudioContext();
@@ -22,6 +36,25 @@ function sound(): void {
   });
 }
 
+/** Asks the person; false: they or the browser refuse. Phones need a worker to show anything. */
+export async function allowNotes(): Promise<boolean> {
+  if (!("Notification" in window) || (await Notification.requestPermission()) !== "granted") {
+    return false;
+  }
+  await navigator.serviceWorker?.register(WORKER).catch(() => {});
+  return true;
+}
+
+async function note(body: string, tag: string): Promise<void> {
+  try {
+    new Notification("Hedgerow", { body, tag });
+  } catch {
+    // On phones only a worker may.
+    const worker = await navigator.serviceWorker?.getRegistration();
+    await worker?.showNotification("Hedgerow", { body, tag });
+  }
+}
+
 export function announce(app: App, event: HrEvent): void {
   const { settings } = app.store.state;
   if (event.severity === "info" || event.late) {
@@ -31,6 +64,6 @@ export function announce(app: App, event: HrEvent): void {
     sound();
   }
   if (settings.notify && "Notification" in window && Notification.permission === "granted") {
-    new Notification("Hedgerow", { body: eventText(app, event), tag: event.id });
+    void note(eventText(app, event), event.id).catch(() => {});
   }
 }

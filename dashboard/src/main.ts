@@ -10,7 +10,7 @@ import { initialState } from "./state.ts";
 import { Store } from "./store.ts";
 import { liveHandlers } from "./sync.ts";
 import type { Health, Me } from "./types.ts";
-import { announce } from "./announce.ts";
+import { allowSound, announce } from "./announce.ts";
 import { showEntry } from "./views/entry.ts";
 import { showShell } from "./views/shell.ts";
 
@@ -81,6 +81,7 @@ async function start(): Promise<void> {
     live: new Live(connectTo(socketAddress()), handlers),
     map: { showPlace() {}, showFence() {}, showTrack() {}, resize() {} },
   };
+  allowSound(app);
   const code = takeCode();
   api.onSignedOut = () => {
     app.live.stop();

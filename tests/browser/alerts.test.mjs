@@ -98,6 +98,8 @@ describe("alerts", () => {
       await page.click(".settings");
       await page.check("label:has-text('Sound at alarms') input");
       await page.check("label:has-text('Show alerts as notifications') input");
+      await until("the worker that phones need", () =>
+        page.evaluate(async () => Boolean(await navigator.serviceWorker.getRegistration())));
       await page.click("dialog .primary");
       await farm.publish(["cow-5", 260, 230, 10]);
       await page.waitForSelector('[data-escaped="cow-5"]');

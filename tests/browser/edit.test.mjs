@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { Farm, mapBox, shot, square, until, withPage } from "./harness.mjs";
+import { Farm, PASSWORD, mapBox, shot, square, until, withPage } from "./harness.mjs";
 
 describe("editing", () => {
   let farm;
@@ -71,12 +71,18 @@ describe("editing", () => {
 
   it("the second of two people is told, is shown both, and decides", async () => {
     await farm.ask("POST", "/v1/fences", square("two", "Two", 200));
+    await farm.ask("POST", "/v1/users", { user: "anna", password: PASSWORD, role: "editor" });
     await withPage(farm, {}, async (page) => {
       await open(page, "two");
       await page.fill(".fence-form label:has-text('Name') + input", "Mine");
-      await farm.ask("PUT", "/v1/fences/two", square("two", "Theirs", 120), { "If-Match": "*" });
+      await withPage(farm, { as: "anna" }, async (other) => {
+        await open(other, "two");
+        await other.fill(".fence-form label:has-text('Name') + input", "Theirs");
+        await other.click(".fence-form button:has-text('Save')");
+        await other.waitForSelector('.fences strong:text-is("Theirs")');
+      });
       await page.click(".fence-form button:has-text('Save')");
-      await page.waitForSelector(".conflict:has-text('Theirs')");
+      await page.waitForSelector(".conflict:has-text('anna'):has-text('Theirs')");
       await shot(page, "conflict");
       assert.equal((await farm.ask("GET", "/v1/fences/two")).properties.name, "Theirs");
       await page.click("button:has-text('Save mine over it')");

@@ -123,6 +123,32 @@ describe("tracks", () => {
     });
   });
 
+  it("who is searched for is found, also outside the view, and shown", async () => {
+    await farm.publish(["stray-1", 0, 9000, 9000]);
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('.animals [data-animal="cow-1"]');
+      assert.equal(await page.locator('[data-animal="stray-1"]').count(), 0);
+      await page.fill("[aria-label='Search animals and fences']", "STRAY");
+      await page.click('[data-animal="stray-1"] button');
+      await page.waitForSelector('[data-selected="stray-1"]');
+      await page.waitForSelector(".in-view:has-text('in view: 1')");
+      assert.equal(await page.locator('[data-animal="cow-1"]').count(), 0);
+    });
+  });
+
+  it("one's own position is shown where the browser allows it", async () => {
+    const geolocation = { longitude: 16.37, latitude: 59.85, accuracy: 7 };
+    await withPage(farm, { permissions: ["geolocation"], geolocation }, async (page) => {
+      await page.click("button:has-text('My position')");
+      await page.waitForSelector(".tools output:text-is('± 7.0 m')");
+      await page.click("button[aria-pressed=true]:has-text('My position')");
+    });
+    await withPage(farm, {}, async (page) => {
+      await page.click("button:has-text('My position')");
+      await page.waitForSelector(".tools output:has-text('not available')");
+    });
+  });
+
   it("what one looked at is there again after a reload, and the whole farm is one tap away", async () => {
     const options = { viewport: { width: 1000, height: 700 } };
     await withPage(farm, options, async (page) => {

@@ -159,7 +159,14 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
         "button",
         {
           class: "item",
-          onclick: () => store.set({ selection: { kind: "animal", id } }),
+          onclick: () => {
+            const slot = herd.slot(id);
+            const isInView = farm.inView(Infinity).includes(id);
+            store.set({ selection: { kind: "animal", id } });
+            if (!isInView && slot !== undefined) {
+              app.map.showPlace([herd.lon[slot]!, herd.lat[slot]!]);
+            }
+          },
         },
         h(
           "span",
@@ -173,9 +180,13 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
     if (store.state.tab !== "map" || store.state.draft) {
       return;
     }
-    const ids = farm
-      .inView(ROWS_MAX)
-      .filter((id) => matches(app, id, store.state.devices.get(id)));
+    // Who searches wants to find, wherever the animal is.
+    const isSearch = store.state.filter.trim() !== "";
+    const candidates = isSearch ? [...store.state.devices.keys()] : farm.inView(ROWS_MAX);
+    const ids = candidates
+      .filter((id) => matches(app, id, store.state.devices.get(id)))
+      .slice(0, ROWS_MAX);
+    title.textContent = t(isSearch ? "animals.found" : "animals.in_view");
     const stamp = (id: string): string => `${deviceName(app, id)} ${stateOf(id)}`;
     syncList(list, ids, (id) => id, stamp, row);
   };

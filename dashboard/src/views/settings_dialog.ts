@@ -1,5 +1,6 @@
 // src/views/settings_dialog.ts - language, units, light or dark, sound; and the way out.
 import type { App } from "../app.ts";
+import { allowNotes } from "../announce.ts";
 import { attempt, changeSettings } from "../app.ts";
 import { field, h } from "../dom.ts";
 import type { Language, Settings } from "../settings.ts";
@@ -39,12 +40,13 @@ export function settingsDialog(app: App): HTMLDialogElement {
   const settings = store.state.settings;
   const set = (patch: Partial<Settings>): void => changeSettings(app, patch);
   const dialog = h("dialog", { class: "card", "aria-label": t("settings.title") });
+  const refused = h("p", { class: "hint", role: "alert", hidden: true }, t("settings.refused"));
   const notify = toggle(t("settings.notify"), settings.notify, (isOn) => {
-    if (isOn && "Notification" in window) {
-      void Notification.requestPermission().then((answer) => set({ notify: answer === "granted" }));
-    } else {
-      set({ notify: false });
-    }
+    void (isOn ? allowNotes() : Promise.resolve(false)).then((isAllowed) => {
+      set({ notify: isAllowed });
+      refused.hidden = isAllowed || !isOn;
+      notify.querySelector("input")!.checked = isAllowed;
+    });
   });
   dialog.append(
     h("h2", {}, t("settings.title")),
@@ -81,6 +83,7 @@ export function settingsDialog(app: App): HTMLDialogElement {
     ),
     toggle(t("settings.sound"), settings.sound, (sound) => set({ sound })),
     notify,
+    refused,
     h(
       "div",
       { class: "row" },

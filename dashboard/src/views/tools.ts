@@ -54,12 +54,17 @@ export function positionPart({ app, farm }: Parts): HTMLElement {
   let watch: number | null = null;
   const text = h("output", {});
   const button = h("button", { "aria-pressed": "false" }, t("position.title"));
-  button.addEventListener("click", () => {
+  const stop = (): void => {
     if (watch !== null) {
       navigator.geolocation.clearWatch(watch);
-      watch = null;
-      button.setAttribute("aria-pressed", "false");
-      text.textContent = "";
+    }
+    watch = null;
+    button.setAttribute("aria-pressed", "false");
+    text.textContent = "";
+  };
+  button.addEventListener("click", () => {
+    if (watch !== null) {
+      stop();
       return;
     }
     let isFirst = true;
@@ -74,8 +79,11 @@ export function positionPart({ app, farm }: Parts): HTMLElement {
           farm.showPlace(here);
         }
       },
-      () => {
-        text.textContent = t("position.refused");
+      ({ code, PERMISSION_DENIED }) => {
+        if (code === PERMISSION_DENIED) {
+          stop();
+        }
+        text.textContent = t(code === PERMISSION_DENIED ? "position.refused" : "position.waiting");
       },
       { enableHighAccuracy: true },
     );
