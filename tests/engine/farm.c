@@ -42,7 +42,6 @@ void farm_close(farm *farm)
 hr_err farm_try_open(farm *farm, uint32_t thread_count, hr_why *out)
 {
     char path[128];
-    hr_why why = {""};
     geo_why geo = {""};
     snprintf(path, sizeof path, "%s/journal", farm->folder);
     log_options options = {.folder = path,
@@ -55,7 +54,11 @@ hr_err farm_try_open(farm *farm, uint32_t thread_count, hr_why *out)
                            .retain_bytes = farm->retain_bytes,
                            .hard_bytes = farm->hard_bytes,
                            .commit_min_gap_ms = 0};
-    must(log_open(&options, &farm->log, &why), &why, "log_open");
+    hr_err err = log_open(&options, &farm->log, out);
+    if (err != HR_OK) {
+        farm->log = NULL;
+        return err;
+    }
     snprintf(path, sizeof path, "%s/catalog.db", farm->folder);
     if (catalog_open(path, &farm->catalog, &geo) != GEO_OK) {
         fail_msg("catalog_open: %s", geo.text);
@@ -66,7 +69,7 @@ hr_err farm_try_open(farm *farm, uint32_t thread_count, hr_why *out)
                              .metrics = farm->metrics,
                              .folder = path,
                              .thread_count = thread_count};
-    hr_err err = engine_start(&engine, &farm->engine, out);
+    err = engine_start(&engine, &farm->engine, out);
     if (err == HR_OK) {
         err = engine_wait_ready(farm->engine, WAIT_MS, out);
     }
