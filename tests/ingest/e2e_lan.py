@@ -100,15 +100,13 @@ class Code(ctypes.Structure):
 @test
 def a_phone_is_set_up_by_a_code_on_the_screen():
     with Site() as site:
-        port = free_port()
-        site.hedgerow("broker", "open-lan", "--port", str(port))
         said = site.hedgerow("gateway", "add", "ann", "--qr")
         password = re.search("password = (.*)", said)[1]
-        host = re.search("broker = ssl://(.*):%d" % port, said)[1]
         link = "owntracks:///config?inline=" + base64.b64encode(json.dumps(
-            {"_type": "configuration", "mode": 0, "host": host, "port": port, "tls": True,
-             "auth": True, "username": "ann", "password": password, "deviceId": "phone",
-             "pubTopicBase": "owntracks/%u/%d"}, separators=(",", ":")).encode()).decode()
+            {"_type": "configuration", "mode": 0, "host": "127.0.0.1", "port": site.mqtt_port,
+             "tls": False, "auth": True, "username": "ann", "password": password,
+             "deviceId": "phone", "pubTopicBase": "owntracks/%u/%d"},
+            separators=(",", ":")).encode()).decode()
         library = ctypes.CDLL("libqrencode.so.4")
         library.QRcode_encodeString8bit.restype = ctypes.POINTER(Code)
         code = library.QRcode_encodeString8bit(link.encode(), 0, 0).contents

@@ -87,20 +87,3 @@ def a_place_on_the_web_is_told_each_event_through_crashes():
                 expect(first, [i for i in events() if "/cow-%d/" % cow in i], "in order")
             expect(site.dead(), [])
     place.server.shutdown()
-
-
-@test
-def a_bad_file_of_webhooks_is_told_by_its_line():
-    with tempfile.TemporaryDirectory(prefix="hr-e2e-") as folder:
-        path = os.path.join(folder, "webhooks")
-        for text, words in (("one http://x/\n\ntwo\n", "line 3: a URL"),
-                            ("one http://x/ publc\n", "line 1: \"publc\""),
-                            ("one http://x/\none http://y/\n", "line 2: there is"),
-                            ("one ftp://x/\n", "http:// or https://")):
-            with open(path, "w") as file:
-                file.write(text)
-            try:
-                with Site("--webhooks", path):
-                    raise AssertionError("started with " + text)
-            except AssertionError as error:
-                expect(words in str(error), True, str(error))
