@@ -9,7 +9,8 @@
 #include "base/text.h"
 #include "catalog/device.h"
 
-#define BLOCK 64 /* fixes whose devices are fetched ahead */
+#define BATCHES_MAX 64 /* of the log, between looks at who else waits */
+#define BLOCK 64       /* fixes whose devices are fetched ahead */
 
 /* ---- handing over ---- */
 
@@ -91,8 +92,9 @@ hr_err query_input_init(query_input *input, log_store *log, catalog *catalog, en
     input->engine = engine;
     input->lane_count = log_topic_get(log, HR_TOPIC_POSITIONS)->partition_count;
     input->horizon_end = -1;
-    hr_err err = log_reader_open(log, HR_TOPIC_EVENTS, 0, log_start(log, HR_TOPIC_EVENTS, 0),
-                                 LOG_COMMITTED, &input->events);
+    input->events_offset = log_start(log, HR_TOPIC_EVENTS, 0);
+    hr_err err = log_reader_open(log, HR_TOPIC_EVENTS, 0, input->events_offset, LOG_COMMITTED,
+                                 &input->events);
     for (uint16_t p = 0; err == HR_OK && p < input->lane_count; p++) {
         err = open_lane(input, p);
     }
@@ -269,15 +271,16 @@ static hr_err load_view(query_input *input, uint16_t p, bool *is_there, hr_why *
     return HR_OK;
 }
 
-/* Read a lane up to an offset, but no more than so many batches. */
-static hr_err advance(query_input *input, uint16_t p, int64_t until, uint32_t batches_max,
-                      bool *is_read, hr_why *why)
+/* Read a lane up to an offset, but no more than *batches. *is_done: it is there, or at the end. */
+static hr_err advance(query_input *input, uint16_t p, int64_t until, uint32_t *batches,
+                      bool *is_done, hr_why *why)
 {
     query_lane *lane = &input->lanes[p];
-    for (uint32_t i = 0; lane->offset < until && i < batches_max; i++) {
+    for (; lane->offset<until && * batches> 0; (*batches)--) {
         bool is_there;
         hr_err err = load_view(input, p, &is_there, why);
         if (err != HR_OK || !is_there) {
+            *is_done = true;
             return err;
         }
         use_rules(input, &lane->rules, lane->rules.version);
@@ -290,8 +293,8 @@ static hr_err advance(query_input *input, uint16_t p, int64_t until, uint32_t ba
             input->gaps++;
             lane->offset = end;
         }
-        *is_read = true;
     }
+    *is_done = lane->offset >= until;
     return HR_OK;
 }
 
@@ -307,68 +310,98 @@ static const geo_rules *rules_of_event(query_input *input, const query_lane *lan
     return input->other.rules;
 }
 
-static hr_err take_event(query_input *input, const uint8_t *bytes, size_t size, int64_t offset,
-                         hr_why *why)
+static bool event_is_sane(const query_input *input, const hr_event *event)
 {
-    hr_event event;
-    bool ignored = false;
-    if (hr_event_load(bytes, size, &event) != HR_OK ||
-        event.source_partition >= input->lane_count || !time_is_sane(event.time_ms) ||
-        !time_is_sane(event.received_ms) ||
-        (event.has_crossing && !time_is_sane(event.crossing_time_ms))) {
-        input->gaps++;
-        return HR_OK;
-    }
-    query_lane *lane = &input->lanes[event.source_partition];
-    hr_err err =
-        advance(input, event.source_partition, event.source_offset, UINT32_MAX, &ignored, why);
-    if (err != HR_OK) {
-        return err;
-    }
-    lane->limit = event.source_offset > lane->limit ? event.source_offset : lane->limit;
-    const geo_rules *rules = rules_of_event(input, lane, &event);
-    uint32_t slot = rules != NULL && event.fence_id[0] != 0 ? geo_rules_find(rules, event.fence_id)
-                                                            : GEO_NO_SLOT;
+    return event->source_partition < input->lane_count && time_is_sane(event->time_ms) &&
+           time_is_sane(event->received_ms) &&
+           (!event->has_crossing || time_is_sane(event->crossing_time_ms));
+}
+
+static void gather_event(query_input *input, query_lane *lane, const hr_event *event,
+                         int64_t offset)
+{
+    const geo_rules *rules = rules_of_event(input, lane, event);
+    uint32_t slot = rules != NULL && event->fence_id[0] != 0
+                        ? geo_rules_find(rules, event->fence_id)
+                        : GEO_NO_SLOT;
+    const query_device *device = query_devices_get(&input->devices, event->device);
     query_event_row *row = &input->event_rows[input->event_count];
-    row->event = event;
-    row->base = (query_row){.lane = event.source_partition,
-                            .time_ms = event.time_ms,
+    row->event = *event;
+    row->base = (query_row){.lane = event->source_partition,
+                            .time_ms = event->time_ms,
                             .mark_ms = lane->mark_ms,
                             .offset = offset};
     row->base.fence = slot != GEO_NO_SLOT ? geo_rules_fence(rules, slot) : NULL;
-    row->base.device_rules = rules != NULL ? geo_rules_device(rules, event.device) : NULL;
-    const query_device *device = query_devices_get(&input->devices, event.device);
+    row->base.device_rules = rules != NULL ? geo_rules_device(rules, event->device) : NULL;
     row->uncertainty_ms =
         device != NULL
-            ? query_device_uncertainty_ms(device, &event, row->base.fence, settings_of(rules))
+            ? query_device_uncertainty_ms(device, event, row->base.fence, settings_of(rules))
             : 0;
     if (++input->event_count == QUERY_BATCH_ROWS) {
         flush(input);
     }
+}
+
+/* Take the event once its lane has come to its source; *is_done says whether it was taken. */
+static hr_err take_event(query_input *input, const uint8_t *bytes, size_t size, int64_t offset,
+                         uint32_t *batches, bool *is_done, hr_why *why)
+{
+    hr_event event;
+    *is_done = true;
+    if (hr_event_load(bytes, size, &event) != HR_OK || !event_is_sane(input, &event)) {
+        input->gaps++;
+        return HR_OK;
+    }
+    query_lane *lane = &input->lanes[event.source_partition];
+    hr_err err = advance(input, event.source_partition, event.source_offset, batches, is_done, why);
+    if (err != HR_OK || !*is_done) {
+        return err;
+    }
+    lane->limit = event.source_offset > lane->limit ? event.source_offset : lane->limit;
+    gather_event(input, lane, &event, offset);
     return HR_OK;
 }
 
-static hr_err take_events(query_input *input, bool *is_read, hr_why *why)
+/* Stand on the next batch of events. */
+static hr_err load_events(query_input *input, hr_why *why)
 {
-    log_view view;
     hr_err err;
-    int64_t from;
     do {
-        from = log_reader_offset(input->events);
-        err = log_reader_next(input->events, &view, why);
-        input->gaps += err == HR_GONE || err == HR_CORRUPT;
+        err = log_reader_next(input->events, &input->events_view, why);
+        if (err == HR_GONE || err == HR_CORRUPT) {
+            input->gaps++;
+            input->events_offset = log_reader_offset(input->events);
+        }
     } while (err == HR_GONE || err == HR_CORRUPT);
-    if (err != HR_OK) {
-        return err == HR_TIMEOUT ? HR_OK : err;
-    }
-    size_t at = 0;
-    size_t size;
-    const uint8_t *bytes;
-    int64_t offset = view.first_offset;
-    *is_read = true;
-    for (; err == HR_OK && log_record_next(&view, &at, &bytes, &size); offset++) {
-        if (view.type == HR_RECORD_EVENT && offset >= from) {
-            err = take_event(input, bytes, size, offset, why);
+    input->has_events = err == HR_OK;
+    input->events_at = 0;
+    input->events_record = input->events_view.first_offset;
+    return err == HR_TIMEOUT ? HR_OK : err;
+}
+
+static hr_err take_events(query_input *input, uint32_t *batches, hr_why *why)
+{
+    hr_err err = input->has_events ? HR_OK : load_events(input, why);
+    while (err == HR_OK && input->has_events && *batches > 0) {
+        const uint8_t *bytes;
+        size_t size;
+        size_t at = input->events_at;
+        bool is_done = true;
+        if (!log_record_next(&input->events_view, &at, &bytes, &size)) {
+            input->has_events = false;
+            (*batches)--;
+            break;
+        }
+        if (input->events_view.type == HR_RECORD_EVENT &&
+            input->events_record >= input->events_offset) {
+            err = take_event(input, bytes, size, input->events_record, batches, &is_done, why);
+        }
+        if (err == HR_OK && is_done) {
+            input->events_at = at;
+            input->events_record++;
+            input->events_offset = input->events_record > input->events_offset
+                                       ? input->events_record
+                                       : input->events_offset;
         }
     }
     return err;
@@ -380,7 +413,6 @@ static hr_err take_events(query_input *input, bool *is_read, hr_why *why)
  * events that were in the log then have been read. */
 static void move_limits(query_input *input)
 {
-    int64_t read = log_reader_offset(input->events);
     if (input->horizon_end < 0) {
         for (uint16_t p = 0; p < input->lane_count; p++) {
             input->horizon[p] = input->engine != NULL
@@ -390,7 +422,7 @@ static void move_limits(query_input *input)
         /* Read last: it covers what was told before. */
         input->horizon_end = log_end(input->log, HR_TOPIC_EVENTS, 0, LOG_APPENDED);
     }
-    if (read < input->horizon_end) {
+    if (input->events_offset < input->horizon_end) {
         return;
     }
     for (uint16_t p = 0; p < input->lane_count; p++) {
@@ -414,13 +446,17 @@ bool query_input_is_behind(const query_input *input)
 hr_err query_input_next(query_input *input, query_rows_visit *visit, void *context, bool *is_read,
                         hr_why *why)
 {
-    *is_read = false;
+    uint32_t batches = BATCHES_MAX;
+    bool ignored;
     input->visit = visit;
     input->context = context;
-    hr_err err = take_events(input, is_read, why);
+    hr_err err = take_events(input, &batches, why);
+    *is_read = batches < BATCHES_MAX;
     move_limits(input);
     for (uint16_t p = 0; err == HR_OK && p < input->lane_count; p++) {
-        err = advance(input, p, input->lanes[p].limit, 1, is_read, why);
+        uint32_t one = 1;
+        err = advance(input, p, input->lanes[p].limit, &one, &ignored, why);
+        *is_read = *is_read || one == 0;
     }
     flush(input);
     return err;
@@ -431,7 +467,7 @@ hr_err query_input_next(query_input *input, query_rows_visit *visit, void *conte
 void query_input_write(const query_input *input, hr_buf *out)
 {
     hr_buf_put_u32(out, input->lane_count);
-    hr_buf_put_u64(out, (uint64_t)log_reader_offset(input->events));
+    hr_buf_put_u64(out, (uint64_t)input->events_offset);
     hr_buf_put_u64(out, input->gaps);
     for (uint32_t p = 0; p < input->lane_count; p++) {
         const query_lane *lane = &input->lanes[p];
@@ -453,6 +489,8 @@ hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why)
         return hr_why_set(why, HR_CORRUPT, "the log does not reach so far");
     }
     log_reader_seek(input->events, offset);
+    input->events_offset = offset;
+    input->has_events = false;
     for (uint16_t p = 0; p < lanes; p++) {
         query_lane *lane = &input->lanes[p];
         lane->offset = (int64_t)hr_cursor_u64(in);

@@ -48,6 +48,11 @@ typedef struct query_input {
     catalog *catalog;
     engine *engine; /* NULL: no event will ever come of what is in the log now */
     log_reader *events;
+    log_view events_view;
+    bool has_events;
+    size_t events_at;      /* in the view's bytes */
+    int64_t events_record; /* that stands there */
+    int64_t events_offset; /* the next one to take */
     uint32_t lane_count;
     query_lane lanes[HR_PARTITIONS_MAX];
     int64_t horizon[HR_PARTITIONS_MAX]; /* limits, once the events before horizon_end are read */
@@ -68,7 +73,7 @@ HR_MUST_USE hr_err query_input_init(query_input *input, log_store *log, catalog 
                                     engine *engine, hr_why *why);
 void query_input_fini(query_input *input);
 
-/* Read one batch of events, and one of each lane that has one. *is_read: there was something. */
+/* Read some batches of the log. *is_read: there was something. */
 HR_MUST_USE hr_err query_input_next(query_input *input, query_rows_visit *visit, void *context,
                                     bool *is_read, hr_why *why);
 

@@ -206,7 +206,7 @@ static void save(engine_queries *queries)
     hr_why why = {.text = ""};
     pthread_mutex_lock(&queries->lock);
     bool is_changed = queries->is_changed;
-    int64_t offset = log_reader_offset(queries->input.events);
+    int64_t offset = queries->input.events_offset;
     pthread_mutex_unlock(&queries->lock);
     if (!is_changed) {
         return;
