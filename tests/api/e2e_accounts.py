@@ -3,8 +3,9 @@ import http.client
 import json
 import re
 import subprocess
+import time
 
-from harness import Service, expect, test
+from harness import Service, expect, select_briefly, test
 
 PASSWORD = "a long enough one"
 
@@ -170,33 +171,65 @@ def example_path(path):
     return re.sub(r"\{[^}]*\}", "999", path)
 
 
+def ended_tokens(service, owner):
+    """Tokens that were good once: expired, revoked, of a user who is gone."""
+    soon = time.time() + 1.5
+    expires = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(soon)) + ".%03dZ" % (soon % 1 * 1000)
+    body = {"name": "expired", "role": "owner", "expires_at": expires}
+    token = service.ask("POST", "/v1/tokens", body, owner)[2]["token"]
+    expired = {"Authorization": "Bearer " + token}
+    body = {"name": "revoked", "role": "owner", "expires_at": None}
+    made = service.ask("POST", "/v1/tokens", body, owner)[2]
+    revoked = {"Authorization": "Bearer " + made["token"]}
+    expect(service.ask("GET", "/v1/me", headers=revoked)[0], 200)
+    expect(service.ask("DELETE", "/v1/tokens/%d" % made["id"], headers=owner)[0], 204)
+    gone = {"user": "gone", "password": PASSWORD, "role": "owner"}
+    expect(service.ask("POST", "/v1/users", gone, owner)[0], 201)
+    cookie = {"Cookie": log_in(service, "gone", PASSWORD)}
+    orphan = make_token(service, cookie, "owner")
+    expect(service.ask("DELETE", "/v1/users/gone", headers=owner)[0], 204)
+    while service.ask("GET", "/v1/me", headers=expired)[0] == 200:
+        select_briefly()
+    return {"expired": expired, "revoked": revoked, "orphan": orphan, "ended session": cookie}
+
+
 @test
 def every_route_demands_its_role():
-    """Made from the table of routes: no row can be left out."""
+    """Made from the table of routes: role x route x Origin x how a token stands. No row of the
+    table can be left out."""
+    ranks = {"none": 0, "viewer": 1, "editor": 2, "owner": 3}
     with Service() as service:
         owner = set_up(service)
-        callers = {"none": {}, "viewer": make_token(service, owner, "viewer"),
-                   "editor": make_token(service, owner, "editor"),
-                   "owner": make_token(service, owner, "owner")}
-        ranks = {"none": 0, "viewer": 1, "editor": 2, "owner": 3}
+        callers = {"none": {}, "rubbish": {"Authorization": "Bearer " + "x" * 43},
+                   **ended_tokens(service, owner)}
+        for role in ("viewer", "editor", "owner"):
+            callers[role] = make_token(service, owner, role)
+        origins = {"": True, "http://127.0.0.1:%d" % service.port: True,
+                   "http://evil.example": False, "null": False}
         paths = service.ask("GET", "/v1/openapi.json")[2]["paths"]
+        link = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
         count = 0
-        for path, methods in paths.items():
-            for method, operation in methods.items():
-                needed = operation["x-role"]
-                for name, headers in callers.items():
-                    # A body that no handler takes, so that nothing is changed on the way.
-                    body = b"[]" if method in ("post", "put", "patch") else None
-                    extra = {"Content-Type": "application/json"} if body else {}
-                    if path == "/v1/login" or path == "/v1/setup":
-                        continue
+        for path, method, operation in ((path, method, operation)
+                                        for path, methods in paths.items()
+                                        for method, operation in methods.items()
+                                        if path not in ("/v1/login", "/v1/setup")):
+            # A body that no handler takes, so that nothing is changed on the way.
+            body = b"[]" if method in ("post", "put", "patch") else None
+            kind = {"Content-Type": "application/json"} if body else {}
+            for name, headers in callers.items():
+                rank = ranks.get(name, 0)
+                for origin, is_ours in origins.items():
+                    extra = {"Origin": origin} if origin else {}
                     status = service.ask(method.upper(), example_path(path), body,
-                                         {**headers, **extra})[0]
-                    allowed = ranks[name] >= ranks[needed]
-                    refused = 401 if name == "none" else 403
-                    expect(status == refused, not allowed, (method, path, name, status))
+                                         {**headers, **kind, **extra}, link)[0]
+                    refused = 401 if rank == 0 else 403
+                    if method != "get" and not is_ours:
+                        expect(status, 403, (method, path, name, origin))
+                    else:
+                        expect(status == refused, rank < ranks[operation["x-role"]],
+                               (method, path, name, origin, status))
                     count += 1
-        expect(count > 40, True)
+        expect(count > 1500, True, count)
         for bad in ("Bearer", "Bearer x", "Bearer " + "x" * 5000, "Basic b3duZXI6"):
             expect(service.ask("GET", "/v1/me", headers={"Authorization": bad})[0], 401)
 

@@ -12,6 +12,7 @@ import subprocess
 import harness
 from e2e_accounts import PASSWORD, make_token, set_up
 from harness import Service, expect, test
+from websocket import WebSocket
 
 
 def make_assets(folder):
@@ -117,7 +118,8 @@ def https_speaks_http_1_only():
         cert, key = (os.path.join(outer.folder, name) for name in ("cert.pem", "key.pem"))
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
-                        "-subj", "/CN=localhost", "-days", "2"], check=True, capture_output=True)
+                        "-subj", "/CN=localhost", "-days", "2", "-addext",
+                        "subjectAltName=DNS:localhost"], check=True, capture_output=True)
         with Service("--tls-cert", cert, "--tls-key", key) as service:
             context = ssl.create_default_context(cafile=cert)
             context.check_hostname = False
@@ -130,6 +132,19 @@ def https_speaks_http_1_only():
             expect(service.ask("POST", "/v1/setup", body, connection=link)[0], 201)
             headers = service.ask("POST", "/v1/login", body, connection=link)[1]
             expect("; Secure" in headers["set-cookie"], True)
+            cookie = {"Cookie": headers["set-cookie"].split(";")[0]}
+            live = WebSocket(service.port, headers=cookie, tls=context)
+            expect(live.receive()["hello"]["user"], "owner")
+            live.send([{"id": i, "get": "/v1/openapi.json"} for i in range(20)])
+            expect(len(live.receive()), 20, "an answer of many records")
+            live.close()
+            command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{http_version}",
+                       "https://localhost:%d/v1/health" % service.port, "--resolve",
+                       "localhost:%d:127.0.0.1" % service.port]
+            for trust, wanted in ((["--cacert", cert, "--http2"], "200 1.1"), ([], "000 0")):
+                done = subprocess.run([*command, *trust], capture_output=True, text=True,
+                                      timeout=20, check=False)
+                expect(done.stdout, wanted, trust)
             expect(service.raw(b"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 1)[:12] ==
                    b"HTTP/1.1 200", False, "plain HTTP on the TLS port")
             expect(service.ask("GET", "/v1/health", connection=link)[0], 200)

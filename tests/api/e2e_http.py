@@ -29,6 +29,31 @@ def keep_alive_pipelining_head_and_options():
 
 
 @test
+def a_body_that_is_not_needed_passes_by():
+    """lws tells of the body of a DELETE after its answer."""
+    with Service() as service:
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+        for method, path, wanted in (("DELETE", "/v1/fences/x", 401), ("GET", "/v1/health", 413)):
+            for size in (1, 5000, 200000):
+                for _ in range(3):
+                    expect(service.ask(method, path, b"x" * size, connection=connection)[0],
+                           wanted, (method, size))
+                    expect(service.ask("GET", "/v1/me", connection=connection)[0], 401)
+        expect(service.ask("GET", "/v1/health", connection=connection)[0], 200)
+
+
+@test
+def an_answer_and_its_log_line_bear_the_same_id():
+    with Service("--log-level", "debug") as service:
+        ids = [service.ask("GET", path)[1]["x-request-id"]
+               for path in ("/v1/health", "/v1/nothing%20status=200%22")]
+        expect(len(set(ids)), 2)
+        lines = [line for line in service.read_log().splitlines() if " http.answer " in line]
+        expect([line for line in lines if "request=%s " % ids[0] in line][0].split(" path=")[1]
+               .startswith('"/v1/health" status=200 '), True, lines)
+
+
+@test
 def errors_have_the_status_they_should():
     with Service() as service:
         expect(service.ask("GET", "/v1/nothing")[0], 404)

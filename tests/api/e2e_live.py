@@ -122,6 +122,48 @@ def events_arrive_in_order_and_resume_without_gap_or_repeat():
         client.send({"subscribe": {"events": {}}, "resume": {"epoch": hello["epoch"], "seq": 5000}})
         expect(seqs(client, 109), list(range(5001, 5110)))
         expect(client.receive(0.2), None, "nothing more")
+        # And after a kill: what was sent had been committed.
+        service.command("events 50")
+        expect(seqs(client, 30), list(range(5110, 5140)))
+        service.process.kill()
+        service.process.wait()
+        service.start()
+        client = service.connect(token)
+        newest = client.receive()["hello"]["seq"]
+        expect(newest >= 5139, True, newest)
+        client.send({"subscribe": {"events": {}}, "resume": {"epoch": hello["epoch"], "seq": 5139}})
+        expect(seqs(client, newest - 5139, 5), list(range(5140, newest + 1)))
+        service.command("events 1")
+        expect(seqs(client, 1), [newest + 1])
+        service.end()
+
+
+@test
+def who_does_not_read_is_ended_and_goes_on_where_it_was():
+    if not os.environ.get("HR_LONG"):
+        return
+    with Fixture() as service:
+        token = service.token()
+        client = service.connect(token, receive_buffer=4096)
+        hello = client.receive()["hello"]
+        client.send({"subscribe": {"events": {}}})
+        for _ in range(10):
+            service.command("big 20 50000")
+        deadline = time.monotonic() + 60
+        while "hedgerow_live_laggards_total 1" not in service.ask("GET", "/metrics")[2].decode():
+            expect(time.monotonic() < deadline, True, "it is ended")
+            harness.select_briefly()
+        got = []
+        try:
+            while more := seqs(client, 1, 5):
+                got += more
+        except ConnectionResetError:
+            pass
+        expect(got, list(range(len(got))), "what it had got")
+        client = service.connect(token)
+        client.send({"subscribe": {"events": {}},
+                     "resume": {"epoch": hello["epoch"], "seq": len(got) - 1}})
+        expect(seqs(client, 200 - len(got)), list(range(len(got), 200)))
         service.end()
 
 

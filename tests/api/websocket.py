@@ -18,12 +18,14 @@ class Refused(Exception):
 
 class WebSocket:
     def __init__(self, port, path="/v1/live", protocol="hedgerow.v1", headers=None,
-                 receive_buffer=0):
+                 receive_buffer=0, tls=None):
         self.link = socket.socket()
         if receive_buffer:
             self.link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.link.settimeout(20)
         self.link.connect(("127.0.0.1", port))
+        if tls:
+            self.link = tls.wrap_socket(self.link, server_hostname="localhost")
         self.data = b""
         self.closed_with = None
         lines = ["GET %s HTTP/1.1" % path, "Host: 127.0.0.1:%d" % port, "Upgrade: websocket",
@@ -53,7 +55,8 @@ class WebSocket:
     def _need(self, size, deadline):
         while len(self.data) < size:
             wait = deadline - time.monotonic()
-            if wait <= 0 or not select.select([self.link], [], [], wait)[0]:
+            pending = getattr(self.link, "pending", lambda: 0)()  # decrypted, not yet taken
+            if wait <= 0 or not (pending or select.select([self.link], [], [], wait)[0]):
                 return False
             part = self.link.recv(1 << 20)
             if not part:
