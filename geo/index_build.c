@@ -11,9 +11,9 @@ static const uint32_t edges_for_fanout[] = {0, 0, 0, 2, 24, 900};
  * of short edges nearly keeps their number, one of long parallel edges multiplies it. */
 #define DIVISION_GROWTH_MAX 3
 
-/* Above the tiles a square with this many edges is divided as finely as can be: the block query is
- * made for it, and such squares are few. */
-#define DENSE_EDGES_MIN 128
+/* The same for the squares above the tiles: where few long edges pass, as through a comb that is a
+ * continent wide, one record for them all is slower to ask, but division has no end. */
+#define BRANCH_GROWTH_MAX 4
 
 /* Parts sorted by child: those of child c are [first[c], first[c + 1]). */
 typedef struct sorted_parts {
@@ -23,7 +23,7 @@ typedef struct sorted_parts {
 
 unsigned index_branch_fanout(unsigned shift, uint64_t edge_count)
 {
-    if (shift > INDEX_BRANCH_SHIFT_MAX && edge_count >= DENSE_EDGES_MIN) {
+    if (shift > INDEX_BRANCH_SHIFT_MAX && edge_count >= INDEX_BRANCH_EDGES_MANY) {
         return INDEX_FANOUT_MAX;
     }
     unsigned fanout = INDEX_FANOUT_MIN;
@@ -159,6 +159,61 @@ static geo_err covers_of(index_scratch *scratch, const index_piece *pieces, uint
     return GEO_OK;
 }
 
+/* A record's pieces need their edges by number; whole fences are passed down to it as they are. */
+static geo_err listed_pieces(index_scratch *scratch, const index_piece *pieces, uint32_t count,
+                             index_piece **out)
+{
+    *out = index_scratch_get(scratch, count, sizeof **out);
+    if (*out == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        (*out)[i] = pieces[i];
+        geo_err err = index_piece_list(scratch, &(*out)[i]);
+        if (err != GEO_OK) {
+            return err;
+        }
+    }
+    return GEO_OK;
+}
+
+/* The pieces' edges are listed. */
+static geo_err build_wide(index_maker *maker, const index_square *square, const index_piece *pieces,
+                          uint32_t count, index_desc *out)
+{
+    index_piece *edged = index_scratch_get(maker->scratch, count, sizeof *edged);
+    uint32_t *covers;
+    index_content content = {.pieces = edged};
+    if (edged == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    geo_err err = covers_of(maker->scratch, pieces, count, &covers, &content.cover_count);
+    if (err != GEO_OK) {
+        return err;
+    }
+    content.covers = covers;
+    for (uint32_t i = 0; i < count; i++) {
+        if (pieces[i].edge_count != 0) {
+            edged[content.piece_count++] = pieces[i];
+        }
+    }
+    return index_wide_make(maker, &content, square, out);
+}
+
+/* Would a branch multiply its edges without getting rid of them? */
+static bool is_endless(const index_square *square, unsigned fanout, const sorted_parts *parts,
+                       uint64_t edge_count)
+{
+    uint64_t total = 0;
+    if (!index_branch_is_doubtful(square->shift, edge_count)) {
+        return false;
+    }
+    for (uint32_t p = 0; p < parts->first[1u << 2 * fanout]; p++) {
+        total += parts->pieces[p].edge_count;
+    }
+    return total > edge_count * BRANCH_GROWTH_MAX;
+}
+
 static geo_err build_branch(index_maker *maker, const index_square *square,
                             const index_piece *pieces, uint32_t count, uint64_t edge_count,
                             index_desc *out)
@@ -171,6 +226,11 @@ static geo_err build_branch(index_maker *maker, const index_square *square,
     uint32_t cover_count;
     const bool keeps_covers = index_keeps_covers(square->shift, fanout);
     geo_err err = cut_all(maker->scratch, square, fanout, pieces, count, !keeps_covers, &parts);
+    if (err == GEO_OK && is_endless(square, fanout, &parts, edge_count)) {
+        index_piece *listed;
+        err = listed_pieces(maker->scratch, pieces, count, &listed);
+        return err != GEO_OK ? err : build_wide(maker, square, listed, count, out);
+    }
     if (err == GEO_OK) {
         err = index_node_make(maker, square->shift, fanout, &node, out);
     }
@@ -232,28 +292,6 @@ static geo_err try_division(index_maker *maker, const index_square *square,
     return err != GEO_OK ? err : build_children(maker, square, INDEX_FANOUT_MIN, &parts, node);
 }
 
-static geo_err build_wide(index_maker *maker, const index_square *square, const index_piece *pieces,
-                          uint32_t count, index_desc *out)
-{
-    index_piece *edged = index_scratch_get(maker->scratch, count, sizeof *edged);
-    uint32_t *covers;
-    index_content content = {.pieces = edged};
-    if (edged == NULL) {
-        return GEO_NO_MEMORY;
-    }
-    geo_err err = covers_of(maker->scratch, pieces, count, &covers, &content.cover_count);
-    if (err != GEO_OK) {
-        return err;
-    }
-    content.covers = covers;
-    for (uint32_t i = 0; i < count; i++) {
-        if (pieces[i].edge_count != 0) {
-            edged[content.piece_count++] = pieces[i];
-        }
-    }
-    return index_wide_make(maker, &content, square, out);
-}
-
 static geo_err build_cell(index_maker *maker, const index_square *square, const index_piece *pieces,
                           uint32_t count, index_desc *out)
 {
@@ -279,24 +317,6 @@ static geo_err build_cell(index_maker *maker, const index_square *square, const 
     }
     return draft.fits ? index_draft_make(maker, &draft, out)
                       : build_wide(maker, square, pieces, count, out);
-}
-
-/* A record's pieces need their edges by number; whole fences are passed down to it as they are. */
-static geo_err listed_pieces(index_scratch *scratch, const index_piece *pieces, uint32_t count,
-                             index_piece **out)
-{
-    *out = index_scratch_get(scratch, count, sizeof **out);
-    if (*out == NULL) {
-        return GEO_NO_MEMORY;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        (*out)[i] = pieces[i];
-        geo_err err = index_piece_list(scratch, &(*out)[i]);
-        if (err != GEO_OK) {
-            return err;
-        }
-    }
-    return GEO_OK;
 }
 
 geo_err index_build_square(index_maker *maker, const index_square *square,

@@ -17,11 +17,18 @@
 /* The square of everything. */
 #define INDEX_ROOT_SQUARE ((index_square){INT32_MIN, INT32_MIN, INDEX_ROOT_SHIFT})
 
-/* Is a square with so many edges a branch? If not, and above the cells, it is one record. */
+/* Is a square with so many edges a branch? If not, and above the cells, it is one record. Where it
+ * is doubtful, it is one record also if its edges are long ones. */
 static inline bool index_wants_branch(unsigned shift, uint64_t edge_count)
 {
     return shift > INDEX_BRANCH_SHIFT_MAX ? edge_count > INDEX_BRANCH_EDGES_FEW
                                           : shift > INDEX_CELL_SHIFT_MAX && edge_count != 0;
+}
+
+static inline bool index_branch_is_doubtful(unsigned shift, uint64_t edge_count)
+{
+    return shift > INDEX_BRANCH_SHIFT_MAX && shift != INDEX_ROOT_SHIFT &&
+           edge_count > INDEX_BRANCH_EDGES_FEW && edge_count < INDEX_BRANCH_EDGES_MANY;
 }
 
 /* Are fences that cover a branch noted in its tail, once for all, or in every one of its cells? */

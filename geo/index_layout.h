@@ -38,11 +38,13 @@ enum {
 #define INDEX_ROOT_SHIFT 32
 
 /* Squares above 2^14 units are branches as soon as an edge touches them: nodes with a tail. But
- * where a square above 2^16 has a few edges only, as at the border of a country, it is one wide
- * record. Smaller squares are cells: a record, or a 4 x 4 node without a tail where a record would
- * be crowded. */
+ * where a square above 2^16 has a few edges only, as at the border of a country, or not many that
+ * are so long that they would be in most of its children, it is one wide record. With many edges it
+ * is divided as finely as can be: the block query is made for it, and such squares are few. Smaller
+ * squares are cells: a record, or a 4 x 4 node without a tail where a record would be crowded. */
 #define INDEX_BRANCH_SHIFT_MAX 16
 #define INDEX_BRANCH_EDGES_FEW 4
+#define INDEX_BRANCH_EDGES_MANY 128
 #define INDEX_CELL_SHIFT_MAX 14
 #define INDEX_CELL_SHIFT_MIN 6
 

@@ -409,7 +409,11 @@ geo_err index_update_square(index_updater *updater, index_desc desc, const index
         uint64_t edge_count = old_count + (after != NULL ? after->edge_count : 0) -
                               (before != NULL ? before->edge_count : 0);
         unsigned fanout = index_branch_fanout(square->shift, edge_count);
-        if (is_node && index_wants_branch(square->shift, edge_count) &&
+        /* Where it depends on the edges themselves, the decision is made again; they are not many.
+         */
+        bool is_sure = (!has_edges(before) && !has_edges(after)) ||
+                       !index_branch_is_doubtful(square->shift, edge_count);
+        if (is_node && is_sure && index_wants_branch(square->shift, edge_count) &&
             fanout == index_node_fanout(desc)) {
             err = update_branch(updater, desc, square, fanout, before, after, out);
         } else if (old_count == 0 && edge_count == 0) {

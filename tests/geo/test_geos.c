@@ -1,11 +1,12 @@
-/* tests/geo/test_geos.c - points and segments in areas, against GEOS. HR_LONG=1 compares ten
- * million pairs. */
+/* tests/geo/test_geos.c - points and segments in areas and in the index, against GEOS. HR_LONG=1
+ * compares ten million pairs each. */
 #include <geos_c.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "geo/area.h"
 #include "geo/crossing.h"
+#include "geo/index.h"
 #include "geo/validate.h"
 #include "shapes.h"
 #include "test.h"
@@ -246,11 +247,157 @@ static void points_and_segments_meet_areas_as_geos_says(void **state)
     printf("%u pairs are equal\n", pairs);
 }
 
+/* ---- the index: many fences at once ---- */
+
+#define WORLD_FENCES 24
+#define WORLD_POINTS 640 /* whole blocks, so that vectors are tried, too */
+#define WORLD_HITS (WORLD_POINTS * WORLD_FENCES)
+
+typedef struct world {
+    uint32_t count;
+    geo_area *areas[WORLD_FENCES];
+    GEOSGeometry *shapes[WORLD_FENCES];
+    const GEOSPreparedGeometry *prepared[WORLD_FENCES];
+} world;
+
+static void add_fence(world *w, const drawing *d)
+{
+    geo_area *area = NULL;
+    if (w->count == WORLD_FENCES ||
+        geo_validate(d->vertices, d->ends, d->count, d->polygons, NULL) != GEO_OK ||
+        geo_area_new(d->vertices, d->ends, d->count, &area) != GEO_OK) {
+        return;
+    }
+    w->areas[w->count] = area;
+    w->shapes[w->count] = geos_shape(d);
+    w->prepared[w->count] = GEOSPrepare_r(geos, w->shapes[w->count]);
+    w->count++;
+}
+
+/* Every other fence gets a neighbour: the same shape, moved so that their boxes share a side. Of a
+ * block the two then share a border, vertex by vertex. */
+static void fill_world(uint64_t *random, world *w)
+{
+    static drawing d;
+    w->count = 0;
+    while (w->count < WORLD_FENCES) {
+        /* The last kind has 5,000 spikes, which is enough for one world. */
+        draw(random, w->count == 0 ? 7 : (uint32_t)shape_random(random, 0, 6), &d);
+        add_fence(w, &d);
+        const geo_box *box = w->count > 0 ? &w->areas[w->count - 1]->box : NULL;
+        const int64_t width = box != NULL ? (int64_t)box->max.lon_e7 - box->min.lon_e7 : 0;
+        if (w->count > 1 && box->max.lon_e7 + width < GEO_LON_E7_MAX &&
+            shape_random(random, 0, 1) == 0) {
+            for (uint32_t v = 0; v < d.ends[d.count - 1]; v++) {
+                d.vertices[v].lon_e7 += (int32_t)width;
+            }
+            add_fence(w, &d);
+        }
+    }
+}
+
+static void free_world(world *w)
+{
+    for (uint32_t i = 0; i < w->count; i++) {
+        GEOSPreparedGeom_destroy_r(geos, w->prepared[i]);
+        GEOSGeom_destroy_r(geos, w->shapes[i]);
+        geo_area_free(w->areas[i]);
+    }
+}
+
+/* Which fences GEOS finds at a place or on a way: one bit each. */
+static uint32_t geos_hits(const world *w, GEOSGeometry *shape)
+{
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < w->count; i++) {
+        bits |= (uint32_t)(GEOSPreparedIntersects_r(geos, w->prepared[i], shape) == 1) << i;
+    }
+    GEOSGeom_destroy_r(geos, shape);
+    return bits;
+}
+
+static void compare_hits(const world *w, const geo_index_version *version, const geo_point *points)
+{
+    static geo_hit hits[WORLD_HITS];
+    uint32_t found[WORLD_POINTS] = {0};
+    size_t count;
+    size_t done;
+    assert_int_equal(
+        geo_index_query(version, points, WORLD_POINTS, hits, WORLD_HITS, &count, &done), GEO_OK);
+    assert_int_equal(done, WORLD_POINTS);
+    for (size_t h = 0; h < count; h++) {
+        assert_false(found[hits[h].point] >> hits[h].id & 1);
+        found[hits[h].point] |= 1u << hits[h].id;
+    }
+    for (uint32_t p = 0; p < WORLD_POINTS; p++) {
+        uint32_t expected =
+            geos_hits(w, GEOSGeom_createPointFromXY_r(geos, points[p].lon_e7, points[p].lat_e7));
+        if (found[p] != expected) {
+            fail_msg("%d %d: fences %x, GEOS says %x", points[p].lon_e7, points[p].lat_e7, found[p],
+                     expected);
+        }
+    }
+}
+
+static void compare_ways(const world *w, const geo_index_version *version, const geo_point *points)
+{
+    for (uint32_t p = 0; p + 1 < WORLD_POINTS; p += 8) {
+        const geo_point from = points[p];
+        const geo_point to = points[p + 1];
+        uint32_t ids[WORLD_FENCES];
+        uint32_t found = 0;
+        size_t count;
+        if (llabs((int64_t)to.lon_e7 - from.lon_e7) > GEO_LON_E7_MAX ||
+            (from.lon_e7 == to.lon_e7 && from.lat_e7 == to.lat_e7)) {
+            continue;
+        }
+        assert_int_equal(geo_index_segment(version, from, to, ids, WORLD_FENCES, &count), GEO_OK);
+        for (size_t i = 0; i < count; i++) {
+            found |= 1u << ids[i];
+        }
+        assert_int_equal(found, geos_hits(w, geos_segment(from, to)));
+    }
+}
+
+static void the_index_finds_what_geos_finds(void **state)
+{
+    (void)state;
+    uint64_t random = shape_seed(__func__);
+    uint32_t pairs_min = getenv("HR_LONG") != NULL ? 10000000 : 150000;
+    uint32_t pairs = 0;
+    while (pairs < pairs_min) {
+        world w;
+        geo_point points[WORLD_POINTS];
+        uint32_t ids[WORLD_FENCES];
+        geo_index *index = NULL;
+        fill_world(&random, &w);
+        for (uint32_t i = 0; i < w.count; i++) {
+            ids[i] = i;
+        }
+        for (uint32_t p = 0; p < WORLD_POINTS; p++) {
+            points[p] = hard_point(&random, w.areas[shape_random(&random, 0, w.count - 1)]);
+        }
+        assert_int_equal(geo_index_new(NULL, &index), GEO_OK);
+        assert_int_equal(geo_index_build(index, (const geo_area *const *)w.areas, ids, w.count),
+                         GEO_OK);
+        assert_int_equal(geo_index_publish(index), GEO_OK);
+        geo_index_version *version = geo_index_acquire(index);
+        compare_hits(&w, version, points);
+        compare_ways(&w, version, points);
+        geo_index_release(version);
+        geo_index_free(index);
+        free_world(&w);
+        pairs += WORLD_POINTS * w.count;
+    }
+    printf("%u pairs are equal\n", pairs);
+}
+
 int main(void)
 {
     geos = GEOS_init_r();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(points_and_segments_meet_areas_as_geos_says),
+        cmocka_unit_test(the_index_finds_what_geos_finds),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     GEOS_finish_r(geos);
