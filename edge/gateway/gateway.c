@@ -13,6 +13,7 @@
 #include "gateway/source.h"
 
 #define TRIMS_PER_CAP 32 /* of a file, of which sixteen make the cap, two */
+#define TELL_GAP_NS INT64_C(600000000000)
 #define NO_SPACE_PAUSE_NS INT64_C(1000000000)
 #define DRAIN_POLL_MS 500
 
@@ -321,12 +322,27 @@ static bool is_drained(gateway *g)
     return durable >= log_appended(log) && sender_wait_drained(g->sender, DRAIN_POLL_MS);
 }
 
+/* Every now and then, what came of the sources. When next. */
+static int64_t tell_counts(gateway *g, int64_t tell_ns)
+{
+    int64_t now_ns = mono_ns();
+    if (now_ns < tell_ns) {
+        return tell_ns;
+    }
+    for (size_t i = 0; i < g->source_count; i++) {
+        source_tell(g->sources[i]);
+    }
+    return now_ns + TELL_GAP_NS;
+}
+
 hr_err gateway_wait(gateway *g, hr_why *why)
 {
+    int64_t tell_ns = mono_ns() + TELL_GAP_NS;
     pthread_mutex_lock(&g->lock);
     while (!g->is_ended) {
         if (!sources_are_finished(g)) {
-            pthread_cond_wait(&g->changed, &g->lock);
+            wait_until(g, tell_ns);
+            tell_ns = tell_counts(g, tell_ns);
             continue;
         }
         pthread_mutex_unlock(&g->lock);
@@ -358,6 +374,7 @@ void gateway_stop(gateway *g)
     pthread_cond_broadcast(&g->changed);
     pthread_mutex_unlock(&g->lock);
     for (size_t i = 0; i < g->source_count; i++) {
+        source_tell(g->sources[i]);
         source_stop(g->sources[i]);
     }
     if (g->has_writer) {

@@ -2,6 +2,7 @@
 #include "gateway/source.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,21 @@ void source_count(const source *s, source_counts *counts)
     for (int i = 0; i < SOURCE_REFUSALS; i++) {
         counts->refused[i] = atomic_load(&s->refused[i]);
     }
+}
+
+void source_tell(source *s)
+{
+    source_counts now;
+    source_count(s, &now);
+    if (memcmp(&now, &s->told, sizeof now) == 0) {
+        return;
+    }
+    s->told = now;
+    hr_logline(HR_LEVEL_INFO, "source.counts",
+               "source=%s opened=%" PRIu64 " fixes=%" PRIu64 " too-long=%" PRIu64
+               " checksum=%" PRIu64 " format=%" PRIu64 " fix=%" PRIu64,
+               public_place(s), now.opened, now.fixes, now.refused[SOURCE_TOO_LONG],
+               now.refused[SOURCE_CHECKSUM], now.refused[SOURCE_FORMAT], now.refused[SOURCE_FIX]);
 }
 
 static bool is_a_time(int64_t time_ms)

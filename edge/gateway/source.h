@@ -55,6 +55,9 @@ typedef struct source_counts {
 /* Since its start. */
 void source_count(const source *s, source_counts *counts);
 
+/* Log them, if they have changed since they were logged last. Threads: one. */
+void source_tell(source *s);
+
 /* True once the standard input or a plain file has been read to its end. */
 bool source_is_finished(source *s);
 

@@ -23,6 +23,7 @@ struct source {
     _Atomic uint64_t fixes;
     _Atomic uint64_t refused[SOURCE_REFUSALS];
     _Atomic uint64_t opened;
+    source_counts told; /* the one's who calls source_tell */
     atomic_bool is_stopping;
     atomic_bool is_finished;
 };

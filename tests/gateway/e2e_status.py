@@ -1,8 +1,9 @@
 """tests/gateway/e2e_status.py - what the service knows of a gateway, and tells."""
 import signal
+import subprocess
 
 from e2e_farm import Farm
-from edge import Edge, gateway
+from edge import Edge, gateway, program
 from harness import expect, test
 
 
@@ -43,6 +44,22 @@ def what_a_gateway_told_outlives_the_service():
             # Its broker ends and starts with the service: the gateway comes again and tells.
             back = gateway(farm, lambda g: g.get("online"))
             expect(back["refused"], 2, "refused lines")
+            edge.end()
+            with open(edge.log) as log:
+                counts = [line for line in log if " source.counts " in line][-1]
+            expect("fixes=0 too-long=0 checksum=0 format=2 fix=0" in counts, True, counts)
+
+
+@test
+def a_second_one_of_the_same_folder_is_refused():
+    with Farm() as farm:
+        with Edge(farm) as edge:
+            gateway(farm, lambda g: g.get("online"))
+            second = subprocess.run([program("hedgerow-edge"), "--config", edge.config],
+                                    stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                    timeout=20)
+            expect(second.returncode, 1, second.stderr)
+            expect("another process" in second.stderr, True, second.stderr)
 
 
 def gateway_list(farm):
