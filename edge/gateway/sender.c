@@ -264,6 +264,22 @@ typedef struct batch {
     bool is_ended; /* nothing more is held before end */
 } batch;
 
+/* A fix that was taken while nobody had set our clock: in the boot that goes on (of the newest
+ * span) it is known how long ago that was. Else the service gives it the time at which it comes. */
+static void date_fix(const sender *s, bool is_this_boot, hr_fix *fix)
+{
+    if ((fix->flags & HR_FIX_TIME_ASSIGNED) == 0) {
+        return;
+    }
+    int64_t now_ms = hr_clock_now_ms(s->clock);
+    int64_t age_ms = hr_clock_mono_ns(s->clock) / 1000000 - fix->time_ms;
+    fix->time_ms = now_ms;
+    if (is_this_boot && age_ms >= 0 && hr_clock_is_synchronised(s->clock)) {
+        fix->time_ms = now_ms - age_ms;
+        fix->flags &= (uint8_t)~HR_FIX_TIME_ASSIGNED;
+    }
+}
+
 /* Fill the writer with fixes that follow each other and come before end; what does not fit is read
  * again. */
 static void gather(sender *s, uint64_t next, uint64_t end, batch *b)
@@ -284,6 +300,7 @@ static void gather(sender *s, uint64_t next, uint64_t end, batch *b)
             b->base = f.sequence;
             b->is_backlog = f.append_ms < backlog_before_ms;
         }
+        date_fix(s, end == UINT64_MAX, &f.fix.fix);
         hr_err err = hrf1_writer_add(s->writer, f.fix.id, f.fix.id_size, &f.fix.fix);
         if (err == HR_INVALID) {
             /* Damage that a checksum has not seen: a gap like any other. */

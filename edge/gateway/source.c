@@ -82,9 +82,12 @@ bool source_take(source *s, wire_fix *fix)
         fix->fix.device = hr_device_key(fix->id, fix->id_size);
     }
     if ((fix->fix.flags & HR_FIX_TIME_ASSIGNED) != 0) {
-        /* A clock that nobody has set yet is worth less than the service's. */
-        fix->fix.time_ms = hr_clock_now_ms(s->options.clock);
-        if (hr_clock_is_synchronised(s->options.clock)) {
+        /* While nobody has set our clock, what runs evenly since the boot says how long ago it was,
+         * and the sender makes a time of it once the clock is right. */
+        bool is_right = hr_clock_is_synchronised(s->options.clock);
+        fix->fix.time_ms = is_right ? hr_clock_now_ms(s->options.clock)
+                                    : hr_clock_mono_ns(s->options.clock) / 1000000;
+        if (is_right) {
             fix->fix.flags &= (uint8_t)~HR_FIX_TIME_ASSIGNED;
         }
     }

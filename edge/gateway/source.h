@@ -24,7 +24,8 @@ typedef enum source_refusal {
 
 const char *source_refusal_name(source_refusal why);
 
-/* Takes a fix; blocks while there is no room. False: the gateway stops. */
+/* Takes a fix, whose time is that of hr_clock_mono_ns (in ms) if it is HR_FIX_TIME_ASSIGNED; blocks
+ * while there is no room. False: the gateway stops. */
 typedef bool source_sink(void *context, const wire_fix *fix);
 
 /* Told of each thing refused, after it was logged; and once of its end, if it has one. */

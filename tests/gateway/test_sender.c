@@ -25,6 +25,7 @@ typedef struct seen {
     uint64_t oldest;
     uint32_t count;
     bool is_backlog;
+    hr_fix first; /* if there are any */
 } seen;
 
 typedef struct talk {
@@ -51,13 +52,21 @@ static void on_message(void *context, const mqtt_message *message)
     if (hrf1_parse(message->payload, message->size, &view, NULL) != HR_OK) {
         return;
     }
+    hrf1_device devices[8];
+    hr_fix first = {0};
+    uint16_t device;
+    if (view.fix_count > 0 && view.device_count <= 8) {
+        hrf1_devices(&view, devices);
+        assert_int_equal(hrf1_fix(&view, devices, 0, &first, &device), HRF1_GOOD);
+    }
     pthread_mutex_lock(&t->lock);
     if (t->count < SEEN_MAX) {
         t->batches[t->count++] = (seen){.epoch = view.epoch,
                                         .base = view.base_seq,
                                         .oldest = view.oldest_seq,
                                         .count = view.fix_count,
-                                        .is_backlog = view.is_backlog};
+                                        .is_backlog = view.is_backlog,
+                                        .first = first};
     }
     pthread_mutex_unlock(&t->lock);
 }
@@ -374,6 +383,57 @@ static void what_waited_long_is_flagged_as_backlog(void **state)
     assert_false(wait_for(t, 2).is_backlog);
 }
 
+/* A fix without a time of its own, as sources give it while nobody has set the clock. */
+static void put_undated(talk *t)
+{
+    wire_fix fix = {
+        .fix = {.time_ms = hr_clock_mono_ns(t->clock) / 1000000, .flags = HR_FIX_TIME_ASSIGNED},
+        .id = "cow",
+        .id_size = 3};
+    uint64_t end = outbox_end(t->box);
+    assert_int_equal(outbox_put(t->box, &fix, 1, NULL), HR_OK);
+    wait_committed(t, end + 1);
+}
+
+static void what_was_taken_before_the_clock_was_set_gets_its_time(void **state)
+{
+    talk *t = *state;
+    t->boot = "one";
+    outbox_close(t->box);
+    open_outbox(t);
+    hr_clock_fake_step(t->clock, 1000); /* 1970, as a Pi wakes up */
+    put_undated(t);
+    outbox_close(t->box);
+    t->boot = "two";
+    open_outbox(t);
+    hr_clock_fake_advance(t->clock, 60000);
+    put_undated(t);
+    hr_clock_fake_advance(t->clock, 3600000);
+    hr_clock_fake_step(t->clock, 1795161600000);
+    hr_clock_fake_set_synchronised(t->clock, true);
+    start_sender(t);
+    uint64_t epoch = wait_for(t, 0).epoch;
+    say(t, epoch, -1);
+    /* Of the boot before nobody knows how long ago it was. */
+    assert_true((wait_for(t, 1).first.flags & HR_FIX_TIME_ASSIGNED) != 0);
+    say(t, epoch, 0);
+    say(t, wait_for(t, 2).epoch, 0);
+    seen batch = wait_for(t, 3);
+    assert_int_equal(batch.first.flags & HR_FIX_TIME_ASSIGNED, 0);
+    assert_int_equal(batch.first.time_ms, 1795161600000 - 3600000);
+}
+
+static void a_clock_that_is_still_wrong_gives_no_time(void **state)
+{
+    talk *t = *state;
+    hr_clock_fake_set_synchronised(t->clock, false);
+    put_undated(t);
+    hr_clock_fake_advance(t->clock, 5000);
+    start_sender(t);
+    say(t, wait_for(t, 0).epoch, -1);
+    assert_true((wait_for(t, 1).first.flags & HR_FIX_TIME_ASSIGNED) != 0);
+}
+
 #define WITH_TALK(test) cmocka_unit_test_setup_teardown(test, start_talk, end_talk)
 
 int main(void)
@@ -387,6 +447,8 @@ int main(void)
         WITH_TALK(an_epoch_is_finished_before_the_next_begins),
         WITH_TALK(a_service_that_knows_nothing_gets_the_whole_span),
         WITH_TALK(what_waited_long_is_flagged_as_backlog),
+        WITH_TALK(what_was_taken_before_the_clock_was_set_gets_its_time),
+        WITH_TALK(a_clock_that_is_still_wrong_gives_no_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
