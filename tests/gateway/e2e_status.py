@@ -51,6 +51,19 @@ def what_a_gateway_told_outlives_the_service():
 
 
 @test
+def what_is_no_status_is_kept_as_dead():
+    with Farm() as farm:
+        for text in ("asleep", '{"state":"tired"}'):
+            subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(farm.mqtt_port), "-u",
+                            "gate", "-P", farm.password, "-q", "1", "-t",
+                            "hedgerow/v1/status/gate", "-m", text], check=True, timeout=20)
+        dead = farm.wait_for("/v1/log/dead/0?offset=0&limit=10", lambda b: len(b["records"]) == 2)
+        for record in dead["records"]:
+            expect(record["topic"], "hedgerow/v1/status/gate")
+        expect(gateway_list(farm)[0].get("online"), None)
+
+
+@test
 def a_second_one_of_the_same_folder_is_refused():
     with Farm() as farm:
         with Edge(farm) as edge:
