@@ -63,8 +63,9 @@ export class Chart {
       grid: { stroke: style.getPropertyValue("--line"), width: 1 },
       ticks: { stroke: style.getPropertyValue("--line"), width: 1 },
     };
-    const number = (value: number): string =>
-      this.#format.number(value, Number.isInteger(value) ? 0 : 1);
+    const digits = (value: number): number =>
+      Number.isInteger(value) ? 0 : Number.isInteger(value * 10) ? 1 : 2;
+    const number = (value: number): string => this.#format.number(value, digits(value));
     return new uPlot(
       {
         width,

@@ -6,6 +6,8 @@ import { localeOf } from "./settings.ts";
 const M_PER_FT = 0.3048;
 const M_PER_MILE = 1609.344;
 const M2_PER_ACRE = 4046.8564224;
+const KMH_PER_MPS = 3.6;
+const MPH_PER_MPS = 3600 / M_PER_MILE;
 const M2_PER_HA = 10_000;
 
 export interface Format {
@@ -13,6 +15,9 @@ export interface Format {
   length(m: number): string;
   area(m2: number): string;
   speed(mps: number): string;
+  /** The number of the same, and its unit, for charts. */
+  speedValue(mps: number): number;
+  speedUnit: string;
   clock(time: string | number): string;
   moment(time: string | number): string;
   /** Hours and minutes. */
@@ -50,8 +55,10 @@ export function formatter(settings: Settings, t: Translate): Format {
       return `${number(value, value < 10 ? 2 : value < 1000 ? 1 : 0)} ${unit}`;
     },
     speed(mps) {
-      return isMetric ? `${number(mps * 3.6, 1)} km/h` : `${number(mps * 2.236936, 1)} mph`;
+      return `${number(this.speedValue(mps), 1)} ${this.speedUnit}`;
     },
+    speedValue: (mps) => mps * (isMetric ? KMH_PER_MPS : MPH_PER_MPS),
+    speedUnit: isMetric ? "km/h" : "mph",
     clock: (time) => clock.format(new Date(time)),
     moment: (time) => moment.format(new Date(time)),
     minute: (time) => minute.format(new Date(time)),

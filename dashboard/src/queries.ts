@@ -1,6 +1,7 @@
 // src/queries.ts - standing queries: what they are called in plain words, what their rows say.
 import type { App } from "./app.ts";
 import { deviceName, fenceName } from "./app.ts";
+import type { Line } from "./charts.ts";
 import type { Key } from "./i18n.ts";
 import { numberOf } from "./windows.ts";
 import type { WindowRow } from "./windows.ts";
@@ -117,6 +118,23 @@ export function spanText(app: App, row: WindowRow): string {
 /** Whether an aggregate gives a speed, which has a unit of one's choice. */
 function isSpeed(aggregate: string): boolean {
   return /^(quantile|min|max|mean)\(\s*speed_mps\b/.test(aggregate);
+}
+
+/** Lines as they are drawn: columns by their titles, speeds in the unit of one's choice. `column`
+ * is what the lines of groups are of. */
+export function chartLines(app: App, query: Query, lines: readonly Line[], column = ""): Line[] {
+  const select = query.definition?.select ?? {};
+  return lines.map(({ name, values }) => {
+    const isColumn = name in select;
+    const aggregate = select[isColumn ? name : column] ?? "";
+    const title = isColumn ? columnTitle(app, name, aggregate) : name;
+    return isSpeed(aggregate)
+      ? {
+          name: `${title} (${app.format.speedUnit})`,
+          values: values.map((mps) => (mps === null ? null : app.format.speedValue(mps))),
+        }
+      : { name: title, values };
+  });
 }
 
 /** Lists and objects as words; speeds, stays and trends as what they are. */

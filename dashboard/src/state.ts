@@ -227,13 +227,12 @@ export function withLoaded(
   };
 }
 
-/** How urgent each animal is to look at. */
+/** How urgent each animal is to look at: who is out now comes before whose alert is open. */
 export function levelsOf(state: EventPart): Map<string, number> {
   const levels = new Map<string, number>();
   for (const alert of state.alerts) {
     if (!alert.acked) {
-      const level = alert.event.severity === "alarm" ? LEVEL_ALARM : LEVEL_WARNING;
-      levels.set(alert.event.device, Math.max(level, levels.get(alert.event.device) ?? 0));
+      levels.set(alert.event.device, LEVEL_WARNING);
     }
   }
   for (const event of state.escaped.values()) {

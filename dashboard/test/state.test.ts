@@ -73,7 +73,7 @@ test("an acknowledgement stays with the first who gave it", () => {
   assert.equal(second[0]?.acked?.user, "ann");
 });
 
-test("an animal is as urgent as its worst open alert; an escaped one stays urgent", () => {
+test("who is out is urgent, acknowledged or not; who is back has an open alert at most", () => {
   const warned = withEvent(EMPTY, event(1, "approach", { severity: "warning" }));
   assert.equal(levelsOf(warned).get("cow"), 1);
   const out = withEvent(warned, event(2, "exit"));
@@ -81,6 +81,9 @@ test("an animal is as urgent as its worst open alert; an escaped one stays urgen
   const ann = { user: "ann", time: "" };
   const acked = withAck(withAck(out.alerts, 2, ann), 1, ann);
   assert.equal(levelsOf({ ...out, alerts: acked }).get("cow"), 2);
+  const back = withEvent(out, event(3, "enter"));
+  assert.equal(levelsOf(back).get("cow"), 1);
+  assert.equal(levelsOf({ ...back, alerts: acked }).get("cow"), undefined);
 });
 
 test("who has been out for longer than the newest alerts tell is out all the same", () => {

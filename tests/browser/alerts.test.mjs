@@ -165,6 +165,26 @@ describe("alerts", () => {
     });
   });
 
+  it("all that is shown is acknowledged at once, after a question", async () => {
+    await farm.publish(["cow-9", 400, 0, 0], ["cow-9", 460, 240, 0], ["cow-9", 520, 0, 0]);
+    await farm.publish(["cow-10", 400, 0, 0], ["cow-10", 460, 240, 0], ["cow-10", 520, 0, 0]);
+    await withPage(farm, {}, async (page) => {
+      page.on("dialog", (dialog) => void dialog.accept());
+      await page.click('[data-tab="alerts"]');
+      for (const device of ["cow-9", "cow-10"]) {
+        await page.waitForSelector(`li.alert:has-text('${device} left')`);
+      }
+      await page.fill("[aria-label='Search alerts']", "cow-9");
+      await page.waitForSelector("li.alert:has-text('cow-10')", { state: "detached" });
+      assert.ok(!(await page.locator(".ack-all").isVisible()), "one alert has a button of its own");
+      await page.fill("[aria-label='Search alerts']", "cow-");
+      await page.click(".ack-all");
+      await page.waitForSelector("li.alert", { state: "detached" });
+      const { alerts } = await farm.ask("GET", "/v1/alerts?state=open&limit=500");
+      assert.equal(alerts.filter(({ event }) => event.device.startsWith("cow-")).length, 0);
+    });
+  });
+
   it("an alert is shown on the map, and an animal's card tells of it", async () => {
     await withPage(farm, {}, async (page) => {
       await page.click('[data-tab="alerts"]');

@@ -133,6 +133,9 @@ describe("tracks", () => {
       await page.waitForSelector('[data-selected="stray-1"]');
       await page.waitForSelector(".in-view:has-text('in view: 1')");
       assert.equal(await page.locator('[data-animal="cow-1"]').count(), 0);
+      // The list of animals is of the same search, and says so.
+      await page.click('[data-tab="animals"]');
+      assert.equal(await page.inputValue(".view input[type=search]"), "STRAY");
     });
   });
 

@@ -28,6 +28,15 @@ async function acknowledge(app: App, alert: Alert): Promise<void> {
   app.store.set({ alerts: withAck(alerts, alert.alert, answer.acked) });
 }
 
+/** Everything that is shown, one after the other; what fails ends it, and says so. */
+async function acknowledgeAll(app: App, alerts: readonly Alert[]): Promise<void> {
+  if (confirm(app.t("alerts.ack_all_sure", { n: alerts.length }))) {
+    for (const alert of alerts) {
+      await acknowledge(app, alert);
+    }
+  }
+}
+
 function show(app: App, event: HrEvent): void {
   const place = placeOf(event);
   app.store.set({ tab: "map", selection: { kind: "animal", id: event.device } });
@@ -87,8 +96,14 @@ function row(app: App, alert: Alert): HTMLElement {
   );
 }
 
-function chosen(app: App, which: Which, severity: string): Alert[] {
-  const { alerts, events, filter } = app.store.state;
+interface Filter {
+  which: Which;
+  severity: string;
+  text: string;
+}
+
+function chosen(app: App, { which, severity, text }: Filter): Alert[] {
+  const { alerts, events } = app.store.state;
   const ackedOf = new Map(alerts.map((alert) => [alert.alert, alert.acked]));
   const ofEvents = (wanted: (event: HrEvent) => boolean): Alert[] =>
     events.filter(wanted).map((event) => ({
@@ -102,7 +117,6 @@ function chosen(app: App, which: Which, severity: string): Alert[] {
       : which === "all"
         ? [...alerts]
         : ofEvents((event) => which === "events" || event.late);
-  const text = filter.trim().toLocaleLowerCase();
   const isFound = (event: HrEvent): boolean =>
     text === "" ||
     `${event.device} ${deviceName(app, event.device)} ${event.fence_name ?? ""}`
@@ -123,7 +137,7 @@ export function alertsView({ app }: Parts): HTMLElement {
     placeholder: t("search.alerts"),
     "aria-label": t("search.alerts"),
   });
-  search.addEventListener("input", () => store.set({ filter: search.value }));
+  search.addEventListener("input", () => render());
   const severities = h(
     "select",
     { "aria-label": t("alerts.severity") },
@@ -137,6 +151,11 @@ export function alertsView({ app }: Parts): HTMLElement {
     render();
   });
   let knownEpoch: string | null = null;
+  let open: Alert[] = [];
+  const ackAll = h("button", {
+    class: "ack-all",
+    onclick: () => void attempt(app, () => acknowledgeAll(app, open)),
+  });
   const buttons = WHICH.map((name) =>
     h(
       "button",
@@ -162,13 +181,17 @@ export function alertsView({ app }: Parts): HTMLElement {
       knownEpoch = app.live.epoch;
       severities.value = recall(knownEpoch).severity;
     }
-    const rows = chosen(app, which, severities.value).slice(0, ROWS_MAX);
+    const text = search.value.trim().toLocaleLowerCase();
+    const rows = chosen(app, { which, severity: severities.value, text }).slice(0, ROWS_MAX);
     empty.hidden = rows.length > 0;
+    open = which === "open" ? rows : [];
+    ackAll.hidden = open.length < 2 || !mayEdit(app);
+    ackAll.textContent = t("alerts.ack_all", { n: open.length });
     const stamp = (alert: Alert): string =>
       `${alert.acked?.user ?? ""} ${deviceName(app, alert.event.device)} ${mayEdit(app)}`;
     syncList(list, rows, (alert) => String(alert.alert), stamp, (alert) => row(app, alert));
   };
-  store.on(["tab", "alerts", "events", "devices", "filter"], render);
+  store.on(["tab", "alerts", "events", "devices"], render);
   render();
   return h(
     "div",
@@ -176,6 +199,7 @@ export function alertsView({ app }: Parts): HTMLElement {
     h("h2", {}, t("tab.alerts")),
     h("div", { class: "row", role: "group", "aria-label": t("alerts.filter") }, ...buttons),
     h("div", { class: "search" }, search, severities),
+    ackAll,
     empty,
     list,
   );

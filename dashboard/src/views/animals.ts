@@ -154,6 +154,11 @@ export function animalsView({ app }: Parts): HTMLElement {
     "aria-label": t("search.hint"),
   });
   search.addEventListener("input", () => store.set({ filter: search.value }));
+  store.on(["filter"], () => {
+    if (search.value !== store.state.filter) {
+      search.value = store.state.filter;
+    }
+  });
   const select = h(
     "select",
     { "aria-label": t("animals.order") },

@@ -31,6 +31,11 @@ function searchPart(app: App): HTMLElement {
     "aria-label": t("search.hint"),
   });
   input.addEventListener("input", () => store.set({ filter: input.value }));
+  store.on(["filter"], () => {
+    if (input.value !== store.state.filter) {
+      input.value = store.state.filter;
+    }
+  });
   const groups = h("select", { "aria-label": t("search.group") });
   groups.addEventListener("change", () => {
     store.set({ group: groups.value });

@@ -6,7 +6,7 @@ import { Chart } from "../charts.ts";
 import { fill, h } from "../dom.ts";
 import type { Key } from "../i18n.ts";
 import type { Query } from "../queries.ts";
-import { columnTitle, groupText, queryTitle, valueText } from "../queries.ts";
+import { chartLines, columnTitle, groupText, queryTitle, valueText } from "../queries.ts";
 import type { WindowRow } from "../windows.ts";
 import { filledSeries, linesOf, newestWindow, numberOf, seriesOf } from "../windows.ts";
 import type { Bar } from "./bars.ts";
@@ -67,7 +67,7 @@ export function windowCards(app: App): Cards {
   const speeds = new Chart(app.format);
   const speedsNone = h("p", { class: "hint" }, t("windows.soon"));
   const speedTitle = h("h3", {});
-  const speedTable = h("ul", { class: "bars" });
+  const speedTable = h("ul", { class: "bars stacked" });
   const speedCard = h(
     "section",
     { class: "card", "data-card": "quantiles", hidden: true },
@@ -95,7 +95,7 @@ export function windowCards(app: App): Cards {
     const rows = rowsOf(query.name);
     speedTitle.textContent = queryTitle(app, query.name);
     const { times, lines } = linesOf(rows, (row) => groupText(app, query, row), names);
-    speeds.show(times, lines);
+    speeds.show(times, chartLines(app, query, lines, names[0]));
     speedsNone.hidden = rows.length > 0;
     const newest = rows.some((row) => row.to) ? newestWindow(rows, Date.now()) : rows;
     fill(

@@ -6,6 +6,7 @@ import { Chart } from "../charts.ts";
 import { field, fill, h } from "../dom.ts";
 import type { Query } from "../queries.ts";
 import {
+  chartLines,
   columnTitle,
   groupText,
   queryAbout,
@@ -96,11 +97,7 @@ export function windowsView({ app }: Parts): HTMLElement {
     }
     fill(place, rows.length > 0 ? table(app, query, rows) : h("p", {}, t("windows.none")));
     const { times, lines } = linesOf(rows, (row) => groupText(app, query, row));
-    const select = query.definition?.select ?? {};
-    line.show(
-      times,
-      lines.map(({ name, values }) => ({ name: columnTitle(app, name, select[name]), values })),
-    );
+    line.show(times, chartLines(app, query, lines, valueNames(rows)[0]));
   };
   const render = (): void => {
     const query = queryNow();
