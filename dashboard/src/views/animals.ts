@@ -13,6 +13,8 @@ const BATTERY_REFRESH_MS = 30_000;
 const INSIDE_REFRESH_MS = 5000;
 const INSIDE = "select device, fence from inside order by device, fence";
 
+const COLLATOR = new Intl.Collator(undefined, { numeric: true }); // cow-9 before cow-10
+
 type Order = "urgent" | "name" | "age" | "battery";
 const ORDERS: readonly Order[] = ["urgent", "name", "age", "battery"];
 
@@ -32,7 +34,7 @@ function sorted(app: App, order: Order): string[] {
   );
   const battery = (id: string): number => devices.get(id)?.battery_pct ?? 101;
   const byName = (a: string, b: string): number =>
-    deviceName(app, a).localeCompare(deviceName(app, b), undefined, { numeric: true });
+    COLLATOR.compare(deviceName(app, a), deviceName(app, b));
   const rules: Record<Order, (a: string, b: string) => number> = {
     urgent: (a, b) => levelOf(app, b) - levelOf(app, a) || byName(a, b),
     name: byName,
