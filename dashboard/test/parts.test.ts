@@ -9,6 +9,7 @@ import sv from "../src/strings/sv.json";
 import type { HrEvent } from "../src/types.ts";
 import { emptyWeek, rowsOf, weekOf } from "../src/views/schedule.ts";
 import { staysOf } from "../src/views/stays.ts";
+import { readPlace } from "../src/views/tools.ts";
 import { readTrack } from "../src/views/track.ts";
 import { numberOf, selectOf, seriesOf, valueNames } from "../src/windows.ts";
 import type { WindowRow } from "../src/windows.ts";
@@ -118,4 +119,15 @@ test("windows' rows become a line of sums, and an aggregate is its estimate", ()
     a: "count()",
     b: "quantile(speed_mps, 0.9)",
   });
+});
+
+test("a place is read as people and maps write it", () => {
+  assert.deepEqual(readPlace("59.85, 16.37"), [16.37, 59.85]);
+  assert.deepEqual(readPlace("59.85 16.37"), [16.37, 59.85]);
+  assert.deepEqual(readPlace("-33.5,-70"), [-70, -33.5]);
+  assert.deepEqual(readPlace("33.5° S, 70.25° W"), [-70.25, -33.5]);
+  assert.deepEqual(readPlace("N 59.85 E 16.37"), [16.37, 59.85]);
+  for (const text of ["", "59.85", "91, 0", "0, 200", "a, b", "1, 2, 3"]) {
+    assert.equal(readPlace(text), null, text);
+  }
 });

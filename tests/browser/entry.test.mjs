@@ -32,6 +32,11 @@ describe("entry", () => {
       await shot(page, "first-map");
       assert.match(await page.textContent(".steps li:has-text('has a name')"), /^✓/);
       assert.match(await page.textContent(".steps li:has-text('first fence')"), /^○/);
+      // On an empty map one goes where the farm is.
+      await page.fill("[name=go]", "59.85° N, 16.37° E");
+      await page.click("button:has-text('Go there')");
+      await until("the place", async () =>
+        /^\d+ m$/.test(await page.textContent(".ol-scale-line-inner")));
       farm.cookie = await farm.logIn("owner");
     });
   });

@@ -12,7 +12,7 @@ import { exchangePart } from "./exchange.ts";
 import { fenceForm } from "./fence_form.ts";
 import { firstSteps } from "./first_steps.ts";
 import { animalCard } from "./animal_card.ts";
-import { measurePart, positionPart } from "./tools.ts";
+import { goPart, measurePart, positionPart } from "./tools.ts";
 import type { Parts } from "./shell.ts";
 
 const ROWS_MAX = 60;
@@ -269,6 +269,7 @@ function selectionPart(app: App): HTMLElement {
 
 export function mapView(parts: Parts): HTMLElement {
   const { app } = parts;
+  const { t } = app;
   const look = h(
     "div",
     { class: "view" },
@@ -278,7 +279,14 @@ export function mapView(parts: Parts): HTMLElement {
     mayEdit(app) && drawPart(app),
     fencesPart(app),
     animalsPart(parts),
-    h("section", { class: "tools" }, measurePart(parts), positionPart(parts)),
+    h(
+      "section",
+      { class: "tools" },
+      h("h2", {}, t("tools.title")),
+      measurePart(parts),
+      positionPart(parts),
+      goPart(parts),
+    ),
     exchangePart(app),
   );
   const view = h("div", {}, look);

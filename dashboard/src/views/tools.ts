@@ -1,6 +1,7 @@
 // src/views/tools.ts - measuring on the map, and one's own position where the browser allows it.
 import LineString from "ol/geom/LineString.js";
 import Draw from "ol/interaction/Draw.js";
+import { tell } from "../app.ts";
 import { h } from "../dom.ts";
 import { shapeOf } from "../map/convert.ts";
 import { pointerStyle } from "../map/style.ts";
@@ -89,4 +90,45 @@ export function positionPart({ app, farm }: Parts): HTMLElement {
     );
   });
   return h("div", { class: "row" }, button, text);
+}
+
+const PLACE_PART = /([NSEWOÖ])?\s*(-?\d+(?:\.\d+)?)\s*°?\s*([NSEWOÖ])?/g;
+
+/** "59.85, 16.37", also with degree signs and compass letters as maps give them; null: no place. */
+export function readPlace(text: string): Position | null {
+  const parts = [...text.toUpperCase().matchAll(PLACE_PART)];
+  const [lat, lon] = parts.map(([, before = "", digits, after = ""]) => {
+    const letter = before || after;
+    return letter === "S" || letter === "W" ? -Number(digits) : Number(digits);
+  });
+  const isPlace =
+    parts.length === 2 && Math.abs(lat ?? NaN) <= 85 && Math.abs(lon ?? NaN) <= 180;
+  return isPlace ? [lon!, lat!] : null;
+}
+
+/** A new farm begins somewhere on an empty map. */
+export function goPart({ app, farm }: Parts): HTMLElement {
+  const { t } = app;
+  const input = h("input", {
+    name: "go",
+    placeholder: "59.850, 16.370",
+    "aria-label": t("go.place"),
+    autocomplete: "off",
+  });
+  const form = h(
+    "form",
+    { class: "search" },
+    input,
+    h("button", {}, t("go.button")),
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const place = readPlace(input.value);
+    if (place) {
+      farm.showPlace(place);
+    } else {
+      tell(app, t("go.wrong"), "bad");
+    }
+  });
+  return form;
 }
