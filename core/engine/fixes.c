@@ -287,7 +287,9 @@ static hr_err apply_block(engine_partition *partition, uint32_t count, int64_t f
 hr_err engine_fixes_apply(engine_partition *partition, const log_view *view)
 {
     if (view->record_bytes != HR_FIX_BYTES || view->size != (size_t)view->count * HR_FIX_BYTES) {
-        return HR_CORRUPT;
+        engine_partition_refuse(partition, view->count, "fixes of a wrong size");
+        engine_partition_skip(partition, view->first_offset + view->count);
+        return HR_OK;
     }
     int64_t begin = atomic_load_explicit(&partition->offset, memory_order_relaxed);
     uint32_t at = begin > view->first_offset ? (uint32_t)(begin - view->first_offset) : 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/event.h"
+#include "base/logline.h"
 #include "base/record.h"
 #include "engine/change.h"
 #include "engine/told.h"
@@ -290,11 +291,19 @@ static hr_err apply_rules(engine_partition *partition, uint64_t version, engine_
     return err;
 }
 
+void engine_partition_refuse(engine_partition *partition, uint32_t count, const char *reason)
+{
+    hr_counter_add(partition->counters->refused, count);
+    hr_logline(HR_LEVEL_ERROR, "engine.refused", "partition=%u offset=%lld records=%u why=\"%s\"",
+               partition->number, (long long)atomic_load(&partition->offset), count, reason);
+}
+
 static hr_err apply_name(engine_partition *partition, const uint8_t *bytes, size_t size,
                          int64_t append_ms)
 {
     if (size <= 8 || size - 8 > HR_DEVICE_ID_MAX) {
-        return HR_CORRUPT;
+        engine_partition_refuse(partition, 1, "a name of a wrong size");
+        return HR_OK;
     }
     uint32_t index;
     hr_err err = engine_devices_get(&partition->devices, hr_load_u64(bytes), &index);
@@ -316,13 +325,17 @@ static hr_err apply_record(engine_partition *partition, const log_view *view, in
     engine_source source = {.offset = offset};
     switch (view->type) {
     case HR_RECORD_RULES:
-        return size == HR_RULES_BYTES
-                   ? apply_rules(partition, hr_load_u64(bytes), &source, view->append_ms, why)
-                   : HR_CORRUPT;
+        if (size == HR_RULES_BYTES) {
+            return apply_rules(partition, hr_load_u64(bytes), &source, view->append_ms, why);
+        }
+        engine_partition_refuse(partition, 1, "rules of a wrong size");
+        return HR_OK;
     case HR_RECORD_TICK:
-        return size == HR_TICK_BYTES
-                   ? apply_tick(partition, (int64_t)hr_load_u64(bytes), &source, view->append_ms)
-                   : HR_CORRUPT;
+        if (size == HR_TICK_BYTES) {
+            return apply_tick(partition, (int64_t)hr_load_u64(bytes), &source, view->append_ms);
+        }
+        engine_partition_refuse(partition, 1, "a tick of a wrong size");
+        return HR_OK;
     case HR_RECORD_NAME:
         return apply_name(partition, bytes, size, view->append_ms);
     default:

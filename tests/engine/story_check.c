@@ -133,9 +133,12 @@ static void play_fix(play *play, const uint8_t *bytes)
     }
 }
 
-static void play_record(play *play, uint8_t type, const uint8_t *bytes)
+static void play_record(play *play, uint8_t type, const uint8_t *bytes, size_t size)
 {
     play->index = 0;
+    if (size != (type == HR_RECORD_FIX ? HR_FIX_BYTES : 8) && type != HR_RECORD_NAME) {
+        return; /* not of ours */
+    }
     switch (type) {
     case HR_RECORD_FIX:
         play_fix(play, bytes);
@@ -187,7 +190,7 @@ static size_t check_partition(farm *farm, uint16_t partition)
         play.offset = view.first_offset;
         play.append_ms = view.append_ms;
         for (size_t at = 0; log_record_next(&view, &at, &bytes, &size); play.offset++) {
-            play_record(&play, view.type, bytes);
+            play_record(&play, view.type, bytes, size);
         }
     }
     assert_int_equal(told.at, told.count);
