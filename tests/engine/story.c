@@ -118,6 +118,19 @@ static hr_err change_rules(farm *farm, uint64_t seed, uint64_t version)
     return engine_change_commit(change, NULL, NULL);
 }
 
+/* The catalogue keeps a change by itself: if the log lost steps of before it, those would be told
+ * again behind it, which is another story. */
+static hr_err wait_durable(farm *farm)
+{
+    log_position needed = log_appended(farm->log);
+    hr_err err = HR_OK;
+    for (log_position durable = 0; err == HR_OK && durable < needed;) {
+        durable = log_wait(farm->log, LOG_COMMITTED, durable, 100);
+        err = log_health(farm->log, NULL);
+    }
+    return err;
+}
+
 /* ---- the log ---- */
 
 typedef struct frame {
@@ -178,7 +191,8 @@ hr_err story_tell(farm *farm, uint64_t seed, int64_t step)
         uint64_t version = (uint64_t)(step / CHANGE_EVERY) + 1;
         hr_err err = HR_OK;
         if (catalog_version(farm->catalog) < version) {
-            err = change_rules(farm, seed, version);
+            err = wait_durable(farm);
+            err = err == HR_OK ? change_rules(farm, seed, version) : err;
         }
         if (err != HR_OK) {
             return err;

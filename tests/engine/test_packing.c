@@ -113,6 +113,27 @@ static void events_do_not_depend_on_who_works_where(void **state)
     farm_end(&quiet);
 }
 
+/* Stopping takes a checkpoint, for which every partition must have a thread, whatever moves. */
+static void an_engine_stops_while_partitions_move(void **state)
+{
+    (void)state;
+    farm farm;
+    hr_random random = {.state = (uint64_t)time(NULL)};
+    farm_start(&farm, 4);
+    for (int round = 0; round < 6; round++) {
+        for (int move = 0; move < 20; move++) {
+            uint32_t plan[FARM_PARTITIONS];
+            for (int p = 0; p < FARM_PARTITIONS; p++) {
+                plan[p] = (uint32_t)hr_random_below(&random, 4);
+            }
+            farm_fix(&farm, "a", T0 + (round * 20 + move) * 1000, 16.005, 59.005);
+            engine_packing_set(farm.engine, plan);
+        }
+        farm_restart(&farm, 4);
+    }
+    farm_end(&farm);
+}
+
 static void the_keeper_packs_a_quiet_herd_onto_one_thread_and_the_others_sleep(void **state)
 {
     (void)state;
@@ -160,6 +181,7 @@ int main(void)
         cmocka_unit_test(work_fills_threads_in_decreasing_order),
         cmocka_unit_test(more_work_than_there_is_time_for_is_shared_evenly),
         cmocka_unit_test(events_do_not_depend_on_who_works_where),
+        cmocka_unit_test(an_engine_stops_while_partitions_move),
         cmocka_unit_test(the_keeper_packs_a_quiet_herd_onto_one_thread_and_the_others_sleep),
     };
     return cmocka_run_group_tests_name("engine packing", tests, NULL, NULL);
