@@ -14,6 +14,8 @@
 /* Metres of a degree of latitude on the mean sphere, and of the radius itself. */
 #define EARTH_RADIUS_M 6371008.8
 #define RADIANS_PER_E7 (M_PI / 180 * 1e-7)
+/* A list is no longer than this; the rest of an answer's room is for what will be cut off. */
+#define LIMIT_MAX (ENGINE_ANSWER_DEVICES_MAX - 8192)
 #define E7_PER_METRE (1e7 * 180 / M_PI / EARTH_RADIUS_M)
 
 void engine_answer_init(engine_answer *answer)
@@ -79,7 +81,14 @@ struct search {
     bool (*begin)(search *search, const engine_partition *partition, bool is_first);
     /* Under the lock: shall the answer have this device? May set since_ms. */
     bool (*wants)(search *search, const engine_devices *devices, uint32_t index);
+    /* Without the lock, after each step: is what it added, from `first` on, what was asked for? May
+     * be NULL: it is. */
+    void (*sift)(search *search, size_t first);
+    size_t limit; /* list, nearby: how many are asked for */
     geo_box box;
+    const geo_area *area; /* within */
+    geo_point center;     /* nearby */
+    double radius_m;
     int64_t since_ms;         /* of the device that was just wanted */
     const char *after;        /* list: ids after this one */
     const char *fence_id;     /* fence */
@@ -106,6 +115,7 @@ static void look_through(engine *engine, uint32_t p, search *search, bool is_beg
     const engine_devices *devices = &partition->devices;
     uint32_t from = 0;
     for (bool is_more = true; is_more && search->err == HR_OK;) {
+        size_t before = search->answer->count;
         pthread_rwlock_rdlock(&partition->lock);
         if (from == 0) {
             search->answer->as_of[p] =
@@ -121,6 +131,9 @@ static void look_through(engine *engine, uint32_t p, search *search, bool is_beg
         }
         is_more = is_more && end < devices->count;
         pthread_rwlock_unlock(&partition->lock);
+        if (search->sift != NULL) {
+            search->sift(search, before);
+        }
     }
 }
 
@@ -152,6 +165,8 @@ static void look_in_box(engine *engine, search *search)
         if (!is_done) {
             search->answer->count = before;
             look_through(engine, p, search, true);
+        } else if (search->sift != NULL) {
+            search->sift(search, before);
         }
     }
 }
@@ -165,17 +180,48 @@ static hr_err look_everywhere(engine *engine, search *search)
     return search->err;
 }
 
+/* ---- sorting ---- */
+
+static void cut(engine_answer *answer, size_t limit)
+{
+    if (answer->count > limit) {
+        answer->count = limit;
+        answer->is_cut = true;
+    }
+}
+
+static void sort(engine_answer *answer, int (*compare)(const void *a, const void *b))
+{
+    if (answer->count > 1) {
+        qsort(answer->devices, answer->count, sizeof *answer->devices, compare);
+    }
+}
+
+/* What is far beyond the page stays beyond it; the others need the room. */
+static void keep_first(search *search, int (*compare)(const void *a, const void *b))
+{
+    size_t limit = search->limit < LIMIT_MAX ? search->limit : LIMIT_MAX;
+    if (search->answer->count > limit + (ENGINE_ANSWER_DEVICES_MAX - LIMIT_MAX) / 2) {
+        sort(search->answer, compare);
+        cut(search->answer, limit);
+    }
+}
+
+static void finish(search *search, int (*compare)(const void *a, const void *b))
+{
+    sort(search->answer, compare);
+    cut(search->answer, search->limit < LIMIT_MAX ? search->limit : LIMIT_MAX);
+}
+
 /* ---- within ---- */
 
-hr_err engine_within(engine *engine, const geo_area *area, engine_answer *answer)
+static void sift_within(search *search, size_t first)
 {
-    search search = {.answer = answer, .box = area->box, .wants = wants_in_box};
-    begin(engine, answer);
-    look_in_box(engine, &search);
-    size_t kept = 0;
-    for (size_t i = 0; i < answer->count; i++) {
+    engine_answer *answer = search->answer;
+    size_t kept = first;
+    for (size_t i = first; i < answer->count; i++) {
         const hr_fix *fix = &answer->devices[i].fix;
-        if (geo_area_contains(area, (geo_point){fix->lon_e7, fix->lat_e7})) {
+        if (geo_area_contains(search->area, (geo_point){fix->lon_e7, fix->lat_e7})) {
             if (kept != i) {
                 answer->devices[kept] = answer->devices[i];
             }
@@ -183,6 +229,17 @@ hr_err engine_within(engine *engine, const geo_area *area, engine_answer *answer
         }
     }
     answer->count = kept;
+}
+
+hr_err engine_within(engine *engine, const geo_area *area, engine_answer *answer)
+{
+    search search = {.answer = answer,
+                     .box = area->box,
+                     .area = area,
+                     .wants = wants_in_box,
+                     .sift = sift_within};
+    begin(engine, answer);
+    look_in_box(engine, &search);
     return search.err;
 }
 
@@ -250,14 +307,15 @@ static int compare_distance(const void *a, const void *b)
 }
 
 /* Keep those within the radius, and say how far away they are. */
-static void keep_near(engine_answer *answer, geo_point center, double radius_m)
+static void sift_near(search *search, size_t first)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < answer->count; i++) {
+    engine_answer *answer = search->answer;
+    size_t kept = first;
+    for (size_t i = first; i < answer->count; i++) {
         engine_device *device = &answer->devices[i];
         device->distance_m =
-            distance_m(center, (geo_point){device->fix.lon_e7, device->fix.lat_e7});
-        if (device->distance_m <= radius_m) {
+            distance_m(search->center, (geo_point){device->fix.lon_e7, device->fix.lat_e7});
+        if (device->distance_m <= search->radius_m) {
             if (kept != i) {
                 answer->devices[kept] = *device;
             }
@@ -265,27 +323,18 @@ static void keep_near(engine_answer *answer, geo_point center, double radius_m)
         }
     }
     answer->count = kept;
-}
-
-static void cut(engine_answer *answer, size_t limit)
-{
-    if (answer->count > limit) {
-        answer->count = limit;
-        answer->is_cut = true;
-    }
-}
-
-static void sort(engine_answer *answer, int (*compare)(const void *a, const void *b))
-{
-    if (answer->count > 1) {
-        qsort(answer->devices, answer->count, sizeof *answer->devices, compare);
-    }
+    keep_first(search, compare_distance);
 }
 
 hr_err engine_nearby(engine *engine, geo_point center, double radius_m, size_t limit,
                      engine_answer *answer)
 {
-    search search = {.answer = answer, .wants = wants_in_box};
+    search search = {.answer = answer,
+                     .limit = limit,
+                     .center = center,
+                     .radius_m = radius_m,
+                     .wants = wants_in_box,
+                     .sift = sift_near};
     geo_box boxes[2];
     size_t box_count = boxes_around(center, radius_m, boxes);
     begin(engine, answer);
@@ -293,9 +342,7 @@ hr_err engine_nearby(engine *engine, geo_point center, double radius_m, size_t l
         search.box = boxes[i];
         look_in_box(engine, &search);
     }
-    keep_near(answer, center, radius_m);
-    sort(answer, compare_distance);
-    cut(answer, limit);
+    finish(&search, compare_distance);
     return search.err;
 }
 
@@ -446,15 +493,17 @@ static bool wants_listed(search *search, const engine_devices *devices, uint32_t
            (search->after == NULL || strcmp(engine_device_id(devices, index), search->after) > 0);
 }
 
+static void sift_list(search *search, size_t first)
+{
+    (void)first;
+    keep_first(search, compare_ids);
+}
+
 hr_err engine_devices_list(engine *engine, const char *after, size_t limit, engine_answer *answer)
 {
-    search search = {.answer = answer, .after = after, .wants = wants_listed};
-    begin(engine, answer);
-    for (uint32_t p = 0; search.err == HR_OK && p < engine->partition_count; p++) {
-        look_through(engine, p, &search, false);
-        /* What is beyond the page now stays beyond it; the others need the room. */
-        sort(answer, compare_ids);
-        cut(answer, limit);
-    }
-    return search.err;
+    search search = {
+        .answer = answer, .limit = limit, .after = after, .wants = wants_listed, .sift = sift_list};
+    hr_err err = look_everywhere(engine, &search);
+    finish(&search, compare_ids);
+    return err;
 }
