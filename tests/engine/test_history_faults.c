@@ -1,6 +1,6 @@
 /* tests/engine/test_history_faults.c - the disk is full or fails at the n-th write of history.db,
  * for every n: the historian says so, goes on by itself when it may, and every fix and event is
- * kept once. HR_LONG=1: every n, not every seventh. */
+ * kept once. HR_LONG=1: every n, not every eleventh. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "sick_vfs.h"
 #include "test.h"
 
-#define STRIDE_QUICK 7
+#define STRIDE_QUICK 11
 #define CALLS_MAX 400
 
 /* Some grazing and writing, of which nothing may get lost, whatever fails meanwhile. False when no
