@@ -123,7 +123,8 @@ static hr_err read_sources(history_reader *reader, hr_why *why)
         uint32_t count = reader->partition_count + 1;
         bool is_whole = bytes != NULL && sqlite3_column_bytes(statement, 0) == (int)(count * 8);
         for (uint32_t i = 0; is_whole && i < count; i++) {
-            reader->sources[i] = (int64_t)hr_load_u64(bytes + (size_t)i * 8);
+            int64_t end = (int64_t)hr_load_u64(bytes + (size_t)i * 8);
+            reader->sources[i] = end > reader->sources[i] ? end : reader->sources[i];
         }
         err = is_whole ? HR_OK : HR_NOT_FOUND;
     }
@@ -134,7 +135,13 @@ static hr_err read_sources(history_reader *reader, hr_why *why)
 hr_err history_snapshot(history_reader *reader, const char *sql, hr_why *why)
 {
     history_let_go(reader);
-    memset(reader->sources, 0, sizeof reader->sources);
+    /* Asked before the file: what the log has let go of by now and the file has not is lost for
+     * good; what it lets go of later is in a newer file, so whoever meets that begins again. */
+    for (uint32_t i = 0; i <= reader->partition_count; i++) {
+        bool is_event = i == reader->partition_count;
+        reader->sources[i] = log_start(reader->log, is_event ? HR_TOPIC_EVENTS : HR_TOPIC_POSITIONS,
+                                       is_event ? 0 : (uint16_t)i);
+    }
     hr_err err = open_file(reader, why);
     if (err != HR_OK || reader->db == NULL) {
         return err;
@@ -194,11 +201,8 @@ hr_err history_tail_open(history_reader *reader, uint8_t topic, uint16_t partiti
                          hr_why *why)
 {
     uint32_t source = topic == HR_TOPIC_POSITIONS ? partition : reader->partition_count;
-    int64_t start = log_start(reader->log, topic, partition);
     int64_t from = reader->sources[source];
-    from = offset > from ? offset : from;
-    /* What is in neither was lost before, and will not come back. */
-    reader->from = start > from ? start : from;
+    reader->from = offset > from ? offset : from;
     reader->offset = reader->from;
     reader->has_view = false;
     log_reader_close(reader->tail);

@@ -19,7 +19,7 @@ struct history_reader {
     bool is_snapshot;        /* a read transaction is open */
     int64_t until_ns;        /* the deadline */
 
-    /* Where the file ends and the log goes on: positions, then events. */
+    /* Where the file ends, or the log begins, and the log goes on: positions, then events. */
     int64_t sources[HISTORY_SOURCES_MAX];
 
     log_reader *tail;

@@ -367,6 +367,45 @@ static void the_log_lets_go_only_of_what_is_kept(void **state)
     ranch_end(&r);
 }
 
+static void a_reader_that_retention_overtakes_is_told(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    history_reader *reader;
+    history_span span = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+    hr_why why = {""};
+    hr_fix fix;
+    ranch_start(&r, new_seed());
+    ranch_close_history(&r);
+    r.farm.file_bytes = 64 << 10;
+    r.farm.retain_bytes = 128 << 10;
+    farm_restart(&r.farm, 2);
+    ranch_open_history(&r);
+    ranch_graze(&r, 100);
+    ranch_settle_history(&r);
+    assert_int_equal(history_reader_new(r.history, r.farm.log, &reader, &why), HR_OK);
+    assert_int_equal(history_track_begin(reader, &span, &why), HR_OK);
+    for (int i = 0; i < 12; i++) {
+        ranch_graze(&r, 150);
+    }
+    ranch_settle_history(&r);
+    farm_settle(&r.farm);
+    assert_int_equal(log_retain(r.farm.log, NULL), HR_OK);
+    hr_err err = HR_OK;
+    while (err == HR_OK) {
+        err = history_track_next(reader, &fix, &why);
+    }
+    assert_int_equal(err, HR_GONE);
+    int64_t count = 0;
+    assert_int_equal(history_track_begin(reader, &span, &why), HR_OK);
+    while (history_track_next(reader, &fix, &why) == HR_OK) {
+        count++;
+    }
+    assert_int_equal(count, ranch_ask(&r, "SELECT sum(fixes) FROM slot"));
+    history_reader_free(reader);
+    ranch_end(&r);
+}
+
 static void what_is_older_than_the_limit_goes_oldest_first(void **state)
 {
     (void)state;
@@ -430,6 +469,7 @@ int main(void)
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(a_full_disk_makes_it_wait_and_it_goes_on_by_itself),
         cmocka_unit_test(the_log_lets_go_only_of_what_is_kept),
+        cmocka_unit_test(a_reader_that_retention_overtakes_is_told),
         cmocka_unit_test(what_is_older_than_the_limit_goes_oldest_first),
         cmocka_unit_test(above_its_size_the_oldest_goes_and_the_file_stays_small),
     };
