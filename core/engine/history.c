@@ -45,7 +45,7 @@ static void set_trouble(engine_history *history, hr_err err, const hr_why *why)
         hr_logline(HR_LEVEL_ERROR, "history.waits", "error=%s why=\"%s\"", hr_err_name(err),
                    why->text);
     } else if (is_news) {
-        hr_logline(HR_LEVEL_INFO, "history.goes_on", "why=\"%s\"", "");
+        hr_logline(HR_LEVEL_INFO, "history.goes_on", "path=%s", history->path);
     }
 }
 

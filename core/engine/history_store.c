@@ -256,6 +256,9 @@ static hr_err step(history_store *store, int which, hr_why *why)
 
 hr_err history_store_begin(history_store *store, hr_why *why)
 {
+    if (store->slot >= HISTORY_SLOTS_MAX) {
+        return hr_why_set(why, HR_TOO_BIG, "history.db has no number left: put it aside");
+    }
     hr_err err = run(store, "BEGIN IMMEDIATE", why);
     store->is_open = err == HR_OK;
     return err;

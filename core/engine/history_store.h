@@ -26,6 +26,7 @@
 #define HISTORY_DEVICES_MAX (1u << HISTORY_DEVICE_BITS)
 #define HISTORY_TURNS_MAX (1u << HISTORY_TURN_BITS)
 #define HISTORY_SLOT_SHIFT (HISTORY_DEVICE_BITS + HISTORY_TURN_BITS)
+#define HISTORY_SLOTS_MAX (INT64_C(1) << (63 - HISTORY_SLOT_SHIFT)) /* 4 years of one a second */
 
 /* Threads: one at a time. */
 typedef struct history_store history_store;
