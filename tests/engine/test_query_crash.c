@@ -21,7 +21,7 @@
 #define ROUNDS_LONG 500
 #define STEPS_PER_ROUND 10
 #define STEP_MS 10000
-#define RUN_MS_MAX 160
+#define RUN_MS_MAX 60
 #define QUERIES 4
 #define SELECT                                                                                     \
     "\"select\":{\"n\":\"count()\",\"animals\":\"distinct(device)\",\"sum\":\"sum(time % 1000)\"," \
@@ -103,11 +103,14 @@ static void make_queries(scene *scene, int64_t size_s, oracle_query queries[QUER
 }
 
 /* Go on with the story until killed; now and then the queries keep their state. */
-static void child(scene *scene, uint64_t seed, int64_t last_step)
+static void child(scene *scene, uint64_t seed, int64_t last_step, int is_open)
 {
     farm_open(&scene->farm, 2);
     hr_clock_fake_set_synchronised(scene->farm.clock, false);
     scene_open_queries(scene);
+    if (write(is_open, "", 1) != 1) {
+        abort();
+    }
     for (int64_t step = steps_in_log(&scene->farm); step < last_step; step++) {
         tell_step(&scene->farm, seed, step);
         if (step % 4 == 0) {
@@ -120,8 +123,13 @@ static void child(scene *scene, uint64_t seed, int64_t last_step)
     }
 }
 
-static void kill_after_a_while(pid_t pid, hr_random *random)
+/* One time in four perhaps while it starts, else some time after that. */
+static void kill_after_a_while(pid_t pid, int is_open, hr_random *random)
 {
+    char byte;
+    if (hr_random_below(random, 4) > 0) {
+        assert_int_equal(read(is_open, &byte, 1), 1);
+    }
     struct timespec wait = {.tv_nsec = (long)(1 + hr_random_below(random, RUN_MS_MAX)) * 1000000};
     sigset_t none;
     sigemptyset(&none);
@@ -181,12 +189,16 @@ static void answers_after_many_kills_are_the_oracles(void **state)
     scene.queries = NULL;
     farm_close(&scene.farm);
     for (int round = 0; round < rounds; round++) {
+        int pipes[2];
+        assert_int_equal(pipe(pipes), 0);
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
-            child(&scene, seed, (int64_t)(round + 1) * STEPS_PER_ROUND);
+            child(&scene, seed, (int64_t)(round + 1) * STEPS_PER_ROUND, pipes[1]);
         }
-        kill_after_a_while(pid, &random);
+        kill_after_a_while(pid, pipes[0], &random);
+        close(pipes[0]);
+        close(pipes[1]);
     }
     farm_open(&scene.farm, 4);
     hr_clock_fake_set_synchronised(scene.farm.clock, false);
