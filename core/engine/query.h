@@ -59,8 +59,10 @@ HR_MUST_USE hr_err engine_queries_start(const engine_queries_options *options, e
 /* Writes the checkpoint. NULL is fine. */
 void engine_queries_stop(engine_queries *queries);
 
-/* Could a tick at now_ms end a window, which partitions without fixes hold open? */
-bool engine_queries_want_tick(const engine_queries *queries, int64_t now_ms);
+/* Could a tick at now_ms end a window, which partitions without fixes hold open? Asks for one every
+ * ENGINE_QUERY_TICK_MS at most: it counts when something commits it. */
+#define ENGINE_QUERY_TICK_MS 10000
+bool engine_queries_want_tick(engine_queries *queries, int64_t now_ms);
 
 /* Wait until everything that is committed now has been counted. HR_TIMEOUT. */
 HR_MUST_USE hr_err engine_queries_settle(engine_queries *queries, int32_t timeout_ms);

@@ -184,9 +184,16 @@ static void read_on(engine_queries *queries)
     }
 }
 
-bool engine_queries_want_tick(const engine_queries *queries, int64_t now_ms)
+bool engine_queries_want_tick(engine_queries *queries, int64_t now_ms)
 {
-    return atomic_load(&queries->tick_ms) <= now_ms;
+    int64_t asked_ms = atomic_load(&queries->asked_ms);
+    /* A clock that stepped back must not silence it. */
+    bool was_asked = now_ms >= asked_ms && now_ms - asked_ms < ENGINE_QUERY_TICK_MS;
+    if (was_asked || atomic_load(&queries->tick_ms) > now_ms) {
+        return false;
+    }
+    atomic_store(&queries->asked_ms, now_ms);
+    return true;
 }
 
 static void note_reports(engine_queries *queries)
@@ -404,6 +411,7 @@ hr_err engine_queries_start(const engine_queries_options *options, engine_querie
     queries->folder = folder;
     queries->next_run_id = 1;
     atomic_init(&queries->tick_ms, INT64_MAX);
+    atomic_init(&queries->asked_ms, INT64_MAX);
     if (options->state_bytes_max == 0) {
         queries->options.state_bytes_max = ENGINE_QUERY_STATE_BYTES;
     }

@@ -17,7 +17,8 @@ struct engine_queries {
     pthread_t thread;
     bool is_started;
     _Atomic bool is_stopping;
-    _Atomic int64_t tick_ms; /* a tick from then on could end a window */
+    _Atomic int64_t tick_ms;  /* a tick from then on could end a window */
+    _Atomic int64_t asked_ms; /* when one was asked for last; INT64_MAX: never */
 
     pthread_mutex_t edit_lock; /* one change of the definitions at a time; taken before lock */
 

@@ -2,6 +2,7 @@
  * fixes and restarts; and their definitions, limits and life. */
 #include <cjson/cJSON.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,10 +343,12 @@ static void silent_partitions_are_ended_by_ticks(void **state)
     scene_settle(&scene);
     assert_false(engine_queries_want_tick(scene.queries, now_ms + 50000));
     assert_true(engine_queries_want_tick(scene.queries, now_ms + 110000));
+    assert_false(engine_queries_want_tick(scene.queries, now_ms + 111000));
+    assert_true(engine_queries_want_tick(scene.queries, now_ms + 120000));
     hr_clock_fake_advance(scene.farm.clock, 110000);
     farm_tick(&scene.farm, now_ms + 110000);
     scene_settle(&scene);
-    assert_false(engine_queries_want_tick(scene.queries, now_ms + 120000));
+    assert_false(engine_queries_want_tick(scene.queries, now_ms + 140000));
     hr_buf_init(&rows, 1 << 20);
     assert_int_equal(engine_query_rows(scene.queries, "q", 10, &rows), HR_OK);
     hr_buf_put_u8(&rows, 0);
@@ -384,6 +387,65 @@ static void a_backlog_does_not_advance_the_watermark(void **state)
     scene_end(&scene);
 }
 
+/* Asked, changed and explained by others while it counts. */
+static void *ask_and_change(void *context)
+{
+    scene *scene = context;
+    for (int i = 0; i < 60; i++) {
+        hr_buf out;
+        engine_query_fault fault;
+        uint64_t revision = 0;
+        hr_buf_init(&out, 16 << 20);
+        (void)scene_put(scene,
+                        "{\"name\":\"guest\",\"from\":\"positions\",\"join\":[\"device\"],"
+                        "\"follows\":{\"from\":\"events\",\"on\":[\"device\"],"
+                        "\"within\":\"1m\"},\"group_by\":[\"device_group\"],"
+                        "\"select\":{\"n\":\"count()\"}}",
+                        &fault);
+        assert_int_equal(engine_queries_list(scene->queries, &out), HR_OK);
+        hr_buf_clear(&out);
+        assert_int_equal(engine_query_rows(scene->queries, "fixes", 1000, &out), HR_OK);
+        hr_buf_clear(&out);
+        (void)!engine_query_rows_since(scene->queries, "tumbling", &revision, 100, &out);
+        hr_buf_clear(&out);
+        assert_int_equal(engine_query_explain(scene->queries, "guest", &out), HR_OK);
+        hr_buf_clear(&out);
+        assert_int_equal(engine_query_progress(scene->queries, "guest", &out), HR_OK);
+        assert_int_equal(engine_query_stop(scene->queries, "guest", NULL), HR_OK);
+        assert_int_equal(engine_query_start(scene->queries, "guest", NULL), HR_OK);
+        (void)engine_queries_want_tick(scene->queries, i * 20000);
+        assert_int_equal(engine_query_remove(scene->queries, "guest", NULL), HR_OK);
+        hr_buf_fini(&out);
+    }
+    return NULL;
+}
+
+static void others_may_ask_and_change_meanwhile(void **state)
+{
+    (void)state;
+    scene scene;
+    pthread_t thread;
+    scene_begin(&scene, 4);
+    farm_restart(&scene.farm, 4);
+    hr_clock_fake_set_synchronised(scene.farm.clock, false);
+    scene_open_queries(&scene);
+    for (size_t i = 0; i < JUDGED; i++) {
+        scene_must_put(&scene, judged[i].text);
+    }
+    scene_make_herd(&scene);
+    assert_int_equal(pthread_create(&thread, NULL, ask_and_change, &scene), 0);
+    for (int second = 1; second <= 120; second++) {
+        scene_live_a_second(&scene);
+        if (second % 40 == 0) {
+            scene_change_rules(&scene);
+        }
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    scene_settle(&scene);
+    judge(&scene, 4);
+    scene_end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +456,7 @@ int main(void)
         cmocka_unit_test(stop_and_start_outlast_a_restart),
         cmocka_unit_test(shipped_queries_run_and_stay_removed),
         cmocka_unit_test(silent_partitions_are_ended_by_ticks),
+        cmocka_unit_test(others_may_ask_and_change_meanwhile),
         cmocka_unit_test(a_backlog_does_not_advance_the_watermark),
     };
     return cmocka_run_group_tests_name("standing queries", tests, NULL, NULL);

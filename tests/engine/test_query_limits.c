@@ -164,8 +164,8 @@ static void a_plan_can_be_read(void **state)
     static const char *const parts[] = {
         "1. read committed events",
         "look up the device and the fence in the rules",
-        "pair each with the last of the events before it, at most 10 min older, where kind = "
-        "'exit', with the same device",
+        "pair each with the last of the events before it, at most 10 min older, where kind = 'e",
+        "with the same device; when every partition has passed it",
         "keep those where fence_intent = 'keep-in'",
         "group by device_group, earlier_fence",
         "in its pane of 1 min; 10 panes make a window of 10 min, and one ends every 1 min",
