@@ -77,6 +77,8 @@ export const calls = [
   ["get", "/v1/rules/{version}", (seen) => ({ version: seen["get /v1/rules"].rules[0].version })],
   ["get", "/v1/settings"],
   ["patch", "/v1/settings", "", { stale_after_s: 7200 }],
+  ["get", "/v1/farm"],
+  ["put", "/v1/farm", "", { name: "Norrgården" }],
   ["get", "/v1/log"],
   ["get", "/v1/log/{topic}/{partition}", { topic: "events", partition: 0 }],
   ["get", "/v1/groups"],
