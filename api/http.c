@@ -14,7 +14,7 @@
 #include "server_parts.h"
 
 #define WRITE_BYTES_MAX 65536        /* given to lws at one time, so that it buffers little */
-#define KEPT_BYTES_MAX 16384         /* of each of an idle connection's three buffers */
+#define KEPT_BYTES_MAX 4096          /* of each of an idle connection's three buffers */
 #define DISCARD_BYTES_MAX (1u << 20) /* of a refused body that is read to keep the connection */
 
 typedef enum exchange_state {

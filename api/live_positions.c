@@ -10,6 +10,9 @@
 #define GRID_ROWS 48
 #define COARSE_PERIOD_NS INT64_C(1000000000) /* counts come no faster */
 #define COARSE_SHARE 5 /* counts take at most one part in so many of this thread's time */
+#define FOUND_KEPT_MAX                                                                             \
+    (4 * LIVE_POSITIONS_MAX) /* devices that there is memory for between times                     \
+                              */
 #define BINARY_VERSION 1
 #define AGE_STEP 1.08 /* from one age code to the next; LIVE.md */
 #define AGE_CODE_MAX 255
@@ -44,6 +47,9 @@ void live_positions_tick(live_hub *hub, int64_t now_ns)
         }
     }
     hub->coarse_count = coarse_count;
+    if (coarse_count == 0 && hub->found.capacity > FOUND_KEPT_MAX) {
+        engine_answer_fini(&hub->found); /* counting had every device in it */
+    }
 }
 
 static geo_box with_margin(geo_box box)

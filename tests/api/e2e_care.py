@@ -61,6 +61,14 @@ def the_doctor_says_what_is_wrong_and_what_to_do():
             other.bind(("127.0.0.1", service.mqtt_port))
             other.listen()
             expect(levels("--data", service.data)["ports"], "problem")
+        full = subprocess.run(
+            ["unshare", "-m", "sh", "-c", "mount -t tmpfs -o size=1m none \"$1\" && exec \"$2\" "
+             "--data \"$1\" doctor --json", "sh", service.data,
+             os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow")],
+            capture_output=True, text=True, timeout=30, check=False)
+        if full.stdout:  # where this user may mount
+            disk = [f for f in json.loads(full.stdout)["findings"] if f["check"] == "disk"][0]
+            expect((disk["level"], "Make room" in disk["do"]), ("problem", True), disk)
         path = os.path.join(service.data, "FORMAT")
         with open(path, "w") as file:
             file.write("hedgerow 7\nid 0123456789abcdef\n")
