@@ -1,10 +1,13 @@
 """tests/api/e2e_live.py - the WebSocket: who may come in, what must arrive, slow clients."""
+import json
 import os
+import random
 import shutil
 import subprocess
 import time
 
 import harness
+from e2e_accounts import make_token, set_up
 from harness import Service, expect, test
 from websocket import Refused, WebSocket
 
@@ -240,6 +243,79 @@ def bad_messages_end_the_connection_or_are_complained_about():
         client.send('lth"}', 0)
         expect(client.receive()["status"], 200, "a message in pieces")
         service.end()
+
+
+SAYINGS = [
+    {"subscribe": {"events": {}, "positions": {"bbox": [16.0, 59.0, 16.2, 59.1], "max_hz": 5,
+                                               "format": "binary"}, "windows": ["trending"]},
+     "resume": {"epoch": "x", "seq": 3}},
+    {"subscribe": {"events": None, "positions": None, "windows": None}}, {"seen": 12},
+    {"id": 1, "get": "/v1/query/nearby?lon=16.1&lat=59.05&radius_m=500&limit=3"},
+    {"id": "a", "post": "/v1/query/within", "body": {
+        "type": "Polygon", "coordinates": [[[16, 59], [16.1, 59], [16.1, 59.1], [16, 59]]]}},
+    {"id": 2, "post": "/v1/fences", "body": {
+        "type": "Feature", "id": "f", "properties": {"name": "F", "dwell_s": 5, "groups": ["g"]},
+        "geometry": {"type": "Point", "coordinates": [16, 59]}}},
+    {"id": 3, "patch": "/v1/fences/f", "body": {"properties": {"name": "G"}}, "if_match": '"1"'},
+    {"id": 4, "post": "/v1/sql", "body": {"sql": "select 1, ?", "params": ["x"], "limit": 5}},
+    {"id": 5, "post": "/v1/queries", "body": {
+        "name": "q", "from": "events", "where": "kind = 'enter'", "group_by": ["fence"],
+        "window": {"type": "hopping", "size": "10m", "every": "1m"},
+        "select": {"n": "count()"}, "output": "update"}},
+    {"id": 6, "put": "/v1/groups/g/offsets", "body": {"offsets": [
+        {"topic": "events", "partition": 0, "offset": 1}]}},
+    {"id": 7, "get": "/v1/events?from=2026-01-01&kind=enter&after=3&limit=5"},
+    {"id": 8, "get": "/v1/log/positions/3?offset=0&limit=5"},
+    {"id": 9, "patch": "/v1/devices/cow-1", "body": {"name": "x", "groups": ["g"]}},
+    {"id": 10, "post": "/v1/alerts/0/ack", "body": {"note": "x"}},
+    {"id": 11, "post": "/v1/tokens", "body": {"name": "x", "role": "viewer", "expires_at": None}},
+    {"id": 12, "delete": "/v1/fences/f"}, {"id": 13, "get": "/v1/devices/cow-1/track?format=gpx"},
+]
+ODDITIES = [None, True, -1, 1e308, 1 << 70, "", "x" * 3000, "\u0000", "\ud800", [], {}, [[[[]]]],
+            {"a": {"b": []}}, 0.1, "../../etc/passwd", "%zz", "'; drop table fence; --"]
+
+
+def spoil(value, rng):
+    """The same with one thing in it made odd."""
+    if isinstance(value, dict) and value and rng.random() < 0.8:
+        key = rng.choice(list(value))
+        changed = {**value, key: spoil(value[key], rng)}
+        if rng.random() < 0.1:
+            changed[rng.choice(["", "id", "x" * 200, "body"])] = changed.pop(key)
+        return changed
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        at = rng.randrange(len(value))
+        return value[:at] + [spoil(value[at], rng)] * rng.choice((0, 1, 1, 2)) + value[at + 1:]
+    return rng.choice(ODDITIES)
+
+
+@test
+def no_message_however_odd_hurts_the_service():
+    seed = int(os.environ.get("HR_SEED", "7"))
+    print("        HR_SEED=%d" % seed)
+    rng = random.Random(seed)
+    with Service() as service:
+        owner = set_up(service)
+        token = make_token(service, owner, "editor")["Authorization"][7:]
+        client = WebSocket(service.port, "/v1/live?token=" + token)
+        for _ in range(20000 if os.environ.get("HR_LONG") else 600):
+            text = json.dumps(spoil(rng.choice(SAYINGS), rng)).encode()
+            if rng.random() < 0.2:
+                at = rng.randrange(len(text))
+                text = text[:at] + bytes([rng.randrange(256)]) + text[at + rng.randrange(2):]
+            try:
+                client.send(text)
+                while client.receive(0) is not None:
+                    pass
+            except OSError:  # it was too odd, and the connection ended
+                client.close()
+                client = WebSocket(service.port, "/v1/live?token=" + token)
+        client = WebSocket(service.port, "/v1/live?token=" + token)
+        client.receive()
+        client.send({"id": "last", "get": "/v1/fences"})
+        expect(client.receive()["status"], 200)
+        expect(service.ask("GET", "/v1/me", headers=owner)[0], 200)
+        expect(service.stop(), 0, "it ends as it should")
 
 
 @test
