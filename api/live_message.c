@@ -172,6 +172,61 @@ const live_span *live_object_get(const live_object *object, const char *name)
     return NULL;
 }
 
+static size_t pass_digits(const char *text, size_t size, size_t at)
+{
+    while (at < size && text[at] >= '0' && text[at] <= '9') {
+        at++;
+    }
+    return at;
+}
+
+static bool is_number(const char *text, size_t size)
+{
+    size_t at = size > 0 && text[0] == '-';
+    size_t end = pass_digits(text, size, at);
+    bool is_well = end > at && (text[at] != '0' || end == at + 1);
+    if (end < size && text[end] == '.') {
+        at = end + 1;
+        end = pass_digits(text, size, at);
+        is_well = is_well && end > at;
+    }
+    if (end < size && (text[end] == 'e' || text[end] == 'E')) {
+        at = end + 1;
+        at += at < size && (text[at] == '+' || text[at] == '-');
+        end = pass_digits(text, size, at);
+        is_well = is_well && end > at;
+    }
+    return is_well && end == size;
+}
+
+static bool is_text(const char *text, size_t size)
+{
+    if (size < 2 || text[0] != '"' || skip_string(text, size, 0) != size) {
+        return false;
+    }
+    for (size_t at = 1; at + 1 < size; at++) {
+        if ((unsigned char)text[at] < 0x20) {
+            return false;
+        }
+        if (text[at] != '\\') {
+            continue;
+        }
+        at++;
+        size_t digits = text[at] == 'u' ? 4 : 0;
+        if (text[at] == 0 || strchr("\"\\/bfnrtu", text[at]) == NULL || at + digits + 1 >= size ||
+            strspn(text + at + 1, "0123456789abcdefABCDEF") < digits) {
+            return false;
+        }
+        at += digits;
+    }
+    return true;
+}
+
+bool live_span_is_id(const live_span *span)
+{
+    return is_number(span->at, span->size) || is_text(span->at, span->size);
+}
+
 bool live_span_is(const live_span *span, const char *text)
 {
     return span->size == strlen(text) && memcmp(span->at, text, span->size) == 0;

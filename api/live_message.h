@@ -39,6 +39,10 @@ bool live_array_next(const char *text, size_t size, size_t *at, live_span *item)
 /* The member's value, or NULL. */
 const live_span *live_object_get(const live_object *object, const char *name);
 
+/* A number or a text, as JSON has them: what may come back as a request's id. The message is UTF-8
+ * already. */
+bool live_span_is_id(const live_span *span);
+
 /* The same text? */
 bool live_span_is(const live_span *span, const char *text);
 

@@ -416,8 +416,7 @@ static bool handle_object(live_hub *hub, live_client *client, live_span text, hr
         live_want_write(client);
     } else if (seen != NULL) {
         handle_seen(client, seen);
-    } else if (id != NULL && id->size > 0 && id->size <= ID_BYTES_MAX &&
-               strchr("\"-0123456789", id->at[0]) != NULL) {
+    } else if (id != NULL && id->size <= ID_BYTES_MAX && live_span_is_id(id)) {
         handle_request(hub, client, &object, *id, out);
     } else {
         put_complaint(hub, out, "expected subscribe, seen, or a request with an id");

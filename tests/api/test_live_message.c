@@ -1,6 +1,7 @@
 /* tests/api/test_live_message.c - what a WebSocket client may say, taken apart. */
 #include "test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/live_handles.h"
@@ -103,6 +104,35 @@ static void handles_count_up_and_stay(void **state)
     live_told_fini(&told);
 }
 
+static bool is_id(const char *text)
+{
+    /* Without a terminator, so that a sanitizer sees a look beyond the end. */
+    size_t size = strlen(text);
+    char *copy = malloc(size > 0 ? size : 1);
+    assert_non_null(copy);
+    memcpy(copy, text, size);
+    bool result = live_span_is_id(&(live_span){.at = copy, .size = size});
+    free(copy);
+    return result;
+}
+
+static void an_id_is_a_number_or_a_text_and_comes_back_as_json(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"0",    "-1",   "12.5",    "1e9",
+                                       "1E-3", "\"\"", "\"a b\"", "\"\\u00e5\\n\\\"\""};
+    static const char *const bad[] = {
+        "",         "-",    "01",   "1.",  ".5",       "1e",      "1x",        "--1",
+        "+1",       "\"",   "\"a",  "a\"", "\"a\"b\"", "\"\\x\"", "\"\\u12\"", "\"\\\"",
+        "\"\x01\"", "true", "null", "{}",  "[1]",      "1 2",     "-Infinity"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(is_id(good[i]));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(is_id(bad[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -110,6 +140,7 @@ int main(void)
         cmocka_unit_test(what_is_no_object_is_refused),
         cmocka_unit_test(arrays_are_walked),
         cmocka_unit_test(handles_count_up_and_stay),
+        cmocka_unit_test(an_id_is_a_number_or_a_text_and_comes_back_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,10 @@ static void split(const char *text, size_t size)
             abort();
         }
     }
-    (void)live_object_get(&object, "id");
+    const live_span *id = live_object_get(&object, "id");
+    if (id != NULL) {
+        (void)live_span_is_id(id);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
