@@ -309,7 +309,8 @@ static cJSON *await_queries(oracle_service *service, size_t events, unsigned wai
         cJSON_ArrayForEach(json, cJSON_GetObjectItemCaseSensitive(list, "queries"))
         {
             query q;
-            is_behind = is_behind || (read_query(json, &q) && number(json, "rows_in") < events);
+            is_behind =
+                is_behind || (read_query(json, &q) && number(json, "rows_in") < (double)events);
         }
         if (list == NULL || !is_behind || polls >= wait_s * POLLS_PER_S) {
             return list;

@@ -118,18 +118,22 @@ static void append_format(char *line, size_t *used, const char *format, ...)
     va_end(args);
 }
 
+static const char *mark_quotes(const char *format, char marked[HR_LOGLINE_BYTES_MAX],
+                               unsigned *count) __attribute__((format_arg(1)));
+
 /* The format with its quotes marked, so that they can be told from those within values. */
-static unsigned mark_quotes(const char *format, char marked[HR_LOGLINE_BYTES_MAX])
+static const char *mark_quotes(const char *format, char marked[HR_LOGLINE_BYTES_MAX],
+                               unsigned *count)
 {
-    unsigned count = 0;
     size_t i = 0;
+    *count = 0;
     for (; format[i] != '\0' && i < HR_LOGLINE_BYTES_MAX - 1; i++) {
         bool is_quote = format[i] == '"';
         marked[i] = is_quote ? QUOTE_MARK : format[i];
-        count += is_quote;
+        *count += is_quote;
     }
     marked[i] = '\0';
-    return count;
+    return marked;
 }
 
 /* A value ends where its quotes end, whatever it contains: quotes and backslashes within quotes are
@@ -196,10 +200,10 @@ void hr_logline(hr_level level, const char *event, const char *format, ...)
         if (suppressed > 0) {
             append_format(line, &used, "suppressed=%u ", suppressed);
         }
-        unsigned quotes = mark_quotes(format, marked);
+        unsigned quotes;
         va_list args;
         va_start(args, format);
-        append(line, &used, marked, args);
+        append(line, &used, mark_quotes(format, marked, &quotes), args);
         va_end(args);
         write_line(line, used, quotes);
     }

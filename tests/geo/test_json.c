@@ -160,8 +160,7 @@ static void skipping_a_checked_text_ends_where_reading_it_ends(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "{\"a\": [1, {\"b\": \"]}\\\"\"}, []], \"c\": {} , "
-        "\"d\":1.5e3,\"e\":\"[{\\\\\",\"f\":null}",
+        "{\"a\": [1, {\"b\": \"]}\\\"\"}, []], \"c\": {} ,\"d\":1.5e3,\"e\":\"[{\\\\\",\"f\":null}",
         "{\"type\":\"Polygon\",\"coordinates\":[[[1,2],[3,4],[1,2]]],\"x\": [ ] }",
         "{\"[\":[\"{\"],\"\\u005b\":{\"\\\\\":[[]]}}",
     };
