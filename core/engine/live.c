@@ -14,8 +14,8 @@
 /* Metres of a degree of latitude on the mean sphere, and of the radius itself. */
 #define EARTH_RADIUS_M 6371008.8
 #define RADIANS_PER_E7 (M_PI / 180 * 1e-7)
-/* A list is no longer than this; the rest of an answer's room is for what will be cut off. */
-#define LIMIT_MAX (ENGINE_ANSWER_DEVICES_MAX - 8192)
+/* Room for what is cut off in the end. */
+#define ANSWER_SPARE 8192
 #define E7_PER_METRE (1e7 * 180 / M_PI / EARTH_RADIUS_M)
 
 void engine_answer_init(engine_answer *answer)
@@ -39,7 +39,7 @@ static void begin(engine *engine, engine_answer *answer)
 /* A place for one more device; NULL when there is no more room, and then *err says why. */
 static engine_device *add(engine_answer *answer, hr_err *err)
 {
-    if (answer->count == ENGINE_ANSWER_DEVICES_MAX) {
+    if (answer->count == ENGINE_ANSWER_DEVICES_MAX + ANSWER_SPARE) {
         answer->is_cut = true;
         return NULL;
     }
@@ -67,6 +67,21 @@ static void fill(const engine_devices *devices, uint32_t index, engine_device *d
     size_t size = strnlen(id, HR_DEVICE_ID_MAX);
     memcpy(device->id, id, size);
     device->id[size] = '\0';
+}
+
+static void cut(engine_answer *answer, size_t limit)
+{
+    if (answer->count > limit) {
+        answer->count = limit;
+        answer->is_cut = true;
+    }
+}
+
+static void sort(engine_answer *answer, int (*compare)(const void *a, const void *b))
+{
+    if (answer->count > 1) {
+        qsort(answer->devices, answer->count, sizeof *answer->devices, compare);
+    }
 }
 
 /* ---- looking through partitions ---- */
@@ -180,37 +195,24 @@ static hr_err look_everywhere(engine *engine, search *search)
     return search->err;
 }
 
-/* ---- sorting ---- */
-
-static void cut(engine_answer *answer, size_t limit)
+static size_t limit_of(const search *search)
 {
-    if (answer->count > limit) {
-        answer->count = limit;
-        answer->is_cut = true;
-    }
-}
-
-static void sort(engine_answer *answer, int (*compare)(const void *a, const void *b))
-{
-    if (answer->count > 1) {
-        qsort(answer->devices, answer->count, sizeof *answer->devices, compare);
-    }
+    return search->limit < ENGINE_ANSWER_DEVICES_MAX ? search->limit : ENGINE_ANSWER_DEVICES_MAX;
 }
 
 /* What is far beyond the page stays beyond it; the others need the room. */
 static void keep_first(search *search, int (*compare)(const void *a, const void *b))
 {
-    size_t limit = search->limit < LIMIT_MAX ? search->limit : LIMIT_MAX;
-    if (search->answer->count > limit + (ENGINE_ANSWER_DEVICES_MAX - LIMIT_MAX) / 2) {
+    if (search->answer->count > limit_of(search) + ANSWER_SPARE / 2) {
         sort(search->answer, compare);
-        cut(search->answer, limit);
+        cut(search->answer, limit_of(search));
     }
 }
 
 static void finish(search *search, int (*compare)(const void *a, const void *b))
 {
     sort(search->answer, compare);
-    cut(search->answer, search->limit < LIMIT_MAX ? search->limit : LIMIT_MAX);
+    cut(search->answer, limit_of(search));
 }
 
 /* ---- within ---- */
@@ -240,6 +242,7 @@ hr_err engine_within(engine *engine, const geo_area *area, engine_answer *answer
                      .sift = sift_within};
     begin(engine, answer);
     look_in_box(engine, &search);
+    cut(answer, ENGINE_ANSWER_DEVICES_MAX);
     return search.err;
 }
 
@@ -371,6 +374,7 @@ hr_err engine_moved(engine *engine, geo_box box, engine_moved_mark *mark, engine
         .answer = answer, .box = box, .marks = mark, .begin = begin_moved, .wants = wants_moved};
     begin(engine, answer);
     look_in_box(engine, &search);
+    cut(answer, ENGINE_ANSWER_DEVICES_MAX);
     return search.err;
 }
 
@@ -402,6 +406,7 @@ hr_err engine_fence_devices(engine *engine, const char *fence_id, engine_answer 
     search search = {
         .answer = answer, .fence_id = fence_id, .begin = begin_fence, .wants = wants_inside};
     hr_err err = look_everywhere(engine, &search);
+    cut(answer, ENGINE_ANSWER_DEVICES_MAX);
     return err == HR_OK && !search.is_known ? HR_NOT_FOUND : err;
 }
 
