@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 
+import harness
 from harness import expect, test
 from site_e2e import Site, mosquitto_pub, until
 
@@ -56,7 +57,10 @@ def mosquitto_pub_and_the_npm_package_are_understood():
 
 def clock_in_file(path):
     """An environment in which a program's clock is what the file says, while it runs."""
-    found = [name for name in glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")]
+    found = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+    with open(harness.PROGRAM, "rb") as file:
+        if b"__asan_init" in file.read():
+            return None  # it must be the first library itself
     return dict(os.environ, LD_PRELOAD=found[0], FAKETIME_TIMESTAMP_FILE=path,
                 FAKETIME_NO_CACHE="1", FAKETIME_DONT_FAKE_MONOTONIC="1") if found else None
 
