@@ -241,6 +241,39 @@ static bool read_arguments(task *task, int argc, char **argv)
     return true;
 }
 
+/* A service that has run and made no broker uses one whose users are not ours to change. */
+static bool is_foreign(const char *data, const char *folder)
+{
+    char journal[API_DATA_PATH_MAX];
+    int size = snprintf(journal, sizeof journal, "%s/journal", data);
+    return size > 0 && (size_t)size < sizeof journal && access(journal, F_OK) == 0 &&
+           access(folder, F_OK) != 0;
+}
+
+static bool find_broker(task *task, const char *data)
+{
+    int size = snprintf(task->folder, sizeof task->folder, "%s/broker", data);
+    if (access(data, F_OK) != 0) {
+        fprintf(stderr,
+                "hedgerow %s: there is no data folder %s: start the service once, or say where it "
+                "is with --data DIR before the command\n",
+                task->command, data);
+        return false;
+    }
+    if (size < 0 || (size_t)size >= sizeof task->folder) {
+        fprintf(stderr, "hedgerow %s: the data folder's path is too long\n", task->command);
+        return false;
+    }
+    if (is_foreign(data, task->folder)) {
+        fprintf(stderr,
+                "hedgerow %s: this service uses a broker that is not its own (--broker), which "
+                "has its own tools for users\n",
+                task->command);
+        return false;
+    }
+    return true;
+}
+
 static int run(task *task, const cli_globals *globals, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
@@ -255,17 +288,8 @@ static int run(task *task, const cli_globals *globals, int argc, char **argv)
     if (task->verb == NULL || wants_list != (task->name == NULL)) {
         return usage(task, stderr, CLI_USAGE);
     }
-    if (access(globals->data, F_OK) != 0) {
-        fprintf(stderr,
-                "hedgerow %s: there is no data folder %s: start the service once, or say where it "
-                "is with --data DIR before the command\n",
-                task->command, globals->data);
+    if (!find_broker(task, globals->data)) {
         return CLI_FAILED;
-    }
-    int size = snprintf(task->folder, sizeof task->folder, "%s/broker", globals->data);
-    if (size < 0 || (size_t)size >= sizeof task->folder) {
-        fprintf(stderr, "hedgerow %s: the data folder's path is too long\n", task->command);
-        return CLI_USAGE;
     }
     if (wants_list) {
         return list(task);

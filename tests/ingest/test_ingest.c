@@ -353,9 +353,19 @@ static void poison_goes_to_the_dead_topic_and_harms_nobody(void **state)
     site_wait_fixes(s, 2);
     read_dead(s, 3, &letter);
     assert_string_equal(letter.topic, "owntracks/barn/a b");
+    static const char phone[] = "{\"_type\":\"location\",\"lat\":91,\"lon\":2,\"tst\":7}";
+    site_publish_text(s, "owntracks/barn/phone", phone);
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":8}");
+    site_wait_fixes(s, 3);
+    read_dead(s, 4, &letter);
+    assert_string_equal(letter.topic, "owntracks/barn/phone");
+    assert_string_equal(letter.reason, "lat 91 is not within +-90 degrees");
+    assert_int_equal(letter.payload_size, strlen(phone));
+    assert_memory_equal(letter.payload, phone, strlen(phone));
     ingest_counts counts;
     ingest_count(s->ingest, &counts);
-    assert_int_equal(counts.dead, 4);
+    assert_int_equal(counts.dead, 5);
+    assert_int_equal(site_record_count(s, HR_TOPIC_DEAD, HR_RECORD_DEAD), 5);
     assert_int_equal(ingest_health(s->ingest, NULL), HR_OK);
 }
 
