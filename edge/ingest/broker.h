@@ -38,7 +38,7 @@ const char *broker_role_name(broker_role role);
 
 /* ---- users: from any process, also while no broker runs ---- */
 
-/* Add a user and make its password, told only here. A running broker knows it when this returns,
+/* Add a user and make its password, told only here. A running broker is told before this returns,
  * or some seconds later if it has just been started.
  * HR_EXISTS: there is one of that name. HR_INVALID: not a user id. */
 HR_MUST_USE hr_err broker_user_add(const char *folder, const char *name, broker_role role,
