@@ -13,7 +13,7 @@
 #include "base/record.h"
 #include "history_thread.h"
 
-#define NICENESS 10
+#define NICENESS 19
 #define NAP_MS 1000
 #define RETRY_NS INT64_C(5000000000)
 #define NS_PER_MS INT64_C(1000000)
@@ -319,7 +319,8 @@ static void *history_main(void *context)
     engine_history *history = context;
     uint64_t answered = 0;
     (void)pthread_setname_np(pthread_self(), "historian");
-    /* Tracks can wait; whoever judges fixes cannot. */
+    /* Tracks can wait; whoever judges fixes cannot. Should that starve it for long, the log's hard
+     * limit gives it the time. */
     (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS);
     while (!is_stopping(history)) {
         uint64_t asked = nap(history, NAP_MS);
