@@ -414,6 +414,46 @@ def a_crowd_is_counted_instead_of_shown():
 
 
 @test
+def lists_are_whole_when_they_are_read_page_by_page():
+    with Farm() as farm:
+        fences = [{**PADDOCK, "id": "f%02d" % i} for i in range(10)]
+        expect(farm.ask("POST", "/v1/fences/import", {"type": "FeatureCollection",
+                                                      "features": fences}, farm.editor)[0], 201)
+        farm.publish(*[("cow-%02d" % i, 0, 16.005, 59.005) for i in range(10)])
+        farm.wait_for("/v1/events?limit=1000", lambda body: len(body["events"]) >= 100)
+        for path, key, name, step in (
+                ("/v1/fences", "features", lambda f: f["id"], 7),
+                ("/v1/devices", "devices", lambda d: d["device"], 3),
+                ("/v1/events", "events", lambda e: e["offset"], 33),
+                ("/v1/log/events/0", "records", lambda r: r["offset"], 50)):
+            cursor = "offset" if "/log/" in path else "after"
+            whole = [name(each) for each in
+                     farm.ask("GET", path + "?limit=1000", headers=farm.viewer)[2][key]]
+            got, after, pages = [], "0" if cursor == "offset" else "", 0
+            while after is not None:
+                more = "&%s=%s" % (cursor, after) if after != "" else ""
+                body = farm.ask("GET", "%s?limit=%d%s" % (path, step, more),
+                                headers=farm.viewer)[2]
+                page = [name(each) for each in body[key]]
+                expect(len(page) <= step, True, path)
+                got += page
+                pages += 1 if page else 0
+                after = body["next"] if page else None
+            expect((got, pages), (whole, -(-len(whole) // step)), path)
+        check_too_much_sql(farm)
+
+
+def check_too_much_sql(farm):
+    live = WebSocket(farm.port, headers=farm.viewer)
+    live.receive()
+    live.send([{"id": i, "post": "/v1/sql", "body": {"sql": "select 1"}} for i in range(400)])
+    refused = live.receive()  # at once, while the others are worked on
+    expect({(each["status"], each["body"]["error"]["code"]) for each in refused},
+           {(429, "rate.exceeded")})
+    expect(farm.ask("GET", "/v1/fences", headers=farm.viewer)[0], 200, "the rest goes on")
+
+
+@test
 def a_statement_ends_when_its_asker_goes():
     with Farm() as farm:
         body = json.dumps({"sql": "with recursive n(i) as (select 1 union all select i + 1 from n)"
