@@ -10,6 +10,7 @@
 #include "live_message.h"
 #include "live_parts.h"
 
+#define NAME_SHOWN_MAX 64
 #define ID_BYTES_MAX 64 /* of a request's id, as the client wrote it */
 
 /* ---- answers ---- */
@@ -398,6 +399,40 @@ static void handle_seen(live_client *client, const live_span *value)
     }
 }
 
+/* The first member that no message has, or NULL. */
+static const live_span *unknown_member(const live_object *object)
+{
+    static const char *const known[] = {"id",       "get",       "post",   "body",
+                                        "put",      "patch",     "delete", "seen",
+                                        "if_match", "subscribe", "resume", NULL};
+    for (size_t i = 0; i < object->count; i++) {
+        size_t k = 0;
+        while (known[k] != NULL && !live_span_is(&object->members[i].name, known[k])) {
+            k++;
+        }
+        if (known[k] == NULL) {
+            return &object->members[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* With the id if there is one, so that whoever waits for the answer gets it. */
+static void complain_of_message(live_hub *hub, const live_span *id, const live_span *name,
+                                hr_buf *out)
+{
+    int shown = name->size < NAME_SHOWN_MAX ? (int)name->size : NAME_SHOWN_MAX;
+    snprintf(hub->complaint, sizeof hub->complaint, "a message knows no member \"%.*s\"", shown,
+             name->at);
+    if (id == NULL || id->size > ID_BYTES_MAX || !live_span_is_id(id)) {
+        put_complaint(hub, out, hub->complaint);
+        return;
+    }
+    api_answer_reset(&hub->answer);
+    api_answer_error(&hub->answer, 400, "live.invalid", NULL, "%s", hub->complaint);
+    put_answer(out, *id, &hub->answer);
+}
+
 /* One object; what can be answered at once goes into out. False: not JSON at all. */
 static bool handle_object(live_hub *hub, live_client *client, live_span text, hr_buf *out)
 {
@@ -408,7 +443,10 @@ static bool handle_object(live_hub *hub, live_client *client, live_span text, hr
     const live_span *id = live_object_get(&object, "id");
     const live_span *what = live_object_get(&object, "subscribe");
     const live_span *seen = live_object_get(&object, "seen");
-    if (what != NULL) {
+    const live_span *unknown = unknown_member(&object);
+    if (unknown != NULL) {
+        complain_of_message(hub, id, unknown, out);
+    } else if (what != NULL) {
         const char *complaint = subscribe(hub, client, what, live_object_get(&object, "resume"));
         if (complaint != NULL) {
             put_complaint(hub, out, complaint);

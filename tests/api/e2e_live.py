@@ -341,6 +341,12 @@ def what_nobody_would_obey_is_named():
             client.send([message, {"id": 1, "get": "/v1/health"}])
             both = client.receive()
             expect((name in both[0]["error"]["message"], both[1]["status"]), (True, 200), both)
+        client.send({"subscrib": {"events": {}}})
+        expect("subscrib" in client.receive()["error"]["message"], True)
+        client.send({"id": "x", "get": "/v1/health", "boddy": {}})
+        answer = client.receive()
+        expect((answer["id"], answer["status"], "boddy" in answer["body"]["error"]["message"]),
+               ("x", 400, True))
         service.command("events 1")
         client.send({"id": 2, "get": "/v1/health"})
         expect(client.receive()["id"], 2, "no event: none of it was done")
