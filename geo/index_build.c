@@ -249,24 +249,41 @@ static geo_err build_branch(index_maker *maker, const index_square *square,
     return err != GEO_OK ? err : build_children(maker, square, fanout, &parts, node);
 }
 
-/* How many vertices the children's records would take. */
-static geo_err vertices_after(index_scratch *scratch, const index_square *square,
-                              const sorted_parts *parts, uint32_t *total)
+static geo_err build_drafted(index_maker *maker, const index_square *square,
+                             const index_piece *pieces, uint32_t count, index_draft *draft,
+                             index_desc *out);
+
+/* The edges of all pieces; the covers come later, if this becomes a record. */
+static void draft_edges(index_draft *draft, const index_square *square, const index_piece *pieces,
+                        uint32_t count)
 {
-    index_draft *draft = index_scratch_get(scratch, 1, sizeof *draft);
-    if (draft == NULL) {
-        return GEO_NO_MEMORY;
-    }
-    *total = 0;
-    for (uint32_t c = 0; c < 1u << 2 * INDEX_FANOUT_MIN; c++) {
-        index_square child = index_child_square(square, INDEX_FANOUT_MIN, c);
-        index_draft_begin(draft);
-        for (uint32_t p = parts->first[c]; p < parts->first[c + 1]; p++) {
-            if (parts->pieces[p].edge_count != 0) {
-                index_draft_add_piece(draft, &parts->pieces[p], &child);
-            }
+    index_draft_begin(draft);
+    for (uint32_t i = 0; i < count; i++) {
+        if (pieces[i].edge_count != 0) {
+            index_draft_add_piece(draft, &pieces[i], square);
         }
-        *total += draft->vertex_count;
+    }
+}
+
+/* The children of a divided cell, whose drafts are there already. */
+static geo_err build_drafted_children(index_maker *maker, const index_square *square,
+                                      const sorted_parts *parts, index_draft *drafts,
+                                      index_desc *node)
+{
+    for (uint32_t c = 0; c < 1u << 2 * INDEX_FANOUT_MIN; c++) {
+        const uint32_t count = parts->first[c + 1] - parts->first[c];
+        if (count == 0) {
+            continue;
+        }
+        const index_scratch_mark mark = index_scratch_here(maker->scratch);
+        const index_square child = index_child_square(square, INDEX_FANOUT_MIN, c);
+        geo_err err =
+            build_drafted(maker, &child, parts->pieces + parts->first[c], count, &drafts[c],
+                          &node[index_child_slot(square, INDEX_FANOUT_MIN, c)]);
+        index_scratch_back(maker->scratch, mark);
+        if (err != GEO_OK) {
+            return err;
+        }
     }
     return GEO_OK;
 }
@@ -276,47 +293,68 @@ static geo_err try_division(index_maker *maker, const index_square *square,
                             const index_piece *pieces, uint32_t count, uint32_t vertex_count,
                             index_desc *out, bool *done)
 {
+    const uint32_t children = 1u << 2 * INDEX_FANOUT_MIN;
     sorted_parts parts;
-    uint32_t total;
+    uint64_t total = 0;
     *done = false;
-    geo_err err = cut_all(maker->scratch, square, INDEX_FANOUT_MIN, pieces, count, true, &parts);
-    if (err == GEO_OK) {
-        err = vertices_after(maker->scratch, square, &parts, &total);
+    index_draft *drafts = index_scratch_get(maker->scratch, children, sizeof *drafts);
+    if (drafts == NULL) {
+        return GEO_NO_MEMORY;
     }
-    if (err != GEO_OK || total > (uint64_t)vertex_count * DIVISION_GROWTH_MAX) {
+    geo_err err = cut_all(maker->scratch, square, INDEX_FANOUT_MIN, pieces, count, true, &parts);
+    if (err != GEO_OK) {
         return err;
+    }
+    for (uint32_t c = 0; c < children; c++) {
+        const index_square child = index_child_square(square, INDEX_FANOUT_MIN, c);
+        draft_edges(&drafts[c], &child, parts.pieces + parts.first[c],
+                    parts.first[c + 1] - parts.first[c]);
+        total += drafts[c].vertex_count;
+    }
+    if (total > (uint64_t)vertex_count * DIVISION_GROWTH_MAX) {
+        return GEO_OK;
     }
     index_desc *node;
     *done = true;
     err = index_node_make(maker, square->shift, INDEX_FANOUT_MIN, &node, out);
-    return err != GEO_OK ? err : build_children(maker, square, INDEX_FANOUT_MIN, &parts, node);
+    return err != GEO_OK ? err : build_drafted_children(maker, square, &parts, drafts, node);
+}
+
+/* A cell whose edges are drafted. */
+static geo_err build_drafted(index_maker *maker, const index_square *square,
+                             const index_piece *pieces, uint32_t count, index_draft *draft,
+                             index_desc *out)
+{
+    if (draft->vertex_count > INDEX_LEAF_VERTICES &&
+        square->shift >= INDEX_CELL_SHIFT_MIN + INDEX_FANOUT_MIN) {
+        bool done;
+        geo_err err = try_division(maker, square, pieces, count, draft->vertex_count, out, &done);
+        if (err != GEO_OK || done) {
+            return err;
+        }
+    }
+    if (draft->entry_count == 0) {
+        /* A list has no limit. */
+        uint32_t *covers;
+        uint32_t cover_count;
+        geo_err err = covers_of(maker->scratch, pieces, count, &covers, &cover_count);
+        return err != GEO_OK ? err : index_list_make(maker, covers, cover_count, out);
+    }
+    for (uint32_t i = 0; i < count && draft->fits; i++) {
+        if (pieces[i].edge_count == 0) {
+            index_draft_add_cover(draft, pieces[i].id);
+        }
+    }
+    return draft->fits ? index_draft_make(maker, draft, out)
+                       : build_wide(maker, square, pieces, count, out);
 }
 
 static geo_err build_cell(index_maker *maker, const index_square *square, const index_piece *pieces,
                           uint32_t count, index_desc *out)
 {
     index_draft draft;
-    index_draft_begin(&draft);
-    for (uint32_t i = 0; i < count; i++) {
-        if (pieces[i].edge_count != 0) {
-            index_draft_add_piece(&draft, &pieces[i], square);
-        }
-    }
-    if (draft.vertex_count > INDEX_LEAF_VERTICES &&
-        square->shift >= INDEX_CELL_SHIFT_MIN + INDEX_FANOUT_MIN) {
-        bool done;
-        geo_err err = try_division(maker, square, pieces, count, draft.vertex_count, out, &done);
-        if (err != GEO_OK || done) {
-            return err;
-        }
-    }
-    for (uint32_t i = 0; i < count && draft.fits; i++) {
-        if (pieces[i].edge_count == 0) {
-            index_draft_add_cover(&draft, pieces[i].id);
-        }
-    }
-    return draft.fits ? index_draft_make(maker, &draft, out)
-                      : build_wide(maker, square, pieces, count, out);
+    draft_edges(&draft, square, pieces, count);
+    return build_drafted(maker, square, pieces, count, &draft, out);
 }
 
 geo_err index_build_square(index_maker *maker, const index_square *square,

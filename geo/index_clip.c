@@ -51,24 +51,6 @@ static int clamped(int64_t value, int min, int max)
     return value < min ? min : value > max ? max : (int)value;
 }
 
-static bool same_place(geo_point a, geo_point b)
-{
-    return a.lon_e7 == b.lon_e7 && a.lat_e7 == b.lat_e7;
-}
-
-index_link index_piece_link(const index_piece *piece, uint32_t e)
-{
-    const geo_point *points = piece->fence->points;
-    uint32_t last = piece->edge_count - 1;
-    uint32_t this = piece->edges[e];
-    uint32_t previous = piece->edges[e == 0 ? last : e - 1];
-    uint32_t next = piece->edges[e == last ? 0 : e + 1];
-    index_link link = {.a = points[this], .b = points[this + 1]};
-    link.joins_previous = same_place(points[previous + 1], link.a);
-    link.joins_next = same_place(points[next], link.b);
-    return link;
-}
-
 index_piece index_piece_whole(const index_fence *fence, uint32_t id)
 {
     return (index_piece){.fence = fence, .id = id, .edge_count = fence->edge_count};
@@ -106,7 +88,7 @@ static bool base_for(const index_piece *piece, const index_square *square, bool 
         geo_point a = points[piece->edges[e]];
         geo_point b = points[piece->edges[e] + 1];
         base ^= index_crosses_left(a, b, square->x, square->y);
-        if (!same_place(previous_end, a)) {
+        if (!index_same_place(previous_end, a)) {
             base ^= a.lon_e7 < square->x && a.lat_e7 == square->y;
             /* The end before this start; for e = 0 it is the list's last one. */
             base ^= previous_end.lon_e7 < square->x && previous_end.lat_e7 == square->y;
@@ -256,7 +238,7 @@ static geo_err grid_fill(grid *g, touch_list *list, const index_piece *piece)
         if (a.lat_e7 != b.lat_e7) {
             grid_cross(g, a, b);
         }
-        if (!same_place(previous_end, a)) {
+        if (!index_same_place(previous_end, a)) {
             grid_end(g, a);
             grid_end(g, previous_end);
         }

@@ -46,7 +46,23 @@ typedef struct index_link {
     bool joins_next;
 } index_link;
 
-index_link index_piece_link(const index_piece *piece, uint32_t e);
+static inline bool index_same_place(geo_point a, geo_point b)
+{
+    return a.lon_e7 == b.lon_e7 && a.lat_e7 == b.lat_e7;
+}
+
+static inline index_link index_piece_link(const index_piece *piece, uint32_t e)
+{
+    const geo_point *points = piece->fence->points;
+    const uint32_t last = piece->edge_count - 1;
+    const uint32_t this = piece->edges[e];
+    const uint32_t previous = piece->edges[e == 0 ? last : e - 1];
+    const uint32_t next = piece->edges[e == last ? 0 : e + 1];
+    index_link link = {.a = points[this], .b = points[this + 1]};
+    link.joins_previous = index_same_place(points[previous + 1], link.a);
+    link.joins_next = index_same_place(points[next], link.b);
+    return link;
+}
 
 /* Does a chain end at `end` toggle the parity of points in this square? */
 static inline bool index_end_counts(geo_point end, const index_square *square)

@@ -66,33 +66,6 @@ void index_fence_free(index_fence *fence)
     free(fence);
 }
 
-bool index_edge_touches(geo_point a, geo_point b, int64_t x, int64_t y, int64_t side)
-{
-    int64_t x_min = a.lon_e7 < b.lon_e7 ? a.lon_e7 : b.lon_e7;
-    int64_t x_max = a.lon_e7 < b.lon_e7 ? b.lon_e7 : a.lon_e7;
-    int64_t y_min = a.lat_e7 < b.lat_e7 ? a.lat_e7 : b.lat_e7;
-    int64_t y_max = a.lat_e7 < b.lat_e7 ? b.lat_e7 : a.lat_e7;
-    if (x_max < x || x_min > x + side || y_max < y || y_min > y + side) {
-        return false;
-    }
-    /* The edge misses the box if all four corners lie strictly on one side of its line. */
-    int64_t dx = (int64_t)b.lon_e7 - a.lon_e7;
-    int64_t dy = (int64_t)b.lat_e7 - a.lat_e7;
-    int64_t px = x - a.lon_e7;
-    int64_t py = y - a.lat_e7;
-    if (dx == (int32_t)dx && px == (int32_t)px && side <= ((int64_t)1 << 26)) {
-        int64_t least = dx * py - dy * px + (dx < 0 ? dx * side : 0) - (dy > 0 ? dy * side : 0);
-        int64_t greatest = dx * py - dy * px + (dx > 0 ? dx * side : 0) - (dy < 0 ? dy * side : 0);
-        return least <= 0 && greatest >= 0;
-    }
-    geo_wide corner = (geo_wide)dx * py - (geo_wide)dy * px;
-    geo_wide least =
-        corner + (dx < 0 ? (geo_wide)dx * side : 0) - (dy > 0 ? (geo_wide)dy * side : 0);
-    geo_wide greatest =
-        corner + (dx > 0 ? (geo_wide)dx * side : 0) - (dy < 0 ? (geo_wide)dy * side : 0);
-    return least <= 0 && greatest >= 0;
-}
-
 bool index_fence_parity(const index_fence *fence, int64_t x, int64_t y)
 {
     bool parity = false;

@@ -14,6 +14,22 @@
 
 /* ---- a growing list of points, and one of edges ---- */
 
+/* More room for a list that is full; *out takes the place of items. */
+static geo_err grow(void *items, size_t item_bytes, uint32_t *room, void **out)
+{
+    if (*room >= 2 * GEO_NODES_EDGES_MAX) {
+        return GEO_TOO_BIG;
+    }
+    const uint32_t wanted = *room * 2 + 1024;
+    void *grown = realloc(items, wanted * item_bytes);
+    if (grown == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    *room = wanted;
+    *out = grown;
+    return GEO_OK;
+}
+
 typedef struct points {
     geo_point *items;
     uint32_t count;
@@ -23,16 +39,12 @@ typedef struct points {
 static geo_err points_add(points *list, geo_point point)
 {
     if (list->count == list->room) {
-        if (list->room >= 2 * GEO_NODES_EDGES_MAX) {
-            return GEO_TOO_BIG;
-        }
-        uint32_t room = list->room * 2 + 1024;
-        geo_point *grown = realloc(list->items, room * sizeof *grown);
-        if (grown == NULL) {
-            return GEO_NO_MEMORY;
+        void *grown;
+        geo_err err = grow(list->items, sizeof *list->items, &list->room, &grown);
+        if (err != GEO_OK) {
+            return err;
         }
         list->items = grown;
-        list->room = room;
     }
     list->items[list->count++] = point;
     return GEO_OK;
@@ -47,16 +59,12 @@ typedef struct edges {
 static geo_err edges_add(edges *list, geo_node_edge edge)
 {
     if (list->count == list->room) {
-        if (list->room >= 2 * GEO_NODES_EDGES_MAX) {
-            return GEO_TOO_BIG;
-        }
-        uint32_t room = list->room * 2 + 1024;
-        geo_node_edge *grown = realloc(list->items, room * sizeof *grown);
-        if (grown == NULL) {
-            return GEO_NO_MEMORY;
+        void *grown;
+        geo_err err = grow(list->items, sizeof *list->items, &list->room, &grown);
+        if (err != GEO_OK) {
+            return err;
         }
         list->items = grown;
-        list->room = room;
     }
     list->items[list->count++] = edge;
     return GEO_OK;
