@@ -28,6 +28,8 @@ def answers(farm):
         expect(status, 200, (path, body))
         if isinstance(body, dict):
             body.pop("as_of", None)
+            if path.startswith("/v1/log/positions"):  # ticks go on meanwhile
+                body = [record for record in body["records"] if record["type"] != "tick"]
         found[path] = body
     return found
 
