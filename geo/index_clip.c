@@ -257,39 +257,39 @@ static geo_err grid_parts(const grid *g, const touch_list *list, const index_pie
     for (int row = 0; row < g->side; row++) {
         count += (uint32_t)__builtin_popcountll((g->touched[row] | g->inside[row]) & columns);
     }
+    const size_t children = (size_t)g->side << g->fanout;
     index_part *out = index_scratch_get(scratch, count, sizeof *out);
     uint32_t *edges = index_scratch_get(scratch, list->count, sizeof *edges);
-    uint32_t *part_of = index_scratch_get(scratch, (size_t)g->side << g->fanout, sizeof *part_of);
-    if (out == NULL || edges == NULL || part_of == NULL) {
+    /* By child: at first how many edges there are, then where the next one goes. */
+    uint32_t *next = index_scratch_get(scratch, children, sizeof *next);
+    if (out == NULL || edges == NULL || next == NULL) {
         return GEO_NO_MEMORY;
     }
+    memset(next, 0, children * sizeof *next);
+    for (size_t t = 0; t < list->count; t++) {
+        next[list->items[t].child]++;
+    }
     uint32_t n = 0;
+    uint32_t first = 0;
     for (int row = 0; row < g->side; row++) {
         uint64_t left = (g->touched[row] | g->inside[row]) & columns;
         for (; left != 0; left &= left - 1) {
-            uint32_t column = (uint32_t)__builtin_ctzll(left);
-            uint32_t child = (uint32_t)row << g->fanout | column;
-            part_of[child] = n;
-            bool inside = g->inside[row] >> column & 1;
-            out[n++] = (index_part){child, {piece->fence, NULL, piece->id, 0, inside}};
+            const uint32_t column = (uint32_t)__builtin_ctzll(left);
+            const uint32_t child = (uint32_t)row << g->fanout | column;
+            const uint32_t edge_count = next[child];
+            const bool inside = g->inside[row] >> column & 1;
+            out[n++] =
+                (index_part){child, {piece->fence, edges + first, piece->id, edge_count, inside}};
+            next[child] = first;
+            first += edge_count;
         }
     }
     for (size_t t = 0; t < list->count; t++) {
-        out[part_of[list->items[t].child]].piece.edge_count++;
-    }
-    uint32_t first = 0;
-    for (uint32_t p = 0; p < n; p++) {
-        out[p].piece.edges = edges + first;
-        first += out[p].piece.edge_count;
-        out[p].piece.edge_count = 0;
-    }
-    for (size_t t = 0; t < list->count; t++) {
-        index_piece *part = &out[part_of[list->items[t].child]].piece;
-        edges[part->edges - edges + part->edge_count++] = list->items[t].edge;
+        edges[next[list->items[t].child]++] = list->items[t].edge;
     }
     for (uint32_t p = 0; p < n; p++) {
         if (out[p].piece.edge_count != 0) {
-            index_square child = index_child_square(g->square, g->fanout, out[p].child);
+            const index_square child = index_child_square(g->square, g->fanout, out[p].child);
             out[p].piece.base = base_for(&out[p].piece, &child, out[p].piece.base);
         }
     }
