@@ -28,6 +28,21 @@ static void flush(query_input *input)
 
 /* ---- rules ---- */
 
+/* A version that another lane holds already: lanes follow each other through the versions, and each
+ * is a copy of all fences when the catalogue must build it. */
+static const geo_rules *held_rules(const query_input *input, uint64_t version)
+{
+    if (input->other.rules != NULL && input->other.version == version) {
+        return input->other.rules;
+    }
+    for (uint32_t p = 0; p < input->lane_count; p++) {
+        if (input->lanes[p].rules.rules != NULL && input->lanes[p].rules.version == version) {
+            return input->lanes[p].rules.rules;
+        }
+    }
+    return NULL;
+}
+
 /* Rows that wait borrow from the rules at hand, so they go first. */
 static void use_rules(query_input *input, query_rules *rules, uint64_t version)
 {
@@ -35,9 +50,13 @@ static void use_rules(query_input *input, query_rules *rules, uint64_t version)
         return;
     }
     flush(input);
+    const geo_rules *held = held_rules(input, version);
+    const geo_rules *loaded = held != NULL ? geo_rules_ref(held) : NULL;
+    if (held == NULL) {
+        input->gaps += catalog_rules_load(input->catalog, version, &loaded, NULL) != GEO_OK;
+    }
     geo_rules_unref(rules->rules);
-    *rules = (query_rules){.version = version, .is_loaded = true};
-    input->gaps += catalog_rules_load(input->catalog, version, &rules->rules, NULL) != GEO_OK;
+    *rules = (query_rules){.version = version, .is_loaded = true, .rules = loaded};
 }
 
 static const geo_settings *settings_of(const geo_rules *rules)

@@ -74,6 +74,7 @@ typedef struct outcome {
     double cpu_s;
     double state_bytes;
     double rows;
+    long resident_mb;
 } outcome;
 
 /* From the start of the workers until everything is judged, and counted. */
@@ -96,6 +97,7 @@ static outcome run(site *s, const geo_point *points, uint32_t count, bool has_qu
         made.state_bytes = sum_of(queries, "\"state_bytes\":");
         made.rows = sum_of(queries, "\"rows_in\":");
     }
+    made.resident_mb = resident_mb();
     engine_queries_stop(queries);
     site_stop_engine(s);
     return made;
@@ -114,9 +116,11 @@ static void report_queries(const bench *b, const site *s, uint32_t fences, uint3
     }
     snprintf(details, sizeof details,
              "\"fences\":%u,\"devices\":%u,\"threads\":2,\"fixes\":%u,\"cpu_ns_per_fix\":%.1f,"
-             "\"cpu_ns_per_fix_off\":%.1f,\"query_state_mb\":%.2f,\"resident_mb\":%ld",
+             "\"cpu_ns_per_fix_off\":%.1f,\"query_state_mb\":%.2f,\"resident_mb\":%ld,\"resident_"
+             "mb_off\":%ld",
              fences, s->device_count, count, median(on_cpu_s, RUNS) / count * 1e9,
-             median(off_cpu_s, RUNS) / count * 1e9, on[RUNS - 1].state_bytes / 1e6, resident_mb());
+             median(off_cpu_s, RUNS) / count * 1e9, on[RUNS - 1].state_bytes / 1e6,
+             on[RUNS - 1].resident_mb, off[0].resident_mb);
     report(b, "engine.queries", details, count / median(on_s, RUNS) / 1e6, "no query",
            count / median(off_s, RUNS) / 1e6, "M fixes/s", RUNS);
 }
