@@ -61,11 +61,11 @@ describe("frames", () => {
       await page.waitForSelector(".in-view:has-text('in view: 10,000')");
       const beganMs = Date.now();
       positions = 0;
-      const moving = await frameTimes(page, 4000);
+      const moving = await frameTimes(page, 3000);
       const perSecond = Math.round((1000 * positions) / (Date.now() - beganMs));
       await shot(page, "ten-thousand");
       const box = await page.locator("#map").boundingBox();
-      const panning = frameTimes(page, 3000);
+      const panning = frameTimes(page, 2000);
       await page.mouse.move(box.x + 400, box.y + 300);
       await page.mouse.down();
       for (let i = 0; i < 60; i++) {
@@ -76,7 +76,7 @@ describe("frames", () => {
       // Near enough, each animal is drawn by itself.
       await page.locator(".animals [data-animal] button").first().click();
       await page.click("[data-selected] button:has-text('Show on map')");
-      const near = await frameTimes(page, 2000);
+      const near = await frameTimes(page, 1000);
       await shot(page, "near");
       const text = JSON.stringify({ animals: ANIMALS, perSecond, moving, panning: panned, near });
       keepFigure("frames", text);

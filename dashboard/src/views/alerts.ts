@@ -199,7 +199,7 @@ export function alertsView({ app }: Parts): HTMLElement {
     h("h2", {}, t("tab.alerts")),
     h("div", { class: "row", role: "group", "aria-label": t("alerts.filter") }, ...buttons),
     h("div", { class: "search" }, search, severities),
-    ackAll,
+    mayEdit(app) && ackAll,
     empty,
     list,
   );
