@@ -339,7 +339,9 @@ static bool is_drained(const run *r)
 {
     sim_gateways_counts c;
     sim_gateways_count(r->gateways, &c);
-    return c.acked == c.made && r->waiting_count == 0;
+    /* A bare device is done with a fix when it is sent; we hang up when the broker has it. */
+    return c.acked == c.made && r->waiting_count == 0 &&
+           (r->options->form == SIM_HRF1 || sim_uplink_is_idle(r->uplink));
 }
 
 static hr_err go(run *r, const volatile bool *stop, hr_why *why)

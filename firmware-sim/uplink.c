@@ -137,6 +137,14 @@ bool sim_uplink_is_up(sim_uplink *u)
     return is_up;
 }
 
+bool sim_uplink_is_idle(sim_uplink *u)
+{
+    pthread_mutex_lock(&u->lock);
+    bool is_idle = u->inflight == 0;
+    pthread_mutex_unlock(&u->lock);
+    return is_idle;
+}
+
 hr_err sim_uplink_send(sim_uplink *u, const char *topic, const void *bytes, size_t size)
 {
     pthread_mutex_lock(&u->lock);

@@ -31,6 +31,9 @@ HR_MUST_USE hr_err sim_uplink_start(const sim_login *login, const char *client_i
                                     hr_why *why);
 void sim_uplink_stop(sim_uplink *uplink);
 
+/* The broker has taken, or refused, everything that was sent. */
+bool sim_uplink_is_idle(sim_uplink *uplink);
+
 bool sim_uplink_is_up(sim_uplink *uplink);
 
 /* HR_TIMEOUT: too many unanswered ones. HR_CLOSED: not connected. Nothing was sent then. */
