@@ -9,6 +9,23 @@
 #define LANES 16
 typedef __m512i lanes;
 
+/* A mask as a number. What looks like a plain conversion is not safe: gcc 12 may keep a mask's 16
+ * bits in memory and read 32 of them back, so that whatever lies behind becomes the upper half. An
+ * instruction of our own leaves it no such choice. */
+static inline uint32_t mask_bits(__mmask16 mask)
+{
+    uint32_t bits;
+    __asm__("kmovw %1, %0" : "=r"(bits) : "k"(mask));
+    return bits;
+}
+
+static inline uint32_t mask8_bits(__mmask8 mask)
+{
+    uint32_t bits;
+    __asm__("kmovb %1, %0" : "=r"(bits) : "k"(mask));
+    return bits;
+}
+
 static inline lanes lanes_all(uint32_t value)
 {
     return _mm512_set1_epi32((int)value);
@@ -97,7 +114,7 @@ static inline lanes lanes_gather(const uint32_t *base, lanes places)
 /* One bit per lane. */
 static inline uint32_t lanes_equal(lanes a, lanes b)
 {
-    return _mm512_cmpeq_epi32_mask(a, b);
+    return mask_bits(_mm512_cmpeq_epi32_mask(a, b));
 }
 
 /* a where the bit is set, else b. */

@@ -27,10 +27,10 @@ static inline void simd_edges_few(const index_narrow *record, int32_t px, int32_
     simd_vertices(y, &ay, &by);
     __m256i left = _mm256_mullo_epi32(_mm256_sub_epi32(bx, ax), _mm256_sub_epi32(qy, ay));
     __m256i right = _mm256_mullo_epi32(_mm256_sub_epi32(qx, ax), _mm256_sub_epi32(by, ay));
-    uint32_t a_above = _mm256_cmpgt_epi32_mask(ay, qy);
-    uint32_t b_above = _mm256_cmpgt_epi32_mask(by, qy);
-    uint32_t less = _mm256_cmplt_epi32_mask(left, right);
-    uint32_t equal = _mm256_cmpeq_epi32_mask(left, right);
+    uint32_t a_above = mask8_bits(_mm256_cmpgt_epi32_mask(ay, qy));
+    uint32_t b_above = mask8_bits(_mm256_cmpgt_epi32_mask(by, qy));
+    uint32_t less = mask8_bits(_mm256_cmplt_epi32_mask(left, right));
+    uint32_t equal = mask8_bits(_mm256_cmpeq_epi32_mask(left, right));
     *crossed = ((b_above & ~a_above & less) | (a_above & ~b_above & ~less & ~equal)) & edges;
     *on_line = equal & edges;
 }
@@ -58,10 +58,10 @@ static inline void simd_edges(const index_narrow *record, int32_t px, int32_t py
         lanes by = _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(m, y + i + 1));
         lanes left = _mm512_mullo_epi32(lanes_sub(bx, ax), lanes_sub(qy, ay));
         lanes right = _mm512_mullo_epi32(lanes_sub(qx, ax), lanes_sub(by, ay));
-        uint32_t a_above = _mm512_cmpgt_epi32_mask(ay, qy);
-        uint32_t b_above = _mm512_cmpgt_epi32_mask(by, qy);
-        uint32_t less = _mm512_cmplt_epi32_mask(left, right);
-        uint32_t equal = _mm512_mask_cmpeq_epi32_mask(m, left, right);
+        uint32_t a_above = mask_bits(_mm512_cmpgt_epi32_mask(ay, qy));
+        uint32_t b_above = mask_bits(_mm512_cmpgt_epi32_mask(by, qy));
+        uint32_t less = mask_bits(_mm512_cmplt_epi32_mask(left, right));
+        uint32_t equal = mask_bits(_mm512_mask_cmpeq_epi32_mask(m, left, right));
         *crossed |= ((b_above & ~a_above & less) | (a_above & ~b_above & ~less & ~equal)) << i;
         *on_line |= equal << i;
     }
@@ -86,10 +86,10 @@ static inline void simd_long_edges(const index_narrow *record, int32_t px, int32
         lanes by = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(m, y + i + 1));
         lanes left = _mm512_mul_epi32(_mm512_sub_epi64(bx, ax), _mm512_sub_epi64(qy, ay));
         lanes right = _mm512_mul_epi32(_mm512_sub_epi64(qx, ax), _mm512_sub_epi64(by, ay));
-        uint32_t a_above = _mm512_cmpgt_epi64_mask(ay, qy);
-        uint32_t b_above = _mm512_cmpgt_epi64_mask(by, qy);
-        uint32_t more = _mm512_cmpgt_epi64_mask(left, right);
-        uint32_t equal = _mm512_mask_cmpeq_epi64_mask(m, left, right);
+        uint32_t a_above = mask8_bits(_mm512_cmpgt_epi64_mask(ay, qy));
+        uint32_t b_above = mask8_bits(_mm512_cmpgt_epi64_mask(by, qy));
+        uint32_t more = mask8_bits(_mm512_cmpgt_epi64_mask(left, right));
+        uint32_t equal = mask8_bits(_mm512_mask_cmpeq_epi64_mask(m, left, right));
         *crossed |= ((a_above ^ b_above) & (more ^ b_above) & ~equal) << i;
         *on_line |= equal << i;
     }

@@ -154,7 +154,7 @@ static int publish_singles(uint16_t port, const char *password, uint64_t fixes)
     static uint8_t bytes[PHONE_BURST * (PUBLISHER_JSON_SIZE + 80)];
     int fds[PHONE_CONNECTIONS];
     for (int i = 0; i < PHONE_CONNECTIONS; i++) {
-        char id[16];
+        char id[32];
         snprintf(id, sizeof id, "phones%d", i);
         fds[i] = bare_connect(port, "barn", password, id);
         if (fds[i] < 0) {
