@@ -97,6 +97,11 @@ static void an_intake_whose_link_is_cut_again_and_again_loses_nothing(void **sta
     publish(f, 0, 12);
     site_start_ingest(f->s);
     wait_for_all(f, 12);
+    /* How much travels before a cut is seen depends on the kernel; there is always some more. */
+    for (int count = 12; proxy_cut_count(f->p) < 3 && count < 60; count++) {
+        publish(f, count, 1);
+        wait_for_all(f, count + 1);
+    }
     assert_int_equal(proxy_cut_count(f->p), 3);
 }
 
