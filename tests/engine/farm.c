@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/id.h"
 #include "base/record.h"
 #include "engine/change.h"
@@ -15,6 +16,8 @@
 #include "test.h"
 
 #define WAIT_MS 20000
+#define HERD 40
+#define WALK_MS INT64_C(1795161600000) /* when a walk begins */
 
 static const log_topic topics[] = {
     {"positions", FARM_PARTITIONS},
@@ -304,6 +307,31 @@ static void keep_id(const uint8_t *bytes, size_t size, const hr_event *event, vo
     (void)size;
     hr_event_id(event, id);
     hr_buf_printf(context, "%s\n", id);
+}
+
+void farm_walk(farm *farm, uint64_t seed, int rounds, farm_between *between, void *context)
+{
+    hr_random random = {.state = seed};
+    hr_fix fixes[HERD];
+    for (int d = 0; d < HERD; d++) {
+        char id[16];
+        snprintf(id, sizeof id, "cow-%d", d);
+        farm_name(farm, id);
+        fixes[d] = (hr_fix){.device = hr_device_key(id, strlen(id)),
+                            .lon_e7 = 160000000 + (int32_t)hr_random_below(&random, 100000),
+                            .lat_e7 = 590000000 + (int32_t)hr_random_below(&random, 100000)};
+    }
+    for (int round = 0; round < rounds; round++) {
+        for (int d = 0; d < HERD; d++) {
+            fixes[d].time_ms = WALK_MS + round * 10000 + d;
+            fixes[d].lon_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
+            fixes[d].lat_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
+        }
+        farm_fixes(farm, fixes, HERD);
+        if (between != NULL) {
+            between(farm, context);
+        }
+    }
 }
 
 void farm_events(farm *farm, hr_buf *out)

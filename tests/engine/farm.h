@@ -55,6 +55,11 @@ void farm_remove_fence(farm *farm, const char *id);
 void farm_fix(farm *farm, const char *device, int64_t time_ms, double lon, double lat);
 void farm_fixes(farm *farm, const hr_fix *fixes, uint32_t count);
 void farm_name(farm *farm, const char *device);
+
+/* A herd of 40 walks at random for so many rounds of ten seconds, over fences near 16, 59. between
+ * (NULL: nothing) is called after each round. */
+typedef void farm_between(farm *farm, void *context);
+void farm_walk(farm *farm, uint64_t seed, int rounds, farm_between *between, void *context);
 void farm_tick(farm *farm, int64_t tick_ms);
 
 /* Wait until the workers have read everything and their events are durable. */

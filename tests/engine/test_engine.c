@@ -134,31 +134,6 @@ static void answers_are_exact_and_name_their_offsets(void **state)
     farm_end(&farm);
 }
 
-static void random_walk(farm *farm, uint64_t seed, int rounds)
-{
-    enum {
-        HERD = 40
-    };
-    hr_random random = {.state = seed};
-    hr_fix fixes[HERD];
-    for (int d = 0; d < HERD; d++) {
-        char id[16];
-        snprintf(id, sizeof id, "cow-%d", d);
-        farm_name(farm, id);
-        fixes[d] = (hr_fix){.device = hr_device_key(id, strlen(id)),
-                            .lon_e7 = 160000000 + (int32_t)hr_random_below(&random, 100000),
-                            .lat_e7 = 590000000 + (int32_t)hr_random_below(&random, 100000)};
-    }
-    for (int round = 0; round < rounds; round++) {
-        for (int d = 0; d < HERD; d++) {
-            fixes[d].time_ms = T0 + round * 10000 + d;
-            fixes[d].lon_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
-            fixes[d].lat_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
-        }
-        farm_fixes(farm, fixes, HERD);
-    }
-}
-
 static void the_same_log_gives_the_same_events_on_any_number_of_threads(void **state)
 {
     (void)state;
@@ -166,7 +141,7 @@ static void the_same_log_gives_the_same_events_on_any_number_of_threads(void **s
     farm farm;
     farm_start(&farm, 1);
     farm_fence(&farm, "north", north, ",\"intent\":\"keep-out\",\"approach_m\":50");
-    random_walk(&farm, 42, 200);
+    farm_walk(&farm, 42, 200, NULL, NULL);
     farm_settle(&farm);
     for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
         hr_buf_init(&first[p], 16 << 20);
@@ -177,7 +152,7 @@ static void the_same_log_gives_the_same_events_on_any_number_of_threads(void **s
     struct farm other;
     farm_start(&other, 4);
     farm_fence(&other, "north", north, ",\"intent\":\"keep-out\",\"approach_m\":50");
-    random_walk(&other, 42, 200);
+    farm_walk(&other, 42, 200, NULL, NULL);
     farm_settle(&other);
     for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
         hr_buf second;
@@ -202,7 +177,7 @@ static void without_its_checkpoints_the_engine_replays_and_repeats_nothing(void 
     hr_buf_init(&after, 16 << 20);
     farm_start(&farm, 2);
     farm_fence(&farm, "north", north, "");
-    random_walk(&farm, 7, 100);
+    farm_walk(&farm, 7, 100, NULL, NULL);
     farm_settle(&farm);
     farm_events(&farm, &before);
     farm_close(&farm);
@@ -234,7 +209,7 @@ after_retention_and_without_checkpoints_the_rules_and_names_are_still_known(void
     farm.retain_bytes = 512 << 10;
     farm_restart(&farm, 2);
     farm_fence(&farm, "north", north, "");
-    random_walk(&farm, 11, 1000);
+    farm_walk(&farm, 11, 1000, NULL, NULL);
     farm_settle(&farm);
     farm_settle(&farm);
     farm_settle(&farm);
@@ -278,7 +253,7 @@ static void rules_are_forgotten_when_the_log_no_longer_begins_with_them(void **s
     for (int version = 1; version <= 30; version++) {
         const double box[4] = {16.0, 59.0, 16.01 + version * 1e-4, 59.01};
         farm_fence(&farm, "north", box, "");
-        random_walk(&farm, (uint64_t)version, 40);
+        farm_walk(&farm, (uint64_t)version, 40, NULL, NULL);
         farm_settle(&farm);
         if (version == 3) {
             assert_int_equal(catalog_floor(farm.catalog), 0); /* all of the log is there */

@@ -10,7 +10,6 @@
 #include "test.h"
 
 #define T0 1795161600000
-#define HERD 40
 #define ROUNDS 120
 
 static const double north[4] = {16.0, 59.0, 16.01, 59.01};
@@ -51,34 +50,21 @@ static void more_work_than_there_is_time_for_is_shared_evenly(void **state)
     assert_int_equal(counts[1], 2);
 }
 
+/* Every partition goes to any thread. */
+static void repack(farm *farm, void *context)
+{
+    hr_random *where = context;
+    uint32_t plan[FARM_PARTITIONS];
+    for (int p = 0; p < FARM_PARTITIONS; p++) {
+        plan[p] = (uint32_t)hr_random_below(where, farm->engine->thread_count);
+    }
+    engine_packing_set(farm->engine, plan);
+}
+
 static void walk(farm *farm, uint64_t seed, bool is_repacked)
 {
-    hr_random random = {.state = seed};
     hr_random where = {.state = seed + 1};
-    hr_fix fixes[HERD];
-    for (int d = 0; d < HERD; d++) {
-        char id[16];
-        snprintf(id, sizeof id, "cow-%d", d);
-        farm_name(farm, id);
-        fixes[d] = (hr_fix){.device = hr_device_key(id, strlen(id)),
-                            .lon_e7 = 160000000 + (int32_t)hr_random_below(&random, 100000),
-                            .lat_e7 = 590000000 + (int32_t)hr_random_below(&random, 100000)};
-    }
-    for (int round = 0; round < ROUNDS; round++) {
-        for (int d = 0; d < HERD; d++) {
-            fixes[d].time_ms = T0 + round * 10000 + d;
-            fixes[d].lon_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
-            fixes[d].lat_e7 += (int32_t)hr_random_below(&random, 40001) - 20000;
-        }
-        farm_fixes(farm, fixes, HERD);
-        if (is_repacked) {
-            uint32_t plan[FARM_PARTITIONS];
-            for (int p = 0; p < FARM_PARTITIONS; p++) {
-                plan[p] = (uint32_t)hr_random_below(&where, farm->engine->thread_count);
-            }
-            engine_packing_set(farm->engine, plan);
-        }
-    }
+    farm_walk(farm, seed, ROUNDS, is_repacked ? repack : NULL, &where);
     farm_settle(farm);
 }
 
