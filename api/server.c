@@ -25,7 +25,7 @@
 
 static void log_from_lws(int level, const char *line)
 {
-    hr_logline(level == LLL_ERR ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "http.library", "text=\"%.*s\"",
+    hr_logline(level == LLL_ERR ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "http.lws", "text=\"%.*s\"",
                (int)strcspn(line, "\n"), line);
 }
 
