@@ -36,12 +36,15 @@ function sound(): void {
   });
 }
 
-/** Asks the person; false: they or the browser refuse. Phones need a worker to show anything. */
+/**
+ * Asks the person; false: they or the browser refuse. Phones need a worker to show anything; nobody
+ * waits until it is installed.
+ */
 export async function allowNotes(): Promise<boolean> {
   if (!("Notification" in window) || (await Notification.requestPermission()) !== "granted") {
     return false;
   }
-  await navigator.serviceWorker?.register(WORKER).catch(() => {});
+  void navigator.serviceWorker?.register(WORKER).catch(() => {});
   return true;
 }
 

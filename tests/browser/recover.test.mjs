@@ -22,7 +22,7 @@ describe("recovery", () => {
     (await farm.ask("GET", "/v1/events?limit=1000")).events.map((event) => event.offset);
 
   it("the page recovers from a killed service with no event lost or shown twice", async () => {
-    await withPage(farm, {}, async (page) => {
+    await withPage(farm, { expects: /net::ERR_/ }, async (page) => {
       await page.click('[data-tab="alerts"]');
       await page.click('[data-which="events"]');
       await walk("cow-1", 0);

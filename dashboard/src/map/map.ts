@@ -161,6 +161,13 @@ export class FarmMap implements MapPort {
     );
     this.#tiles.forEach((layer) => this.map.addLayer(layer));
     this.#grid.setVisible(urls.length === 0);
+    this.#showTiles();
+  }
+
+  /** Tiles are asked for where the farm lies; the map of an empty one stays where it began. */
+  #showTiles(): void {
+    const { areFencesKnown } = this.#app.store.state;
+    this.#tiles.forEach((layer) => layer.setVisible(areFencesKnown));
   }
 
   #listen(): void {
@@ -183,6 +190,7 @@ export class FarmMap implements MapPort {
     store.on(["farm"], () => this.#syncTiles());
     this.#syncTiles();
     store.on(["herdVersion", "fences", "areFencesKnown"], () => this.#placeOnce());
+    store.on(["areFencesKnown"], () => this.#showTiles());
     setInterval(redraw, REDRAW_AGES_MS);
     this.map.on("moveend", () => this.#watch());
     this.map.on("singleclick", (event) => {
