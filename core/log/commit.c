@@ -340,7 +340,7 @@ static int64_t commit_step(journal *j, pace *p)
     if (j->commit_wanted > durable || j->is_side_wanted) {
         due = p->last_commit_ns + j->commit_min_gap_ms * 1000000ll;
     } else if (durable > j->closing_mark_at) {
-        due = p->last_commit_ns + JOURNAL_IDLE_MS * 1000000ll;
+        due = p->last_commit_ns + j->options.closing_mark_ms * 1000000ll;
         is_closing = true;
     }
     if (j->are_groups_unsaved && p->groups_due_ns == 0) {

@@ -66,6 +66,8 @@ static hr_err init(journal *j, const log_options *options)
     }
     j->options.headroom_bytes =
         options->headroom_bytes > 0 ? options->headroom_bytes : JOURNAL_HEADROOM_BYTES;
+    j->options.closing_mark_ms =
+        options->closing_mark_ms > 0 ? options->closing_mark_ms : JOURNAL_CLOSING_MS;
     memcpy(j->folder, options->folder, strlen(options->folder) + 1);
     pthread_condattr_t monotonic;
     if (pthread_condattr_init(&monotonic) != 0) {

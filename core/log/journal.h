@@ -16,7 +16,7 @@
 #define JOURNAL_FILE_BYTES (64u << 20)
 #define JOURNAL_RESERVE_BYTES (4u << 20)
 #define JOURNAL_HEADROOM_BYTES (1u << 20)
-#define JOURNAL_IDLE_MS 1000           /* without an append, before the closing mark */
+#define JOURNAL_CLOSING_MS 1000        /* without an append, before the closing mark */
 #define JOURNAL_RESUME_MS 1000         /* between two looks whether a full disk has space again */
 #define JOURNAL_SIDE_BYTES (16u << 20) /* of journal between two side files */
 #define JOURNAL_GROUPS_MS 5000         /* a group's offset waits this long for the side file */

@@ -48,6 +48,7 @@ typedef struct log_options {
     uint64_t hard_bytes;       /* appends answer HR_NO_SPACE above this; 0: no limit */
     uint64_t lazy_types;       /* bit t: frames of such types alone cause no commit */
     uint8_t kept_type;         /* see log_kept(); 0: none */
+    int32_t closing_mark_ms;   /* without an append, before the mark of an idle log; 0: 1 s */
     int32_t commit_min_gap_ms; /* -1: found by measuring the disk when the folder is made */
     bool read_only;            /* for the command line, also beside a running service */
 } log_options;
