@@ -30,7 +30,7 @@
 #define CONFIG_DISK_MB_DEFAULT 512 /* 16 million fixes: eleven days of 1,000 animals */
 #define CONFIG_DISK_MB_MIN 4
 #define CONFIG_KEEPALIVE_S_DEFAULT 30
-#define CONFIG_BATCH_MS_DEFAULT 1000
+#define CONFIG_BATCH_MS_DEFAULT 3000 /* 1,000 animals, once a minute: 50 fixes for one fsync */
 #define CONFIG_BATCH_FIXES_DEFAULT 1000
 
 typedef enum config_kind {
@@ -56,7 +56,7 @@ typedef struct config {
     char data[CONFIG_TEXT_MAX];
     uint32_t disk_mb;
     uint32_t keepalive_s;
-    uint32_t batch_ms;    /* fixes are written at least this often */
+    uint32_t batch_ms;    /* fixes are written at least this often, while there is a link */
     uint32_t batch_fixes; /* or when there are so many; also in one message */
     config_source sources[CONFIG_SOURCES_MAX];
     size_t source_count;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define FILE_BYTES_MAX (16u << 20)
 #define RESERVE_BYTES (1u << 20)
 #define HEADROOM_BYTES (256u << 10)
+#define CLOSING_MARK_MS 60000 /* between two batches of a quiet gateway there is none */
 #define PATH_SIZE 1024
 #define SUBFOLDER "/outbox" /* holds the log, and the two small files beside it */
 
@@ -31,6 +33,7 @@ struct outbox {
     outbox_names names;
     outbox_spans spans;
     hr_buf records; /* of one outbox_put */
+    _Atomic uint64_t acked;
     pthread_mutex_t lock;
     void (*on_commit)(void *context); /* protected by lock, as context */
     void *context;
@@ -75,6 +78,13 @@ void outbox_on_commit(outbox *box, void (*call)(void *context), void *context)
     pthread_mutex_unlock(&box->lock);
 }
 
+/* What the service had said when the log last kept it. */
+static uint64_t kept_acked(const outbox *box)
+{
+    int64_t offset = log_group_offset(box->log, GROUP, 0, 0);
+    return offset > 0 ? (uint64_t)offset : 0;
+}
+
 static hr_err open_log(outbox *box, const outbox_options *of, hr_why *why)
 {
     static const log_topic topics[] = {{"fixes", 1}};
@@ -89,9 +99,11 @@ static hr_err open_log(outbox *box, const outbox_options *of, hr_why *why)
                            .reserve_bytes = RESERVE_BYTES,
                            .headroom_bytes = HEADROOM_BYTES,
                            .retain_bytes = of->cap_bytes,
+                           .closing_mark_ms = CLOSING_MARK_MS,
                            .commit_min_gap_ms = -1};
     hr_err err = log_open(&options, &box->log, why);
     if (err == HR_OK) {
+        atomic_store(&box->acked, kept_acked(box));
         err = log_listen(box->log, on_durable, box);
     }
     if (err == HR_OK) {
@@ -148,6 +160,7 @@ void outbox_close(outbox *box)
     }
     if (box->reader != NULL) {
         log_reader_close(box->reader);
+        outbox_keep_acked(box);
     }
     log_close(box->log);
     outbox_names_fini(&box->names);
@@ -302,7 +315,20 @@ hr_err outbox_next(outbox *box, outbox_fix *out)
 
 void outbox_acked(outbox *box, uint64_t next)
 {
-    hr_err err = log_group_commit(box->log, GROUP, 0, 0, (int64_t)next);
+    uint64_t kept = kept_acked(box);
+    atomic_store(&box->acked, next);
+    if (next < kept || next - kept >= OUTBOX_ACKED_STEP) {
+        outbox_keep_acked(box);
+    }
+}
+
+void outbox_keep_acked(outbox *box)
+{
+    uint64_t acked = atomic_load(&box->acked);
+    hr_err err = HR_OK;
+    if (acked != kept_acked(box)) {
+        err = log_group_commit(box->log, GROUP, 0, 0, (int64_t)acked);
+    }
     if (err != HR_OK) {
         hr_logline(HR_LEVEL_WARN, "outbox.ack_not_kept", "why=\"%s\"", hr_err_text(err));
     }
@@ -310,8 +336,7 @@ void outbox_acked(outbox *box, uint64_t next)
 
 uint64_t outbox_acked_next(const outbox *box)
 {
-    int64_t offset = log_group_offset(box->log, GROUP, 0, 0);
-    uint64_t acked = offset > 0 ? (uint64_t)offset : 0;
+    uint64_t acked = atomic_load(&box->acked);
     /* Of what a power cut took from here the service knows, under an epoch that is over. */
     uint64_t end = outbox_end(box);
     return acked > end ? end : acked;

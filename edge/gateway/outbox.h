@@ -68,10 +68,15 @@ typedef struct outbox_fix {
 /* The next fsynced fix. HR_TIMEOUT: none yet. */
 HR_MUST_USE hr_err outbox_next(outbox *box, outbox_fix *out);
 
-/* The service has everything below. */
+/* The service has everything below. The disk learns it in steps of that many fixes, since the
+ * service knows it better: it is asked after each connection. */
+#define OUTBOX_ACKED_STEP 8192
 void outbox_acked(outbox *box, uint64_t next);
 
-/* What it said last, as remembered over restarts. */
+/* The disk is to have it now: while there is no link nobody can be asked. */
+void outbox_keep_acked(outbox *box);
+
+/* What the service said last; after a kill -9, what the disk has of it. */
 uint64_t outbox_acked_next(const outbox *box);
 
 /* Let old files go; how many fixes went that the service had not acknowledged. */

@@ -180,6 +180,9 @@ static void on_state(void *context, bool is_up)
     s->status_ns = 0;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
+    if (!is_up) {
+        outbox_keep_acked(s->box);
+    }
 }
 
 static void on_commit(void *context)
@@ -624,6 +627,14 @@ void sender_get(sender *s, sender_state *state)
                             .sent = s->sent,
                             .rewinds = s->rewinds};
     pthread_mutex_unlock(&s->lock);
+}
+
+bool sender_is_connected(sender *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool is_connected = s->is_up;
+    pthread_mutex_unlock(&s->lock);
+    return is_connected;
 }
 
 void sender_note_dropped(sender *s, uint64_t dropped)

@@ -11,10 +11,12 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "gateway/config.h"
 #include "gateway/field.h"
 #include "gateway/outbox.h"
 #include "ingest/presence.h"
 #include "ingest/support.h"
+#include "log/group.h"
 #include "log/log.h"
 #include "test.h"
 
@@ -52,19 +54,32 @@ static int end_field(void **state)
 
 /* ---- an outage, as the outbox sees it ---- */
 
-static void put_second(outbox *box, uint32_t second, uint64_t *number, int64_t now_ms)
+/* What the herd tells in some seconds, as one frame. */
+static void put_seconds(outbox *box, uint32_t first, uint32_t seconds, uint64_t *number,
+                        int64_t now_ms)
 {
     wire_fix fixes[ANIMALS];
     uint32_t count = 0;
-    for (uint32_t animal = second % ROUND_S; animal < ANIMALS; animal += ROUND_S) {
-        wire_fix *fix = &fixes[count++];
-        *fix = (wire_fix){.fix = {.time_ms = now_ms,
-                                  .lon_e7 = 163725000,
-                                  .lat_e7 = (int32_t)(*number)++,
-                                  .battery_pct = 90}};
-        fix->id_size = (uint8_t)snprintf(fix->id, sizeof fix->id, "cow-%u", animal);
+    for (uint32_t second = first; second < first + seconds; second++) {
+        for (uint32_t animal = second % ROUND_S; animal < ANIMALS; animal += ROUND_S) {
+            wire_fix *fix = &fixes[count++];
+            *fix = (wire_fix){.fix = {.time_ms = now_ms,
+                                      .lon_e7 = 163725000,
+                                      .lat_e7 = (int32_t)(*number)++,
+                                      .battery_pct = 90}};
+            fix->id_size = (uint8_t)snprintf(fix->id, sizeof fix->id, "cow-%u", animal);
+        }
     }
     assert_int_equal(outbox_put(box, fixes, count, NULL), HR_OK);
+}
+
+static void wait_committed(outbox *box)
+{
+    log_store *log = outbox_log(box);
+    log_position end = log_appended(log);
+    for (log_position at = log_durable(log); at < end;) {
+        at = log_wait(log, LOG_COMMITTED, at, 1000);
+    }
 }
 
 static uint64_t folder_bytes(const char *folder)
@@ -90,12 +105,10 @@ static uint64_t live_without_link(field *f, uint32_t seconds)
     snprintf(folder, sizeof folder, "%s/edge", f->s->root);
     outbox_options options = {.folder = folder, .cap_bytes = UINT64_C(512) << 20, .clock = clock};
     assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
-    log_store *log = outbox_log(box);
     for (uint32_t second = 0; second < seconds; second++) {
-        put_second(box, second, &number, hr_clock_now_ms(clock));
-        log_position end = is_long() || second % 60 == 59 ? log_appended(log) : 0;
-        for (log_position at = log_durable(log); at < end;) {
-            at = log_wait(log, LOG_COMMITTED, at, 1000);
+        put_seconds(box, second, 1, &number, hr_clock_now_ms(clock));
+        if (is_long() || second % 60 == 59) {
+            wait_committed(box);
         }
         hr_clock_fake_advance(clock, 1000);
     }
@@ -195,6 +208,37 @@ static void what_it_writes_is_little_more_than_the_fixes(void **state)
     assert_int_equal(site_fix_count(f->s), count);
 }
 
+/* 1,000 animals that tell once a minute, live: a batch of three seconds, its commit, and the
+ * service's word for it. */
+static void what_a_live_gateway_writes_is_little_more_than_its_fixes(void **state)
+{
+    field *f = *state;
+    const uint32_t seconds = is_long() ? 72 * 3600 : 1800;
+    const uint32_t batch_s = CONFIG_BATCH_MS_DEFAULT / 1000;
+    char folder[128];
+    uint64_t number = 0;
+    outbox *box;
+    snprintf(folder, sizeof folder, "%s/edge", f->s->root);
+    outbox_options options = {
+        .folder = folder, .cap_bytes = UINT64_C(512) << 20, .clock = hr_clock_real()};
+    assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
+    uint64_t kept = 0;
+    uint64_t before = read_io(getpid(), "wchar: ");
+    for (uint32_t second = 0; second < seconds; second += batch_s) {
+        put_seconds(box, second, batch_s, &number, 1795161600000);
+        wait_committed(box);
+        outbox_acked(box, outbox_end(box));
+        kept += log_group_offset(outbox_log(box), "service", 0, 0) == (int64_t)number;
+    }
+    outbox_close(box);
+    double ratio =
+        (double)(read_io(getpid(), "wchar: ") - before) / (double)(number * HR_FIX_BYTES);
+    print_message("write(): %.3f x 32 bytes a fix, in %lu fixes of batches of %u s\n", ratio,
+                  number, batch_s);
+    assert_true(ratio <= 1.1);
+    assert_true(kept <= number / OUTBOX_ACKED_STEP);
+}
+
 /* ---- the disk cap ---- */
 
 static bool has_told_what_was_lost(void *context)
@@ -265,12 +309,15 @@ static void an_idle_gateway_sleeps(void **state)
     field_give(f, 100);
     field_assert_each_once(f);
     int64_t seconds = is_long() ? 15 : 3;
+    uint64_t written = read_io(f->pid, "syscw: ");
     uint64_t before = wake_ups(f->pid);
     int64_t end_ns = hr_clock_mono_ns(hr_clock_real()) + seconds * 1000000000;
     assert_true(support_until(is_over, &end_ns));
     double per_s = (double)(wake_ups(f->pid) - before) / (double)seconds;
-    print_message("%.1f wake-ups a second\n", per_s);
+    written = read_io(f->pid, "syscw: ") - written;
+    print_message("%.1f wake-ups a second, %lu writes\n", per_s, written);
     assert_true(per_s < 15);
+    assert_in_range(written, 0, 2); /* none but a message to keep the connection */
 }
 
 #define WITH_FIELD(test) cmocka_unit_test_setup_teardown(test, start_field, end_field)
@@ -281,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FIELD(days_without_a_link_are_made_up_for_in_order),
         WITH_FIELD(what_it_writes_is_little_more_than_the_fixes),
+        WITH_FIELD(what_a_live_gateway_writes_is_little_more_than_its_fixes),
         WITH_FIELD(above_the_disk_cap_the_oldest_go_and_everyone_counts_them),
         WITH_FIELD(an_idle_gateway_sleeps),
     };
