@@ -86,10 +86,10 @@ static void note_finished(void *context)
     pthread_mutex_unlock(&g->lock);
 }
 
-static void note_refused(void *context)
+static void note_refused(void *context, const dead_letter *letter)
 {
     gateway *g = context;
-    sender_note_refused(g->sender);
+    sender_note_refused(g->sender, letter);
 }
 
 /* ---- to the disk ---- */
@@ -136,7 +136,7 @@ static void write_batch(gateway *g, size_t count)
         err = outbox_put(g->box, g->writing, count, &refused);
     }
     for (size_t i = 0; i < refused; i++) {
-        sender_note_refused(g->sender);
+        sender_note_refused(g->sender, NULL);
     }
     log_store *log = outbox_log(g->box);
     log_position end = log_appended(log);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/logline.h"
+#include "gateway/letters.h"
 #include "mqtt/link.h"
 #include "wire/ack_json.h"
 #include "wire/hrf1.h"
@@ -35,6 +36,8 @@ struct sender {
     uint32_t batch_fixes;
     char fixes_topic[TOPIC_SIZE];
     char status_topic[TOPIC_SIZE];
+    char dead_topic[TOPIC_SIZE];
+    letters letters;
     hrf1_writer *writer; /* the thread's, as the two below */
     hr_buf message;
     uint64_t gap_end;   /* what is below is not held without a gap */
@@ -194,6 +197,15 @@ static void on_commit(void *context)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* A place in the window is free again. */
+static void note_answered(sender *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->inflight--;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void on_done(void *context, hr_err err)
 {
     sender *s = context;
@@ -203,25 +215,34 @@ static void on_done(void *context, hr_err err)
                    "added at the service?\"",
                    s->fixes_topic);
     }
-    pthread_mutex_lock(&s->lock);
-    s->inflight--;
-    pthread_cond_broadcast(&s->changed);
-    pthread_mutex_unlock(&s->lock);
+    note_answered(s);
+}
+
+static void note_letter_lost(hr_err err)
+{
+    hr_logline(HR_LEVEL_DEBUG, "gateway.letter_lost", "why=\"%s\"", hr_err_text(err));
+}
+
+/* A broker with rules of an older service does not take letters: then there are none. */
+static void on_letter_done(void *context, hr_err err)
+{
+    if (err != HR_OK) {
+        note_letter_lost(err);
+    }
+    note_answered(context);
 }
 
 /* ---- what is sent ---- */
 
-static hr_err publish_bytes(sender *s, const char *topic, const hr_buf *bytes, bool is_retained)
+static hr_err publish_message(sender *s, const char *topic, mqtt_done *done)
 {
     pthread_mutex_lock(&s->lock);
     s->inflight++;
     pthread_mutex_unlock(&s->lock);
     hr_err err =
-        mqtt_link_publish(s->link, topic, bytes->data, bytes->size, 1, is_retained, on_done, s);
+        mqtt_link_publish(s->link, topic, s->message.data, s->message.size, 1, false, done, s);
     if (err != HR_OK) {
-        pthread_mutex_lock(&s->lock);
-        s->inflight--;
-        pthread_mutex_unlock(&s->lock);
+        note_answered(s);
     }
     return err;
 }
@@ -230,7 +251,22 @@ static hr_err publish(sender *s, const hrf1_header *header)
 {
     hr_buf_clear(&s->message);
     hr_err err = hrf1_writer_finish(s->writer, header, &s->message);
-    return err == HR_OK ? publish_bytes(s, s->fixes_topic, &s->message, false) : err;
+    return err == HR_OK ? publish_message(s, s->fixes_topic, on_done) : err;
+}
+
+static void send_letter(sender *s)
+{
+    hr_buf_clear(&s->message);
+    if (!letters_take(&s->letters, &s->message)) {
+        return;
+    }
+    hr_err err = hr_buf_err(&s->message);
+    if (err == HR_OK) {
+        err = publish_message(s, s->dead_topic, on_letter_done);
+    }
+    if (err != HR_OK) {
+        note_letter_lost(err);
+    }
 }
 
 /* The lowest sequence that may still be sent before base. */
@@ -413,11 +449,12 @@ typedef enum step {
     STEP_ASK,
     STEP_SEND,
     STEP_STATUS,
+    STEP_LETTER,
     STEP_WAIT,
 } step;
 
 /* What to do now; *until_ns is for waiting. Under the lock. */
-static step choose(const sender *s, int64_t *until_ns)
+static step choose(sender *s, int64_t *until_ns)
 {
     int64_t now_ns = mono_ns();
     *until_ns = INT64_MAX;
@@ -434,8 +471,12 @@ static step choose(const sender *s, int64_t *until_ns)
     if (now_ns >= s->status_ns) {
         return STEP_STATUS;
     }
-    bool has_room = s->inflight < SENDER_INFLIGHT_MAX &&
-                    s->next - s->acked_next < (uint64_t)SENDER_BATCHES_AHEAD * s->batch_fixes;
+    bool has_window = s->inflight < SENDER_INFLIGHT_MAX;
+    if (has_window && letters_are_waiting(&s->letters)) {
+        return STEP_LETTER;
+    }
+    bool has_room =
+        has_window && s->next - s->acked_next < (uint64_t)SENDER_BATCHES_AHEAD * s->batch_fixes;
     if (!s->is_asking && has_room && s->has_news && s->next < s->span.end) {
         return STEP_SEND;
     }
@@ -492,6 +533,8 @@ static void *run(void *context)
             ask(s);
         } else if (next == STEP_STATUS) {
             publish_status(s, STATUS_ONLINE);
+        } else if (next == STEP_LETTER) {
+            send_letter(s);
         } else {
             send_next(s);
         }
@@ -510,6 +553,7 @@ static hr_err start_link(sender *s, const sender_options *options, hr_why *why)
     snprintf(client_id, sizeof client_id, "hedgerow-edge-%s", options->user);
     snprintf(s->fixes_topic, sizeof s->fixes_topic, "hedgerow/v1/fixes/%s", options->user);
     snprintf(s->status_topic, sizeof s->status_topic, "hedgerow/v1/status/%s", options->user);
+    snprintf(s->dead_topic, sizeof s->dead_topic, "hedgerow/v1/dead/%s", options->user);
     mqtt_subscription subscription = {ack_topic, 1};
     mqtt_options mqtt = {
         .addresses = options->addresses,
@@ -534,6 +578,7 @@ static hr_err start_link(sender *s, const sender_options *options, hr_why *why)
 
 static void release(sender *s)
 {
+    letters_fini(&s->letters);
     hrf1_writer_free(s->writer);
     hr_buf_fini(&s->message);
     pthread_cond_destroy(&s->changed);
@@ -554,6 +599,7 @@ static sender *make(const sender_options *options)
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&s->lock, NULL);
     hr_buf_init(&s->message, HRF1_BYTES_MAX);
+    letters_init(&s->letters);
     s->box = options->box;
     s->clock = options->clock;
     s->batch_fixes = options->batch_fixes;
@@ -646,10 +692,14 @@ void sender_note_dropped(sender *s, uint64_t dropped)
     pthread_mutex_unlock(&s->lock);
 }
 
-void sender_note_refused(sender *s)
+void sender_note_refused(sender *s, const dead_letter *letter)
 {
+    if (letter != NULL) {
+        letters_put(&s->letters, letter);
+    }
     pthread_mutex_lock(&s->lock);
     s->refused++;
+    pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }
 

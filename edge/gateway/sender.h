@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "gateway/outbox.h"
+#include "wire/dead_letter.h"
 
 #define SENDER_INFLIGHT_MAX 8   /* messages that the broker has not answered; then it waits */
 #define SENDER_BATCHES_AHEAD 32 /* batches that the service has not acknowledged; then it waits */
@@ -52,8 +53,9 @@ bool sender_is_connected(sender *s);
 /* Told in the retained status: fixes that went unsent because of the disk cap. */
 void sender_note_dropped(sender *s, uint64_t dropped);
 
-/* Told likewise: something that a source brought could not be read. */
-void sender_note_refused(sender *s);
+/* Told likewise: something that a source brought could not be read. The letter is passed on while
+ * there are not too many; NULL: it is only counted. */
+void sender_note_refused(sender *s, const dead_letter *letter);
 
 /* Wait until everything in the outbox is acknowledged, or timeout_ms is over. */
 bool sender_wait_drained(sender *s, int32_t timeout_ms);

@@ -30,12 +30,43 @@ static const char *public_place(const source *s)
     return s->options.what->kind == CONFIG_LORAWAN && mark != NULL ? mark + 1 : place;
 }
 
+void source_reading(source *s, const void *bytes, size_t size)
+{
+    s->reading = bytes;
+    s->reading_size = size;
+    s->is_told = false;
+}
+
+/* Not twice about the same line, and not too many of them. */
+static bool may_tell(source *s)
+{
+    const int64_t gap_ns = SOURCE_LETTER_GAP_MS * INT64_C(1000000);
+    int64_t now_ns = hr_clock_mono_ns(hr_clock_real());
+    int64_t rested_ns = now_ns - (SOURCE_LETTERS_BURST - 1) * gap_ns;
+    if (s->is_told || s->letter_ns > now_ns) {
+        return false;
+    }
+    s->letter_ns = (s->letter_ns > rested_ns ? s->letter_ns : rested_ns) + gap_ns;
+    s->is_told = true;
+    return true;
+}
+
 void source_refuse(source *s, source_refusal reason, const char *why)
 {
+    static const char *const kinds[] = {"json", "nmea", "gpsd", "lorawan"}; /* by config_kind */
     atomic_fetch_add(&s->refused[reason], 1);
+    if (!may_tell(s)) {
+        s->options.refused(s->options.context, NULL);
+        return;
+    }
     hr_logline(HR_LEVEL_WARN, "source.refused", "source=%s reason=%s why=\"%s\"", public_place(s),
                source_refusal_name(reason), why);
-    s->options.refused(s->options.context);
+    dead_letter letter = {.bytes = s->reading, .size = s->reading_size};
+    snprintf(letter.source, sizeof letter.source, "%s:%.100s", kinds[s->options.what->kind],
+             public_place(s));
+    snprintf(letter.reason, sizeof letter.reason, "%s", source_refusal_name(reason));
+    snprintf(letter.why, sizeof letter.why, "%s", why);
+    s->options.refused(s->options.context, &letter);
 }
 
 void source_note_open(source *s)
@@ -143,6 +174,7 @@ hr_err source_start(const source_options *options, source **out, hr_why *why)
     s->options = *options;
     const char *device = options->what->device;
     snprintf(s->device, sizeof s->device, "%s", device[0] != '\0' ? device : options->user);
+    s->letter_ns = INT64_MIN;
     s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     hr_err err = s->wake_fd < 0 ? hr_why_errno(why, errno, "no eventfd") : HR_OK;
     if (err == HR_OK && options->what->kind == CONFIG_LORAWAN) {

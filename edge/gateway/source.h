@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "gateway/config.h"
+#include "wire/dead_letter.h"
 #include "wire/fix_json.h"
 
 #define SOURCE_LINE_MAX 65536 /* bytes of a line; longer ones are dropped and told */
@@ -28,7 +29,15 @@ const char *source_refusal_name(source_refusal why);
  * while there is no room. False: the gateway stops. */
 typedef bool source_sink(void *context, const wire_fix *fix);
 
-/* Told of each thing refused, after it was logged; and once of its end, if it has one. */
+/* Told of each thing refused. letter: what it was, NULL for those that are only counted: the same
+ * line has been told of, or there were too many lately. */
+typedef void source_refused(void *context, const dead_letter *letter);
+
+/* A broken sensor may fill neither the log nor the link. */
+#define SOURCE_LETTERS_BURST 20 /* told at once; then one in each gap */
+#define SOURCE_LETTER_GAP_MS 1000
+
+/* Told once of its end, if it has one. */
 typedef void source_note(void *context);
 
 typedef struct source_options {
@@ -36,7 +45,7 @@ typedef struct source_options {
     const char *user;          /* names the device where nothing else does */
     const hr_clock *clock;
     source_sink *sink;
-    source_note *refused;
+    source_refused *refused;
     source_note *finished;
     void *context;
 } source_options;

@@ -44,6 +44,7 @@ static void take_report(source *s, struct gps_data_t *data, int64_t *last_ms)
     wire_fix fix = {.id_size = 0};
     if ((data->set & LATLON_SET) != 0 && read_fix(data, &fix.fix) && fix.fix.time_ms != *last_ms) {
         *last_ms = fix.fix.time_ms;
+        source_reading(s, NULL, 0);
         source_take(s, &fix);
     }
 }

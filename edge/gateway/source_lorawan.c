@@ -11,11 +11,14 @@ static void on_message(void *context, const mqtt_message *message)
     source *s = context;
     wire_fix fix;
     hr_why why = {{0}};
+    source_reading(s, message->payload, message->size);
     hr_err err = lorawan_read(message->payload, message->size, &fix, &why);
     if (err == HR_OK) {
         source_take(s, &fix);
     } else if (err != HR_UNSUPPORTED) {
-        source_refuse(s, SOURCE_FORMAT, why.text);
+        hr_why reason;
+        hr_why_set(&reason, HR_INVALID, "%.120s: %.120s", message->topic, why.text);
+        source_refuse(s, SOURCE_FORMAT, reason.text);
     }
 }
 

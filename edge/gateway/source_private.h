@@ -24,11 +24,21 @@ struct source {
     _Atomic uint64_t refused[SOURCE_REFUSALS];
     _Atomic uint64_t opened;
     source_counts told; /* the one's who calls source_tell */
+
+    /* The reading thread's: what is just being read, for a letter about it. */
+    const void *reading;
+    size_t reading_size;
+    bool is_told;      /* there was a letter about it already */
+    int64_t letter_ns; /* when there may be another letter */
+
     atomic_bool is_stopping;
     atomic_bool is_finished;
 };
 
-/* Log and count something that is no good. */
+/* What follows is about these bytes, which stay until the next call. */
+void source_reading(source *s, const void *bytes, size_t size);
+
+/* Count something that is no good, and tell of it. */
 void source_refuse(source *s, source_refusal reason, const char *why);
 
 /* Log and count a new connection. */

@@ -77,6 +77,7 @@ void source_text_end_line(source_text *t)
     while (t->size > 0 && (t->line[t->size - 1] == '\r' || t->line[t->size - 1] == ' ')) {
         t->size--;
     }
+    source_reading(t->s, t->line, t->size);
     if (t->is_too_long) {
         source_refuse(t->s, SOURCE_TOO_LONG, "a line above 65536 bytes");
     } else if (t->size > 0) {

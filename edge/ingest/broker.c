@@ -114,6 +114,9 @@ static hr_err write_files(broker *b, const broker_options *options, hr_why *why)
     if (err == HR_OK) {
         err = broker_file_write(b->folder.text, BROKER_CONFIG_NAME, &text, why);
     }
+    if (err == HR_OK) {
+        err = broker_users_renew(b->folder.text, why);
+    }
     hr_buf_fini(&text);
     return err == HR_OK ? meet_service_user(b, why) : err;
 }

@@ -174,6 +174,7 @@ static void put_rules(hr_buf *out, const user *u)
         hr_buf_printf(out, "topic write hedgerow/v1/fixes/%s\n", u->name);
         hr_buf_printf(out, "topic write hedgerow/v1/fix/%s\n", u->name);
         hr_buf_printf(out, "topic write hedgerow/v1/status/%s\n", u->name);
+        hr_buf_printf(out, "topic write hedgerow/v1/dead/%s\n", u->name);
         hr_buf_printf(out, "topic write owntracks/%s/+\n", u->name);
         hr_buf_printf(out, "topic read hedgerow/v1/ack/%s\n", u->name);
         hr_buf_printf(out, "topic read owntracks/%s/+/event\n", u->name);
@@ -329,6 +330,39 @@ hr_err broker_users_write_service(const char *folder, const char *password, hr_w
     user u = {.role = BROKER_SERVICE, .name = BROKER_SERVICE_USER};
     hr_err err = hash_password(password, u.hash, why);
     return err != HR_OK ? err : change_list(folder, set_service, &u, why);
+}
+
+static bool rules_are_current(const char *folder, const user_list *list)
+{
+    hr_buf rules, old;
+    hr_buf_init(&rules, BROKER_FILE_BYTES_MAX);
+    hr_buf_init(&old, BROKER_FILE_BYTES_MAX);
+    for (size_t i = 0; i < list->count; i++) {
+        put_rules(&rules, &list->users[i]);
+    }
+    bool same = hr_buf_err(&rules) == HR_OK &&
+                broker_file_read(folder, RULES_NAME, &old, NULL) == HR_OK &&
+                old.size == rules.size && memcmp(old.data, rules.data, old.size) == 0;
+    hr_buf_fini(&rules);
+    hr_buf_fini(&old);
+    return same;
+}
+
+hr_err broker_users_renew(const char *folder, hr_why *why)
+{
+    user_list list;
+    int lock_fd;
+    hr_err err = broker_folder_lock(folder, &lock_fd, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    err = load_list(folder, &list, why);
+    if (err == HR_OK && !rules_are_current(folder, &list)) {
+        err = save_list(folder, &list, why);
+    }
+    free(list.users);
+    close(lock_fd);
+    return err;
 }
 
 bool broker_users_know_service(const char *folder)

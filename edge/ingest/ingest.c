@@ -220,11 +220,9 @@ static hr_err make(const ingest_options *options, ingest **out, hr_why *why)
 static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)
 {
     static const mqtt_subscription subscriptions[] = {
-        {"hedgerow/v1/fixes/+", 1},
-        {"hedgerow/v1/fix/+", 1},
-        {"hedgerow/v1/status/+", 1},
-        {"owntracks/+/+", 1},
-        {"$SYS/broker/publish/messages/dropped", 0},
+        {"hedgerow/v1/fixes/+", 1},  {"hedgerow/v1/fix/+", 1},
+        {"hedgerow/v1/status/+", 1}, {"hedgerow/v1/dead/+", 1},
+        {"owntracks/+/+", 1},        {"$SYS/broker/publish/messages/dropped", 0},
     };
     mqtt_options mqtt = {
         .addresses = options->addresses,

@@ -18,7 +18,8 @@
     X(DEAD_FIX, "fix")         /* one fix of a readable message is no good */                      \
     X(DEAD_FUTURE, "future")   /* more than HR_FUTURE_MAX_MS ahead of a clock that is right */     \
     X(DEAD_CLASH, "clash")     /* another device has the same key */                               \
-    X(DEAD_DEVICES, "devices") /* above INGEST_DEVICES_MAX */
+    X(DEAD_DEVICES, "devices") /* above INGEST_DEVICES_MAX */                                      \
+    X(DEAD_SOURCE, "source")   /* a gateway could not read what its own source brought */
 
 typedef enum dead_reason {
 #define INGEST_DEAD_ENUM(value, name) value,

@@ -8,6 +8,7 @@
 #include "base/logline.h"
 #include "base/record.h"
 #include "ingest/ingest_private.h"
+#include "wire/dead_letter.h"
 #include "wire/fix_json.h"
 #include "wire/status_json.h"
 
@@ -16,6 +17,7 @@
 #define FIX_PREFIX "hedgerow/v1/fix/"
 #define OWNTRACKS_PREFIX "owntracks/"
 #define STATUS_PREFIX "hedgerow/v1/status/"
+#define DEAD_PREFIX "hedgerow/v1/dead/"
 #define DROPPED_TOPIC "$SYS/broker/publish/messages/dropped"
 
 /* What is the same for every fix of a message. */
@@ -413,6 +415,22 @@ static void take_status(ingest *in, const char *user, const mqtt_message *messag
     }
 }
 
+/* A gateway passes on what its own source brought. */
+static void take_letter(ingest *in, const mqtt_message *message)
+{
+    intake t = intake_of(in, message);
+    dead_letter letter;
+    hr_why why = {{0}};
+    if (dead_letter_read(message->payload, message->size, &letter, &why) == HR_OK) {
+        hr_why reason;
+        hr_why_set(&reason, HR_INVALID, "%s: %s: %s", letter.source, letter.reason, letter.why);
+        refuse(&t, DEAD_SOURCE, reason.text, letter.bytes, letter.size);
+    } else {
+        refuse_message(&t, DEAD_FORMAT, why.text);
+    }
+    append_unsequenced(&t);
+}
+
 static void note_heard(ingest *in, const char *user, size_t user_size, const mqtt_message *message)
 {
     char name[HR_USER_ID_MAX + 1];
@@ -472,6 +490,12 @@ void ingest_take(void *context, const mqtt_message *message)
     } else if ((user = behind(message->topic, STATUS_PREFIX)) != NULL) {
         if (hr_user_id_is_valid(user, strlen(user))) {
             take_status(in, user, message);
+            return;
+        }
+    } else if ((user = behind(message->topic, DEAD_PREFIX)) != NULL) {
+        if (hr_user_id_is_valid(user, strlen(user))) {
+            note_heard(in, user, strlen(user), message);
+            take_letter(in, message);
             return;
         }
     } else if (strcmp(message->topic, DROPPED_TOPIC) == 0) {

@@ -14,50 +14,10 @@
 #define BATCH 8
 #define START_MS 1795161600000
 
-typedef struct ear {
-    char path[96];
-    const char *wanted;
-} ear;
-
-static pid_t listen_for_acks(const site *s, ear *e)
-{
-    char port[8];
-    snprintf(port, sizeof port, "%u", s->port);
-    snprintf(e->path, sizeof e->path, "%s/acks", s->root);
-    const char *const argv[] = {"mosquitto_sub",
-                                "-h",
-                                "127.0.0.1",
-                                "-p",
-                                port,
-                                "-u",
-                                "barn",
-                                "-P",
-                                s->password,
-                                "-q",
-                                "1",
-                                "-t",
-                                "hedgerow/v1/ack/barn",
-                                NULL};
-    return support_spawn(argv, e->path);
-}
-
-static bool has_heard(void *context)
-{
-    const ear *e = context;
-    char text[4096] = {0};
-    FILE *file = fopen(e->path, "r");
-    if (file != NULL) {
-        (void)!fread(text, 1, sizeof text - 1, file);
-        fclose(file);
-    }
-    return strstr(text, e->wanted) != NULL;
-}
-
 /* Fixes base to base + BATCH - 1 of one collar, as its program would send them. */
-static void send_batch(const site *s, uint64_t base)
+static void send_batch(site *s, uint64_t base)
 {
     uint8_t message[512];
-    char path[96], port[8];
     hrf1_sample fixes[BATCH];
     for (uint64_t i = 0; i < BATCH; i++) {
         fixes[i] = (hrf1_sample){.time_ms = START_MS + (int64_t)(base + i) * 60000,
@@ -68,45 +28,23 @@ static void send_batch(const site *s, uint64_t base)
     }
     size_t size = hrf1_encode(message, sizeof message, "collar-7", EPOCH, base, 0, fixes, BATCH);
     assert_true(size > 0);
-    snprintf(path, sizeof path, "%s/message", s->root);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(message, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-    snprintf(port, sizeof port, "%u", s->port);
-    const char *const argv[] = {"mosquitto_pub",
-                                "-h",
-                                "127.0.0.1",
-                                "-p",
-                                port,
-                                "-u",
-                                "barn",
-                                "-P",
-                                s->password,
-                                "-q",
-                                "1",
-                                "-t",
-                                "hedgerow/v1/fixes/barn",
-                                "-f",
-                                path,
-                                NULL};
-    assert_int_equal(support_run(argv), 0);
+    site_publish_bytes(s, "hedgerow/v1/fixes/barn", message, size);
 }
 
 static void what_it_encodes_comes_into_the_log_once_and_is_acknowledged(void **state)
 {
     (void)state;
     site *s = site_new(NULL);
-    ear e = {.wanted = "{\"epoch\":\"10458279070678109679\",\"seq\":23}"};
+    site_ear ear;
     size_t found;
-    pid_t listener = listen_for_acks(s, &e);
+    site_hear_acks(s, &ear);
     for (uint64_t base = 0; base < 3 * BATCH; base += BATCH) {
         send_batch(s, base);
     }
     /* It heard no answer and sends the last two again. */
     send_batch(s, BATCH);
     send_batch(s, 2 * BATCH);
-    assert_true(support_until(has_heard, &e));
+    site_wait_acks(&ear, "{\"epoch\":\"10458279070678109679\",\"seq\":23}", 1);
     site_fix *fixes = site_fixes(s, &found);
     assert_int_equal(found, 3 * BATCH);
     for (size_t i = 0; i < found; i++) {
@@ -120,7 +58,7 @@ static void what_it_encodes_comes_into_the_log_once_and_is_acknowledged(void **s
         assert_int_equal(fix->heading_cdeg, HR_FIX_U16_UNKNOWN);
     }
     free(fixes);
-    support_kill(listener);
+    support_kill(ear.pid);
     site_free(s);
 }
 

@@ -3,11 +3,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/record.h"
 #include "gateway/field.h"
+#include "gateway/source.h"
 #include "ingest/site.h"
 #include "ingest/support.h"
 #include "test.h"
@@ -59,6 +62,44 @@ static void fixes_wait_out_an_outage_and_are_flagged(void **state)
     field_wait_stored(f);
     assert_int_equal(site_fix_count(f->s), 0);
     site_start_ingest(f->s);
+    field_assert_each_once(f);
+}
+
+/* Of a broken sensor the first lines are told, and fixes come through beside it. */
+static void what_cannot_be_read_is_told_to_the_service(void **state)
+{
+    field *f = *state;
+    static const char poison[] = "{\"device\":\"cow-1\",\"lon\":16.5,\"lat\":95}\n";
+    site_dead letter;
+    for (int i = 0; i < 500; i++) {
+        assert_int_equal(write(f->in_fd, poison, strlen(poison)), strlen(poison));
+    }
+    field_give(f, 100);
+    field_wait_stored(f);
+    field_assert_each_once(f);
+    site_wait_dead(f->s, SOURCE_LETTERS_BURST);
+    site_read_dead(f->s, 0, &letter);
+    assert_string_equal(letter.topic, "hedgerow/v1/dead/barn");
+    assert_string_equal(letter.reason, "json:-: format: lat 95 is not within +-90 degrees");
+    assert_int_equal(letter.payload_size, strlen(poison) - 1);
+    assert_memory_equal(letter.payload, poison, letter.payload_size);
+    assert_in_range(site_record_count(f->s, HR_TOPIC_DEAD, HR_RECORD_DEAD), SOURCE_LETTERS_BURST,
+                    SOURCE_LETTERS_BURST + 10);
+}
+
+/* What was told while there was no link is told when there is one. */
+static void letters_wait_for_a_link(void **state)
+{
+    field *f = *state;
+    site_dead letter;
+    broker_stop(f->s->broker);
+    assert_int_equal(write(f->in_fd, "not this\n", 9), 9);
+    field_give(f, 10);
+    field_wait_stored(f);
+    site_start_broker(f->s);
+    site_wait_dead(f->s, 1);
+    site_read_dead(f->s, 0, &letter);
+    assert_string_equal(letter.payload, "not this");
     field_assert_each_once(f);
 }
 
@@ -141,6 +182,8 @@ int main(void)
         WITH_FIELD(what_is_given_arrives),
         WITH_FIELD(the_end_of_input_ends_the_program_once_all_is_acknowledged),
         WITH_FIELD(fixes_wait_out_an_outage_and_are_flagged),
+        WITH_FIELD(what_cannot_be_read_is_told_to_the_service),
+        WITH_FIELD(letters_wait_for_a_link),
         WITH_FIELD(a_gateway_comes_in_over_tls),
         WITH_FIELD(a_killed_gateway_goes_on),
         WITH_FIELD(anyone_may_die_at_any_time),

@@ -31,6 +31,9 @@ typedef struct ear {
     wire_fix fixes[FIXES_MAX]; /* protected by lock, as all below */
     size_t count;
     size_t refused;
+    size_t letters;
+    dead_letter letter; /* the last one, but for its bytes */
+    char letter_bytes[128];
     size_t finished;
     size_t wanted;
 } ear;
@@ -46,11 +49,19 @@ static bool take(void *context, const wire_fix *fix)
     return true;
 }
 
-static void note_refused(void *context)
+static void note_refused(void *context, const dead_letter *letter)
 {
     ear *e = context;
     pthread_mutex_lock(&e->lock);
     e->refused++;
+    if (letter != NULL) {
+        e->letters++;
+        e->letter = *letter;
+        size_t room = sizeof e->letter_bytes - 1;
+        size_t size = letter->size < room ? letter->size : room;
+        memcpy(e->letter_bytes, letter->bytes, size);
+        e->letter_bytes[size] = '\0';
+    }
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -234,6 +245,10 @@ static void a_serial_receiver_is_read_through_noise(void **state)
     assert_true(counts.refused[SOURCE_FORMAT] > 0);
     assert_int_equal(counts.refused[SOURCE_CHECKSUM] + counts.refused[SOURCE_FORMAT],
                      refused_of(e));
+    /* Of each there is a letter; the first was of the bit. */
+    assert_int_equal(e->letters, refused_of(e));
+    assert_string_equal(e->letter.reason, source_refusal_name(SOURCE_FORMAT));
+    assert_memory_equal(e->letter.source, "nmea:/", 6);
     assert_string_equal(e->fixes[0].id, "tractor-1");
     assert_int_equal(e->fixes[3].fix.time_ms, NOW_MS + 4000);
     pull_out(&r);
@@ -400,7 +415,8 @@ static void a_file_is_read_to_its_end_whatever_is_in_it(void **state)
     for (int i = 0; i < 2 * SOURCE_LINE_MAX; i++) {
         fputc('x', file);
     }
-    fputs("\n[{\"lon\":16,\"lat\":59,\"device\":\"a\"},{\"lon\":16},{\"lon\":17,\"lat\":59}]\n",
+    fputs("\n[{\"lon\":16,\"lat\":59,\"device\":\"a\"},{\"lon\":16},{\"lat\":1},"
+          "{\"lon\":17,\"lat\":59}]\n",
           file);
     fputs("{\"time\":253402300799999,\"lon\":16,\"lat\":59}\n", file);
     fwrite("\0\0\0\n", 1, 4, file);
@@ -418,9 +434,31 @@ static void a_file_is_read_to_its_end_whatever_is_in_it(void **state)
     assert_string_equal(e->fixes[3].id, "last");
     source_count(e->s, &counts);
     assert_int_equal(counts.refused[SOURCE_TOO_LONG], 1);
-    assert_int_equal(counts.refused[SOURCE_FIX], 2);
+    assert_int_equal(counts.refused[SOURCE_FIX], 3);
     assert_int_equal(counts.refused[SOURCE_FORMAT], 3);
-    assert_int_equal(refused_of(e), 6);
+    assert_int_equal(refused_of(e), 7);
+    assert_int_equal(e->letters, 6); /* one line held two fixes that cannot be */
+}
+
+static void of_a_broken_sensor_little_is_told_and_all_is_counted(void **state)
+{
+    ear *e = *state;
+    char path[96];
+    source_counts counts;
+    snprintf(path, sizeof path, "%s/fixes", e->root);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 10000; i++) {
+        fprintf(file, "junk %d\n", i);
+    }
+    assert_int_equal(fclose(file), 0);
+    listen_to(e, CONFIG_NMEA, path);
+    assert_true(support_until(has_finished, e));
+    source_count(e->s, &counts);
+    assert_int_equal(counts.refused[SOURCE_FORMAT], 10000);
+    assert_int_equal(refused_of(e), 10000);
+    assert_in_range(e->letters, SOURCE_LETTERS_BURST, SOURCE_LETTERS_BURST + 10);
+    assert_ptr_equal(strstr(e->letter_bytes, "junk "), e->letter_bytes);
 }
 
 static void a_named_pipe_outlives_its_writers(void **state)
@@ -599,6 +637,8 @@ static void uplinks_of_both_network_servers_come_in(void **state)
     wait_fixes(e, 3);
     source_count(e->s, &counts);
     assert_int_equal(counts.refused[SOURCE_FORMAT], 1);
+    assert_string_equal(e->letter_bytes, "\x01\x02");
+    assert_ptr_equal(strstr(e->letter.why, tts), e->letter.why);
     /* The network server is killed and comes again. */
     support_kill(of.pid);
     start_server(&of);
@@ -620,6 +660,7 @@ int main(void)
         WITH_EAR(a_source_that_finds_nobody_stops_at_once),
         WITH_EAR(many_talkers_connect_and_none_disturbs_another),
         WITH_EAR(a_file_is_read_to_its_end_whatever_is_in_it),
+        WITH_EAR(of_a_broken_sensor_little_is_told_and_all_is_counted),
         WITH_EAR(a_named_pipe_outlives_its_writers),
         WITH_EAR(gpsd_is_followed_and_found_again),
         WITH_EAR(uplinks_of_both_network_servers_come_in),

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/record.h"
 #include "ingest/support.h"
 #include "log/reader.h"
@@ -268,4 +270,72 @@ void site_publish_batch(site *s, uint64_t epoch, uint64_t base_seq, uint64_t old
 void site_publish_text(site *s, const char *topic, const char *text)
 {
     assert_int_equal(support_publish(s->port, "barn", s->password, topic, text), 0);
+}
+
+void site_hear_acks(site *s, site_ear *ear)
+{
+    static const char topic[] = "hedgerow/v1/ack/barn";
+    snprintf(ear->path, sizeof ear->path, "%s/acks", s->root);
+    unlink(ear->path);
+    assert_int_equal(support_session(s->port, "barn", s->password, "barn-acks", topic), 0);
+    ear->pid = support_hear(s->port, "barn", s->password, "barn-acks", topic, ear->path);
+}
+
+bool site_has_acks(const site_ear *ear, const char *ack, size_t times)
+{
+    return support_file_has(ear->path, ack, times);
+}
+
+typedef struct wanted_ack {
+    const site_ear *ear;
+    const char *text;
+    size_t times;
+} wanted_ack;
+
+static bool is_heard(void *context)
+{
+    const wanted_ack *w = context;
+    return site_has_acks(w->ear, w->text, w->times);
+}
+
+void site_wait_acks(const site_ear *ear, const char *ack, size_t times)
+{
+    if (!support_until(is_heard, &(wanted_ack){ear, ack, times})) {
+        fail_msg("no acknowledgement %s, %zu times", ack, times);
+    }
+}
+
+static bool has_dead(void *context)
+{
+    const wanted *w = context;
+    return site_record_count(w->s, HR_TOPIC_DEAD, HR_RECORD_DEAD) >= w->count;
+}
+
+void site_wait_dead(site *s, size_t count)
+{
+    assert_true(support_until(has_dead, &(wanted){s, count}));
+}
+
+void site_read_dead(site *s, int64_t offset, site_dead *out)
+{
+    log_reader *reader;
+    log_view view;
+    assert_int_equal(log_reader_open(s->log, HR_TOPIC_DEAD, 0, offset, LOG_COMMITTED, &reader),
+                     HR_OK);
+    assert_int_equal(log_reader_next(reader, &view, NULL), HR_OK);
+    const uint8_t *bytes;
+    size_t size, at = 0;
+    int64_t record = view.first_offset;
+    while (log_record_next(&view, &at, &bytes, &size) && record < offset) {
+        record++;
+    }
+    *out = (site_dead){.payload_size = 0};
+    hr_cursor cursor = hr_cursor_of(bytes, size);
+    uint16_t topic_size = hr_cursor_u16(&cursor);
+    memcpy(out->topic, hr_cursor_take(&cursor, topic_size), topic_size);
+    uint16_t reason_size = hr_cursor_u16(&cursor);
+    memcpy(out->reason, hr_cursor_take(&cursor, reason_size), reason_size);
+    out->payload_size = hr_cursor_left(&cursor);
+    memcpy(out->payload, bytes + cursor.at, out->payload_size);
+    log_reader_close(reader);
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/fix.h"
 #include "ingest/broker.h"
@@ -75,5 +76,30 @@ void site_publish_bytes(site *s, const char *topic, const uint8_t *bytes, size_t
 
 /* JSON to hedgerow/v1/fix/barn, or to another topic. */
 void site_publish_text(site *s, const char *topic, const char *text);
+
+/* A durable subscriber of barn's acknowledgements, with mosquitto_sub, made before it is started:
+ * it misses nothing. */
+typedef struct site_ear {
+    char path[128];
+    pid_t pid;
+} site_ear;
+
+void site_hear_acks(site *s, site_ear *ear);
+
+/* Wait until it has heard that acknowledgement so many times, or fail the test. */
+void site_wait_acks(const site_ear *ear, const char *ack, size_t times);
+bool site_has_acks(const site_ear *ear, const char *ack, size_t times);
+
+/* A record of the topic `dead`. */
+typedef struct site_dead {
+    char topic[128];
+    char reason[512];
+    char payload[5000];
+    size_t payload_size;
+} site_dead;
+
+/* Wait until there are so many committed, or fail the test. */
+void site_wait_dead(site *s, size_t count);
+void site_read_dead(site *s, int64_t offset, site_dead *out);
 
 #endif

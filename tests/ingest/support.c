@@ -118,3 +118,52 @@ int support_publish(uint16_t port, const char *user, const char *password, const
         topic,           "-m", payload,     "-q", "1",       "-V", "mqttv5", NULL};
     return support_run(argv);
 }
+
+#define SUBSCRIBE_WORDS 20
+
+/* The words of a mosquitto_sub; last is a further option or NULL. */
+static void subscribe_words(const char *argv[SUBSCRIBE_WORDS], const char *port, const char *user,
+                            const char *password, const char *client, const char *topic,
+                            const char *last)
+{
+    const char *const words[] = {
+        "mosquitto_sub", "-h", "127.0.0.1", "-p", port, "-u",  user, "-P", password, "-i",
+        client,          "-c", "-q",        "1",  "-t", topic, last, NULL};
+    memcpy(argv, words, sizeof words);
+}
+
+int support_session(uint16_t port, const char *user, const char *password, const char *client,
+                    const char *topic)
+{
+    const char *argv[SUBSCRIBE_WORDS];
+    char port_text[8];
+    snprintf(port_text, sizeof port_text, "%u", port);
+    subscribe_words(argv, port_text, user, password, client, topic, "-E");
+    return support_run(argv);
+}
+
+pid_t support_hear(uint16_t port, const char *user, const char *password, const char *client,
+                   const char *topic, const char *output)
+{
+    const char *argv[SUBSCRIBE_WORDS];
+    char port_text[8];
+    snprintf(port_text, sizeof port_text, "%u", port);
+    subscribe_words(argv, port_text, user, password, client, topic, NULL);
+    return support_spawn(argv, output);
+}
+
+bool support_file_has(const char *path, const char *text, size_t times)
+{
+    char bytes[8192] = {0};
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return times == 0;
+    }
+    size_t size = fread(bytes, 1, sizeof bytes - 1, file);
+    fclose(file);
+    size_t found = 0;
+    for (const char *at = bytes; size > 0 && (at = strstr(at, text)) != NULL; at++) {
+        found++;
+    }
+    return found >= times;
+}

@@ -35,4 +35,16 @@ bool support_until(bool (*check)(void *context), void *context);
 int support_publish(uint16_t port, const char *user, const char *password, const char *topic,
                     const char *payload);
 
+/* Make a durable session of that client with mosquitto_sub, subscribed with QoS 1; the exit code.
+ */
+int support_session(uint16_t port, const char *user, const char *password, const char *client,
+                    const char *topic);
+
+/* Take that session up again; each message becomes a line of the file. The process goes on. */
+pid_t support_hear(uint16_t port, const char *user, const char *password, const char *client,
+                   const char *topic, const char *output);
+
+/* Is the text at least that many times in the file? */
+bool support_file_has(const char *path, const char *text, size_t times);
+
 #endif
