@@ -38,8 +38,10 @@ async function readError(answer: Response): Promise<ApiError> {
 }
 
 export class Api {
-  /** Called when a session has ended. */
-  onSignedOut: () => void = () => {};
+  /** Called when a session has ended; isWanted: the person has signed out. */
+  onSignedOut: (isWanted: boolean) => void = () => {};
+  /** Called when something is refused that the page thought it may do. */
+  onForbidden: () => void = () => {};
 
   async request<T>(
     method: Method,
@@ -70,7 +72,10 @@ export class Api {
     if (!answer.ok) {
       const error = await readError(answer);
       if (error.status === 401 && path !== "/v1/login" && path !== "/v1/me") {
-        this.onSignedOut();
+        this.onSignedOut(false);
+      }
+      if (error.status === 403) {
+        this.onForbidden();
       }
       throw error;
     }

@@ -1,5 +1,6 @@
 // src/app.ts - what every view is given: the store, the ways to the service, the words.
 import { Api, ApiError } from "./api.ts";
+import type { Clock } from "./clock.ts";
 import type { Format } from "./format.ts";
 import type { Herd } from "./herd.ts";
 import type { Translate } from "./i18n.ts";
@@ -24,6 +25,7 @@ export interface App {
   api: Api;
   live: Live;
   herd: Herd;
+  clock: Clock;
   t: Translate;
   format: Format;
   map: MapPort;

@@ -34,7 +34,7 @@ export async function loadBatteryDays(app: App): Promise<boolean> {
       return false;
     }
     const { rows } = await app.api.get<{ rows: WindowRow[] }>(`${path}/rows?limit=10000`);
-    app.store.set({ batteryDays: batteryDays(rows, Date.now()) });
+    app.store.set({ batteryDays: batteryDays(rows, app.clock.now()) });
     return true;
   } catch (reason) {
     if (reason instanceof ApiError) {

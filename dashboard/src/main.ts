@@ -1,6 +1,7 @@
 // src/main.ts - starts the page: who is there, what they may see, and the parts that show it.
 import { Api, ApiError } from "./api.ts";
 import type { App } from "./app.ts";
+import { Clock } from "./clock.ts";
 import { formatter } from "./format.ts";
 import { Herd } from "./herd.ts";
 import { loadStrings, translator } from "./i18n.ts";
@@ -8,6 +9,7 @@ import { Live, connectTo } from "./live.ts";
 import { applyTheme, loadSettings } from "./settings.ts";
 import { initialState } from "./state.ts";
 import { Store } from "./store.ts";
+import { noteEnd, sessionCheck } from "./session.ts";
 import { liveHandlers } from "./sync.ts";
 import type { Health, Me } from "./types.ts";
 import { allowSound, announce } from "./announce.ts";
@@ -66,7 +68,8 @@ async function start(): Promise<void> {
   applyTheme(settings);
   const t = translator(await loadStrings(settings.language));
   const store = new Store(initialState(settings));
-  const herd = new Herd();
+  const clock = new Clock();
+  const herd = new Herd(() => clock.now());
   const api = new Api();
   const handlers = liveHandlers(
     () => app,
@@ -76,6 +79,7 @@ async function start(): Promise<void> {
     store,
     api,
     herd,
+    clock,
     t,
     format: formatter(settings, t),
     live: new Live(connectTo(socketAddress()), handlers),
@@ -83,12 +87,20 @@ async function start(): Promise<void> {
   };
   allowSound(app);
   const code = takeCode();
-  api.onSignedOut = () => {
+  api.onSignedOut = (isWanted) => {
     app.live.stop();
+    noteEnd(!isWanted);
     store.set({ phase: "login", me: null });
   };
+  const check = sessionCheck(app, () => location.reload());
+  api.onForbidden = () => void check();
+  // A service that ends a session only closes the socket: nothing else tells the two apart.
+  store.on(["link"], () => void check());
   window.addEventListener("online", () => app.live.hurry());
-  document.addEventListener("visibilitychange", () => app.live.hurry());
+  document.addEventListener("visibilitychange", () => {
+    app.live.hurry();
+    void check();
+  });
   let shown = store.state.phase;
   store.on(["phase"], () => {
     const { phase } = store.state;

@@ -123,6 +123,7 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       }
     },
     hello(hello: Hello, isNew: boolean) {
+      getApp().clock.heard(hello.time);
       if (isNew) {
         void loadAll(getApp(), hello.seq);
       }
@@ -170,6 +171,10 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       const { store } = getApp();
       store.set({ windows: new Map(store.state.windows).set(query, rows) });
     },
-    probe: (body) => set({ health: body as Health }),
+    probe(body) {
+      const health = body as Health;
+      getApp().clock.heard(health.time);
+      set({ health });
+    },
   };
 }

@@ -203,6 +203,13 @@ export class Editor {
     this.#draw?.appendCoordinates([at]);
   }
 
+  /** Corners that were set before the page was left. */
+  resume(corners: Position[]): void {
+    if (this.isDrawing) {
+      this.#draw?.appendCoordinates(corners.map(toMap));
+    }
+  }
+
   removeLastCorner(): void {
     this.#draw?.removeLastPoint();
   }

@@ -60,7 +60,7 @@ export class FarmMap implements MapPort {
     this.#onSeen = onSeen;
     this.animals = new AnimalsLayer({
       herd: app.herd,
-      now: Date.now,
+      now: () => app.clock.now(),
       counts: () => this.#counts(),
       selected: () => {
         const { selection } = app.store.state;

@@ -11,7 +11,7 @@ function facts(app: App, device: Device, fences: string[]): HTMLElement {
   const { t, format } = app;
   const rows: [string, string][] = [];
   if (device.time !== undefined) {
-    rows.push([t("animal.age"), format.age(Date.now() - Date.parse(device.time))]);
+    rows.push([t("animal.age"), format.age(app.clock.now() - Date.parse(device.time))]);
   }
   if (device.lon !== undefined && device.lat !== undefined) {
     rows.push([t("animal.place"), format.position(device.lon, device.lat)]);

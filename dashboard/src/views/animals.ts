@@ -94,7 +94,7 @@ function row(app: App, id: string): HTMLElement {
   };
   const parts = [
     word,
-    timeOf(app, id) > 0 ? format.age(Date.now() - timeOf(app, id)) : t("animal.never"),
+    timeOf(app, id) > 0 ? format.age(app.clock.now() - timeOf(app, id)) : t("animal.never"),
     insideText(app, id),
     batteryText(app, id),
     device?.speed_mps === undefined ? "" : format.speed(device.speed_mps),
@@ -187,7 +187,7 @@ export function animalsView({ app }: Parts): HTMLElement {
     sum.textContent = t("animals.sum", { n: format.number(ids.length) });
     const stamp = (id: string): string => {
       const device = store.state.devices.get(id);
-      const age = format.age(Date.now() - timeOf(app, id));
+      const age = format.age(app.clock.now() - timeOf(app, id));
       const words = `${batteryText(app, id)} ${insideText(app, id)}`;
       return `${age} ${levelOf(app, id)} ${device?.name} ${words}`;
     };

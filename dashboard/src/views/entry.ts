@@ -3,6 +3,7 @@ import { ApiError } from "../api.ts";
 import type { App } from "../app.ts";
 import { explain } from "../app.ts";
 import { field, h } from "../dom.ts";
+import { hasEnded, noteEnd } from "../session.ts";
 import type { Me } from "../types.ts";
 
 const PASSWORD_LENGTH_MIN = 8;
@@ -23,7 +24,7 @@ function entryOf(app: App, code: string): Entry {
   if (app.store.state.phase !== "setup") {
     return {
       title: t("login.title"),
-      text: "",
+      text: hasEnded() ? t("login.ended") : "",
       button: t("login.button"),
       repeats: false,
       submit: login,
@@ -39,7 +40,8 @@ function entryOf(app: App, code: string): Entry {
       await api.post("/v1/setup", body);
       const me = await login(user, password);
       if (farm !== "") {
-        await api.put("/v1/farm", { name: farm });
+        // The name can be given later; one is in all the same.
+        await api.put("/v1/farm", { name: farm }).catch(() => {});
       }
       return me;
     },
@@ -97,7 +99,10 @@ export function showEntry(app: App, code: string): void {
     error.textContent = "";
     entry
       .submit(user.value.trim(), password.value, farm.value.trim())
-      .then((me) => app.store.set({ me, phase: "in" }))
+      .then((me) => {
+        noteEnd(false);
+        app.store.set({ me, phase: "in" });
+      })
       .catch((reason: unknown) => {
         const isWrong = reason instanceof ApiError && reason.code === "auth.wrong";
         error.textContent = isWrong ? t("login.wrong") : explain(app, reason);

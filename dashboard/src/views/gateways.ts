@@ -41,14 +41,14 @@ function stateOf(app: App, gateway: Gateway): { health: Health; words: string[] 
       : "gateways.offline"));
   }
   if (gateway.last_seen) {
-    const age = format.age(Date.now() - Date.parse(gateway.last_seen));
+    const age = format.age(app.clock.now() - Date.parse(gateway.last_seen));
     words.push(t("gateways.seen", { age }));
   } else if (gateway.role === "gateway") {
     words.push(t("gateways.never"));
   }
   if (waiting !== undefined) {
     const age = gateway.oldest_waiting
-      ? format.age(Date.now() - Date.parse(gateway.oldest_waiting))
+      ? format.age(app.clock.now() - Date.parse(gateway.oldest_waiting))
       : "";
     words.push(
       waiting > 0 && age !== ""

@@ -153,7 +153,7 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
     const level = herd.level[slot] ?? 0;
     const word =
       level === LEVEL_ALARM ? t("level.alarm") : level === LEVEL_WARNING ? t("level.warning") : "";
-    const age = format.age(Date.now() - (herd.timeMs[slot] ?? 0));
+    const age = format.age(app.clock.now() - (herd.timeMs[slot] ?? 0));
     return word === "" ? age : `${word} · ${age}`;
   };
   const row = (id: string): HTMLElement =>

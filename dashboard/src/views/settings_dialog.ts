@@ -93,7 +93,7 @@ export function settingsDialog(app: App): HTMLDialogElement {
           onclick: () =>
             void attempt(app, async () => {
               await app.api.post("/v1/logout", {});
-              app.api.onSignedOut();
+              app.api.onSignedOut(true);
             }),
         },
         t("settings.sign_out"),

@@ -2,6 +2,7 @@
 import type { App } from "../app.ts";
 import { matches, mayEdit, tell } from "../app.ts";
 import { fill, h } from "../dom.ts";
+import { keepDrafts } from "../kept_draft.ts";
 import { Editor } from "../map/editor.ts";
 import { FarmMap } from "../map/map.ts";
 import { levelsOf } from "../state.ts";
@@ -229,6 +230,7 @@ export function showShell(app: App): void {
   });
   app.map = farm;
   const parts: Parts = { app, farm, editor: new Editor(app, farm) };
+  keepDrafts(app, (corners) => parts.editor.resume(corners));
   const views = new Map(TABS.map(({ tab, view }) => [tab, view(parts)]));
   const render = (): void => {
     const { tab } = store.state;

@@ -94,7 +94,7 @@ export function trackPart(app: App, id: string): HTMLElement {
     ...HOURS.map((n) => h("option", { value: n, selected: n === 24 }, spanText(n))),
   );
   const span = (): { fromMs: number; toMs: number } => {
-    const toMs = Date.now();
+    const toMs = app.clock.now();
     return { fromMs: toMs - Number(hours.value) * 3_600_000, toMs };
   };
   const range = ({ fromMs, toMs } = span()): string =>

@@ -97,7 +97,7 @@ export function windowCards(app: App): Cards {
     const { times, lines } = linesOf(rows, (row) => groupText(app, query, row), names);
     speeds.show(times, chartLines(app, query, lines, names[0]));
     speedsNone.hidden = rows.length > 0;
-    const newest = rows.some((row) => row.to) ? newestWindow(rows, Date.now()) : rows;
+    const newest = rows.some((row) => row.to) ? newestWindow(rows, app.clock.now()) : rows;
     fill(
       speedTable,
       ...newest.slice(0, BARS_MAX).map((row) =>
@@ -119,7 +119,7 @@ export function windowCards(app: App): Cards {
     if (store.state.tab !== "windows") {
       return;
     }
-    const nowMs = Date.now();
+    const nowMs = app.clock.now();
     const isNow = (row: WindowRow): boolean => nowMs - Date.parse(row.to ?? "") < NOW_MS_MAX;
     const tens = rowsOf("crossings-10s");
     showNow(barsOf(newestWindow(tens, nowMs).filter(isNow)));

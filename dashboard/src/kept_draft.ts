@@ -1,0 +1,109 @@
+// src/kept_draft.ts - a fence that is not saved yet outlives the page: a phone that was put away,
+// a session that ended, a reload. It is kept by this tab alone, for the same user and farm.
+import type { App } from "./app.ts";
+import { begin } from "./history.ts";
+import type { Shape } from "./shape.ts";
+import type { Draft } from "./state.ts";
+import type { Position } from "./types.ts";
+
+const KEY = "hedgerow.draft";
+
+export interface KeptDraft {
+  epoch: string;
+  user: string;
+  draft: Pick<Draft, "id" | "etag" | "kind" | "props" | "isAddingHole">;
+  shape: Shape | null;
+  /** Corners of the outline that was being drawn. */
+  corners: Position[];
+}
+
+/** Without its steps back, and without what the service said of it. */
+export function keep(kept: KeptDraft | null): void {
+  try {
+    if (kept) {
+      sessionStorage.setItem(KEY, JSON.stringify(kept));
+    } else {
+      sessionStorage.removeItem(KEY);
+    }
+  } catch {
+    // A browser that keeps nothing, or a fence too large for it: then it is lost with the page.
+  }
+}
+
+export function kept(epoch: string | null, user: string | undefined): KeptDraft | null {
+  try {
+    const found = JSON.parse(sessionStorage.getItem(KEY) ?? "null") as KeptDraft | null;
+    return found && found.epoch === epoch && found.user === user ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The corners that stand: a sketch also holds the one that the pointer still carries about. */
+export function cornersOfSketch(sketch: Shape | null): Position[] {
+  const line =
+    sketch?.kind === "polygon"
+      ? (sketch.polygons[0]?.[0] ?? []).slice(0, -1)
+      : sketch?.kind === "corridor"
+        ? sketch.line
+        : [];
+  const isSame = (a: Position, b: Position | undefined): boolean =>
+    b !== undefined && a[0] === b[0] && a[1] === b[1];
+  return line.slice(0, -1).filter((corner, i, all) => !isSame(corner, all[i - 1]));
+}
+
+export function draftOfKept({ draft, shape }: KeptDraft): Draft {
+  return {
+    ...draft,
+    history: shape ? begin(shape) : null,
+    isSaving: false,
+    error: null,
+    theirs: null,
+  };
+}
+
+/** Keeps what is drawn from now on; `resume` puts back the corners of an unfinished outline. */
+export function keepDrafts(app: App, resume: (corners: Position[]) => void): void {
+  const { store, t } = app;
+  let isRestored = false;
+  const save = (): void => {
+    const { draft, sketch, me } = store.state;
+    const { epoch } = app.live;
+    if (!isRestored || epoch === null || !me) {
+      return;
+    }
+    if (!draft) {
+      keep(null);
+      return;
+    }
+    const { id, etag, kind, props, isAddingHole } = draft;
+    keep({
+      epoch,
+      user: me.user,
+      draft: { id, etag, kind, props, isAddingHole },
+      shape: draft.history?.present ?? null,
+      corners: cornersOfSketch(sketch),
+    });
+  };
+  const restore = (): void => {
+    if (isRestored || !store.state.areFencesKnown) {
+      return;
+    }
+    isRestored = true;
+    const found = kept(app.live.epoch, store.state.me?.user);
+    if (!found || store.state.draft || store.state.me?.role === "viewer") {
+      return;
+    }
+    store.set({
+      tab: "map",
+      draft: draftOfKept(found),
+      notice: { text: t("draft.back"), tone: "plain" },
+    });
+    if (found.corners.length > 0) {
+      // After the editor has heard of the draft.
+      setTimeout(() => resume(found.corners));
+    }
+  };
+  store.on(["areFencesKnown"], restore);
+  store.on(["draft", "sketch"], save);
+}

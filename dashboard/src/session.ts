@@ -1,0 +1,55 @@
+// src/session.ts - who is signed in may change while the page is open: a session ends, a role is
+// taken away. The page asks when something hints at it, and never just fails.
+import { ApiError } from "./api.ts";
+import type { App } from "./app.ts";
+import type { Me } from "./types.ts";
+
+const KEY = "hedgerow.ended";
+
+/** For the page that follows: whether it is to say that the session has ended by itself. */
+export function noteEnd(hasEnded: boolean): void {
+  try {
+    if (hasEnded) {
+      sessionStorage.setItem(KEY, "1");
+    } else {
+      sessionStorage.removeItem(KEY);
+    }
+  } catch {
+    // Then it is not said.
+  }
+}
+
+export function hasEnded(): boolean {
+  try {
+    return sessionStorage.getItem(KEY) !== null;
+  } catch {
+    return false;
+  }
+}
+
+/** Asks once for many calls; what the answer changes is changed for the whole page. */
+export function sessionCheck(app: App, reload: () => void): () => Promise<void> {
+  let asking: Promise<void> | null = null;
+  const ask = async (): Promise<void> => {
+    try {
+      const me = await app.api.get<Me>("/v1/me");
+      const known = app.store.state.me;
+      if (known && (me.user !== known.user || me.role !== known.role)) {
+        reload();
+      }
+    } catch (reason) {
+      if (reason instanceof ApiError && reason.status === 401) {
+        app.api.onSignedOut(false);
+      }
+    }
+  };
+  return () => {
+    if (app.store.state.phase !== "in") {
+      return Promise.resolve();
+    }
+    asking ??= ask().finally(() => {
+      asking = null;
+    });
+    return asking;
+  };
+}

@@ -1,0 +1,131 @@
+// tests/browser/lasting.test.mjs - a page that stays open for days: sessions end, roles change, the
+// service is killed in the middle of work, clocks are wrong; what somebody drew is not lost.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { Farm, PASSWORD, mapBox, shot, signIn, square, until, withPage } from "./harness.mjs";
+
+const HOUR_MS = 3_600_000;
+
+describe("a page that stays open", () => {
+  let farm;
+  before(async () => {
+    farm = await new Farm().start();
+    await farm.ask("POST", "/v1/fences", square("north", "North paddock", 150));
+    await farm.ask("POST", "/v1/users", { user: "anna", password: PASSWORD, role: "editor" });
+    await farm.publish(["cow-1", 0, 0, 0]);
+  });
+  after(() => farm.end());
+
+  const corners = (page) => page.textContent(".measures");
+
+  async function drawSome(page) {
+    await page.click('[data-draw="polygon"]');
+    const { x, y } = await mapBox(page);
+    for (const [dx, dy] of [[150, 150], [350, 150], [350, 350]]) {
+      await page.mouse.click(x + dx, y + dy, { delay: 20 });
+    }
+    await page.waitForSelector(".measures:has-text('ha')");
+  }
+
+  it("an outline that is not finished is there again after a reload, and is finished", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="north"]');
+      await drawSome(page);
+      const before = await corners(page);
+      await page.fill(".fence-form label:has-text('Name') + input", "Kept");
+      await page.reload();
+      await page.waitForSelector(".fence-form");
+      await until("the same outline", async () => (await corners(page)) === before);
+      await shot(page, "draft-kept");
+      await page.click("button:has-text('Finish')");
+      await page.waitForSelector("button:has-text('Add a hole')");
+      assert.equal(await page.inputValue(".fence-form label:has-text('Name') + input"), "Kept");
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector('.fences strong:text-is("Kept")');
+      const { features } = await farm.ask("GET", "/v1/fences");
+      const fence = features.find(({ properties }) => properties.name === "Kept");
+      assert.equal(fence.geometry.coordinates[0].length, 4);
+      await page.reload();
+      await page.waitForSelector('[data-fence="north"]');
+      assert.equal(await page.locator(".fence-form").count(), 0, "what is saved comes back no more");
+    });
+  });
+
+  it("a service killed while one draws and while one saves costs nothing that was drawn", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="north"]');
+      await page.click('[data-draw="polygon"]');
+      const { x, y } = await mapBox(page);
+      await page.mouse.click(x + 200, y + 200, { delay: 20 });
+      await page.mouse.click(x + 400, y + 200, { delay: 20 });
+      await farm.kill();
+      await page.waitForSelector(".stale:not([hidden])");
+      const below = await mapBox(page); // the banner has moved the map
+      await page.mouse.click(below.x + 400, below.y + 400, { delay: 20 });
+      await page.click("button:has-text('Finish')");
+      await page.fill(".fence-form label:has-text('Name') + input", "Through it all");
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector(".fence-form .error:has-text('does not answer')");
+      await shot(page, "save-offline");
+      await farm.run();
+      await page.waitForSelector('.status[data-link="live"]');
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector('.fences strong:text-is("Through it all")');
+    });
+  });
+
+  it("a role that changes is followed; who drew finds the fence again, and nobody else", async () => {
+    await withPage(farm, { as: "anna" }, async (page) => {
+      await page.waitForSelector('[data-fence="north"]');
+      await drawSome(page);
+      const before = await corners(page);
+      await farm.ask("PATCH", "/v1/users/anna", { role: "viewer" });
+      // A new role begins with a new session.
+      await page.waitForSelector("input[name=user]");
+      await page.waitForSelector("text=Your session has ended");
+      await shot(page, "session-ended");
+      await farm.ask("PATCH", "/v1/users/anna", { role: "editor" });
+      await signIn(page, "owner");
+      await page.waitForSelector('[data-fence="north"]');
+      assert.equal(await page.locator(".fence-form").count(), 0);
+      const other = await page.context().newPage();
+      await other.goto(farm.url);
+      await other.waitForSelector('.status[data-link="live"]');
+      await other.click(".settings");
+      await other.click("text=Sign out");
+      // It ends in both tabs.
+      await page.waitForSelector("input[name=user]");
+      await signIn(page, "anna");
+      await page.waitForSelector(".fence-form");
+      assert.equal(await corners(page), before);
+    });
+  });
+
+  it("a browser whose clock is an hour behind tells true ages, and tracks to the end", async () => {
+    const skew = (page) =>
+      page.addInitScript((ms) => {
+        const own = Date.now;
+        Date.now = () => own() - ms;
+      }, HOUR_MS);
+    const nowS = (Date.now() - farm.startMs) / 1000;
+    await farm.publish(["cow-2", nowS - 60, 20, 20], ["cow-2", nowS - 30, 25, 20],
+      ["cow-2", nowS, 30, 20]);
+    await until("the fixes", async () => {
+      const { devices } = await farm.ask("GET", "/v1/devices");
+      return devices.some((device) => (device.id ?? device.device) === "cow-2");
+    });
+    await withPage(farm, { before: skew }, async (page) => {
+      const row = page.locator('.animals [data-animal="cow-2"]');
+      await row.waitFor();
+      assert.match(await row.textContent(), /\d+ s$/);
+      await row.locator("button").click();
+      const age = page.locator('[data-selected="cow-2"] dd').first();
+      await age.waitFor();
+      assert.match(await age.textContent(), /^[1-9]\d* s$/);
+      await page.click('[data-selected="cow-2"] summary:has-text("Track")');
+      await page.selectOption('[data-selected="cow-2"] select', "1");
+      await page.click("button:has-text('Show track')");
+      await page.waitForSelector("text=Positions: 3");
+    });
+  });
+});
