@@ -17,6 +17,8 @@
 typedef enum sim_form {
     SIM_HRF1,      /* batches with sequences, kept until acknowledged */
     SIM_OWNTRACKS, /* one message for each fix, as a bare device sends it */
+    SIM_JSON,      /* not sent, but printed for a real hedgerow-edge: lines.h */
+    SIM_NMEA,
 } sim_form;
 
 typedef struct sim_gateways_options {

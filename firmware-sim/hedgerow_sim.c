@@ -24,7 +24,9 @@ static const char help_text[] =
     "  --replay FILE     recorded tracks (CSV or GPX) with their own times, instead of a scenario\n"
     "  --login FILE      what `hedgerow gateway add NAME --json` printed\n"
     "  --mqtt ADDR:PORT  the broker, with --user NAME and --password TEXT\n"
-    "  --as FORM         hrf1 (batches, kept until acknowledged) or owntracks (bare devices)\n"
+    "  --as FORM         hrf1 (batches, kept until acknowledged), owntracks (bare devices); or\n"
+    "                    print json (a line for each fix) or nmea (sentences), for hedgerow-edge\n"
+    "  --only NAME       with --as json or nmea: this herd, kind of vehicle or device alone\n"
     "  --truth FILE      keep every fix that was made, with its sequence\n"
     "  --resume          go on where the truth file ends\n"
     "  --seed N          instead of the scenario's\n"
@@ -92,24 +94,40 @@ enum {
     OPT_TOKEN,
     OPT_FENCES,
     OPT_REPLAY,
+    OPT_ONLY,
     OPT_HELP,
 };
 
 static const struct option options[] = {
-    {"login", 1, NULL, OPT_LOGIN},     {"mqtt", 1, NULL, OPT_MQTT},
-    {"user", 1, NULL, OPT_USER},       {"password", 1, NULL, OPT_PASSWORD},
-    {"as", 1, NULL, OPT_AS},           {"truth", 1, NULL, OPT_TRUTH},
-    {"resume", 0, NULL, OPT_RESUME},   {"seed", 1, NULL, OPT_SEED},
-    {"start", 1, NULL, OPT_START},     {"speedup", 1, NULL, OPT_SPEEDUP},
-    {"rate", 1, NULL, OPT_RATE},       {"fixes", 1, NULL, OPT_FIXES},
-    {"seconds", 1, NULL, OPT_SECONDS}, {"drain", 1, NULL, OPT_DRAIN},
-    {"batch", 1, NULL, OPT_BATCH},     {"window", 1, NULL, OPT_WINDOW},
-    {"linger", 1, NULL, OPT_LINGER},   {"dry", 0, NULL, OPT_DRY},
-    {"json", 0, NULL, OPT_JSON},       {"quiet", 0, NULL, OPT_QUIET},
-    {"demo", 0, NULL, OPT_DEMO},       {"data", 1, NULL, OPT_DATA},
-    {"http", 1, NULL, OPT_HTTP},       {"token", 1, NULL, OPT_TOKEN},
-    {"fences", 0, NULL, OPT_FENCES},   {"help", 0, NULL, OPT_HELP},
-    {"replay", 1, NULL, OPT_REPLAY},   {NULL, 0, NULL, 0},
+    {"login", 1, NULL, OPT_LOGIN},
+    {"mqtt", 1, NULL, OPT_MQTT},
+    {"user", 1, NULL, OPT_USER},
+    {"password", 1, NULL, OPT_PASSWORD},
+    {"as", 1, NULL, OPT_AS},
+    {"truth", 1, NULL, OPT_TRUTH},
+    {"resume", 0, NULL, OPT_RESUME},
+    {"seed", 1, NULL, OPT_SEED},
+    {"start", 1, NULL, OPT_START},
+    {"speedup", 1, NULL, OPT_SPEEDUP},
+    {"rate", 1, NULL, OPT_RATE},
+    {"fixes", 1, NULL, OPT_FIXES},
+    {"seconds", 1, NULL, OPT_SECONDS},
+    {"drain", 1, NULL, OPT_DRAIN},
+    {"batch", 1, NULL, OPT_BATCH},
+    {"window", 1, NULL, OPT_WINDOW},
+    {"linger", 1, NULL, OPT_LINGER},
+    {"dry", 0, NULL, OPT_DRY},
+    {"json", 0, NULL, OPT_JSON},
+    {"quiet", 0, NULL, OPT_QUIET},
+    {"demo", 0, NULL, OPT_DEMO},
+    {"data", 1, NULL, OPT_DATA},
+    {"http", 1, NULL, OPT_HTTP},
+    {"token", 1, NULL, OPT_TOKEN},
+    {"fences", 0, NULL, OPT_FENCES},
+    {"help", 0, NULL, OPT_HELP},
+    {"replay", 1, NULL, OPT_REPLAY},
+    {"only", 1, NULL, OPT_ONLY},
+    {NULL, 0, NULL, 0},
 };
 
 static bool number(double max, double *value)
@@ -187,6 +205,23 @@ static bool take_flag(command *c, int option)
     }
 }
 
+static bool take_form(const char *word, sim_form *form)
+{
+    static const char *const forms[] = {
+        [SIM_HRF1] = "hrf1",
+        [SIM_OWNTRACKS] = "owntracks",
+        [SIM_JSON] = "json",
+        [SIM_NMEA] = "nmea",
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (strcmp(word, forms[i]) == 0) {
+            *form = (sim_form)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool take_text(command *c, int option)
 {
     sim_login *login = &c->run.login;
@@ -204,8 +239,10 @@ static bool take_text(command *c, int option)
         return (size_t)snprintf(login->password, sizeof login->password, "%s", optarg) <
                sizeof login->password;
     case OPT_AS:
-        c->run.form = strcmp(optarg, "owntracks") == 0 ? SIM_OWNTRACKS : SIM_HRF1;
-        return c->run.form == SIM_OWNTRACKS || strcmp(optarg, "hrf1") == 0;
+        return take_form(optarg, &c->run.form);
+    case OPT_ONLY:
+        c->run.only = optarg;
+        return true;
     case OPT_TRUTH:
         c->run.truth = optarg;
         return true;
@@ -281,8 +318,10 @@ static int simulate(command *c, const sim_scenario *scenario)
     if (c->wants_fences) {
         return sim_farm_print(scenario) == HR_OK ? 0 : 1;
     }
-    if (c->is_dry) {
-        return sim_run_dry(&c->run, &why) == HR_OK ? 0 : fail(&why);
+    bool is_printed = c->run.form == SIM_JSON || c->run.form == SIM_NMEA;
+    if (c->is_dry || is_printed) {
+        FILE *lines = c->is_dry ? NULL : stdout;
+        return sim_run_dry(&c->run, lines, &is_stopping, &why) == HR_OK ? 0 : fail(&why);
     }
     if (c->is_demo) {
         hr_err err = sim_demo_prepare(&c->demo, scenario, &is_stopping, &c->run.login, &why);

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "fleet.h"
+#include "lines.h"
 #include "truth.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -19,6 +21,7 @@
 #define WINDOW_DEFAULT (1u << 18)
 #define LINGER_DEFAULT_MS 200
 #define DRAIN_DEFAULT_S 60
+#define LINES_BYTES_MAX 4096u       /* of one turn */
 #define PAST_MS INT64_C(2592000000) /* where an unpaced run without an end begins */
 
 typedef struct run {
@@ -112,7 +115,7 @@ static hr_err start_truth(run *r, hr_why *why)
                            .start_ms = r->start_ms,
                            .device_count = o->scenario->device_count,
                            .gateway_count = o->scenario->gateways,
-                           .has_sequences = o->form == SIM_HRF1};
+                           .has_sequences = o->form != SIM_OWNTRACKS};
     return sim_truth_create(o->truth, &head, (const char(*)[HR_DEVICE_ID_MAX + 1]) r->ids,
                             r->epochs, &r->truth, why);
 }
@@ -161,13 +164,27 @@ static hr_err put_fixes(run *r, const sim_fix *fixes, unsigned count, bool is_kn
     return HR_OK;
 }
 
+/* What is left of a fix in the words of a form. */
+static void reword(sim_form form, hr_fix *fix)
+{
+    if (form == SIM_OWNTRACKS) {
+        /* Whole seconds, metres, kilometres an hour and degrees. */
+        unsigned km_h = (fix->speed_cm_s * 36u + 500u) / 1000u;
+        fix->time_ms -= fix->time_ms % 1000;
+        fix->accuracy_dm = (uint16_t)((fix->accuracy_dm + 5) / 10 * 10);
+        fix->speed_cm_s = (uint16_t)((km_h * 1000u + 18u) / 36u);
+        fix->heading_cdeg = (uint16_t)(fix->heading_cdeg / 100 * 100);
+    } else if (form == SIM_NMEA) {
+        fix->battery_pct = HR_FIX_U8_UNKNOWN;
+    }
+}
+
 static unsigned next_turn(run *r, sim_fix fixes[SIM_FIXES_AT_ONCE])
 {
     unsigned count = sim_fleet_next(r->fleet, fixes);
     r->turns++;
-    for (unsigned i = 0; i < count && r->options->form == SIM_OWNTRACKS; i++) {
-        fixes[i].fix.time_ms -= fixes[i].fix.time_ms % 1000; /* OwnTracks has whole seconds */
-        fixes[i].fix.accuracy_dm = (uint16_t)((fixes[i].fix.accuracy_dm + 5) / 10 * 10);
+    for (unsigned i = 0; i < count; i++) {
+        reword(r->options->form, &fixes[i].fix);
     }
     return count;
 }
@@ -415,24 +432,105 @@ hr_err sim_run(const sim_run_options *options, const volatile bool *stop, sim_ru
     return err;
 }
 
-hr_err sim_run_dry(const sim_run_options *options, hr_why *why)
+/* ---- without a connection ---- */
+
+/* A herd's name stands for all of its animals. */
+static bool is_chosen(const run *r, uint32_t device)
 {
-    run r = {.options = options};
+    const char *only = r->options->only;
+    const char *id = r->ids[device];
+    size_t size = only != NULL ? strlen(only) : 0;
+    return only == NULL || (strncmp(id, only, size) == 0 && (id[size] == '\0' || id[size] == '-'));
+}
+
+static bool is_any_chosen(const run *r)
+{
+    uint32_t device = 0;
+    while (device < r->options->scenario->device_count && !is_chosen(r, device)) {
+        device++;
+    }
+    return device < r->options->scenario->device_count;
+}
+
+static void put_line(const run *r, const sim_fix *fix, hr_buf *out)
+{
+    if (r->options->form == SIM_NMEA) {
+        sim_line_nmea(out, &fix->fix);
+    } else {
+        sim_line_json(out, r->ids[fix->device], &fix->fix);
+    }
+}
+
+/* One device's next fixes, into the truth and as lines. */
+static hr_err print_turn(run *r, uint64_t *next_seq, FILE *lines, hr_why *why)
+{
+    sim_fix fixes[SIM_FIXES_AT_ONCE];
+    unsigned count = next_turn(r, fixes);
+    hr_err err = HR_OK;
+    hr_buf text;
+    hr_buf_init(&text, LINES_BYTES_MAX);
+    for (unsigned i = 0; i < count && err == HR_OK && is_chosen(r, fixes[i].device); i++) {
+        uint32_t gateway = fixes[i].device % r->options->scenario->gateways;
+        if (r->options->form == SIM_NMEA && i > 0 &&
+            fixes[i].fix.time_ms == fixes[i - 1].fix.time_ms) {
+            continue; /* a receiver that says a moment twice says nothing new */
+        }
+        if (r->truth != NULL) {
+            err = sim_truth_add(r->truth, &(sim_truth_row){gateway, next_seq[gateway]++, fixes[i]});
+        }
+        if (lines != NULL) {
+            put_line(r, &fixes[i], &text);
+        }
+    }
+    err = err != HR_OK ? hr_why_set(why, err, "cannot write the truth file") : hr_buf_err(&text);
+    if (err == HR_OK && text.size > 0 && fwrite(text.data, 1, text.size, lines) != text.size) {
+        err = hr_why_set(why, HR_CLOSED, "nobody reads the lines any more");
+    }
+    hr_buf_fini(&text);
+    return err;
+}
+
+/* Until the next fix is due; what is written by then is there to be read. */
+static void wait_for_turn(run *r, FILE *lines, const volatile bool *stop)
+{
+    const sim_run_options *o = r->options;
+    while (!*stop && (o->rate > 0 || o->speedup > 0)) {
+        int64_t left_ns = r->began_ns - now_ns();
+        left_ns +=
+            o->rate > 0
+                ? (int64_t)((double)r->turns / o->rate * 1e9)
+                : (int64_t)((double)(sim_fleet_due_ms(r->fleet) - r->start_ms) * 1e6 / o->speedup);
+        if (left_ns <= 0) {
+            return;
+        }
+        fflush(lines);
+        left_ns = left_ns < PROGRESS_NS ? left_ns : PROGRESS_NS;
+        nanosleep(&(struct timespec){.tv_nsec = left_ns}, NULL);
+    }
+}
+
+hr_err sim_run_dry(const sim_run_options *options, FILE *lines, const volatile bool *stop,
+                   hr_why *why)
+{
+    run r = {.options = options, .began_ns = now_ns()};
     hr_err err = open_run(&r, why);
     uint64_t *next_seq = calloc(options->scenario->gateways, sizeof *next_seq);
     if (err == HR_OK && next_seq == NULL) {
         err = hr_why_set(why, HR_NO_MEMORY, "out of memory");
     }
-    while (err == HR_OK && r.turns < options->fix_count) {
-        sim_fix fixes[SIM_FIXES_AT_ONCE];
-        unsigned count = next_turn(&r, fixes);
-        for (unsigned i = 0; i < count && err == HR_OK && r.truth != NULL; i++) {
-            uint32_t gateway = fixes[i].device % options->scenario->gateways;
-            err = sim_truth_add(r.truth, &(sim_truth_row){gateway, next_seq[gateway]++, fixes[i]});
-        }
+    if (err == HR_OK && !is_any_chosen(&r)) {
+        err =
+            hr_why_set(why, HR_NOT_FOUND, "no herd, vehicle or device is called %s", options->only);
     }
-    if (err == HR_OK && r.truth != NULL && sim_truth_flush(r.truth) != HR_OK) {
-        err = hr_why_set(why, HR_IO, "cannot write the truth file");
+    while (err == HR_OK && !*stop && !has_ended(&r, now_ns())) {
+        if (lines != NULL) {
+            wait_for_turn(&r, lines, stop);
+        }
+        err = print_turn(&r, next_seq, lines, why);
+    }
+    bool is_kept = r.truth == NULL || sim_truth_flush(r.truth) == HR_OK;
+    if (err == HR_OK && (!is_kept || (lines != NULL && fflush(lines) != 0))) {
+        err = hr_why_set(why, HR_IO, "cannot write to the end");
     }
     free(next_seq);
     close_run(&r);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/err.h"
 #include "gateway.h"
@@ -14,6 +15,7 @@ typedef struct sim_run_options {
     const sim_scenario *scenario;
     sim_login login;
     sim_form form;
+    const char *only;  /* with sim_run_dry: this herd or device alone; NULL: all */
     const char *truth; /* NULL: none is kept */
     bool resume;       /* go on where the truth file ends, if there is one */
     bool has_start;    /* else now, or as far back as the fixes need */
@@ -45,7 +47,9 @@ void sim_run_defaults(sim_run_options *options);
 HR_MUST_USE hr_err sim_run(const sim_run_options *options, const volatile bool *stop,
                            sim_run_result *result, hr_why *why);
 
-/* Without a connection: the truth alone. */
-HR_MUST_USE hr_err sim_run_dry(const sim_run_options *options, hr_why *why);
+/* Without a connection: the truth, and fixes as lines when they are due (of form SIM_JSON or
+ * SIM_NMEA; lines NULL: the truth alone, at once). HR_CLOSED: nobody reads the lines any more. */
+HR_MUST_USE hr_err sim_run_dry(const sim_run_options *options, FILE *lines,
+                               const volatile bool *stop, hr_why *why);
 
 #endif

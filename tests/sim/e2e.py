@@ -7,20 +7,13 @@ import subprocess
 import sys
 import time
 
-from farm import Farm, LiveCopy, MqttCopy, harness, program, scenario, write_lines
+from farm import (Farm, LiveCopy, MqttCopy, harness, program, scenario, wait_until,
+                  write_lines)
 
 from harness import expect, test  # isort: skip  (farm.py says where it is)
 
 # So many turns of devices that the farm sees some hours, and the run takes some seconds.
 TURNS = "12000" if not os.environ.get("HR_LONG") else "400000"
-
-
-def wait_until(what, condition, timeout=30):
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("in vain: " + what)
-        harness.select_briefly()
 
 
 @test
@@ -141,7 +134,7 @@ def bare_devices_speak_owntracks():
         farm.make_fences("owntracks")
         sim = farm.start_sim("owntracks", "--as", "owntracks", "--fixes", "4000", "--rate", "1000")
         farm.await_sim(sim)
-        wait_until("the log has them", lambda: "missing 0" in try_oracle(farm), timeout=20)
+        wait_until("the log has them", farm.log_has_all, timeout=20)
         print(farm.ask_oracle().strip())
 
 
@@ -178,13 +171,6 @@ def the_demo_farm_shows_something_real_within_ten_seconds():
 
 def has_alarm(farm):
     return any(event["severity"] == "alarm" for event in farm.all_events())
-
-
-def try_oracle(farm):
-    try:
-        return farm.ask_oracle().splitlines()[0]
-    except AssertionError as problem:
-        return str(problem).replace("missing 0", "")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """tests/sim/farm.py - a service with a simulated fleet and the oracle, for the end-to-end tests."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 import harness  # noqa: E402  (found through the line above)
@@ -12,6 +14,14 @@ from websocket import WebSocket  # noqa: E402
 SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "firmware-sim",
                          "scenarios")
 SIM_TIMEOUT_S = 120
+
+
+def wait_until(what, condition, timeout=30):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("in vain: " + what)
+        harness.select_briefly()
 
 
 def program(name):
@@ -78,6 +88,32 @@ class Farm(harness.Service):
             raise AssertionError("hedgerow-oracle: %d\n%s%s" % (result.returncode, result.stdout,
                                                                 result.stderr))
         return result.stdout
+
+    def log_has_all(self, *flags, truth="truth"):
+        """Is every fix of the truth in the log? What else is wrong, a later call tells."""
+        try:
+            self.ask_oracle("--wait", "0", *flags, truth=truth)
+            return True
+        except AssertionError as verdict:
+            return any(line.startswith("fixes: ") and ", missing 0," in line
+                       for line in str(verdict).splitlines())
+
+    def kill_broker(self):
+        """It may be on its way up from the last time: then its pid file is empty or of the past."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with open(os.path.join(self.data, "broker", "mosquitto.pid")) as file:
+                    pid = int(file.read())
+                with open("/proc/%d/comm" % pid) as file:
+                    if file.read().strip() != "mosquitto":
+                        raise OSError("another program has that number by now")
+                os.kill(pid, signal.SIGKILL)
+                return
+            except (ValueError, OSError):
+                if time.monotonic() > deadline:
+                    raise
+                harness.select_briefly()
 
     def all_events(self):
         """By GET /v1/events, page after page."""

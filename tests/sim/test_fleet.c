@@ -137,7 +137,7 @@ static void a_run_cut_short_goes_on_as_if_it_had_not_been(void **state)
     options.has_start = true;
     options.start_ms = START_MS;
     options.fix_count = 1000;
-    assert_int_equal(sim_run_dry(&options, &why), HR_OK);
+    assert_int_equal(sim_run_dry(&options, NULL, &(bool){false}, &why), HR_OK);
     assert_int_equal(truncate(path, 32 + 2 * 8 + 65 * (long)s->device_count + 48 * 500 + 20), 0);
     sim_truth *truth = NULL;
     sim_truth_row row;
