@@ -125,11 +125,8 @@ static hr_err read_truth(const char *path, oracle_fixes *fixes, bool *has_sequen
     sim_truth_row row;
     while (err == HR_OK && (err = sim_truth_read(truth, &row)) == HR_OK) {
         const char *id = sim_truth_id(truth, row.fix.device);
-        oracle_fix fix = {.device = hr_device_key(id, strlen(id)),
-                          .time_ms = row.fix.fix.time_ms,
-                          .place = {row.fix.fix.lon_e7, row.fix.fix.lat_e7},
-                          .accuracy_dm = row.fix.fix.accuracy_dm,
-                          .order = fixes->count};
+        oracle_fix fix = {.fix = row.fix.fix, .order = fixes->count};
+        fix.fix.device = hr_device_key(id, strlen(id));
         err = oracle_fixes_add(fixes, &fix);
     }
     sim_truth_close(truth);
@@ -223,7 +220,7 @@ static hr_err compare(const command *c, oracle_service *service, oracle_fixes *l
         oracle_verdict v = {0};
         err = read_copy(c->copies[i], &received, why);
         if (err == HR_OK) {
-            oracle_compare_copy(c->copies[i], &there, &received, c->may_lack_late[i], &v);
+            err = oracle_compare_copy(c->copies[i], &there, &received, c->may_lack_late[i], &v);
             print_verdict(c->copies[i], received.count, &v);
             *is_right = *is_right && oracle_verdict_is_good(&v);
         }

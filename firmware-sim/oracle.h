@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "oracle_area.h"
 
-#define ORACLE_GROUPS_MAX 64
+#define ORACLE_NAME_SIZE 260 /* of a fence, to be shown */
 #define ORACLE_NEVER_MS INT64_MAX
 
 /* ---- rules ---- */
@@ -25,6 +25,7 @@ typedef enum oracle_intent {
 typedef struct oracle_fence {
     uint32_t slot; /* the same in every version that has this id */
     char id[HR_FENCE_ID_MAX + 1];
+    char name[ORACLE_NAME_SIZE];
     oracle_intent intent;
     int64_t dwell_ms;
     uint32_t confirm_fixes; /* 0: not set */
@@ -82,17 +83,20 @@ typedef struct oracle_event {
     uint32_t index;
     char kind[12];
     char fence[HR_FENCE_ID_MAX + 1];
+    char fence_name[ORACLE_NAME_SIZE];
     char cause[12];
     char severity[12];
     char id[HR_FENCE_ID_MAX + HR_DEVICE_ID_MAX + 80];
     uint64_t device;
     int64_t time_ms;
+    int64_t received_ms; /* when its source was appended */
     bool has_place;
     oracle_place place;
     bool has_crossing;
     oracle_place crossing;
     int64_t crossing_ms;
     bool late;
+    size_t order; /* as it stands in its list before that is sorted */
 } oracle_event;
 
 typedef struct oracle_events {
@@ -102,6 +106,8 @@ typedef struct oracle_events {
 } oracle_events;
 
 HR_MUST_USE hr_err oracle_events_add(oracle_events *events, const oracle_event *event);
+/* As the outside sees it. False: it is none. */
+bool oracle_event_read(const cJSON *json, oracle_event *event);
 void oracle_events_free(oracle_events *events);
 
 /* ---- a partition's devices ---- */

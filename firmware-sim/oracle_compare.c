@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
-
-#define CROSSING_UNITS 1 /* TRACKER.md, last line */
-#define CROSSING_MS 1
+#include "oracle_contrast.h"
 
 /* One more case; the first ones are told. */
 __attribute__((format(printf, 3, 4))) static void story(oracle_verdict *v, size_t *count,
@@ -30,41 +28,52 @@ __attribute__((format(printf, 3, 4))) static void story(oracle_verdict *v, size_
 
 /* ---- fixes ---- */
 
+/* By device and time first; 0: the same fix, in all of its details. */
 static int by_content(const void *a, const void *b)
 {
-    const oracle_fix *x = a, *y = b;
+    const hr_fix *x = &((const oracle_fix *)a)->fix, *y = &((const oracle_fix *)b)->fix;
     if (x->device != y->device) {
         return x->device < y->device ? -1 : 1;
     }
     if (x->time_ms != y->time_ms) {
         return x->time_ms < y->time_ms ? -1 : 1;
     }
-    if (x->place.lon_e7 != y->place.lon_e7) {
-        return x->place.lon_e7 < y->place.lon_e7 ? -1 : 1;
+    const int32_t pairs[][2] = {
+        {x->lon_e7, y->lon_e7},
+        {x->lat_e7, y->lat_e7},
+        {x->accuracy_dm, y->accuracy_dm},
+        {x->speed_cm_s, y->speed_cm_s},
+        {x->heading_cdeg, y->heading_cdeg},
+        {x->battery_pct, y->battery_pct},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (pairs[i][0] != pairs[i][1]) {
+            return pairs[i][0] < pairs[i][1] ? -1 : 1;
+        }
     }
-    if (x->place.lat_e7 != y->place.lat_e7) {
-        return x->place.lat_e7 < y->place.lat_e7 ? -1 : 1;
-    }
-    return (int)x->accuracy_dm - (int)y->accuracy_dm;
+    return 0;
 }
 
 static int by_turn(const void *a, const void *b)
 {
     const oracle_fix *x = a, *y = b;
-    if (x->device != y->device) {
-        return x->device < y->device ? -1 : 1;
+    if (x->fix.device != y->fix.device) {
+        return x->fix.device < y->fix.device ? -1 : 1;
     }
     return (x->order > y->order) - (x->order < y->order);
 }
 
-static void fix_story(oracle_verdict *v, size_t *count, const char *what, const oracle_fix *fix,
+static void fix_story(oracle_verdict *v, size_t *count, const char *what, const oracle_fix *one,
                       oracle_name *name, void *context)
 {
     char time[HR_TIME_TEXT_SIZE];
+    const hr_fix *fix = &one->fix;
     hr_time_format(fix->time_ms, time);
-    story(v, count, "%s: the fix of %s at %s, %.7f %.7f, number %zu of its list", what,
-          name(context, fix->device), time, fix->place.lon_e7 / 1e7, fix->place.lat_e7 / 1e7,
-          fix->order);
+    story(v, count,
+          "%s: the fix of %s at %s, %.7f %.7f, accuracy %u dm, %u cm/s to %u cdeg, battery %u %%; "
+          "number %zu of its list",
+          what, name(context, fix->device), time, fix->lon_e7 / 1e7, fix->lat_e7 / 1e7,
+          fix->accuracy_dm, fix->speed_cm_s, fix->heading_cdeg, fix->battery_pct, one->order);
 }
 
 static void drop_repeats(oracle_fixes *fixes)
@@ -140,11 +149,6 @@ static int by_source(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
-static int by_id(const void *a, const void *b)
-{
-    return strcmp(((const oracle_event *)a)->id, ((const oracle_event *)b)->id);
-}
-
 static void event_story(oracle_verdict *v, size_t *count, const char *what, const oracle_event *e,
                         oracle_name *name, void *context)
 {
@@ -157,62 +161,25 @@ static void event_story(oracle_verdict *v, size_t *count, const char *what, cons
           e->partition, e->index);
 }
 
-static bool is_close(int64_t a, int64_t b, int64_t tolerance)
-{
-    return (a > b ? a - b : b - a) <= tolerance;
-}
-
-static bool same_place(oracle_place a, oracle_place b, int64_t tolerance)
-{
-    return is_close(a.lon_e7, b.lon_e7, tolerance) && is_close(a.lat_e7, b.lat_e7, tolerance);
-}
-
-/* The first member that differs; NULL if none does. */
-static const char *difference(const oracle_event *a, const oracle_event *b)
-{
-    if (a->index != b->index) {
-        return "source.index";
-    }
-    if (strcmp(a->severity, b->severity) != 0) {
-        return "severity";
-    }
-    if (strcmp(a->cause, b->cause) != 0) {
-        return "cause";
-    }
-    if (a->late != b->late) {
-        return "late";
-    }
-    if (a->has_place != b->has_place || (a->has_place && !same_place(a->place, b->place, 0))) {
-        return "the place";
-    }
-    if (a->has_crossing != b->has_crossing) {
-        return a->has_crossing ? "crossing, which should not be null"
-                               : "crossing, which should be null";
-    }
-    if (a->has_crossing && (!same_place(a->crossing, b->crossing, CROSSING_UNITS) ||
-                            !is_close(a->crossing_ms, b->crossing_ms, CROSSING_MS))) {
-        return "crossing";
-    }
-    return NULL;
-}
-
 static void compare_pair(const oracle_event *demanded, const oracle_event *there, oracle_name *name,
                          void *context, oracle_verdict *v)
 {
-    const char *what = difference(demanded, there);
-    if (what == NULL) {
+    oracle_contrast c;
+    if (!oracle_contrast_find(demanded, there, &c)) {
         return;
     }
     event_story(v, &v->different, "different", demanded, name, context);
     if (v->stories < ORACLE_STORIES_MAX) {
-        printf("    in %s: demanded %u %s %s %d %d crossing %d %d %" PRId64
-               ", there is %u %s %s %d %d crossing %d %d %" PRId64 "\n",
-               what, demanded->index, demanded->severity, demanded->cause, demanded->place.lon_e7,
-               demanded->place.lat_e7, demanded->crossing.lon_e7, demanded->crossing.lat_e7,
-               demanded->crossing_ms, there->index, there->severity, there->cause,
-               there->place.lon_e7, there->place.lat_e7, there->crossing.lon_e7,
-               there->crossing.lat_e7, there->crossing_ms);
+        printf("    its %s: demanded %s, there is %s\n", c.what, c.demanded, c.there);
     }
+}
+
+/* One event of one record, told with another id: rather that than one missing and one extra. */
+static bool is_same_matter(const oracle_event *a, const oracle_event *b)
+{
+    return a->partition == b->partition && a->offset == b->offset && a->index == b->index &&
+           strcmp(a->kind, b->kind) == 0 && strcmp(a->fence, b->fence) == 0 &&
+           a->device == b->device;
 }
 
 /* Events of one partition stand in the topic in the order of their sources. */
@@ -226,6 +193,10 @@ static void check_order(const oracle_events *there, oracle_name *name, void *con
         if (before != NULL && (before->offset > e->offset ||
                                (before->offset == e->offset && before->index >= e->index))) {
             event_story(v, &v->out_of_order, "out of order", e, name, context);
+            if (v->stories < ORACLE_STORIES_MAX) {
+                printf("    it stands after event %u of record %" PRId64 "\n", before->index,
+                       before->offset);
+            }
         }
         if (e->partition < HR_PARTITIONS_MAX) {
             last[e->partition] = e;
@@ -251,6 +222,10 @@ void oracle_compare_events(oracle_events *demanded, oracle_events *there, oracle
         int order = d == demanded->count ? 1
                     : t == there->count  ? -1
                                          : by_source(&demanded->all[d], &there->all[t]);
+        if (order != 0 && d < demanded->count && t < there->count &&
+            is_same_matter(&demanded->all[d], &there->all[t])) {
+            order = 0;
+        }
         if (order < 0) {
             event_story(v, &v->missing, "missing", &demanded->all[d++], name, context);
         } else if (order == 0) {
@@ -264,36 +239,81 @@ void oracle_compare_events(oracle_events *demanded, oracle_events *there, oracle
     }
 }
 
-void oracle_compare_copy(const char *path, oracle_events *there, oracle_events *received,
-                         bool may_lack_late, oracle_verdict *v)
+/* ---- copies ---- */
+
+static int by_id_and_order(const void *a, const void *b)
 {
-    sort(there, by_id);
-    sort(received, by_id);
-    size_t t = 0, r = 0;
-    while (t < there->count || r < received->count) {
-        int order = t == there->count      ? 1
-                    : r == received->count ? -1
-                                           : by_id(&there->all[t], &received->all[r]);
-        if (order < 0) {
-            if (!may_lack_late || !there->all[t].late) {
-                story(v, &v->missing, "%s: never received: %s", path, there->all[t].id);
-            }
-            t++;
-            continue;
-        }
-        if (order > 0) {
-            story(v, &v->extra, "%s: received, but not in the log: %s", path, received->all[r].id);
-        } else {
-            const char *what = difference(&there->all[t], &received->all[r]);
-            if (what != NULL) {
-                story(v, &v->different, "%s: received with another %s: %s", path, what,
-                      received->all[r].id);
-            }
-            t++;
-        }
-        r++;
-        while (r < received->count && by_id(&received->all[r - 1], &received->all[r]) == 0) {
-            r++;
+    const oracle_event *x = a, *y = b;
+    int order = strcmp(x->id, y->id);
+    return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+/* Where an event came in a copy, and where it stands in the topic. */
+typedef struct arrival {
+    size_t came;
+    size_t stands;
+    const char *id;
+} arrival;
+
+static int by_coming(const void *a, const void *b)
+{
+    const arrival *x = a, *y = b;
+    return (x->came > y->came) - (x->came < y->came);
+}
+
+/* What comes for the first time comes in the order of the topic. */
+static void compare_arrivals(const char *path, arrival *arrivals, size_t count, oracle_verdict *v)
+{
+    if (count > 0) {
+        qsort(arrivals, count, sizeof *arrivals, by_coming);
+    }
+    for (size_t i = 1; i < count; i++) {
+        if (arrivals[i].stands < arrivals[i - 1].stands) {
+            story(v, &v->out_of_order, "%s: out of order: %s came after %s, which follows it", path,
+                  arrivals[i].id, arrivals[i - 1].id);
         }
     }
+}
+
+static void compare_received(const char *path, const oracle_event *there,
+                             const oracle_event *received, oracle_verdict *v)
+{
+    oracle_contrast c;
+    if (oracle_contrast_find(there, received, &c)) {
+        story(v, &v->different, "%s: received with another %s, %s instead of %s: %s", path, c.what,
+              c.there, c.demanded, received->id);
+    }
+}
+
+hr_err oracle_compare_copy(const char *path, oracle_events *there, oracle_events *received,
+                           bool may_lack_late, oracle_verdict *v)
+{
+    arrival *arrivals = calloc(received->count + 1, sizeof *arrivals);
+    if (arrivals == NULL) {
+        return HR_NO_MEMORY;
+    }
+    sort(there, by_id_and_order);
+    sort(received, by_id_and_order);
+    size_t t = 0, r = 0, count = 0;
+    while (t < there->count || r < received->count) {
+        const oracle_event *stands = t < there->count ? &there->all[t] : NULL;
+        const oracle_event *came = r < received->count ? &received->all[r] : NULL;
+        int order = stands == NULL ? 1 : came == NULL ? -1 : strcmp(stands->id, came->id);
+        if (order < 0 && (!may_lack_late || !stands->late)) {
+            story(v, &v->missing, "%s: never received: %s", path, stands->id);
+        } else if (order > 0) {
+            story(v, &v->extra, "%s: received, but not in the log: %s", path, came->id);
+        } else if (order == 0) {
+            compare_received(path, stands, came, v);
+            arrivals[count++] = (arrival){came->order, stands->order, came->id};
+        }
+        t += order <= 0;
+        for (r += order >= 0;
+             order >= 0 && r < received->count && strcmp(came->id, received->all[r].id) == 0;) {
+            r++; /* told again */
+        }
+    }
+    compare_arrivals(path, arrivals, count, v);
+    free(arrivals);
+    return HR_OK;
 }

@@ -30,10 +30,11 @@ void oracle_compare_fixes(oracle_fixes *sent, oracle_fixes *logged, bool has_seq
 void oracle_compare_events(oracle_events *demanded, oracle_events *there, oracle_name *name,
                            void *context, oracle_verdict *verdict);
 
-/* What somebody received is what is there, repeats of an id dropped. Events that were late when
- * they happened need not have been told. */
-void oracle_compare_copy(const char *path, oracle_events *there, oracle_events *received,
-                         bool may_lack_late, oracle_verdict *verdict);
+/* What somebody received is what is there, in its order, repeats of an id dropped. Events that were
+ * late when they happened need not have been told. Both lists are sorted. */
+HR_MUST_USE hr_err oracle_compare_copy(const char *path, oracle_events *there,
+                                       oracle_events *received, bool may_lack_late,
+                                       oracle_verdict *verdict);
 
 static inline bool oracle_verdict_is_good(const oracle_verdict *v)
 {

@@ -168,11 +168,13 @@ static void tell(oracle_partition *p, const device *d, const char *kind, const o
                           .index = p->index++,
                           .device = d->key,
                           .time_ms = time_ms,
+                          .received_ms = p->source->append_ms,
                           .has_place = d->has_last,
                           .place = d->last.at};
     snprintf(event.kind, sizeof event.kind, "%s", kind);
     snprintf(event.cause, sizeof event.cause, "%s", cause);
     snprintf(event.fence, sizeof event.fence, "%s", fence != NULL ? fence->id : "-");
+    snprintf(event.fence_name, sizeof event.fence_name, "%s", fence != NULL ? fence->name : "");
     snprintf(event.severity, sizeof event.severity, "%s",
              severity_of(kind, cause, fence != NULL ? fence->intent : ORACLE_INFO));
     event.late =

@@ -4,18 +4,7 @@
 #include <string.h>
 
 #include "oracle.h"
-
-static int64_t whole(const cJSON *json, const char *key, int64_t otherwise)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-    return cJSON_IsNumber(item) ? (int64_t)item->valuedouble : otherwise;
-}
-
-static const char *text(const cJSON *json, const char *key)
-{
-    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
-    return value != NULL ? value : "";
-}
+#include "oracle_json.h"
 
 static bool read_groups(const cJSON *json, char (**groups)[HR_FENCE_ID_MAX + 1], uint32_t *count)
 {
@@ -61,14 +50,15 @@ static bool read_schedule(const cJSON *json, oracle_fence *fence)
 
 static hr_err read_fence(const cJSON *json, oracle_fence *fence, hr_why *why)
 {
-    const char *intent = text(json, "intent");
-    snprintf(fence->id, sizeof fence->id, "%s", text(json, "id"));
+    const char *intent = oracle_json_text(json, "intent");
+    oracle_json_copy(json, "id", fence->id, sizeof fence->id);
+    oracle_json_copy(json, "name", fence->name, sizeof fence->name);
     fence->intent = strcmp(intent, "keep-in") == 0    ? ORACLE_KEEP_IN
                     : strcmp(intent, "keep-out") == 0 ? ORACLE_KEEP_OUT
                                                       : ORACLE_INFO;
-    fence->dwell_ms = whole(json, "dwell_s", 0) * 1000;
-    fence->confirm_fixes = (uint32_t)whole(json, "confirm_fixes", 0);
-    fence->expires_ms = whole(json, "expires_at_ms", ORACLE_NEVER_MS);
+    fence->dwell_ms = oracle_json_whole(json, "dwell_s", 0) * 1000;
+    fence->confirm_fixes = (uint32_t)oracle_json_whole(json, "confirm_fixes", 0);
+    fence->expires_ms = oracle_json_whole(json, "expires_at_ms", ORACLE_NEVER_MS);
     fence->text = cJSON_PrintUnformatted(json);
     if (fence->text == NULL || !read_groups(json, &fence->groups, &fence->group_count) ||
         !read_schedule(json, fence)) {
@@ -128,8 +118,8 @@ static hr_err read_members(const cJSON *json, oracle_rules *rules, hr_why *why)
     cJSON_ArrayForEach(item, list)
     {
         oracle_member *member = &rules->members[rules->member_count++];
-        int64_t stale_s = whole(item, "stale_after_s", -1);
-        member->device = strtoull(text(item, "device_key"), NULL, 16);
+        int64_t stale_s = oracle_json_whole(item, "stale_after_s", -1);
+        member->device = oracle_json_key(item);
         member->stale_after_ms = stale_s < 0 ? -1 : stale_s * 1000;
         if (!read_groups(item, &member->groups, &member->group_count)) {
             return hr_why_set(why, HR_NO_MEMORY, "out of memory");
@@ -147,12 +137,12 @@ hr_err oracle_rules_read(const cJSON *json, oracle_slot_of *slot_of, void *conte
         return hr_why_set(why, HR_NO_MEMORY, "out of memory");
     }
     const cJSON *settings = cJSON_GetObjectItemCaseSensitive(json, "settings");
-    rules->version = (uint64_t)whole(json, "version", 0);
-    rules->max_accuracy_m = (double)whole(settings, "max_accuracy_m", 100);
-    rules->max_gap_ms = whole(settings, "max_gap_s", 300) * 1000;
-    rules->max_speed_mps = (double)whole(settings, "max_speed_mps", 60);
-    rules->alert_max_age_ms = whole(settings, "alert_max_age_s", 600) * 1000;
-    rules->stale_after_ms = whole(settings, "stale_after_s", 21600) * 1000;
+    rules->version = (uint64_t)oracle_json_whole(json, "version", 0);
+    rules->max_accuracy_m = (double)oracle_json_whole(settings, "max_accuracy_m", 100);
+    rules->max_gap_ms = oracle_json_whole(settings, "max_gap_s", 300) * 1000;
+    rules->max_speed_mps = (double)oracle_json_whole(settings, "max_speed_mps", 60);
+    rules->alert_max_age_ms = oracle_json_whole(settings, "alert_max_age_s", 600) * 1000;
+    rules->stale_after_ms = oracle_json_whole(settings, "stale_after_s", 21600) * 1000;
     hr_err err = read_fences(json, rules, slot_of, context, why);
     if (err == HR_OK) {
         err = read_members(json, rules, why);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/id.h"
-#include "base/text.h"
 #include "http.h"
+#include "oracle_json.h"
 
 #define PAGE_RECORDS 10000
 #define OK 200
@@ -201,77 +201,44 @@ static hr_err find_rules(oracle_service *s, uint64_t version, oracle_rules **out
 
 /* ---- records ---- */
 
-static const char *text(const cJSON *json, const char *key)
-{
-    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
-    return value != NULL ? value : "";
-}
-
-static bool whole(const cJSON *json, const char *key, int64_t *value)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-    *value = cJSON_IsNumber(item) ? (int64_t)item->valuedouble : 0;
-    return cJSON_IsNumber(item);
-}
-
-static bool lattice(const cJSON *json, const char *key, int32_t *value)
-{
-    int64_t number = 0;
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-    bool is_good =
-        cJSON_IsNumber(item) && hr_decimal_from_double(item->valuedouble, 7, &number) == HR_OK;
-    *value = (int32_t)number;
-    return is_good;
-}
-
-static bool moment(const cJSON *json, const char *key, int64_t *value)
-{
-    const char *t = text(json, key);
-    return hr_time_parse(t, strlen(t), value) == HR_OK;
-}
-
 static hr_err take_fix(oracle_partition *p, const oracle_source *source, const cJSON *json,
                        oracle_fixes *fixes)
 {
-    hr_fix fix = {.accuracy_dm = HR_FIX_U16_UNKNOWN};
-    int64_t accuracy_dm;
-    const cJSON *accuracy = cJSON_GetObjectItemCaseSensitive(json, "accuracy_m");
-    fix.device = strtoull(text(json, "device_key"), NULL, 16);
-    if (!moment(json, "time", &fix.time_ms) || !lattice(json, "lon", &fix.lon_e7) ||
-        !lattice(json, "lat", &fix.lat_e7)) {
+    oracle_place place;
+    oracle_fix kept = {.order = fixes->count};
+    hr_fix *fix = &kept.fix;
+    fix->device = oracle_json_key(json);
+    fix->accuracy_dm = oracle_json_detail(json, "accuracy_m", 1, HR_FIX_U16_UNKNOWN);
+    fix->speed_cm_s = oracle_json_detail(json, "speed_mps", 2, HR_FIX_U16_UNKNOWN);
+    fix->heading_cdeg = oracle_json_detail(json, "heading_deg", 2, HR_FIX_U16_UNKNOWN);
+    fix->battery_pct = (uint8_t)oracle_json_detail(json, "battery_pct", 0, HR_FIX_U8_UNKNOWN);
+    if (!oracle_json_time(json, "time", &fix->time_ms) || !oracle_json_place(json, &place)) {
         return HR_INVALID;
     }
-    if (cJSON_IsNumber(accuracy) &&
-        hr_decimal_from_double(accuracy->valuedouble, 1, &accuracy_dm) == HR_OK) {
-        fix.accuracy_dm = (uint16_t)accuracy_dm;
-    }
-    oracle_fix kept = {.device = fix.device,
-                       .time_ms = fix.time_ms,
-                       .place = {fix.lon_e7, fix.lat_e7},
-                       .accuracy_dm = fix.accuracy_dm,
-                       .order = fixes->count};
+    fix->lon_e7 = place.lon_e7;
+    fix->lat_e7 = place.lat_e7;
     hr_err err = oracle_fixes_add(fixes, &kept);
-    return err == HR_OK ? oracle_take_fix(p, source, &fix) : err;
+    return err == HR_OK ? oracle_take_fix(p, source, fix) : err;
 }
 
 static hr_err take_record(oracle_service *s, oracle_partition *p, const oracle_source *source,
                           const cJSON *json, oracle_fixes *fixes, hr_why *why)
 {
-    const char *type = text(json, "type");
-    int64_t number = 0;
+    const char *type = oracle_json_text(json, "type");
     if (strcmp(type, "fix") == 0) {
         return take_fix(p, source, json, fixes);
     }
     if (strcmp(type, "tick") == 0) {
-        return whole(json, "ms", &number) ? oracle_take_tick(p, source, number) : HR_INVALID;
+        int64_t ms = oracle_json_whole(json, "ms", -1);
+        return ms >= 0 ? oracle_take_tick(p, source, ms) : HR_INVALID;
     }
     if (strcmp(type, "name") == 0) {
-        return keep_name(s, strtoull(text(json, "device_key"), NULL, 16), text(json, "device"));
+        return keep_name(s, oracle_json_key(json), oracle_json_text(json, "device"));
     }
     if (strcmp(type, "rules") == 0) {
         oracle_rules *rules = NULL;
-        (void)whole(json, "version", &number);
-        hr_err err = find_rules(s, (uint64_t)number, &rules, why);
+        uint64_t version = (uint64_t)oracle_json_whole(json, "version", 0);
+        hr_err err = find_rules(s, version, &rules, why);
         return err == HR_OK ? oracle_take_rules(p, source, rules) : err;
     }
     return HR_OK;
@@ -292,9 +259,10 @@ static hr_err take_page(oracle_service *s, oracle_partition *p, uint32_t partiti
     const cJSON *record;
     cJSON_ArrayForEach(record, cJSON_GetObjectItemCaseSensitive(page, "records"))
     {
-        oracle_source source = {.partition = partition};
-        if (!whole(record, "offset", &source.offset) ||
-            !whole(record, "append_ms", &source.append_ms)) {
+        oracle_source source = {.partition = partition,
+                                .offset = oracle_json_whole(record, "offset", -1),
+                                .append_ms = oracle_json_whole(record, "append_ms", -1)};
+        if (source.offset < 0 || source.append_ms < 0) {
             err = HR_INVALID;
         } else if (source.offset != *offset) {
             err = hr_why_set(why, HR_GONE, "partition %u lacks offsets from %" PRId64 " on",
@@ -322,13 +290,13 @@ static hr_err read_ends(oracle_service *s, hr_why *why)
     s->partition_count = 0;
     cJSON_ArrayForEach(topic, cJSON_GetObjectItemCaseSensitive(json, "topics"))
     {
-        if (strcmp(text(topic, "topic"), "positions") != 0) {
+        if (strcmp(oracle_json_text(topic, "topic"), "positions") != 0) {
             continue;
         }
         cJSON_ArrayForEach(partition, cJSON_GetObjectItemCaseSensitive(topic, "partitions"))
         {
             if (s->partition_count < HR_PARTITIONS_MAX) {
-                (void)whole(partition, "end", &s->ends[s->partition_count++]);
+                s->ends[s->partition_count++] = oracle_json_whole(partition, "end", 0);
             }
         }
     }
@@ -358,39 +326,6 @@ hr_err oracle_service_read(oracle_service *s, oracle_fixes *fixes, oracle_events
 
 /* ---- events ---- */
 
-static void copy_text(const cJSON *json, const char *key, char *to, size_t capacity)
-{
-    snprintf(to, capacity, "%s", text(json, key));
-}
-
-bool oracle_event_read(const cJSON *json, oracle_event *event)
-{
-    *event = (oracle_event){0};
-    const cJSON *source = cJSON_GetObjectItemCaseSensitive(json, "source");
-    const cJSON *crossing = cJSON_GetObjectItemCaseSensitive(json, "crossing");
-    int64_t partition = 0, index = 0;
-    const char *device = text(json, "device");
-    copy_text(json, "id", event->id, sizeof event->id);
-    copy_text(json, "kind", event->kind, sizeof event->kind);
-    copy_text(json, "fence", event->fence, sizeof event->fence);
-    copy_text(json, "cause", event->cause, sizeof event->cause);
-    copy_text(json, "severity", event->severity, sizeof event->severity);
-    event->device = hr_device_key(device, strlen(device));
-    event->late = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "late"));
-    (void)whole(source, "partition", &partition);
-    (void)whole(source, "offset", &event->offset);
-    (void)whole(source, "index", &index);
-    event->partition = (uint32_t)partition;
-    event->index = (uint32_t)index;
-    event->has_place =
-        lattice(json, "lon", &event->place.lon_e7) && lattice(json, "lat", &event->place.lat_e7);
-    event->has_crossing = cJSON_IsObject(crossing) &&
-                          lattice(crossing, "lon", &event->crossing.lon_e7) &&
-                          lattice(crossing, "lat", &event->crossing.lat_e7) &&
-                          moment(crossing, "time", &event->crossing_ms);
-    return event->id[0] != '\0' && moment(json, "time", &event->time_ms);
-}
-
 hr_err oracle_service_events(oracle_service *s, oracle_events *events, hr_why *why)
 {
     int64_t offset = 0, end = 1;
@@ -416,8 +351,8 @@ hr_err oracle_service_events(oracle_service *s, oracle_events *events, hr_why *w
             }
         }
         int64_t before = offset;
-        (void)whole(page, "next", &offset);
-        (void)whole(page, "end", &end);
+        offset = oracle_json_whole(page, "next", offset);
+        end = oracle_json_whole(page, "end", end);
         cJSON_Delete(page);
         if (err != HR_OK || offset <= before) {
             return err;

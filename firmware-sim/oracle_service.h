@@ -12,10 +12,7 @@
 
 /* A fix of the log or of a truth. */
 typedef struct oracle_fix {
-    uint64_t device;
-    int64_t time_ms;
-    oracle_place place;
-    uint16_t accuracy_dm;
+    hr_fix fix;   /* flags apart */
     size_t order; /* as it stands in the log, or as it was sent */
 } oracle_fix;
 
@@ -48,8 +45,5 @@ cJSON *oracle_service_ask(oracle_service *service, const char *path, hr_why *why
 
 /* A device's id by its key; its key as text if the log has no name for it. Borrowed. */
 const char *oracle_service_name(void *service, uint64_t device);
-
-/* An event as everyone outside sees it. False: it is none. */
-bool oracle_event_read(const cJSON *json, oracle_event *event);
 
 #endif

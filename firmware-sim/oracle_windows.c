@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "oracle_json.h"
 
 #define GROUPS_MAX 4
 #define VALUES_MAX 8
@@ -28,7 +29,8 @@ typedef struct query {
     int value_count;
     int64_t size_ms; /* 0: running */
     int64_t every_ms;
-    bool has_late;
+    /* Events that came too late are in no window: so many may lack, for each value. */
+    double late_left[VALUES_MAX];
     bool is_cut; /* the table holds the newest rows only */
 } query;
 
@@ -36,11 +38,12 @@ typedef struct window {
     int64_t from_ms, to_ms;
 } window;
 
-static const char *text(const cJSON *json, const char *key)
-{
-    const char *value = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, key));
-    return value != NULL ? value : "";
-}
+/* A row of a query's table. */
+typedef struct row {
+    window window;
+    const char *group[GROUPS_MAX];
+    const cJSON *values;
+} row;
 
 static double number(const cJSON *json, const char *key)
 {
@@ -70,11 +73,12 @@ static bool read_query(const cJSON *json, query *q)
 {
     const cJSON *definition = cJSON_GetObjectItemCaseSensitive(json, "definition");
     const cJSON *window_json = cJSON_GetObjectItemCaseSensitive(definition, "window");
-    const char *type = text(window_json, "type");
+    const char *type = oracle_json_text(window_json, "type");
     const cJSON *item;
-    *q = (query){.name = text(json, "name"), .where = text(definition, "where")};
-    if (strcmp(text(json, "status"), "running") != 0 ||
-        strcmp(text(definition, "from"), "events") != 0 || !is_counted(q->where) ||
+    *q = (query){.name = oracle_json_text(json, "name"),
+                 .where = oracle_json_text(definition, "where")};
+    if (strcmp(oracle_json_text(json, "status"), "running") != 0 ||
+        strcmp(oracle_json_text(definition, "from"), "events") != 0 || !is_counted(q->where) ||
         cJSON_HasObjectItem(definition, "join")) {
         return false;
     }
@@ -98,10 +102,12 @@ static bool read_query(const cJSON *json, query *q)
         q->is_distinct[q->value_count] = is_distinct;
         q->values[q->value_count++] = item->string;
     }
-    q->size_ms = duration_ms(text(window_json, "size"));
-    q->every_ms =
-        strcmp(type, "hopping") == 0 ? duration_ms(text(window_json, "every")) : q->size_ms;
-    q->has_late = number(json, "rows_late") > 0;
+    q->size_ms = duration_ms(oracle_json_text(window_json, "size"));
+    q->every_ms = strcmp(type, "hopping") == 0 ? duration_ms(oracle_json_text(window_json, "every"))
+                                               : q->size_ms;
+    for (int i = 0; i < q->value_count && q->every_ms > 0; i++) {
+        q->late_left[i] = number(json, "rows_late") * (double)(q->size_ms / q->every_ms);
+    }
     return strcmp(type, "running") == 0 || (q->size_ms > 0 && q->every_ms > 0);
 }
 
@@ -176,106 +182,133 @@ static void tell(oracle_verdict *v, size_t *count, const query *q, const window 
            q->group_count > 1 ? group[1] : "", what);
 }
 
-static bool is_right(const query *q, int value, double said, size_t exact)
+/* Counts are exact but for what was late, which lacks in one window after the other. */
+static bool is_right(query *q, int value, double said, size_t exact)
 {
     double error =
         q->is_distinct[value] && exact > DISTINCT_EXACT ? DISTINCT_ERROR * (double)exact : 0;
-    return said <= (double)exact + error && (q->has_late || said >= (double)exact - error);
+    double lacking = (double)exact - error - said;
+    if (lacking > 0 && lacking <= q->late_left[value]) {
+        q->late_left[value] -= lacking;
+        return true;
+    }
+    return lacking <= 0 && said <= (double)exact + error;
 }
 
-static bool read_row(const query *q, const cJSON *row, window *w, const char *group[GROUPS_MAX])
+static bool read_row(const query *q, const cJSON *json, row *out)
 {
-    const cJSON *names = cJSON_GetObjectItemCaseSensitive(row, "group");
-    const char *from = text(row, "from"), *to = text(row, "to");
-    *w = (window){INT64_MIN, FOREVER_MS};
+    const cJSON *names = cJSON_GetObjectItemCaseSensitive(json, "group");
+    window *w = &out->window;
+    *out = (row){.window = {INT64_MIN, FOREVER_MS}, .values = json};
     for (int i = 0; i < q->group_count; i++) {
-        group[i] = cJSON_GetStringValue(cJSON_GetArrayItem(names, i));
-        if (group[i] == NULL) {
+        out->group[i] = cJSON_GetStringValue(cJSON_GetArrayItem(names, i));
+        if (out->group[i] == NULL) {
             return false;
         }
     }
-    return q->size_ms == 0 || (hr_time_parse(from, strlen(from), &w->from_ms) == HR_OK &&
-                               hr_time_parse(to, strlen(to), &w->to_ms) == HR_OK &&
-                               w->to_ms - w->from_ms == q->size_ms);
+    return q->size_ms == 0 ||
+           (oracle_json_time(json, "from", &w->from_ms) &&
+            oracle_json_time(json, "to", &w->to_ms) && w->to_ms - w->from_ms == q->size_ms);
 }
 
-static hr_err check_row(const query *q, const oracle_events *there, const cJSON *row,
-                        oracle_verdict *v, hr_why *why)
+static hr_err check_row(query *q, const oracle_events *there, const row *said, oracle_verdict *v)
 {
-    window w;
-    const char *group[GROUPS_MAX] = {NULL};
     size_t count, devices;
-    if (!read_row(q, row, &w, group)) {
-        return hr_why_set(why, HR_INVALID, "a row of query %s cannot be read", q->name);
-    }
-    if (!count_exactly(q, there, &w, group, &count, &devices)) {
-        return hr_why_set(why, HR_NO_MEMORY, "out of memory");
+    if (!count_exactly(q, there, &said->window, said->group, &count, &devices)) {
+        return HR_NO_MEMORY;
     }
     for (int i = 0; i < q->value_count; i++) {
-        double said = number(row, q->values[i]);
+        double value = number(said->values, q->values[i]);
         size_t exact = q->is_distinct[i] ? devices : count;
-        if (!is_right(q, i, said, exact)) {
+        if (!is_right(q, i, value, exact)) {
             char what[96];
-            snprintf(what, sizeof what, "%s is %g, the events say %zu", q->values[i], said, exact);
-            tell(v, &v->different, q, &w, group, what);
+            snprintf(what, sizeof what, "%s is %g, the events say %zu", q->values[i], value, exact);
+            tell(v, &v->different, q, &said->window, said->group, what);
         }
     }
     return HR_OK;
 }
 
-static bool has_row(const query *q, const cJSON *rows, const window *w,
-                    const char *const group[GROUPS_MAX])
+static bool is_same_row(const query *q, const row *a, const row *b)
 {
-    const cJSON *row;
-    cJSON_ArrayForEach(row, rows)
-    {
-        window there;
-        const char *there_group[GROUPS_MAX] = {NULL};
-        bool is_it = read_row(q, row, &there, there_group) && there.from_ms == w->from_ms;
-        for (int i = 0; is_it && i < q->group_count; i++) {
-            is_it = strcmp(group[i], there_group[i]) == 0;
-        }
-        if (is_it) {
-            return true;
-        }
+    bool is_same = a->window.from_ms == b->window.from_ms;
+    for (int i = 0; is_same && i < q->group_count; i++) {
+        is_same = strcmp(a->group[i], b->group[i]) == 0;
     }
-    return false;
+    return is_same;
 }
 
-/* No window that an event is in lacks its row, among those that the table still keeps. */
-static void check_lacking(const query *q, const oracle_events *there, const cJSON *rows,
-                          oracle_verdict *v)
+static size_t times_there(const query *q, const row *rows, size_t count, const row *wanted)
+{
+    size_t times = 0;
+    for (size_t i = 0; i < count; i++) {
+        times += is_same_row(q, &rows[i], wanted);
+    }
+    return times;
+}
+
+/* A row that lacks is told once, at the first event that should be in it. */
+static bool is_first_in(const query *q, const oracle_events *there, size_t event, const row *wanted)
+{
+    size_t i = 0;
+    while (i < event && !is_in(q, &there->all[i], &wanted->window, wanted->group)) {
+        i++;
+    }
+    return i == event;
+}
+
+/* An event is in every window whose row the table still keeps. */
+static void check_event(query *q, const oracle_events *there, size_t index, const row *rows,
+                        size_t count, int64_t oldest_ms, oracle_verdict *v)
+{
+    const oracle_event *event = &there->all[index];
+    row wanted = {.window = {INT64_MIN, FOREVER_MS}};
+    for (int k = 0; k < q->group_count; k++) {
+        wanted.group[k] = group_of(q, k, event);
+    }
+    int64_t newest_ms = q->size_ms > 0 ? event->time_ms - event->time_ms % q->every_ms : 0;
+    int64_t end_ms = q->size_ms > 0 ? event->time_ms - q->size_ms : -1;
+    for (int64_t from_ms = newest_ms; from_ms > end_ms; from_ms -= q->every_ms) {
+        if (q->size_ms > 0) {
+            wanted.window = (window){from_ms, from_ms + q->size_ms};
+        }
+        bool is_kept = q->size_ms == 0 || from_ms > oldest_ms;
+        if (is_kept && times_there(q, rows, count, &wanted) == 0) {
+            if (q->late_left[0] >= 1) {
+                q->late_left[0]--;
+            } else if (is_first_in(q, there, index, &wanted)) {
+                tell(v, &v->missing, q, &wanted.window, wanted.group, "there is no row");
+            }
+        }
+        if (q->size_ms == 0) {
+            return;
+        }
+    }
+}
+
+/* Each row says what the events say, none lacks and none is there twice. */
+static hr_err check_rows(query *q, const oracle_events *there, const row *rows, size_t count,
+                         oracle_verdict *v)
 {
     int64_t oldest_ms = INT64_MAX;
-    const cJSON *row;
-    cJSON_ArrayForEach(row, rows)
-    {
-        window w;
-        const char *group[GROUPS_MAX] = {NULL};
-        if (read_row(q, row, &w, group) && w.from_ms < oldest_ms) {
-            oldest_ms = w.from_ms;
+    hr_err err = HR_OK;
+    for (size_t i = 0; i < count && err == HR_OK; i++) {
+        oldest_ms = rows[i].window.from_ms < oldest_ms ? rows[i].window.from_ms : oldest_ms;
+        if (times_there(q, rows, i, &rows[i]) > 0) {
+            tell(v, &v->repeated, q, &rows[i].window, rows[i].group, "there are two rows");
+        }
+        err = check_row(q, there, &rows[i], v);
+    }
+    for (size_t i = 0; i < there->count && err == HR_OK && !q->is_cut; i++) {
+        if (is_wanted(q, &there->all[i])) {
+            check_event(q, there, i, rows, count, oldest_ms, v);
         }
     }
-    for (size_t i = 0; i < there->count; i++) {
-        const oracle_event *event = &there->all[i];
-        const char *group[GROUPS_MAX] = {NULL};
-        for (int k = 0; k < q->group_count; k++) {
-            group[k] = group_of(q, k, event);
-        }
-        window w = {INT64_MIN, FOREVER_MS};
-        if (q->size_ms > 0) {
-            w.from_ms = event->time_ms - event->time_ms % q->every_ms;
-            w.to_ms = w.from_ms + q->size_ms;
-        }
-        bool is_kept = q->size_ms == 0 || w.from_ms > oldest_ms;
-        if (is_wanted(q, event) && is_kept && !has_row(q, rows, &w, group)) {
-            tell(v, &v->missing, q, &w, group, "there is no row");
-        }
-    }
+    return err;
 }
 
 static hr_err check_query(oracle_service *service, query *q, const oracle_events *there,
-                          oracle_verdict *v, size_t *rows, hr_why *why)
+                          oracle_verdict *v, size_t *checked, hr_why *why)
 {
     char path[128];
     snprintf(path, sizeof path, "/v1/queries/%s/rows", q->name);
@@ -284,17 +317,22 @@ static hr_err check_query(oracle_service *service, query *q, const oracle_events
         return HR_IO;
     }
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(answer, "rows");
-    const cJSON *row;
-    hr_err err = HR_OK;
+    const cJSON *json;
+    size_t count = 0;
+    row *rows = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *rows);
+    hr_err err = rows != NULL ? HR_OK : hr_why_set(why, HR_NO_MEMORY, "out of memory");
     q->is_cut = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "cut"));
-    cJSON_ArrayForEach(row, list)
+    cJSON_ArrayForEach(json, list)
     {
-        err = err == HR_OK ? check_row(q, there, row, v, why) : err;
-        ++*rows;
+        if (err == HR_OK && !read_row(q, json, &rows[count++])) {
+            err = hr_why_set(why, HR_INVALID, "a row of query %s cannot be read", q->name);
+        }
     }
-    if (err == HR_OK && !q->has_late && !q->is_cut) {
-        check_lacking(q, there, list, v);
+    if (err == HR_OK) {
+        *checked += count;
+        err = check_rows(q, there, rows, count, v);
     }
+    free(rows);
     cJSON_Delete(answer);
     return err;
 }

@@ -229,8 +229,8 @@ static void falsified_events_are_found(void **state)
 static void falsified_logs_of_fixes_are_found(void **state)
 {
     (void)state;
-    oracle_fix a = {.device = 1, .time_ms = 1, .order = 0};
-    oracle_fix b = {.device = 1, .time_ms = 2, .order = 1};
+    oracle_fix a = {.fix = {.device = 1, .time_ms = 1}, .order = 0};
+    oracle_fix b = {.fix = {.device = 1, .time_ms = 2}, .order = 1};
     oracle_fix swapped_a = a, swapped_b = b;
     swapped_a.order = 1;
     swapped_b.order = 0;
@@ -242,7 +242,7 @@ static void falsified_logs_of_fixes_are_found(void **state)
         {{a, b}, 2, {0}},
         {{a}, 1, {.missing = 1}},
         {{a, b, b}, 3, {.repeated = 1}},
-        {{a, b, {.device = 2}}, 3, {.extra = 1}},
+        {{a, b, {.fix = {.device = 2}}}, 3, {.extra = 1}},
         {{swapped_a, swapped_b}, 2, {.out_of_order = 2}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
