@@ -1,6 +1,6 @@
 /* tests/bench/bench_api.c - pull queries over HTTP and WebSocket, WebSocket viewers and events, one
- * JSON line for each case. bench_api [--quick] [--json FILE]. Server and clients have a core each;
- * theirs is the figure aimed at. */
+ * JSON line for each case. bench_api [--quick] [--json FILE] [--only PART]. Server and clients have a
+ * core each; theirs is the figure aimed at. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +167,26 @@ static void bench_websocket(bench *b, const bench_server *server)
                 100, (bench_server_cpu_s(server) - cpu_before_s) / (double)(frames * BATCH));
 }
 
+static bool is_chosen(const bench *b, const char *part)
+{
+    return b->only == NULL || strcmp(b->only, part) == 0;
+}
+
+static void bench_pulls(bench *b)
+{
+    bench_server server;
+    bench_server_start(&server, &(bench_server_options){.device_count = BENCH_DEVICES});
+    bench_pin(1);
+    bench_server_settle(&server);
+    if (is_chosen(b, "http")) {
+        bench_http(b, &server);
+    }
+    if (is_chosen(b, "ws")) {
+        bench_websocket(b, &server);
+    }
+    bench_server_stop(&server);
+}
+
 int main(int argc, char **argv)
 {
     bench b = {.random.state = 1};
@@ -176,21 +196,26 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
             b.json = fopen(argv[++i], "w");
             bench_need(b.json != NULL, "cannot write the JSON file");
+        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            b.only = argv[++i];
         } else {
-            fprintf(stderr, "usage: bench_api [--quick] [--json FILE]\n");
+            fprintf(stderr, "usage: bench_api [--quick] [--json FILE] "
+                            "[--only http|ws|viewers|events]\n");
             return 2;
         }
     }
     struct rlimit files = {.rlim_cur = 4096, .rlim_max = 4096};
     (void)setrlimit(RLIMIT_NOFILE, &files);
-    bench_server server;
-    bench_server_start(&server, &(bench_server_options){.device_count = BENCH_DEVICES});
+    if (is_chosen(&b, "http") || is_chosen(&b, "ws")) {
+        bench_pulls(&b);
+    }
     bench_pin(1);
-    bench_http(&b, &server);
-    bench_websocket(&b, &server);
-    bench_server_stop(&server);
-    bench_viewers(&b);
-    bench_event_latency(&b);
+    if (is_chosen(&b, "viewers")) {
+        bench_viewers(&b);
+    }
+    if (is_chosen(&b, "events")) {
+        bench_event_latency(&b);
+    }
     if (b.json != NULL) {
         fclose(b.json);
     }

@@ -16,6 +16,7 @@
 typedef struct bench {
     FILE *json; /* NULL: standard output only */
     bool is_quick;
+    const char *only; /* the one part to run; NULL: all */
     hr_random random;
 } bench;
 

@@ -26,6 +26,8 @@
 
 #define PARTITIONS 8
 #define FRAME_DEVICES 1000
+#define SETTLE_LOOK_MS 500 /* in which an idle server uses less than one tick of the CPU's clock */
+#define SETTLE_LOOKS_MAX 60
 
 void bench_need(int is_well, const char *what)
 {
@@ -295,4 +297,15 @@ double bench_server_cpu_s(const bench_server *server)
     fclose(file);
     bench_need(fields == 2, "no /proc");
     return (double)(user + system_time) / (double)sysconf(_SC_CLK_TCK);
+}
+
+void bench_server_settle(const bench_server *server)
+{
+    double before_s = -1;
+    double used_s = bench_server_cpu_s(server);
+    for (int i = 0; i < SETTLE_LOOKS_MAX && used_s > before_s; i++) {
+        (void)poll(NULL, 0, SETTLE_LOOK_MS);
+        before_s = used_s;
+        used_s = bench_server_cpu_s(server);
+    }
 }

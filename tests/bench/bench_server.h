@@ -30,6 +30,10 @@ typedef struct bench_server_options {
 void bench_server_start(bench_server *server, const bench_server_options *options);
 void bench_server_stop(bench_server *server);
 
+/* Wait until the server has nothing left to do: the names of so many new devices go to the
+ * catalogue for seconds, on the core that answers. */
+void bench_server_settle(const bench_server *server);
+
 /* CPU seconds that the server has used. */
 double bench_server_cpu_s(const bench_server *server);
 
