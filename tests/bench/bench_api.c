@@ -1,6 +1,6 @@
 /* tests/bench/bench_api.c - pull queries over HTTP and WebSocket, WebSocket viewers and events, one
- * JSON line for each case. bench_api [--quick] [--json FILE] [--only PART]. Server and clients have a
- * core each; theirs is the figure aimed at. */
+ * JSON line for each case. bench_api [--quick] [--json FILE] [--only PART]. Server and clients have
+ * a core each; theirs is the figure aimed at. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
