@@ -56,7 +56,7 @@ typedef struct config {
     char data[CONFIG_TEXT_MAX];
     uint32_t disk_mb;
     uint32_t keepalive_s;
-    uint32_t batch_ms;    /* fixes are written at least this often, while there is a link */
+    uint32_t batch_ms;    /* fixes are written at least this often */
     uint32_t batch_fixes; /* or when there are so many; also in one message */
     config_source sources[CONFIG_SOURCES_MAX];
     size_t source_count;

@@ -16,8 +16,6 @@
 #define TELL_GAP_NS INT64_C(600000000000)
 #define NO_SPACE_PAUSE_NS INT64_C(1000000000)
 #define DRAIN_POLL_MS 500
-#define LONE_BATCH_NS INT64_C(15000000000) /* a batch's age while nobody waits for its fixes */
-#define LONE_LOOK_NS INT64_C(1000000000)   /* then, between two looks whether somebody does */
 
 struct gateway {
     const config *config;
@@ -161,30 +159,19 @@ static void trim(gateway *g)
     }
 }
 
-/* How old a batch may grow. Each costs the disk more than its bytes, and without a link, often on a
- * battery, nobody waits: unless somebody reads the confirmations. */
-static int64_t batch_age_ns(gateway *g)
-{
-    int64_t age_ns = (int64_t)g->config->batch_ms * 1000000;
-    bool is_awaited = g->confirm != NULL || sender_is_connected(g->sender);
-    return is_awaited || age_ns > LONE_BATCH_NS ? age_ns : LONE_BATCH_NS;
-}
-
 /* Wait until there is a batch to write, by its size or its age; an idle gateway sleeps. False: it
  * stops, and everything is written. Under the lock. */
 static bool await_batch(gateway *g)
 {
+    int64_t gap_ns = (int64_t)g->config->batch_ms * 1000000;
     for (;;) {
-        int64_t gap_ns = batch_age_ns(g);
         bool is_due = g->stage_count >= g->config->batch_fixes || g->is_stopping ||
                       (g->stage_count > 0 && mono_ns() >= g->stage_ns + gap_ns);
         if (is_due) {
             return g->stage_count > 0;
         }
         if (g->stage_count > 0) {
-            int64_t look_ns = mono_ns() + LONE_LOOK_NS;
-            int64_t due_ns = g->stage_ns + gap_ns;
-            wait_until(g, gap_ns == LONE_BATCH_NS && look_ns < due_ns ? look_ns : due_ns);
+            wait_until(g, g->stage_ns + gap_ns);
         } else {
             pthread_cond_wait(&g->changed, &g->lock);
         }
