@@ -26,8 +26,9 @@
 
 #define PARTITIONS 8
 #define FRAME_DEVICES 1000
-#define SETTLE_LOOK_MS 500 /* in which an idle server uses less than one tick of the CPU's clock   \
-                            */
+#define SETTLE_LOOK_MS                                                                             \
+    500 /* in which an idle server uses less than one tick of the CPU's clock                      \
+         */
 #define SETTLE_LOOKS_MAX 60
 
 void bench_need(int is_well, const char *what)
