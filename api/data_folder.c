@@ -199,6 +199,7 @@ void api_data_folder_close(api_data_folder *folder)
         return;
     }
     if (folder->lock_fd >= 0) {
+        (void)flock(folder->lock_fd, LOCK_UN); /* a child before its exec keeps it open */
         close(folder->lock_fd);
     }
     free(folder);

@@ -118,6 +118,7 @@ static void destroy(journal *j)
     pthread_cond_destroy(&j->side_moved);
     hr_metrics_free(j->own_metrics);
     if (j->lock_fd >= 0) {
+        (void)flock(j->lock_fd, LOCK_UN); /* a child that has not come to its exec keeps it open */
         close(j->lock_fd);
     }
     free(j);
