@@ -25,6 +25,29 @@ static bool goes_on(const engine *engine)
     return !atomic_load(&engine->is_stopping) && engine->failure == HR_OK;
 }
 
+static bool has_caught_up(const engine *engine)
+{
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        if (atomic_load(&engine->partitions[p].settled) < engine->start_ends[p]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sleep until the workers have told of everything that the log held at the start; false when the
+ * engine stops or has failed. */
+static bool wait_caught_up(engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    while (goes_on(engine) && !has_caught_up(engine)) {
+        pthread_cond_wait(&engine->changed, &engine->lock);
+    }
+    bool is_on = goes_on(engine);
+    pthread_mutex_unlock(&engine->lock);
+    return is_on;
+}
+
 /* Sleep a period; false when the engine stops or has failed. */
 static bool nap(engine *engine)
 {
@@ -63,16 +86,6 @@ void engine_keeper_stir(engine *engine)
     }
 }
 
-static bool has_caught_up(const engine *engine)
-{
-    for (uint32_t p = 0; p < engine->partition_count; p++) {
-        if (atomic_load(&engine->partitions[p].settled) < engine->start_ends[p]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The rules of a change that was committed, but that a crash kept from the log. */
 static hr_err announce_left_out(engine *engine, hr_why *why)
 {
@@ -104,10 +117,8 @@ void *engine_keeper_main(void *context)
 {
     engine *engine = context;
     hr_why why = {""};
-    while (!has_caught_up(engine)) {
-        if (!nap(engine)) {
-            return NULL;
-        }
+    if (!wait_caught_up(engine)) {
+        return NULL;
     }
     hr_err err = announce_left_out(engine, &why);
     if (err != HR_OK) {

@@ -32,6 +32,21 @@ static hr_err append_frame(engine *engine, const log_batch *batch, hr_why *why)
     }
 }
 
+/* Everything read so far is told. The keeper waits for the last of what the log held at the start.
+ */
+static void settle(engine *engine, engine_partition *partition)
+{
+    int64_t start_end = engine->start_ends[partition->number];
+    int64_t offset = atomic_load(&partition->offset);
+    bool catches_up = atomic_load(&partition->settled) < start_end && offset >= start_end;
+    atomic_store(&partition->settled, offset);
+    if (catches_up) {
+        pthread_mutex_lock(&engine->lock);
+        pthread_cond_broadcast(&engine->changed);
+        pthread_mutex_unlock(&engine->lock);
+    }
+}
+
 /* Append the gathered events, in frames of a bearable size: one record may tell of every device. A
  * crash between two frames is no harm, since the last event in the log says where to go on. */
 static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *why)
@@ -51,7 +66,7 @@ static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *
     }
     hr_buf_clear(&partition->events);
     if (err == HR_OK) {
-        atomic_store(&partition->settled, atomic_load(&partition->offset));
+        settle(engine, partition);
     }
     return err;
 }

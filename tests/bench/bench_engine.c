@@ -72,7 +72,7 @@ static void bench_replay(const bench *b, const replay *r)
         site_start_engine(&s, r->threads);
         double began_s = now_s();
         double began_cpu_s = cpu_s();
-        site_wait_read(&s);
+        site_wait_ready(&s);
         wall[run] = now_s() - began_s;
         cpu[run] = cpu_s() - began_cpu_s;
         site_stop_engine(&s);
@@ -108,7 +108,7 @@ static void bench_recovery(const bench *b, uint32_t fence_count)
         opened[run] = now_s() - began_s;
         site_start_engine(&s, 0);
         started[run] = now_s() - began_s - opened[run];
-        site_wait_read(&s);
+        site_wait_ready(&s);
         all[run] = now_s() - began_s;
         site_stop_engine(&s);
         site_close_log(&s);
@@ -150,7 +150,7 @@ static int tell_memory(const char *folder)
     snprintf(s.folder, sizeof s.folder, "%s", folder);
     site_open_log(&s);
     site_start_engine(&s, 0);
-    must(engine_wait_ready(s.engine, 600000, &why) == HR_OK, "engine_wait_ready", why.text);
+    site_wait_ready(&s);
     engine_queries_options options = {.log = s.log,
                                       .catalog = s.catalog,
                                       .engine = s.engine,

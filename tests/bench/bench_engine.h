@@ -45,7 +45,12 @@ void site_close_log(site *s);
 /* Frames of FRAME_FIXES fixes of all devices in turn, as gateways send them. */
 void site_put_fixes(site *s, const geo_point *points, uint32_t count, uint16_t accuracy_dm);
 
-/* Wait until the workers have read what is in the log. */
+/* Wait until the workers have told of what the log held when the engine was started: to the
+ * moment. An engine that is stopped before writes no checkpoint, and the next one reads all that
+ * again. */
+void site_wait_ready(const site *s);
+
+/* Wait until the workers have read what is in the log by now. */
 void site_wait_read(const site *s);
 
 uint64_t site_device_key(uint32_t device, char id[24]);

@@ -20,7 +20,7 @@ static void put_groups(site *s, uint32_t every)
     geo_why geo = {""};
     engine_change *change;
     site_start_engine(s, 1);
-    must(engine_wait_ready(s->engine, 600000, &why) == HR_OK, "engine_wait_ready", why.text);
+    site_wait_ready(s);
     must(engine_change_begin(s->engine, "bench", T0, &change, &why) == HR_OK, "change", why.text);
     for (uint32_t d = 0; d < s->device_count; d += every) {
         char id[24];

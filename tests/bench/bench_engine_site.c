@@ -15,6 +15,7 @@
 
 #define FIX_PERIOD_MS 5000
 #define POLL_MS 10
+#define WAIT_MS 600000
 
 static const log_topic topics[] = {{"positions", PARTITIONS}, {"events", 1}, {"dead", 1}};
 
@@ -103,8 +104,17 @@ void site_start_engine(site *s, uint32_t threads)
     must(engine_start(&options, &s->engine, &why) == HR_OK, "engine_start", why.text);
 }
 
+void site_wait_ready(const site *s)
+{
+    hr_why why = {""};
+    must(engine_wait_ready(s->engine, WAIT_MS, &why) == HR_OK, "engine_wait_ready", why.text);
+}
+
 void site_stop_engine(site *s)
 {
+    if (s->engine != NULL) {
+        site_wait_ready(s);
+    }
     engine_stop(s->engine);
     s->engine = NULL;
 }
@@ -143,7 +153,7 @@ static void put_fences(site *s, const farm *f)
     hr_buf_put_text(&text, "]}");
     must(hr_buf_err(&text) == HR_OK, "fences", "too many");
     engine_change *change;
-    must(engine_wait_ready(s->engine, 600000, &why) == HR_OK, "engine_wait_ready", why.text);
+    site_wait_ready(s);
     must(engine_change_begin(s->engine, "bench", T0, &change, &why) == HR_OK, "change", why.text);
     uint32_t count;
     catalog_import_options options = {.replace_existing = true};
