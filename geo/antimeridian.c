@@ -1,9 +1,11 @@
 /* geo/antimeridian.c - cutting rings at +-180 degrees.
  *
- * A ring is first unrolled, so that its longitudes go on beyond 180. Each side of the seam then
- * gets the chains of vertices that lie on it, and the ends of all chains on the seam, sorted, are
- * joined in pairs: by the even-odd rule the area covers the seam from the first to the second, from
- * the third to the fourth, and so on, whichever rings those belong to. */
+ * A ring is first unrolled, so that its longitudes go on beyond 180. The meridians -180, 180 and
+ * 540 cut the plane into two strips, which lie above each other on the map. Within them a ring
+ * comes to chains of vertices with both ends on a seam; what a ring has along a seam is dropped.
+ * The ends of all chains at one edge of the map, sorted, are joined in pairs: by the even-odd rule
+ * the area covers the seam from the first to the second, from the third to the fourth, and so on,
+ * whichever rings those belong to. */
 #include "geo/antimeridian.h"
 
 #include <stdlib.h>
@@ -22,7 +24,7 @@ typedef struct chain {
 
 /* An end of a chain on the seam: 2 * chain for its first vertex, 2 * chain + 1 for its last. */
 typedef struct seam_end {
-    int32_t lat_e7;
+    geo_point at;
     uint32_t id;
 } seam_end;
 
@@ -31,8 +33,7 @@ typedef struct cutter {
     const uint32_t *ring_ends;
     uint32_t ring_count;
     geo_unrolled *vertices;
-    /* The chains of one side. */
-    geo_point *points;
+    geo_point *points; /* of the chains */
     uint32_t point_count;
     chain *chains;
     uint32_t chain_count;
@@ -55,21 +56,36 @@ int32_t geo_lon_wrap_e7(int64_t lon_e7)
     return (int32_t)(turned - SEAM);
 }
 
-static bool is_on_side(geo_unrolled vertex, bool beyond)
+typedef enum strip {
+    BEFORE_SEAM, /* between -180 and 180 */
+    BEYOND_SEAM, /* between 180 and 540 */
+    ON_SEAM,
+} strip;
+
+static strip strip_of(geo_unrolled vertex)
 {
-    return (vertex.lon_e7 > SEAM) == beyond;
+    if (vertex.lon_e7 == -SEAM || vertex.lon_e7 == SEAM || vertex.lon_e7 == SEAM + TURN) {
+        return ON_SEAM;
+    }
+    return vertex.lon_e7 < SEAM ? BEFORE_SEAM : BEYOND_SEAM;
 }
 
-static geo_point on_map(geo_unrolled vertex, bool beyond)
+/* Where a chain is begun or ended, or both: all but what stays within a strip. */
+static bool leaves_strip(geo_unrolled a, geo_unrolled b)
+{
+    return strip_of(a) == ON_SEAM || strip_of(a) != strip_of(b);
+}
+
+static geo_point on_map(geo_unrolled vertex, strip in)
 {
     return (geo_point){
-        .lon_e7 = (int32_t)(vertex.lon_e7 - (beyond ? TURN : 0)),
+        .lon_e7 = (int32_t)(vertex.lon_e7 - (in == BEYOND_SEAM ? TURN : 0)),
         .lat_e7 = (int32_t)vertex.lat_e7,
     };
 }
 
 /* Where an edge crosses the seam, rounded half away from zero: the same for both directions. */
-static geo_point seam_point(geo_unrolled a, geo_unrolled b, bool beyond)
+static geo_point seam_point(geo_unrolled a, geo_unrolled b, strip in)
 {
     geo_wide den = b.lon_e7 - a.lon_e7;
     geo_wide num = a.lat_e7 * den + (geo_wide)(b.lat_e7 - a.lat_e7) * (SEAM - a.lon_e7);
@@ -78,55 +94,86 @@ static geo_point seam_point(geo_unrolled a, geo_unrolled b, bool beyond)
         num = -num;
     }
     geo_wide rounded = num < 0 ? -((-2 * num + den) / (2 * den)) : (2 * num + den) / (2 * den);
-    return (geo_point){
-        .lon_e7 = beyond ? -GEO_LON_E7_MAX : GEO_LON_E7_MAX,
-        .lat_e7 = (int32_t)rounded,
-    };
+    return on_map((geo_unrolled){SEAM, (int64_t)rounded}, in);
 }
 
-/* Collect the chains of one ring on one side; a ring that lies on it wholly goes straight out. */
-static void add_chains(cutter *c, const geo_unrolled *ring, uint32_t count, bool beyond)
+static void put_point(cutter *c, geo_point point)
+{
+    c->points[c->point_count++] = point;
+}
+
+static void end_chain(cutter *c, uint32_t begin)
+{
+    c->chains[c->chain_count++] = (chain){.begin = begin, .end = c->point_count};
+}
+
+/* The edge from a to b leaves a's strip: end the chain that a belongs to, begun at `begin`. */
+static void leave(cutter *c, geo_unrolled a, geo_unrolled b, uint32_t begin)
+{
+    strip in = strip_of(a);
+    if (in != ON_SEAM) {
+        put_point(c, strip_of(b) == ON_SEAM ? on_map(b, in) : seam_point(a, b, in));
+        end_chain(c, begin);
+    }
+}
+
+/* The edge from a to b comes into b's strip: begin a chain. One that goes from one edge of the map
+ * to the other is a chain of its own; one along a seam is none. Returns the chain's beginning. */
+static uint32_t enter(cutter *c, geo_unrolled a, geo_unrolled b)
+{
+    uint32_t begin = c->point_count;
+    strip in = strip_of(b);
+    if (in != ON_SEAM) {
+        put_point(c, strip_of(a) == ON_SEAM ? on_map(a, in) : seam_point(a, b, in));
+        put_point(c, on_map(b, in));
+    } else if (strip_of(a) == ON_SEAM && a.lon_e7 != b.lon_e7) {
+        in = a.lon_e7 + b.lon_e7 > TURN ? BEYOND_SEAM : BEFORE_SEAM;
+        put_point(c, on_map(a, in));
+        put_point(c, on_map(b, in));
+        end_chain(c, begin);
+    }
+    return begin;
+}
+
+/* Collect the chains of one ring; a ring that lies within a strip goes straight out. */
+static void add_chains(cutter *c, const geo_unrolled *ring, uint32_t count)
 {
     uint32_t start = 0;
-    while (start < count && (!is_on_side(ring[start], beyond) ||
-                             is_on_side(ring[(start + count - 1) % count], beyond))) {
+    while (start < count && !leaves_strip(ring[(start + count - 1) % count], ring[start])) {
         start++;
     }
     if (start == count) {
-        for (uint32_t v = 0; v < count && is_on_side(ring[0], beyond); v++) {
-            c->out[c->out_count++] = on_map(ring[v], beyond);
+        for (uint32_t v = 0; v < count; v++) {
+            c->out[c->out_count++] = on_map(ring[v], strip_of(ring[0]));
         }
-        if (is_on_side(ring[0], beyond)) {
-            c->out_ends[c->out_ring_count++] = c->out_count;
-        }
+        c->out_ends[c->out_ring_count++] = c->out_count;
         return;
     }
-    for (uint32_t v = 0; v < count; v++) {
-        geo_unrolled before = ring[(start + v + count - 1) % count];
-        geo_unrolled at = ring[(start + v) % count];
-        geo_unrolled after = ring[(start + v + 1) % count];
-        if (!is_on_side(at, beyond)) {
-            continue;
+    geo_unrolled last = ring[(start + count - 1) % count];
+    geo_unrolled a = ring[start];
+    uint32_t begin = enter(c, last, a);
+    for (uint32_t v = 1; v < count; v++) {
+        geo_unrolled b = ring[(start + v) % count];
+        if (leaves_strip(a, b)) {
+            leave(c, a, b, begin);
+            begin = enter(c, a, b);
+        } else {
+            put_point(c, on_map(b, strip_of(b)));
         }
-        if (!is_on_side(before, beyond)) {
-            c->chains[c->chain_count].begin = c->point_count;
-            c->points[c->point_count++] = seam_point(before, at, beyond);
-        }
-        c->points[c->point_count++] = on_map(at, beyond);
-        if (!is_on_side(after, beyond)) {
-            c->points[c->point_count++] = seam_point(at, after, beyond);
-            c->chains[c->chain_count].end = c->point_count;
-            c->chains[c->chain_count++].used = false;
-        }
+        a = b;
     }
+    leave(c, last, ring[start], begin);
 }
 
 static int compare_ends(const void *a, const void *b)
 {
     const seam_end *left = a;
     const seam_end *right = b;
-    if (left->lat_e7 != right->lat_e7) {
-        return left->lat_e7 < right->lat_e7 ? -1 : 1;
+    if (left->at.lon_e7 != right->at.lon_e7) {
+        return left->at.lon_e7 < right->at.lon_e7 ? -1 : 1;
+    }
+    if (left->at.lat_e7 != right->at.lat_e7) {
+        return left->at.lat_e7 < right->at.lat_e7 ? -1 : 1;
     }
     return (left->id > right->id) - (left->id < right->id);
 }
@@ -135,8 +182,8 @@ static void pair_ends(cutter *c)
 {
     uint32_t count = 2 * c->chain_count;
     for (uint32_t i = 0; i < c->chain_count; i++) {
-        c->ends[2 * i] = (seam_end){c->points[c->chains[i].begin].lat_e7, 2 * i};
-        c->ends[2 * i + 1] = (seam_end){c->points[c->chains[i].end - 1].lat_e7, 2 * i + 1};
+        c->ends[2 * i] = (seam_end){c->points[c->chains[i].begin], 2 * i};
+        c->ends[2 * i + 1] = (seam_end){c->points[c->chains[i].end - 1], 2 * i + 1};
     }
     qsort(c->ends, count, sizeof *c->ends, compare_ends);
     for (uint32_t i = 0; i < count; i += 2) {
@@ -145,9 +192,9 @@ static void pair_ends(cutter *c)
     }
 }
 
-static bool is_on_seam(geo_point point)
+static bool is_along_seam(geo_point a, geo_point b)
 {
-    return point.lon_e7 == GEO_LON_E7_MAX || point.lon_e7 == -GEO_LON_E7_MAX;
+    return a.lon_e7 == b.lon_e7 && (a.lon_e7 == SEAM || a.lon_e7 == -SEAM);
 }
 
 /* Keep the ring that was put out since begin, unless it is too small for the lattice. Vertices amid
@@ -160,15 +207,15 @@ static void end_ring(cutter *c, uint32_t begin)
     if (count == 0) {
         return;
     }
-    bool first_on = is_on_seam(ring[0]);
-    bool before_on = is_on_seam(ring[count - 1]);
+    geo_point first = ring[0];
+    geo_point before = ring[count - 1];
     for (uint32_t v = 0; v < count; v++) {
-        bool on = is_on_seam(ring[v]);
-        bool after_on = v + 1 < count ? is_on_seam(ring[v + 1]) : first_on;
-        if (!(before_on && on && after_on)) {
-            c->out[c->out_count++] = ring[v];
+        geo_point at = ring[v];
+        geo_point after = v + 1 < count ? ring[v + 1] : first;
+        if (!is_along_seam(before, at) || !is_along_seam(at, after)) {
+            c->out[c->out_count++] = at;
         }
-        before_on = on;
+        before = at;
     }
     if (geo_ring_has_three(ring, c->out_count - begin)) {
         c->out_ends[c->out_ring_count++] = c->out_count;
@@ -198,20 +245,7 @@ static void link_chains(cutter *c)
     }
 }
 
-static void cut_side(cutter *c, bool beyond)
-{
-    c->point_count = 0;
-    c->chain_count = 0;
-    uint32_t begin = 0;
-    for (uint32_t r = 0; r < c->ring_count; r++) {
-        add_chains(c, c->vertices + begin, c->ring_ends[r] - begin, beyond);
-        begin = c->ring_ends[r];
-    }
-    pair_ends(c);
-    link_chains(c);
-}
-
-/* The edges that cross the seam, each of which ends a chain on both sides. */
+/* The edges that leave a strip, each of which makes at most two ends of chains. */
 static uint32_t count_cuts(const cutter *c)
 {
     uint32_t cuts = 0;
@@ -220,7 +254,7 @@ static uint32_t count_cuts(const cutter *c)
         uint32_t end = c->ring_ends[r];
         geo_unrolled before = c->vertices[end - 1];
         for (uint32_t v = begin; v < end; v++) {
-            cuts += is_on_side(before, true) != is_on_side(c->vertices[v], true);
+            cuts += leaves_strip(before, c->vertices[v]);
             before = c->vertices[v];
         }
         begin = end;
@@ -230,20 +264,25 @@ static uint32_t count_cuts(const cutter *c)
 
 static geo_err cut(cutter *c, geo_area **out)
 {
-    uint32_t cuts = count_cuts(c);
-    size_t room = c->ring_ends[c->ring_count - 1] + 2 * (size_t)cuts;
+    size_t cuts = count_cuts(c);
+    size_t room = c->ring_ends[c->ring_count - 1] + 2 * cuts;
     c->points = malloc(room * sizeof *c->points);
-    c->chains = malloc((cuts / 2 + 1) * sizeof *c->chains);
-    c->ends = malloc((cuts + 1) * sizeof *c->ends);
-    c->partners = malloc((cuts + 1) * sizeof *c->partners);
+    c->chains = malloc((cuts + 1) * sizeof *c->chains);
+    c->ends = malloc((2 * cuts + 1) * sizeof *c->ends);
+    c->partners = malloc((2 * cuts + 1) * sizeof *c->partners);
     c->out = malloc(room * sizeof *c->out);
-    c->out_ends = malloc((c->ring_count + (size_t)cuts) * sizeof *c->out_ends);
+    c->out_ends = malloc((c->ring_count + cuts) * sizeof *c->out_ends);
     if (c->points == NULL || c->chains == NULL || c->ends == NULL || c->partners == NULL ||
         c->out == NULL || c->out_ends == NULL) {
         return GEO_NO_MEMORY;
     }
-    cut_side(c, false);
-    cut_side(c, true);
+    uint32_t begin = 0;
+    for (uint32_t r = 0; r < c->ring_count; r++) {
+        add_chains(c, c->vertices + begin, c->ring_ends[r] - begin);
+        begin = c->ring_ends[r];
+    }
+    pair_ends(c);
+    link_chains(c);
     return geo_area_new(c->out, c->out_ends, c->out_ring_count, out);
 }
 

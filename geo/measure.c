@@ -2,6 +2,7 @@
 #include "geo/measure.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "ellipsoid.h"
@@ -47,6 +48,11 @@ static sums measure_edge(geo_point a, geo_point b, double reference)
     return edge;
 }
 
+static bool is_along_antimeridian(geo_point a, geo_point b)
+{
+    return a.lon_e7 == b.lon_e7 && (a.lon_e7 == GEO_LON_E7_MAX || a.lon_e7 == -GEO_LON_E7_MAX);
+}
+
 static sums measure_ring(const geo_point *ring, uint32_t count)
 {
     sums all = {0, 0};
@@ -55,10 +61,8 @@ static sums measure_ring(const geo_point *ring, uint32_t count)
         geo_point a = ring[v];
         geo_point b = ring[v + 1 < count ? v + 1 : 0];
         sums edge = measure_edge(a, b, reference);
-        bool seam =
-            a.lon_e7 == b.lon_e7 && (a.lon_e7 == GEO_LON_E7_MAX || a.lon_e7 == -GEO_LON_E7_MAX);
         all.area_m2 += edge.area_m2;
-        all.length_m += seam ? 0 : edge.length_m;
+        all.length_m += is_along_antimeridian(a, b) ? 0 : edge.length_m;
     }
     all.area_m2 = fabs(all.area_m2);
     return all;
@@ -79,15 +83,58 @@ static geo_err nest(const geo_area *area, geo_sweep_ring *nesting)
     return err;
 }
 
+static int compare_latitudes(const void *a, const void *b)
+{
+    int32_t left = *(const int32_t *)a;
+    int32_t right = *(const int32_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* Along the antimeridian is boundary what an odd number of edges covers. Each end of an edge
+ * changes that, so it is what lies between the first and the second end, the third and the fourth.
+ */
+static geo_err measure_antimeridian(const geo_area *area, double *length_m)
+{
+    int32_t *ends = malloc(2 * (size_t)area->vertex_count * sizeof *ends);
+    if (ends == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    size_t count = 0;
+    uint32_t begin = 0;
+    for (uint32_t r = 0; r < area->ring_count; r++) {
+        geo_point a = area->vertices[area->ring_ends[r] - 1];
+        for (uint32_t v = begin; v < area->ring_ends[r]; v++) {
+            geo_point b = area->vertices[v];
+            if (is_along_antimeridian(a, b)) {
+                ends[count++] = a.lat_e7;
+                ends[count++] = b.lat_e7;
+            }
+            a = b;
+        }
+        begin = area->ring_ends[r];
+    }
+    qsort(ends, count, sizeof *ends, compare_latitudes);
+    *length_m = 0;
+    for (size_t i = 0; i < count; i += 2) {
+        geo_point low = {GEO_LON_E7_MAX, ends[i]};
+        geo_point high = {GEO_LON_E7_MAX, ends[i + 1]};
+        *length_m += measure_edge(low, high, 0).length_m;
+    }
+    free(ends);
+    return GEO_OK;
+}
+
 geo_err geo_area_measure(const geo_area *area, geo_measure *out)
 {
     geo_sweep_ring *nesting = calloc(area->ring_count, sizeof *nesting);
     if (nesting == NULL) {
         return GEO_NO_MEMORY;
     }
+    double seams_m = 0;
     geo_err err = nest(area, nesting);
+    err = err == GEO_OK ? measure_antimeridian(area, &seams_m) : err;
     if (err == GEO_OK) {
-        *out = (geo_measure){0, 0};
+        *out = (geo_measure){.perimeter_m = seams_m};
         uint32_t begin = 0;
         for (uint32_t r = 0; r < area->ring_count; r++) {
             sums ring = measure_ring(area->vertices + begin, area->ring_ends[r] - begin);

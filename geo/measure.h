@@ -7,7 +7,7 @@
 
 typedef struct geo_measure {
     double area_ha;
-    double perimeter_m; /* of all rings; without seams at the antimeridian */
+    double perimeter_m; /* of all rings; seams at the antimeridian are no boundary */
 } geo_measure;
 
 /* Edges are straight in longitude and latitude, as everywhere in geo/. The error is below one part

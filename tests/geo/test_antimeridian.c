@@ -4,6 +4,7 @@
 #include "geo/crossing.h"
 #include "geo/metric.h"
 #include "geo/predicate.h"
+#include "geo/validate.h"
 #include "shapes.h"
 #include "test.h"
 
@@ -64,6 +65,70 @@ static void a_shape_that_only_touches_the_antimeridian_stays_whole(void **state)
     geo_area_free(area);
 }
 
+static geo_area *valid_area(const geo_point *vertices, const uint32_t *ends, uint32_t count)
+{
+    static const uint32_t polygons[] = {0, 0, 0, 0};
+    geo_why why = {""};
+    geo_area *area = NULL;
+    geo_err err = geo_validate(vertices, ends, count, polygons, &why);
+    err = err == GEO_OK ? geo_area_new_cut(vertices, ends, count, &why, &area) : err;
+    if (err != GEO_OK) {
+        fail_msg("refused: %s", why.text);
+    }
+    return area;
+}
+
+/* A shell from 179 to -179.99..., with holes that begin or end at the meridian itself. */
+static void a_hole_may_have_an_edge_on_the_antimeridian(void **state)
+{
+    (void)state;
+    const int32_t seams[] = {1800000000, -1800000000};
+    const uint32_t ends[] = {4, 8, 12};
+    for (int i = 0; i < 4; i++) {
+        int32_t west = seams[i % 2];
+        int32_t east = seams[i / 2];
+        const geo_point vertices[] = {{1799999900, 0},   {-1799999900, 0},  {-1799999900, 100},
+                                      {1799999900, 100}, {1799999950, 10},  {west, 10},
+                                      {west, 30},        {1799999950, 30},  {east, 50},
+                                      {-1799999950, 50}, {-1799999950, 70}, {east, 70}};
+        geo_area *area = valid_area(vertices, ends, 3);
+        assert_int_equal(area->ring_count, 2);
+        for (int s = 0; s < 2; s++) {
+            int32_t on = seams[s];
+            assert_int_equal(geo_area_locate(area, (geo_point){on, 5}), GEO_INSIDE);
+            assert_int_equal(geo_area_locate(area, (geo_point){on, 10}), GEO_BOUNDARY);
+            assert_int_equal(geo_area_locate(area, (geo_point){on, 20}), GEO_BOUNDARY);
+            assert_int_equal(geo_area_locate(area, (geo_point){on, 40}), GEO_INSIDE);
+            assert_int_equal(geo_area_locate(area, (geo_point){on, 60}), GEO_BOUNDARY);
+        }
+        assert_int_equal(geo_area_locate(area, (geo_point){1799999990, 20}), GEO_OUTSIDE);
+        assert_int_equal(geo_area_locate(area, (geo_point){-1799999990, 20}), GEO_INSIDE);
+        assert_int_equal(geo_area_locate(area, (geo_point){1799999990, 60}), GEO_INSIDE);
+        assert_int_equal(geo_area_locate(area, (geo_point){-1799999990, 60}), GEO_OUTSIDE);
+        geo_area_free(area);
+    }
+}
+
+static void a_hole_in_the_whole_world_may_end_at_the_antimeridian(void **state)
+{
+    (void)state;
+    const uint32_t ends[] = {4, 8, 12};
+    const geo_point vertices[] = {
+        {-1800000000, -800000000}, {1800000000, -800000000}, {1800000000, 800000000},
+        {-1800000000, 800000000},  {1700000000, 0},          {1800000000, 0},
+        {1800000000, 10},          {1700000000, 10},         {-1800000000, 20},
+        {-1700000000, 20},         {-1700000000, 30},        {-1800000000, 30}};
+    geo_area *area = NULL;
+    assert_int_equal(geo_area_new_cut(vertices, ends, 3, NULL, &area), GEO_OK);
+    assert_int_equal(area->ring_count, 1);
+    assert_int_equal(geo_area_locate(area, (geo_point){1750000000, 5}), GEO_OUTSIDE);
+    assert_int_equal(geo_area_locate(area, (geo_point){-1750000000, 5}), GEO_INSIDE);
+    assert_int_equal(geo_area_locate(area, (geo_point){1800000000, 5}), GEO_BOUNDARY);
+    assert_int_equal(geo_area_locate(area, (geo_point){-1750000000, 25}), GEO_OUTSIDE);
+    assert_int_equal(geo_area_locate(area, (geo_point){1800000000, 40}), GEO_INSIDE);
+    geo_area_free(area);
+}
+
 static void the_whole_world_but_for_the_poles_is_a_shape(void **state)
 {
     (void)state;
@@ -103,8 +168,8 @@ static void bad_structure_is_refused_with_a_reason(void **state)
 }
 
 /* Random rings around the middle of the map, such that edges meet longitude 0 at lattice points:
- * longitudes are -3..3 and latitudes multiples of 60, then both are made larger. No edge runs along
- * longitude 0, because there it would be a boundary, and a seam at 180. */
+ * longitudes are -3..3 and latitudes multiples of 60, then both are made larger. At most one edge
+ * runs along longitude 0, because where two did that would be a boundary, and a seam at 180. */
 #define LON_STEP 7
 #define LAT_STEP (60 * 11)
 #define LAT_STEPS 9
@@ -137,6 +202,16 @@ static bool has_straight_corner(const geo_point *vertices, const uint32_t *ends,
     return false;
 }
 
+/* Let one edge of a ring run along longitude 0. */
+static void lay_along_zero(geo_point *ring, uint32_t count)
+{
+    for (uint32_t v = 0; v < count; v++) {
+        ring[v].lon_e7 = v < 2 ? 0 : ring[v].lon_e7;
+    }
+    ring[2].lon_e7 = ring[2].lon_e7 == 0 ? LON_STEP : ring[2].lon_e7;
+    ring[count - 1].lon_e7 = ring[count - 1].lon_e7 == 0 ? -LON_STEP : ring[count - 1].lon_e7;
+}
+
 static pair random_pair(uint64_t *random)
 {
     geo_point vertices[64];
@@ -151,10 +226,15 @@ static pair random_pair(uint64_t *random)
                                 (int32_t)shape_random(random, -LAT_STEPS, LAT_STEPS) * LAT_STEP};
                 bool alone = v > 1 && (v % 2 == 0);
                 at.lon_e7 = at.lon_e7 == 0 && !alone ? LON_STEP : at.lon_e7;
-                vertices[count] = at;
-                turned_vertices[count++] = turned(at);
+                vertices[count++] = at;
             }
             ends[r] = count;
+        }
+        if (shape_random(random, 0, 1) == 0) {
+            lay_along_zero(vertices, ends[0]);
+        }
+        for (uint32_t v = 0; v < count; v++) {
+            turned_vertices[v] = turned(vertices[v]);
         }
         pair made = {NULL, NULL};
         if (has_straight_corner(vertices, ends, rings)) {
@@ -233,6 +313,8 @@ int main(void)
         cmocka_unit_test(a_longitude_is_wrapped_into_the_map),
         cmocka_unit_test(a_square_over_the_antimeridian_becomes_two),
         cmocka_unit_test(a_shape_that_only_touches_the_antimeridian_stays_whole),
+        cmocka_unit_test(a_hole_may_have_an_edge_on_the_antimeridian),
+        cmocka_unit_test(a_hole_in_the_whole_world_may_end_at_the_antimeridian),
         cmocka_unit_test(the_whole_world_but_for_the_poles_is_a_shape),
         cmocka_unit_test(poles_are_refused),
         cmocka_unit_test(bad_structure_is_refused_with_a_reason),

@@ -200,6 +200,17 @@ static void a_seam_has_no_length_and_crossing_rings_no_area(void **state)
                               "-1800000000 0, -1799990000 0, -1799990000 10000, -1800000000 10000");
     assert_double_near(cut.area_ha, whole.area_ha, 1e-9);
     assert_double_near(cut.perimeter_m, whole.perimeter_m, 1e-6);
+    /* A side on the antimeridian is one, and so is what is left of a seam beside a notch. */
+    geo_measure touching =
+        measure("1799980000 0, 1800000000 0, 1800000000 10000, 1799980000 10000");
+    assert_double_near(touching.perimeter_m, whole.perimeter_m, 1e-6);
+    geo_measure notched =
+        measure("1799990000 0, 1800000000 0, 1800000000 2000, 1799995000 2000, 1799995000 7000,"
+                "1800000000 7000, 1800000000 10000, 1799990000 10000;"
+                "-1800000000 0, -1799990000 0, -1799990000 10000, -1800000000 10000");
+    geo_measure notch = measure("0 2000, 5000 2000, 5000 7000, 0 7000");
+    assert_double_near(notched.area_ha, whole.area_ha - notch.area_ha, 1e-9);
+    assert_double_near(notched.perimeter_m, whole.perimeter_m + notch.perimeter_m, 1e-6);
     geo_area *area = shape("0 0, 10 10, 10 0, 0 10");
     geo_measure size;
     assert_int_equal(geo_area_measure(area, &size), GEO_INVALID);
