@@ -22,13 +22,15 @@ hr_err engine_devices_init(engine_devices *devices)
                                 .names_size = 1,
                                 .names_capacity = NAMES_CAPACITY_MIN};
     devices->entries = malloc(CAPACITY_MIN * sizeof *devices->entries);
+    devices->spots = malloc(CAPACITY_MIN * sizeof *devices->spots);
     devices->wake_ms = malloc(CAPACITY_MIN * sizeof *devices->wake_ms);
     devices->stirred = malloc(CAPACITY_MIN * sizeof *devices->stirred);
     devices->slots = calloc(CAPACITY_MIN * 2, sizeof *devices->slots);
     devices->cells = calloc(CAPACITY_MIN * 2, sizeof *devices->cells);
     devices->names = calloc(1, NAMES_CAPACITY_MIN);
-    if (devices->entries == NULL || devices->wake_ms == NULL || devices->stirred == NULL ||
-        devices->slots == NULL || devices->cells == NULL || devices->names == NULL) {
+    if (devices->entries == NULL || devices->spots == NULL || devices->wake_ms == NULL ||
+        devices->stirred == NULL || devices->slots == NULL || devices->cells == NULL ||
+        devices->names == NULL) {
         engine_devices_fini(devices);
         return HR_NO_MEMORY;
     }
@@ -41,6 +43,7 @@ void engine_devices_fini(engine_devices *devices)
         geo_tracker_state_fini(&devices->entries[i].state);
     }
     free(devices->entries);
+    free(devices->spots);
     free(devices->wake_ms);
     free(devices->stirred);
     free(devices->slots);
@@ -73,6 +76,7 @@ void engine_devices_fetch_entry(const engine_devices *devices, uint64_t key)
     if (slot != 0) {
         /* Mostly it is the device itself. */
         const char *entry = (const char *)&devices->entries[slot - 1];
+        __builtin_prefetch(&devices->spots[slot - 1], 1);
         for (size_t at = 0; at < sizeof(engine_device_entry); at += 64) {
             __builtin_prefetch(entry + at, 1);
         }
@@ -100,6 +104,11 @@ static hr_err grow(engine_devices *devices)
         return HR_NO_MEMORY;
     }
     devices->entries = entries;
+    engine_device_spot *spots = realloc(devices->spots, (size_t)capacity * sizeof *spots);
+    if (spots == NULL) {
+        return HR_NO_MEMORY;
+    }
+    devices->spots = spots;
     int64_t *wake_ms = realloc(devices->wake_ms, (size_t)capacity * sizeof *wake_ms);
     if (wake_ms == NULL) {
         return HR_NO_MEMORY;
@@ -211,7 +220,7 @@ static hr_err grow_cells(engine_devices *devices)
         }
         uint32_t at = find_cell(cells, size - 1, old->key);
         cells[at] = *old;
-        for (uint32_t d = old->first; d != ENGINE_NO_DEVICE; d = devices->entries[d].next) {
+        for (uint32_t d = old->first; d != ENGINE_NO_DEVICE; d = devices->spots[d].next) {
             devices->entries[d].cell = at;
         }
     }
@@ -228,23 +237,22 @@ static void leave_cell(engine_devices *devices, uint32_t index)
     if (entry->cell == ENGINE_NO_DEVICE) {
         return;
     }
-    if (entry->previous != ENGINE_NO_DEVICE) {
-        devices->entries[entry->previous].next = entry->next;
+    engine_device_spot *spots = devices->spots;
+    const engine_device_spot *spot = &spots[index];
+    if (spot->previous != ENGINE_NO_DEVICE) {
+        spots[spot->previous].next = spot->next;
     } else {
-        devices->cells[entry->cell].first = entry->next;
+        devices->cells[entry->cell].first = spot->next;
     }
-    if (entry->next != ENGINE_NO_DEVICE) {
-        devices->entries[entry->next].previous = entry->previous;
+    if (spot->next != ENGINE_NO_DEVICE) {
+        spots[spot->next].previous = spot->previous;
     }
     entry->cell = ENGINE_NO_DEVICE;
 }
 
-hr_err engine_devices_place(engine_devices *devices, uint32_t index)
+hr_err engine_devices_enter_cell(engine_devices *devices, uint32_t index)
 {
     engine_device_entry *entry = &devices->entries[index];
-    if (engine_device_is_at(entry, &entry->latest)) {
-        return HR_OK;
-    }
     uint64_t key = engine_cell_key(&entry->latest);
     if (devices->cell_count * 2 > devices->cell_mask) {
         hr_err err = grow_cells(devices);
@@ -261,41 +269,101 @@ hr_err engine_devices_place(engine_devices *devices, uint32_t index)
     }
     entry->cell = at;
     entry->cell_key = key;
-    entry->previous = ENGINE_NO_DEVICE;
-    entry->next = cell->first;
+    devices->spots[index].previous = ENGINE_NO_DEVICE;
+    devices->spots[index].next = cell->first;
     if (cell->first != ENGINE_NO_DEVICE) {
-        devices->entries[cell->first].previous = index;
+        devices->spots[cell->first].previous = index;
     }
     cell->first = index;
     return HR_OK;
 }
 
-bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
-                           void *context)
+/* Cells of the grid, both ends included. */
+typedef struct cell_range {
+    int32_t west;
+    int32_t east;
+    int32_t south;
+    int32_t north;
+} cell_range;
+
+/* Where the lists of those cells begin; their first spots are on the way when it returns. */
+static void find_cells(const engine_devices *devices, const cell_range *range, uint32_t *firsts)
 {
-    int32_t west = box.min.lon_e7 >> ENGINE_CELL_SHIFT;
-    int32_t east = box.max.lon_e7 >> ENGINE_CELL_SHIFT;
-    int32_t south = box.min.lat_e7 >> ENGINE_CELL_SHIFT;
-    int32_t north = box.max.lat_e7 >> ENGINE_CELL_SHIFT;
-    uint64_t looks = (uint64_t)(east - west + 1) * (uint64_t)(north - south + 1);
-    if (looks > ENGINE_LOOKS_MAX) {
-        return false;
+    uint32_t n = 0;
+    for (int32_t row = range->south; row <= range->north; row++) {
+        for (int32_t column = range->west; column <= range->east; column++) {
+            __builtin_prefetch(&devices->cells[mix(cell_key(column, row)) & devices->cell_mask]);
+        }
     }
-    for (int32_t row = south; row <= north; row++) {
-        for (int32_t column = west; column <= east; column++) {
+    for (int32_t row = range->south; row <= range->north; row++) {
+        for (int32_t column = range->west; column <= range->east; column++) {
             uint64_t key = cell_key(column, row);
             const engine_cell *cell =
                 &devices->cells[find_cell(devices->cells, devices->cell_mask, key)];
-            uint32_t d = cell->is_used ? cell->first : ENGINE_NO_DEVICE;
-            for (; d != ENGINE_NO_DEVICE; d = devices->entries[d].next) {
-                if (++looks > ENGINE_LOOKS_MAX) {
-                    return false;
-                }
-                if (engine_device_in_box(&devices->entries[d], &box)) {
-                    visit(devices, d, context);
-                }
+            firsts[n] = cell->is_used ? cell->first : ENGINE_NO_DEVICE;
+            if (firsts[n] != ENGINE_NO_DEVICE) {
+                __builtin_prefetch(&devices->spots[firsts[n]]);
+            }
+            n++;
+        }
+    }
+}
+
+/* What a query reads of an entry stands at its end. */
+static void fetch_place(const engine_device_entry *entry)
+{
+    __builtin_prefetch(&entry->latest);
+    __builtin_prefetch(&entry->name);
+}
+
+/* The numbers of the devices of those lists that lie in the box; their entries are on the way when
+ * it returns. False: it would take too many looks. */
+static bool list_box(const engine_devices *devices, const geo_box *box, const uint32_t *firsts,
+                     uint32_t cell_count, uint32_t *found, uint32_t *count)
+{
+    uint32_t looks = cell_count;
+    for (uint32_t n = 0; n < cell_count; n++) {
+        for (uint32_t d = firsts[n]; d != ENGINE_NO_DEVICE; d = devices->spots[d].next) {
+            geo_point at = devices->spots[d].at;
+            if (++looks > ENGINE_LOOKS_MAX) {
+                return false;
+            }
+            if (at.lon_e7 >= box->min.lon_e7 && at.lon_e7 <= box->max.lon_e7 &&
+                at.lat_e7 >= box->min.lat_e7 && at.lat_e7 <= box->max.lat_e7) {
+                fetch_place(&devices->entries[d]);
+                found[(*count)++] = d;
             }
         }
+    }
+    return true;
+}
+
+/* In steps, each of which asks for the memory that the next one needs: waiting for one device after
+ * the other would be most of what a query costs. */
+bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
+                           void *context)
+{
+    cell_range range = {.west = box.min.lon_e7 >> ENGINE_CELL_SHIFT,
+                        .east = box.max.lon_e7 >> ENGINE_CELL_SHIFT,
+                        .south = box.min.lat_e7 >> ENGINE_CELL_SHIFT,
+                        .north = box.max.lat_e7 >> ENGINE_CELL_SHIFT};
+    uint64_t cell_count =
+        (uint64_t)(range.east - range.west + 1) * (uint64_t)(range.north - range.south + 1);
+    uint32_t firsts[ENGINE_LOOKS_MAX];
+    uint32_t found[ENGINE_LOOKS_MAX];
+    uint32_t count = 0;
+    if (cell_count > ENGINE_LOOKS_MAX) {
+        return false;
+    }
+    find_cells(devices, &range, firsts);
+    if (!list_box(devices, &box, firsts, (uint32_t)cell_count, found, &count)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        __builtin_prefetch(devices->names + devices->entries[found[i]].name);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        visit(devices, found[i], context);
     }
     return true;
 }

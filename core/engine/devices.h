@@ -26,10 +26,16 @@ typedef struct engine_device_entry {
     uint64_t moved;    /* value of the partition's counter when latest changed */
     uint64_t cell_key; /* of the cell that it is in */
     uint32_t cell;     /* its place in the cells; ENGINE_NO_DEVICE: not in the grid */
-    uint32_t next;     /* next device in the same cell of the grid */
-    uint32_t previous;
-    uint32_t name; /* place in the names; 0: not known */
+    uint32_t name;     /* place in the names; 0: not known */
 } engine_device_entry;
+
+/* Where a device is, again, and its neighbours in the list of its cell. Beside the entries, because
+ * who looks for devices in a box passes many of which few lie in it, and entries are large. */
+typedef struct engine_device_spot {
+    geo_point at;
+    uint32_t next;
+    uint32_t previous;
+} engine_device_spot;
 
 /* A cell of the grid is 2^16 units, about 700 m: some of a herd, few cells for a paddock. */
 #define ENGINE_CELL_SHIFT 16
@@ -50,6 +56,7 @@ typedef struct engine_cell {
 /* Protected by its partition's lock. */
 typedef struct engine_devices {
     engine_device_entry *entries;
+    engine_device_spot *spots;
     int64_t *wake_ms;  /* beside the entries, because every tick looks at all of them */
     uint32_t *stirred; /* those whose wake_ms is not known, but for INT64_MIN, until it is asked */
     uint32_t stirred_count;
@@ -97,17 +104,22 @@ static inline void engine_devices_stir(engine_devices *devices, uint32_t index)
     }
 }
 
-/* The device's latest fix has changed: put it where it belongs. */
-HR_MUST_USE hr_err engine_devices_place(engine_devices *devices, uint32_t index);
+/* Put it into the list of the cell that its latest fix is in. */
+HR_MUST_USE hr_err engine_devices_enter_cell(engine_devices *devices, uint32_t index);
 
-/* Does a fix lie in the cell that the device is in already? Mostly: then it need not be placed. */
-static inline bool engine_device_is_at(const engine_device_entry *entry, const hr_fix *fix)
+/* The device's latest fix has changed: put it where it belongs. Inline, since mostly it is in that
+ * cell already. */
+HR_MUST_USE static inline hr_err engine_devices_place(engine_devices *devices, uint32_t index)
 {
-    return entry->cell != ENGINE_NO_DEVICE && entry->cell_key == engine_cell_key(fix);
+    const engine_device_entry *entry = &devices->entries[index];
+    devices->spots[index].at = (geo_point){entry->latest.lon_e7, entry->latest.lat_e7};
+    return entry->cell != ENGINE_NO_DEVICE && entry->cell_key == engine_cell_key(&entry->latest)
+               ? HR_OK
+               : engine_devices_enter_cell(devices, index);
 }
 
 /* Call visit for every device whose latest fix lies in the box, boundary included, as long as
- * that takes few steps. False: it would take more than ENGINE_LOOKS_MAX; some have been visited. */
+ * that takes few steps. False: it would take more than ENGINE_LOOKS_MAX; none has been visited. */
 #define ENGINE_LOOKS_MAX 256
 typedef void engine_device_visit(const engine_devices *devices, uint32_t index, void *context);
 bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,

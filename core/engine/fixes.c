@@ -138,8 +138,7 @@ static hr_err show(engine_partition *partition, uint32_t index, const hr_fix *fi
     entry->latest = *fix;
     entry->latest_append_ms = append_ms;
     entry->moved = ++partition->moved;
-    return engine_device_is_at(entry, fix) ? HR_OK
-                                           : engine_devices_place(&partition->devices, index);
+    return engine_devices_place(&partition->devices, index);
 }
 
 static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int64_t append_ms,
