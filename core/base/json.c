@@ -106,8 +106,28 @@ static bool is_plain(uint8_t c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* A text of nothing but plain characters, as nearly all are, in one go. */
+static bool put_plain_string(hr_buf *buf, const uint8_t *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (!is_plain(text[i])) {
+            return false;
+        }
+    }
+    uint8_t *room = hr_buf_extend(buf, size + 2);
+    if (room != NULL) {
+        room[0] = '"';
+        memcpy(room + 1, text, size);
+        room[size + 1] = '"';
+    }
+    return true;
+}
+
 static void put_string(hr_buf *buf, const uint8_t *text, size_t size)
 {
+    if (put_plain_string(buf, text, size)) {
+        return;
+    }
     hr_buf_put_u8(buf, '"');
     size_t plain = 0; /* start of the run not yet written */
     for (size_t i = 0; i < size;) {

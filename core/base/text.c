@@ -41,14 +41,17 @@ static void date_from_days(int64_t days, int64_t *year, unsigned *month, unsigne
     *year = year_of_era + era * 400 + (*month <= 2);
 }
 
-/* value in so many decimal digits; returns the place behind them. */
-static char *put_digits(char *at, unsigned value, int digits)
+/* 00 to 99: answers are full of numbers, and two digits at a time take half as long. */
+static const char digit_pairs[201] = "00010203040506070809101112131415161718192021222324"
+                                     "25262728293031323334353637383940414243444546474849"
+                                     "50515253545556575859606162636465666768697071727374"
+                                     "75767778798081828384858687888990919293949596979899";
+
+/* value, below 100, in two digits; returns the place behind them. */
+static char *put_pair(char *at, unsigned value)
 {
-    for (int i = digits - 1; i >= 0; i--) {
-        at[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return at + digits;
+    memcpy(at, digit_pairs + (size_t)2 * value, 2);
+    return at + 2;
 }
 
 void hr_time_format(int64_t time_ms, char text[HR_TIME_TEXT_SIZE])
@@ -68,19 +71,22 @@ void hr_time_format(int64_t time_ms, char text[HR_TIME_TEXT_SIZE])
     unsigned month, day;
     date_from_days(days, &year, &month, &day);
     /* By hand: answers are full of times, and snprintf costs more than the rest of them. */
-    char *at = put_digits(text, (unsigned)year % 10000u, 4);
+    unsigned four = (unsigned)year % 10000u;
+    unsigned left_ms = (unsigned)ms;
+    char *at = put_pair(put_pair(text, four / 100), four % 100);
     *at++ = '-';
-    at = put_digits(at, month, 2);
+    at = put_pair(at, month);
     *at++ = '-';
-    at = put_digits(at, day, 2);
+    at = put_pair(at, day);
     *at++ = 'T';
-    at = put_digits(at, (unsigned)(ms / 3600000), 2);
+    at = put_pair(at, left_ms / 3600000);
     *at++ = ':';
-    at = put_digits(at, (unsigned)(ms / 60000 % 60), 2);
+    at = put_pair(at, left_ms / 60000 % 60);
     *at++ = ':';
-    at = put_digits(at, (unsigned)(ms / 1000 % 60), 2);
+    at = put_pair(at, left_ms / 1000 % 60);
     *at++ = '.';
-    at = put_digits(at, (unsigned)(ms % 1000), 3);
+    at = put_pair(at, left_ms % 1000 / 10);
+    *at++ = (char)('0' + left_ms % 10);
     *at++ = 'Z';
     *at = 0;
 }
@@ -307,23 +313,13 @@ hr_err hr_decimal_from_double(double number, unsigned scale, int64_t *value)
     return hr_decimal_parse(text, (size_t)size, scale, value);
 }
 
-static unsigned digit_count(uint64_t value)
-{
-    unsigned count = 1;
-    for (; value >= 10000; value /= 10000) {
-        count += 4;
-    }
-    return count + (value >= 10) + (value >= 100) + (value >= 1000);
-}
-
 /* The last count digits of value, ending before `end`; returns where they begin. */
 static char *put_digits_before(char *end, unsigned count, uint64_t *value)
 {
     for (; count >= 2; count -= 2) {
-        unsigned pair = (unsigned)(*value % 100);
+        end -= 2;
+        (void)put_pair(end, (unsigned)(*value % 100));
         *value /= 100;
-        *--end = (char)('0' + pair % 10);
-        *--end = (char)('0' + pair / 10);
     }
     if (count > 0) {
         *--end = (char)('0' + *value % 10);
@@ -334,22 +330,30 @@ static char *put_digits_before(char *end, unsigned count, uint64_t *value)
 
 size_t hr_decimal_format(int64_t value, unsigned scale, char text[HR_DECIMAL_TEXT_SIZE])
 {
+    char digits[HR_DECIMAL_TEXT_SIZE]; /* from the last to the first */
+    char *end = digits + sizeof digits;
+    char *at = end;
     assert(scale <= DECIMAL_SCALE_MAX);
     uint64_t magnitude = value < 0 ? 0u - (uint64_t)value : (uint64_t)value;
     while (scale > 0 && magnitude % 10 == 0) {
         magnitude /= 10;
         scale--;
     }
-    unsigned digits = digit_count(magnitude);
-    unsigned whole = digits > scale ? digits - scale : 1; /* at least one before the point */
-    size_t size = (value < 0) + (size_t)whole + (scale > 0) + scale;
-    char *at = text + size;
-    text[0] = '-';
-    *at = '\0';
     if (scale > 0) {
         at = put_digits_before(at, scale, &magnitude);
         *--at = '.';
     }
-    (void)put_digits_before(at, whole, &magnitude);
+    while (magnitude >= 10) {
+        at = put_digits_before(at, 2, &magnitude);
+    }
+    if (magnitude > 0 || at == end || *at == '.') {
+        *--at = (char)('0' + magnitude);
+    }
+    if (value < 0) {
+        *--at = '-';
+    }
+    size_t size = (size_t)(end - at);
+    memcpy(text, at, size);
+    text[size] = '\0';
     return size;
 }
