@@ -11,6 +11,7 @@
 #include "catalog/change.h"
 #include "geo/geojson.h"
 #include "geo/geojson_fence.h"
+#include "plain_area.h"
 
 static int status_of(geo_err err)
 {
@@ -205,6 +206,11 @@ bool api_expected_revision(const api_request *request, uint64_t *expected, api_a
 
 geo_area *api_body_area(const api_request *request, api_answer *answer)
 {
+    const char *text = request->body != NULL ? request->body : "";
+    geo_area *plain = plain_area_new(text, request->body_size);
+    if (plain != NULL) {
+        return plain;
+    }
     geo_geojson reader;
     geo_why why = {.text = ""};
     geo_area *area = NULL;
@@ -214,8 +220,7 @@ geo_area *api_body_area(const api_request *request, api_answer *answer)
         return NULL;
     }
     static const geo_geojson_options options = {.geometry_only = true};
-    geo_err err = geo_geojson_open(request->body != NULL ? request->body : "", request->body_size,
-                                   &options, &reader, &why);
+    geo_err err = geo_geojson_open(text, request->body_size, &options, &reader, &why);
     if (err == GEO_OK) {
         err = geo_geojson_next(&reader, feature, &why);
         if (err == GEO_OK) {
