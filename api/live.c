@@ -11,6 +11,7 @@
 #include "live_parts.h"
 
 #define TIMER_US 50000
+#define KEPT_BYTES_MAX 4096 /* of each of an idle client's three buffers */
 #define CHECK_NS INT64_C(1000000000)
 #define HELD_UP_NS (5 * CHECK_NS) /* so late a check means that this thread stood still */
 #define REVALIDATE_TICKS 5        /* sessions and tokens are asked about again every few checks */
@@ -103,7 +104,19 @@ void live_want_write(live_client *client)
 void live_queue_put(hr_buf *queue, const void *bytes, size_t size)
 {
     hr_buf_put_u32(queue, (uint32_t)size);
+    (void)hr_buf_extend(queue, LWS_PRE);
     hr_buf_put(queue, bytes, size);
+}
+
+/* As live_write; the LWS_PRE bytes before the frame are there for lws. */
+static int write_prepared(live_client *client, uint8_t *bytes, size_t size, bool is_binary)
+{
+    if (client->server->live->sent != NULL) {
+        hr_counter_add(client->server->live->sent, 1);
+    }
+    return lws_write(client->wsi, bytes, size, is_binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT) < 0
+               ? -1
+               : 1;
 }
 
 int live_write(live_client *client, const void *bytes, size_t size, bool is_binary)
@@ -112,16 +125,9 @@ int live_write(live_client *client, const void *bytes, size_t size, bool is_bina
     hr_buf_clear(scratch);
     (void)hr_buf_extend(scratch, LWS_PRE);
     hr_buf_put(scratch, bytes, size);
-    if (hr_buf_err(scratch) != HR_OK) {
-        return -1;
-    }
-    if (client->server->live->sent != NULL) {
-        hr_counter_add(client->server->live->sent, 1);
-    }
-    return lws_write(client->wsi, scratch->data + LWS_PRE, size,
-                     is_binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT) < 0
+    return hr_buf_err(scratch) != HR_OK
                ? -1
-               : 1;
+               : write_prepared(client, scratch->data + LWS_PRE, size, is_binary);
 }
 
 /* The next message of a queue. 1: written; 0: the queue is empty; -1 ends the connection. */
@@ -133,8 +139,9 @@ static int write_queued(live_client *client, hr_buf *queue, size_t *at)
         return 0;
     }
     size_t size = hr_load_u32(queue->data + *at);
-    int result = live_write(client, queue->data + *at + 4, size, false);
-    *at += 4 + size;
+    *at += 4 + LWS_PRE;
+    int result = write_prepared(client, queue->data + *at, size, false);
+    *at += size;
     if (*at >= queue->size) {
         hr_buf_clear(queue);
         *at = 0;
@@ -425,6 +432,17 @@ static bool is_still_allowed(live_hub *hub, live_client *client)
     return client->caller.role >= API_ROLE_VIEWER;
 }
 
+/* What a burst needed is given back. */
+static void trim_idle(live_client *client)
+{
+    hr_buf *const bufs[] = {&client->rx, &client->answers, &client->missed};
+    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
+        if (bufs[i]->size == 0 && bufs[i]->capacity > KEPT_BYTES_MAX) {
+            hr_buf_fini(bufs[i]);
+        }
+    }
+}
+
 static void look_over(live_hub *hub, int64_t time_ns)
 {
     static const int64_t laggard_ns = LIVE_LAGGARD_S * INT64_C(1000000000);
@@ -441,6 +459,7 @@ static void look_over(live_hub *hub, int64_t time_ns)
         if (is_laggard && hub->laggards != NULL) {
             hr_counter_add(hub->laggards, 1);
         }
+        trim_idle(client);
         if (is_laggard || (revalidate && !is_still_allowed(hub, client))) {
             client->waiting_since_ns = 0;
             lws_set_timeout(client->wsi, PENDING_TIMEOUT_LAGGING, LWS_TO_KILL_ASYNC);

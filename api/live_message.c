@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static size_t skip_blanks(const char *text, size_t size, size_t at)
+size_t live_pass_blanks(const char *text, size_t size, size_t at)
 {
     while (at < size &&
            (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r')) {
@@ -93,11 +93,11 @@ static size_t read_member(const char *text, size_t size, size_t at, live_member 
         return SIZE_MAX;
     }
     member->name = (live_span){.at = text + at + 1, .size = end - at - 2};
-    at = skip_blanks(text, size, end);
+    at = live_pass_blanks(text, size, end);
     if (at >= size || text[at] != ':') {
         return SIZE_MAX;
     }
-    at = skip_blanks(text, size, at + 1);
+    at = live_pass_blanks(text, size, at + 1);
     end = skip_value(text, size, at);
     if (end != SIZE_MAX) {
         member->value = (live_span){.at = text + at, .size = end - at};
@@ -105,61 +105,57 @@ static size_t read_member(const char *text, size_t size, size_t at, live_member 
     return end;
 }
 
-hr_err live_object_split(const char *text, size_t size, live_object *object)
+hr_err live_object_read(const char *text, size_t size, size_t *at, live_object *object)
 {
+    size_t here = live_pass_blanks(text, size, *at);
     object->count = 0;
-    size_t at = skip_blanks(text, size, 0);
-    if (at >= size || text[at] != '{') {
+    if (here >= size || text[here] != '{') {
         return HR_INVALID;
     }
-    at = skip_blanks(text, size, at + 1);
-    if (at < size && text[at] == '}') {
-        return skip_blanks(text, size, at + 1) == size ? HR_OK : HR_INVALID;
+    here = live_pass_blanks(text, size, here + 1);
+    if (here < size && text[here] == '}') {
+        *at = here + 1;
+        return HR_OK;
     }
     for (;;) {
         if (object->count >= LIVE_MEMBERS_MAX) {
             return HR_INVALID;
         }
-        at = read_member(text, size, at, &object->members[object->count]);
-        if (at == SIZE_MAX) {
+        here = read_member(text, size, here, &object->members[object->count]);
+        if (here == SIZE_MAX) {
             return HR_INVALID;
         }
         object->count++;
-        at = skip_blanks(text, size, at);
-        if (at < size && text[at] == '}') {
-            return skip_blanks(text, size, at + 1) == size ? HR_OK : HR_INVALID;
+        here = live_pass_blanks(text, size, here);
+        if (here < size && text[here] == '}') {
+            *at = here + 1;
+            return HR_OK;
         }
-        if (at >= size || text[at] != ',') {
+        if (here >= size || text[here] != ',') {
             return HR_INVALID;
         }
-        at = skip_blanks(text, size, at + 1);
+        here = live_pass_blanks(text, size, here + 1);
     }
 }
 
-bool live_array_next(const char *text, size_t size, size_t *at, live_span *item)
+bool live_array_next(const char *text, size_t size, size_t *at)
 {
-    size_t here = skip_blanks(text, size, *at);
+    size_t here = live_pass_blanks(text, size, *at);
     bool is_first = *at == 0;
-    if (here >= size || text[here] == ']' || text[here] != (is_first ? '[' : ',')) {
-        /* Only the closing bracket may stand here, and nothing behind it. */
-        bool is_end = !is_first && here < size && text[here] == ']' &&
-                      skip_blanks(text, size, here + 1) == size;
-        *at = is_end ? size : here < size ? here : SIZE_MAX;
-        return false;
+    if (here < size && text[here] == (is_first ? '[' : ',')) {
+        here = live_pass_blanks(text, size, here + 1);
+        if (here < size && text[here] != ']') {
+            *at = here;
+            return true;
+        }
+        /* "[]" is an array; ",]" ends none. */
+        here = is_first ? here : SIZE_MAX;
     }
-    here = skip_blanks(text, size, here + 1);
-    if (is_first && here < size && text[here] == ']') {
-        *at = skip_blanks(text, size, here + 1) == size ? size : here;
-        return false;
-    }
-    size_t end = skip_value(text, size, here);
-    if (end == SIZE_MAX) {
-        *at = SIZE_MAX;
-        return false;
-    }
-    *item = (live_span){.at = text + here, .size = end - here};
-    *at = end;
-    return true;
+    /* Only the closing bracket may stand here, and nothing behind it. */
+    bool is_end =
+        here < size && text[here] == ']' && live_pass_blanks(text, size, here + 1) == size;
+    *at = is_end ? size : SIZE_MAX;
+    return false;
 }
 
 const live_span *live_object_get(const live_object *object, const char *name)

@@ -28,13 +28,16 @@ typedef struct live_object {
     live_member members[LIVE_MEMBERS_MAX];
 } live_object;
 
-/* The members of a JSON object that fills the text. HR_INVALID: it does not. The insides of the
- * values are checked for nesting and quotes only. */
-HR_MUST_USE hr_err live_object_split(const char *text, size_t size, live_object *object);
+/* The members of the JSON object at *at, which then stands behind it. HR_INVALID: there is none.
+ * The insides of the values are checked for nesting and quotes only. */
+HR_MUST_USE hr_err live_object_read(const char *text, size_t size, size_t *at, live_object *object);
 
-/* The next item of a JSON array that fills the text; *at is 0 at first. False: no more, and then
- * *at is size if the array was well formed. */
-bool live_array_next(const char *text, size_t size, size_t *at, live_span *item);
+/* Go to the next item of a JSON array that fills the text: *at is 0 at first, later behind the item
+ * before. False: no more, and then *at is size if the array was well formed. */
+bool live_array_next(const char *text, size_t size, size_t *at);
+
+/* Behind the blanks at `at`. */
+size_t live_pass_blanks(const char *text, size_t size, size_t at);
 
 /* The member's value, or NULL. */
 const live_span *live_object_get(const live_object *object, const char *name);

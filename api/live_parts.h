@@ -57,7 +57,7 @@ typedef struct live_client {
     bool is_paused;           /* we do not read from it until its answers are gone */
     int64_t waiting_since_ns; /* since when it should have become writable; 0: not waiting */
     hr_buf rx;                /* a message that came in pieces */
-    hr_buf answers;           /* messages to send, each behind its u32 length */
+    hr_buf answers;           /* messages to send; see live_queue_put */
     size_t answers_at;
     bool wants_events;
     bool is_catching_up;   /* a job reads the log for it */
@@ -107,7 +107,7 @@ int live_refuse_upgrade(live_hub *hub, struct lws *wsi, int status, const char *
 /* Ask lws to tell when the client can take more. */
 void live_want_write(live_client *client);
 
-/* Put a message into a queue of messages. */
+/* Put a message into a queue of messages, with room before it for what lws puts there. */
 void live_queue_put(hr_buf *queue, const void *bytes, size_t size);
 
 /* Write one frame now; -1 ends the connection. */

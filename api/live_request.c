@@ -433,11 +433,13 @@ static void complain_of_message(live_hub *hub, const live_span *id, const live_s
     put_answer(out, *id, &hub->answer);
 }
 
-/* One object; what can be answered at once goes into out. False: not JSON at all. */
-static bool handle_object(live_hub *hub, live_client *client, live_span text, hr_buf *out)
+/* The object at *at, which then stands behind it; what can be answered at once goes into out.
+ * False: not JSON at all. */
+static bool handle_object(live_hub *hub, live_client *client, live_span text, size_t *at,
+                          hr_buf *out)
 {
     live_object object;
-    if (live_object_split(text.at, text.size, &object) != HR_OK) {
+    if (live_object_read(text.at, text.size, at, &object) != HR_OK) {
         return false;
     }
     const live_span *id = live_object_get(&object, "id");
@@ -463,53 +465,46 @@ static bool handle_object(live_hub *hub, live_client *client, live_span text, hr
 }
 
 /* Answers to an array share a frame: one array of those that are ready at once. */
-static bool receive_array(live_hub *hub, live_client *client, const char *text, size_t size)
+static bool handle_array(live_hub *hub, live_client *client, live_span text, hr_buf *out)
 {
-    hr_buf *frame = &hub->frame;
-    hr_buf *batch = &hub->names; /* free while no positions are being written */
     size_t at = 0;
-    live_span item;
-    hr_buf_clear(batch);
-    hr_buf_put_u8(batch, '[');
-    while (live_array_next(text, size, &at, &item)) {
-        hr_buf_clear(frame);
-        if (!handle_object(hub, client, item, frame)) {
+    bool has_answers = false;
+    hr_buf_put_u8(out, '[');
+    while (live_array_next(text.at, text.size, &at)) {
+        size_t before = out->size;
+        if (has_answers) {
+            hr_buf_put_u8(out, ',');
+        }
+        size_t begin = out->size;
+        if (!handle_object(hub, client, text, &at, out)) {
             return false;
         }
-        if (frame->size > 0) {
-            if (batch->size > 1) {
-                hr_buf_put_u8(batch, ',');
-            }
-            hr_buf_put(batch, frame->data, frame->size);
+        if (out->size > begin) {
+            has_answers = true;
+        } else {
+            out->size = before;
         }
     }
-    hr_buf_put_u8(batch, ']');
-    if (at != size || hr_buf_err(batch) != HR_OK) {
-        return false;
+    hr_buf_put_u8(out, ']');
+    if (!has_answers) {
+        hr_buf_clear(out);
     }
-    if (batch->size > 2) {
-        live_queue_put(&client->answers, batch->data, batch->size);
-        live_want_write(client);
-    }
-    return true;
+    return at == text.size;
 }
 
 bool live_receive(live_hub *hub, live_client *client, const char *text, size_t size)
 {
-    size_t at = 0;
-    while (at < size && strchr(" \t\r\n", text[at]) != NULL && text[at] != 0) {
-        at++;
-    }
-    if (at < size && text[at] == '[') {
-        return receive_array(hub, client, text, size);
-    }
-    hr_buf_clear(&hub->frame);
-    if (!handle_object(hub, client, (live_span){.at = text, .size = size}, &hub->frame)) {
-        return false;
-    }
-    if (hub->frame.size > 0 && hr_buf_err(&hub->frame) == HR_OK) {
-        live_queue_put(&client->answers, hub->frame.data, hub->frame.size);
+    live_span whole = {.at = text, .size = size};
+    hr_buf *out = &hub->frame;
+    size_t at = live_pass_blanks(text, size, 0);
+    bool is_array = at < size && text[at] == '[';
+    hr_buf_clear(out);
+    bool is_well = is_array ? handle_array(hub, client, whole, out)
+                            : handle_object(hub, client, whole, &at, out) &&
+                                  live_pass_blanks(text, size, at) == size;
+    if (is_well && out->size > 0) {
+        live_queue_put(&client->answers, out->data, out->size);
         live_want_write(client);
     }
-    return true;
+    return is_well && hr_buf_err(out) == HR_OK;
 }

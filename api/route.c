@@ -48,11 +48,29 @@ static bool keep_captures(api_request *request, const capture *captures, int cou
     return true;
 }
 
+/* A path without captures is just its text: what is asked most often is found so. */
+static const api_route *find_literal(const char *path, api_method method)
+{
+    size_t count = 0;
+    const api_route *routes = api_routes(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (routes[i].method == method && strcmp(routes[i].path, path) == 0) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
 const api_route *api_route_find(api_request *request, uint32_t *allowed)
 {
     size_t count = 0;
     const api_route *routes = api_routes(&count);
     api_method method = request->method == API_HEAD ? API_GET : request->method;
+    const api_route *literal = find_literal(request->path, method);
+    if (literal != NULL && strchr(request->path, '{') == NULL) {
+        *allowed = 1u << method;
+        return literal;
+    }
     *allowed = 0;
     for (size_t i = 0; i < count; i++) {
         capture captures[API_CAPTURES_MAX];

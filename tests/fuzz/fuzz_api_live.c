@@ -13,11 +13,16 @@ static void check_span(const char *text, size_t size, live_span span)
     }
 }
 
-static void split(const char *text, size_t size)
+static void read_object(const char *text, size_t size, size_t *at)
 {
     live_object object;
-    if (live_object_split(text, size, &object) != HR_OK) {
+    size_t before = *at;
+    if (live_object_read(text, size, at, &object) != HR_OK) {
+        *at = size + 1; /* as a connection ends there */
         return;
+    }
+    if (*at <= before || *at > size) {
+        abort();
     }
     for (size_t i = 0; i < object.count; i++) {
         check_span(text, size, object.members[i].name);
@@ -36,11 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data;
     size_t at = 0;
-    live_span item;
-    split(text, size);
-    while (live_array_next(text, size, &at, &item)) {
-        check_span(text, size, item);
-        split(item.at, item.size);
+    read_object(text, size, &at);
+    at = 0;
+    while (at <= size && live_array_next(text, size, &at)) {
+        read_object(text, size, &at);
     }
     return 0;
 }
