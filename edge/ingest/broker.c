@@ -65,7 +65,7 @@ static hr_err meet_orphan(broker *b, bool is_same_config, hr_why *why)
     if (err == HR_NOT_FOUND) {
         return HR_OK;
     }
-    if (err == HR_OK && is_same_config && broker_is_settled(b->folder.text, pid)) {
+    if (err == HR_OK && is_same_config && broker_is_settled(b->folder.text, pid, NULL)) {
         b->is_settled = true;
         hr_logline(HR_LEVEL_INFO, "broker.adopted", "pid=%ld", (long)pid);
     } else if (err == HR_OK) {
@@ -132,16 +132,16 @@ static hr_err explain_no_start(broker *b, hr_why *why)
                       address, port, b->process.says.last_line);
 }
 
-/* From now on a reload loses nothing; do one that somebody waits for. */
-static void settle(broker *b)
+/* From now on a reload in that manner loses nothing; do one that somebody waits for. */
+static void settle(broker *b, broker_manner manner)
 {
     hr_why why;
     b->is_settled = true;
-    if (broker_settle(b->folder.text, b->process.pid, &why) != HR_OK) {
+    if (broker_settle(b->folder.text, b->process.pid, manner, &why) != HR_OK) {
         hr_logline(HR_LEVEL_ERROR, "broker.not_settled", "why=\"%s\"", why.text);
     }
     if (broker_reload_is_wanted(b->folder.text)) {
-        broker_reload_now(b->folder.text, b->process.pid);
+        broker_reload_now(b->folder.text, b->process.pid, manner);
     }
 }
 
@@ -150,7 +150,7 @@ static hr_err launch(broker *b, hr_why *why)
 {
     broker_process *p = &b->process;
     broker_reload_forget(b->folder.text);
-    bool will_restore = broker_stored_session(b->folder.text);
+    broker_stored stored = broker_stored_sessions(b->folder.text);
     b->is_settled = false;
     b->wanted_ns = 0;
     hr_err err = broker_process_spawn(p, b->config.text, b->pipe.text, why);
@@ -174,8 +174,10 @@ static hr_err launch(broker *b, hr_why *why)
         }
     }
     hr_logline(HR_LEVEL_INFO, "broker.started", "pid=%ld", (long)p->pid);
-    if (!will_restore) {
-        settle(b);
+    if (stored.has_reader) {
+        settle(b, BROKER_BY_RESTART);
+    } else if (!stored.has_service) {
+        settle(b, BROKER_BY_RELOAD);
     }
     return HR_OK;
 }
@@ -212,11 +214,10 @@ static void wait_for_session(broker *b)
 {
     int64_t now_ns = hr_clock_mono_ns(hr_clock_real());
     if (b->process.says.knows_service) {
-        settle(b);
+        settle(b, BROKER_BY_RELOAD);
     } else if (b->wanted_ns == 0) {
         b->wanted_ns = broker_reload_is_wanted(b->folder.text) ? now_ns : 0;
     } else if (now_ns - b->wanted_ns > SESSION_WAIT_NS) {
-        hr_logline(HR_LEVEL_INFO, "broker.restarts", "for=\"users have changed\"");
         broker_process_end(&b->process, END_TIMEOUT_MS);
     }
 }
@@ -263,10 +264,14 @@ static void *watch(void *context)
         }
         hr_why_set(&trouble, HR_IO, "mosquitto ended: %s", b->process.says.last_line);
         note_down(b, &trouble);
-        hr_logline(HR_LEVEL_WARN, "broker.ended", "restart_in_ms=%d said=\"%s\"", pause_ms,
-                   b->process.says.last_line);
-        pause_before_restart(b, pause_ms);
-        pause_ms = pause_ms * 2 < RESTART_PAUSE_MAX_MS ? pause_ms * 2 : RESTART_PAUSE_MAX_MS;
+        if (broker_reload_is_wanted(b->folder.text)) {
+            hr_logline(HR_LEVEL_INFO, "broker.restarts", "for=\"users have changed\"");
+        } else {
+            hr_logline(HR_LEVEL_WARN, "broker.ended", "restart_in_ms=%d said=\"%s\"", pause_ms,
+                       b->process.says.last_line);
+            pause_before_restart(b, pause_ms);
+            pause_ms = pause_ms * 2 < RESTART_PAUSE_MAX_MS ? pause_ms * 2 : RESTART_PAUSE_MAX_MS;
+        }
         hr_counter_add(b->restarts, 1);
         if (is_stopping(b)) {
             break;
@@ -375,6 +380,7 @@ void broker_stop(broker *b)
     eventfd_write(b->wake_fd, 1);
     pthread_join(b->watcher, NULL);
     broker_process_end(&b->process, END_TIMEOUT_MS);
+    broker_reload_forget(b->folder.text);
     release(b);
 }
 

@@ -21,6 +21,9 @@
 #define WAIT_MAX_MS 2000
 #define LOOK_MS 20
 
+/* By broker_manner. */
+static const char *const manner_names[] = {"reload", "restart"};
+
 static void forget(const char *folder, const char *name)
 {
     broker_path path;
@@ -29,29 +32,53 @@ static void forget(const char *folder, const char *name)
     }
 }
 
-bool broker_stored_session(const char *folder)
+/* Its format is mosquitto's own business; the names of clients and users stand in it as they are.
+ */
+typedef struct stored_file {
+    const void *bytes;
+    size_t size;
+    broker_stored stored;
+} stored_file;
+
+static bool has_name(const stored_file *file, const char *name)
+{
+    return memmem(file->bytes, file->size, name, strlen(name)) != NULL;
+}
+
+static void look_for_reader(const char *name, broker_role role, void *context)
+{
+    stored_file *file = context;
+    file->stored.has_reader |= role == BROKER_READER && has_name(file, name);
+}
+
+broker_stored broker_stored_sessions(const char *folder)
 {
     broker_path path;
     struct stat st;
+    stored_file file = {.stored = {false, false}};
     int fd = -1;
     if (broker_path_of(folder, BROKER_DB_NAME, &path, NULL) == HR_OK) {
         fd = open(path.text, O_RDONLY | O_CLOEXEC);
     }
     if (fd < 0) {
-        return false;
+        return file.stored;
     }
-    /* Its format is mosquitto's own business; the client's name stands in it as it is. */
-    bool is_stored = true;
+    void *bytes = MAP_FAILED;
     if (fstat(fd, &st) == 0 && st.st_size > 0) {
-        void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (bytes != MAP_FAILED) {
-            is_stored = memmem(bytes, (size_t)st.st_size, BROKER_SERVICE_CLIENT,
-                               strlen(BROKER_SERVICE_CLIENT)) != NULL;
-            munmap(bytes, (size_t)st.st_size);
-        }
+        bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     }
     close(fd);
-    return is_stored;
+    if (bytes == MAP_FAILED) {
+        return (broker_stored){true, true};
+    }
+    file.bytes = bytes;
+    file.size = (size_t)st.st_size;
+    file.stored.has_service = has_name(&file, BROKER_SERVICE_CLIENT);
+    if (broker_user_each(folder, look_for_reader, &file, NULL) != HR_OK) {
+        file.stored.has_reader = true;
+    }
+    munmap(bytes, file.size);
+    return file.stored;
 }
 
 void broker_reload_forget(const char *folder)
@@ -60,11 +87,12 @@ void broker_reload_forget(const char *folder)
     forget(folder, WANTED_NAME);
 }
 
-static hr_err write_number(const char *folder, const char *name, long number, hr_why *why)
+static hr_err write_text(const char *folder, const char *name, long pid, const char *word,
+                         hr_why *why)
 {
     hr_buf text;
     hr_buf_init(&text, 64);
-    hr_buf_printf(&text, "%ld\n", number);
+    hr_buf_printf(&text, "%ld %s\n", pid, word);
     hr_err err = hr_buf_err(&text);
     if (err == HR_OK) {
         err = broker_file_write(folder, name, &text, why);
@@ -73,22 +101,30 @@ static hr_err write_number(const char *folder, const char *name, long number, hr
     return err;
 }
 
-hr_err broker_settle(const char *folder, pid_t pid, hr_why *why)
+hr_err broker_settle(const char *folder, pid_t pid, broker_manner manner, hr_why *why)
 {
-    return write_number(folder, SETTLED_NAME, (long)pid, why);
+    return write_text(folder, SETTLED_NAME, (long)pid, manner_names[manner], why);
 }
 
-bool broker_is_settled(const char *folder, pid_t pid)
+bool broker_is_settled(const char *folder, pid_t pid, broker_manner *manner)
 {
     hr_buf text;
     hr_buf_init(&text, 64);
     long settled = 0;
+    char name[16] = "";
     if (broker_file_read(folder, SETTLED_NAME, &text, NULL) == HR_OK) {
         hr_buf_put_u8(&text, 0);
-        settled = hr_buf_err(&text) == HR_OK ? strtol((const char *)text.data, NULL, 10) : 0;
+        if (hr_buf_err(&text) != HR_OK ||
+            sscanf((const char *)text.data, "%ld %15s", &settled, name) != 2) {
+            settled = 0;
+        }
     }
     hr_buf_fini(&text);
-    return settled == (long)pid;
+    if (manner != NULL) {
+        bool is_restart = strcmp(name, manner_names[BROKER_BY_RESTART]) == 0;
+        *manner = is_restart ? BROKER_BY_RESTART : BROKER_BY_RELOAD;
+    }
+    return settled != 0 && settled == (long)pid;
 }
 
 bool broker_reload_is_wanted(const char *folder)
@@ -98,8 +134,13 @@ bool broker_reload_is_wanted(const char *folder)
            access(path.text, F_OK) == 0;
 }
 
-void broker_reload_now(const char *folder, pid_t pid)
+void broker_reload_now(const char *folder, pid_t pid, broker_manner manner)
 {
+    if (manner == BROKER_BY_RESTART) {
+        /* What is wanted stays so until the next one has read its users. */
+        kill(pid, SIGTERM);
+        return;
+    }
     /* Whoever changes users from here on asks again. */
     forget(folder, WANTED_NAME);
     kill(pid, SIGHUP);
@@ -107,18 +148,26 @@ void broker_reload_now(const char *folder, pid_t pid)
 
 hr_err broker_reload_ask(const char *folder, hr_why *why)
 {
-    hr_err err = write_number(folder, WANTED_NAME, (long)getpid(), why);
+    broker_manner manner;
+    hr_err err = write_text(folder, WANTED_NAME, (long)getpid(), "wants", why);
     pid_t pid = broker_running_pid(folder);
-    if (err == HR_OK && pid != 0 && broker_is_settled(folder, pid)) {
-        broker_reload_now(folder, pid);
+    if (err == HR_OK && pid != 0 && broker_is_settled(folder, pid, &manner)) {
+        broker_reload_now(folder, pid, manner);
     }
     return err;
 }
 
 bool broker_reload_wait(const char *folder)
 {
+    bool by_restart = false;
     for (int waited_ms = 0; waited_ms < WAIT_MAX_MS; waited_ms += LOOK_MS) {
-        if (!broker_reload_is_wanted(folder) || broker_running_pid(folder) == 0) {
+        broker_manner manner;
+        pid_t pid = broker_running_pid(folder);
+        bool is_settled = broker_is_settled(folder, pid, &manner);
+        bool is_wanted = broker_reload_is_wanted(folder);
+        /* The next one is settled when it accepts connections. */
+        by_restart |= manner == BROKER_BY_RESTART;
+        if (by_restart ? is_settled && !is_wanted : pid == 0 || !is_wanted) {
             return true;
         }
         poll(NULL, 0, LOOK_MS);

@@ -446,6 +446,71 @@ static void the_local_network_is_let_in_by_tls_only_and_when_asked(void **state)
     assert_true(support_until(can_publish, &loop));
 }
 
+/* ---- who is away while users change ---- */
+
+#define EVENTS "hedgerow/v1/event/#"
+#define EVENT "hedgerow/v1/event/north/exit"
+
+static bool has_come(void *context)
+{
+    return support_file_has(context, "run\n", 1);
+}
+
+/* What is published while a reader is away waits for it. */
+static void assert_reader_misses_nothing(place *p, const char *user, const char *password,
+                                         const char *client)
+{
+    char path[96];
+    snprintf(path, sizeof path, "%s/%s", p->root, client);
+    assert_int_equal(
+        support_publish(p->port, BROKER_SERVICE_USER, broker_password(p->b), EVENT, "run"), 0);
+    pid_t pid = support_hear(p->port, user, password, client, EVENTS, path);
+    bool is_there = support_until(has_come, path);
+    support_kill(pid);
+    assert_true(is_there);
+}
+
+static void a_reader_that_is_away_while_users_change_misses_nothing(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE], other[BROKER_PASSWORD_SIZE];
+    add_user(p, "phone", BROKER_READER, password);
+    assert_int_equal(support_session(p->port, "phone", password, "phone-1", EVENTS), 0);
+    /* The broker that knew its password goes, and another one has its session from a file. */
+    broker_stop(p->b);
+    start(p);
+    pid_t before = broker_pid(p->b);
+    add_user(p, "barn", BROKER_GATEWAY, other);
+    /* What was added is known, and so is it after the next change. */
+    assert_int_equal(support_publish(p->port, "barn", other, "hedgerow/v1/fix/barn", "x"), 0);
+    assert_int_not_equal(broker_pid(p->b), before);
+    add_user(p, "mill", BROKER_GATEWAY, other);
+    assert_int_equal(support_publish(p->port, "mill", other, "hedgerow/v1/fix/mill", "x"), 0);
+    assert_reader_misses_nothing(p, "phone", password, "phone-1");
+}
+
+/* One that has not been away for so long needs no new broker. */
+static void without_restored_readers_users_change_beside_a_running_broker(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE], other[BROKER_PASSWORD_SIZE];
+    add_user(p, "phone", BROKER_READER, password);
+    assert_int_equal(support_session(p->port, "phone", password, "phone-1", EVENTS), 0);
+    pid_t before = broker_pid(p->b);
+    add_user(p, "barn", BROKER_GATEWAY, other);
+    assert_int_equal(support_publish(p->port, "barn", other, "hedgerow/v1/fix/barn", "x"), 0);
+    assert_reader_misses_nothing(p, "phone", password, "phone-1");
+    assert_int_equal(broker_pid(p->b), before);
+    /* And once the reader is nobody any more, none. */
+    assert_int_equal(broker_user_remove(p->folder, "phone", NULL), HR_OK);
+    broker_stop(p->b);
+    start(p);
+    before = broker_pid(p->b);
+    add_user(p, "mill", BROKER_GATEWAY, other);
+    assert_int_equal(support_publish(p->port, "mill", other, "hedgerow/v1/fix/mill", "x"), 0);
+    assert_int_equal(broker_pid(p->b), before);
+}
+
 #define WITH_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, drop_place)
 
 int main(void)
@@ -462,6 +527,8 @@ int main(void)
         WITH_PLACE(an_orphan_with_the_same_configuration_is_adopted),
         WITH_PLACE(an_orphan_with_another_configuration_is_ended),
         WITH_PLACE(a_taken_port_is_told_in_words),
+        WITH_PLACE(a_reader_that_is_away_while_users_change_misses_nothing),
+        WITH_PLACE(without_restored_readers_users_change_beside_a_running_broker),
         WITH_PLACE(the_local_network_is_let_in_by_tls_only_and_when_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
