@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -145,8 +146,26 @@ static void settle(broker *b, broker_manner manner)
     }
 }
 
+/* What it says when its own file is damaged: it would never start again. */
+#define DAMAGED_TEXT "Couldn't open database"
+
+/* Sessions are lost with the file, and what waited in them; safety never rests on it. True if there
+ * is something to try again for. */
+static bool put_damaged_file_aside(broker *b)
+{
+    broker_path from, to;
+    if (strstr(b->process.says.last_line, DAMAGED_TEXT) == NULL ||
+        broker_path_of(b->folder.text, BROKER_DB_NAME, &from, NULL) != HR_OK ||
+        broker_path_of(b->folder.text, BROKER_DB_NAME ".damaged", &to, NULL) != HR_OK ||
+        rename(from.text, to.text) != 0) {
+        return false;
+    }
+    hr_logline(HR_LEVEL_ERROR, "broker.damaged_file", "kept=%s", to.text);
+    return true;
+}
+
 /* Start a process and wait until it says that it runs. */
-static hr_err launch(broker *b, hr_why *why)
+static hr_err launch_once(broker *b, hr_why *why)
 {
     broker_process *p = &b->process;
     broker_reload_forget(b->folder.text);
@@ -180,6 +199,15 @@ static hr_err launch(broker *b, hr_why *why)
         settle(b, BROKER_BY_RELOAD);
     }
     return HR_OK;
+}
+
+static hr_err launch(broker *b, hr_why *why)
+{
+    hr_err err = launch_once(b, why);
+    if (err == HR_IO && put_damaged_file_aside(b)) {
+        err = launch_once(b, why);
+    }
+    return err;
 }
 
 static void note_up(broker *b)

@@ -446,6 +446,33 @@ static void the_local_network_is_let_in_by_tls_only_and_when_asked(void **state)
     assert_true(support_until(can_publish, &loop));
 }
 
+/* A card that wears out, or a power cut within a write. */
+static void a_damaged_file_of_sessions_does_not_keep_the_broker_from_starting(void **state)
+{
+    place *p = *state;
+    char path[160], aside[176], password[BROKER_PASSWORD_SIZE];
+    add_user(p, "barn", BROKER_GATEWAY, password);
+    assert_int_equal(support_session(p->port, "barn", password, "barn-1", "hedgerow/v1/ack/barn"),
+                     0);
+    broker_stop(p->b);
+    snprintf(path, sizeof path, "%s/mosquitto.db", p->folder);
+    snprintf(aside, sizeof aside, "%s.damaged", path);
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    /* First its end is missing, then all of it is something else. */
+    assert_int_equal(truncate(path, st.st_size - 3), 0);
+    start(p);
+    assert_int_equal(support_publish(p->port, "barn", password, "hedgerow/v1/fix/barn", "x"), 0);
+    assert_int_equal(access(aside, F_OK), 0);
+    broker_stop(p->b);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs("no file of mosquitto's", file);
+    assert_int_equal(fclose(file), 0);
+    start(p);
+    assert_int_equal(support_publish(p->port, "barn", password, "hedgerow/v1/fix/barn", "x"), 0);
+}
+
 /* ---- who is away while users change ---- */
 
 #define EVENTS "hedgerow/v1/event/#"
@@ -527,6 +554,7 @@ int main(void)
         WITH_PLACE(an_orphan_with_the_same_configuration_is_adopted),
         WITH_PLACE(an_orphan_with_another_configuration_is_ended),
         WITH_PLACE(a_taken_port_is_told_in_words),
+        WITH_PLACE(a_damaged_file_of_sessions_does_not_keep_the_broker_from_starting),
         WITH_PLACE(a_reader_that_is_away_while_users_change_misses_nothing),
         WITH_PLACE(without_restored_readers_users_change_beside_a_running_broker),
         WITH_PLACE(the_local_network_is_let_in_by_tls_only_and_when_asked),
