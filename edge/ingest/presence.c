@@ -1,6 +1,7 @@
 /* ingest/presence.c - a table of users that only grows. */
 #include "ingest/presence.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,10 @@ typedef struct entry {
     int64_t last_seen_ms;
     int64_t last_seen_ns; /* the same without the steps of the clock; NEVER_NS: not heard of */
     uint64_t lost;
+    int64_t ahead_ms;                  /* its clock of ours, when it last told */
+    char future[HR_DEVICE_ID_MAX + 1]; /* the device whose fix was refused last */
+    int64_t future_ahead_ms;
+    int64_t future_ns; /* when; NEVER_NS: none was */
 } entry;
 
 struct presence {
@@ -72,6 +77,7 @@ static entry *find_or_add(presence *p, const char *user)
         snprintf(made->user, sizeof made->user, "%s", user);
         made->last_seen_ms = STATUS_NO_TIME;
         made->last_seen_ns = NEVER_NS;
+        made->future_ns = NEVER_NS;
         p->entries[p->count++] = made;
         *slot = (uint16_t)p->count;
     }
@@ -104,6 +110,19 @@ void presence_lost(presence *p, const char *user, uint64_t fixes)
     pthread_mutex_unlock(&p->lock);
 }
 
+void presence_future(presence *p, const char *user, const char *device, size_t device_size,
+                     int64_t ahead_ms)
+{
+    pthread_mutex_lock(&p->lock);
+    entry *e = find_or_add(p, user);
+    if (e != NULL) {
+        snprintf(e->future, sizeof e->future, "%.*s", (int)device_size, device);
+        e->future_ahead_ms = ahead_ms;
+        e->future_ns = hr_clock_mono_ns(p->clock);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
 /* A will has no numbers: what the gateway said last still holds. */
 static void take_status(entry *e, const status_json *status)
 {
@@ -132,6 +151,8 @@ void presence_told(presence *p, const char *user, const status_json *status, boo
         take_status(e, status);
         if (!is_retained && status->state != STATUS_OFFLINE) {
             set_seen(p, e, 0);
+            e->ahead_ms =
+                status->time_ms != STATUS_NO_TIME ? status->time_ms - hr_clock_now_ms(p->clock) : 0;
         } else if (is_retained && status->time_ms > 0) {
             note_retained(p, e, status);
         }
@@ -145,7 +166,8 @@ static presence_view view_of(const presence *p, const entry *e)
     presence_view view = {.has_status = e->has_status,
                           .status = e->status,
                           .last_seen_ms = e->last_seen_ms,
-                          .lost = e->lost};
+                          .lost = e->lost,
+                          .ahead_ms = e->ahead_ms};
     view.is_online = e->has_status && e->status.state == STATUS_ONLINE &&
                      e->last_seen_ns != NEVER_NS && e->last_seen_ns >= silent_since_ns;
     memcpy(view.user, e->user, sizeof view.user);
@@ -170,5 +192,72 @@ void presence_each(presence *p, presence_visitor *visit, void *context)
         presence_view view = view_of(p, p->entries[i]);
         visit(context, &view);
     }
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* "3 min", "2 h" or "17 days". */
+static void put_span(int64_t ms, char *text, size_t capacity)
+{
+    int64_t minutes = ms / 60000;
+    bool is_days = minutes >= 2 * 1440;
+    bool is_hours = minutes >= 120;
+    int64_t count = is_days ? minutes / 1440 : is_hours ? minutes / 60 : minutes;
+    snprintf(text, capacity, "%" PRId64 " %s", count, is_days ? "days" : is_hours ? "h" : "min");
+}
+
+/* False: there is nothing to say of it. */
+static bool put_gateway_clock(const presence *p, const entry *e, hr_why *why)
+{
+    char span[32];
+    presence_view view = view_of(p, e);
+    bool is_ahead = e->ahead_ms > HR_FUTURE_MAX_MS;
+    if (!view.is_online || (!is_ahead && e->ahead_ms >= -PRESENCE_BEHIND_MAX_MS)) {
+        return false;
+    }
+    put_span(is_ahead ? e->ahead_ms : -e->ahead_ms, span, sizeof span);
+    hr_why_set(why, HR_INVALID, "the clock of gateway %s is %s %s: let it ask a time server",
+               e->user, span, is_ahead ? "ahead" : "behind");
+    return true;
+}
+
+static bool put_device_clock(const presence *p, const entry *e, hr_why *why)
+{
+    char span[32];
+    int64_t since_ns = hr_clock_mono_ns(p->clock) - PRESENCE_FUTURE_MS * INT64_C(1000000);
+    if (e->future_ns == NEVER_NS || e->future_ns < since_ns) {
+        return false;
+    }
+    put_span(e->future_ahead_ms, span, sizeof span);
+    hr_why_set(why, HR_INVALID,
+               "the clock of device %s (%s) is %s ahead: its fixes are refused, see the topic dead",
+               e->future, e->user, span);
+    return true;
+}
+
+typedef bool clock_writer(const presence *p, const entry *e, hr_why *why);
+
+static void tell_clocks(const presence *p, clock_writer *put, presence_teller *tell, void *context)
+{
+    uint32_t count = 0;
+    hr_why why;
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (put(p, p->entries[i], &why) && ++count <= PRESENCE_TOLD_MAX) {
+            tell(context, why.text);
+        }
+    }
+    if (count > PRESENCE_TOLD_MAX) {
+        hr_why_set(&why, HR_INVALID, "%u more clocks are wrong", count - PRESENCE_TOLD_MAX);
+        tell(context, why.text);
+    }
+}
+
+void presence_clocks(presence *p, presence_teller *tell, void *context)
+{
+    if (!hr_clock_is_synchronised(p->clock)) {
+        return;
+    }
+    pthread_mutex_lock(&p->lock);
+    tell_clocks(p, put_gateway_clock, tell, context);
+    tell_clocks(p, put_device_clock, tell, context);
     pthread_mutex_unlock(&p->lock);
 }

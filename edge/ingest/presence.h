@@ -31,6 +31,10 @@ void presence_heard(presence *p, const char *user);
 /* Fixes that the user held no more when it was asked for them. */
 void presence_lost(presence *p, const char *user, uint64_t fixes);
 
+/* A fix of that device was refused, since it is so far ahead of our clock. */
+void presence_future(presence *p, const char *user, const char *device, size_t device_size,
+                     int64_t ahead_ms);
+
 /* Its status; a retained one is as old as it says. */
 void presence_told(presence *p, const char *user, const status_json *status, bool is_retained);
 
@@ -41,6 +45,7 @@ typedef struct presence_view {
     status_json status;   /* the latest; numbers outlive a will, which has none */
     int64_t last_seen_ms; /* STATUS_NO_TIME: not heard of, only of its will */
     uint64_t lost;        /* fixes missing in its sequences, since the service's start */
+    int64_t ahead_ms;     /* its clock of ours; 0 until it told a status */
 } presence_view;
 
 /* False: nothing is known. */
@@ -49,5 +54,16 @@ bool presence_get(presence *p, const char *user, presence_view *out);
 /* In the order in which they were first heard of. visit must not call back. */
 typedef void presence_visitor(void *context, const presence_view *view);
 void presence_each(presence *p, presence_visitor *visit, void *context);
+
+/* A gateway's clock is wrong that is more than HR_FUTURE_MAX_MS ahead of ours, or that far behind:
+ * what it tells may have waited on its way. */
+#define PRESENCE_BEHIND_MAX_MS 600000
+#define PRESENCE_FUTURE_MS 600000 /* since a fix was refused for it, a device's clock is wrong */
+#define PRESENCE_TOLD_MAX 8       /* of each kind; further ones are in one sentence */
+
+/* Which clocks are wrong, in words; nobody's, while ours is not known to be right. tell must not
+ * call back. */
+typedef void presence_teller(void *context, const char *sentence);
+void presence_clocks(presence *p, presence_teller *tell, void *context);
 
 #endif

@@ -34,6 +34,13 @@ static intake intake_of(ingest *in, const mqtt_message *message)
     return t;
 }
 
+/* The text behind the prefix; NULL if it is another topic. */
+static const char *behind(const char *topic, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    return strncmp(topic, prefix, size) == 0 ? topic + size : NULL;
+}
+
 static void refuse(const intake *t, dead_reason reason, const char *text, const void *payload,
                    size_t size)
 {
@@ -78,6 +85,18 @@ static bool is_from_the_future(const intake *t, const hr_fix *fix)
     return fix->time_ms > t->now_ms + HR_FUTURE_MAX_MS && hr_clock_is_synchronised(t->in->clock);
 }
 
+/* Who published it: what stands behind the prefix, without a device of OwnTracks. */
+static void note_future(const intake *t, const char *id, size_t id_size, int64_t ahead_ms)
+{
+    char user[HR_USER_ID_MAX + 1];
+    const char *start = behind(t->message->topic, OWNTRACKS_PREFIX);
+    if (start == NULL) {
+        start = strrchr(t->message->topic, '/') + 1;
+    }
+    snprintf(user, sizeof user, "%.*s", (int)strcspn(start, "/"), start);
+    presence_future(t->in->presence, user, id, id_size, ahead_ms);
+}
+
 /* Add a fix unless it is from the future. */
 static void take_fix(const intake *t, hr_fix *fix, const char *id, size_t id_size)
 {
@@ -91,6 +110,9 @@ static void take_fix(const intake *t, hr_fix *fix, const char *id, size_t id_siz
         hr_why_set(&why, HR_INVALID, "device %.*s: %lld s in the future", (int)id_size, id,
                    (long long)(fix->time_ms - t->now_ms) / 1000);
         refuse(t, DEAD_FUTURE, why.text, bytes, sizeof bytes);
+        if (t->in->presence != NULL) {
+            note_future(t, id, id_size, fix->time_ms - t->now_ms);
+        }
         return;
     }
     frame_add_fix(&t->in->frame, fix);
@@ -381,13 +403,6 @@ static void take_owntracks(ingest *in, const char *device, const mqtt_message *m
 }
 
 /* ---- topics ---- */
-
-/* The text behind the prefix; NULL if it is another topic. */
-static const char *behind(const char *topic, const char *prefix)
-{
-    size_t size = strlen(prefix);
-    return strncmp(topic, prefix, size) == 0 ? topic + size : NULL;
-}
 
 static void refuse_topic(ingest *in, const mqtt_message *message)
 {

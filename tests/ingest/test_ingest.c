@@ -341,22 +341,45 @@ static void what_a_broker_took_and_lost_is_asked_for_again(void **state)
     support_kill(l.pid);
 }
 
+static void add_sentence(void *context, const char *sentence)
+{
+    char *all = context;
+    size_t size = strlen(all);
+    snprintf(all + size, 512 - size, "%s\n", sentence);
+}
+
 static void a_fix_from_the_future_is_refused_only_by_a_clock_that_is_right(void **state)
 {
     (void)state;
     hr_clock *clock = hr_clock_fake_new(1795161600000);
     site *s = site_new(clock);
+    presence *p = presence_new(clock);
+    char sentences[512] = "";
+    assert_non_null(p);
+    ingest_stop(s->ingest);
+    s->presence = p;
+    site_start_ingest(s);
+    site_wait_connected(s);
     /* 60 s ahead may be; a millisecond more may not. */
     site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":1795161660000}");
     site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":1795161660001}");
     site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":1795161600000}");
     site_wait_fixes(s, 2);
     assert_int_equal(site_record_count(s, HR_TOPIC_DEAD, HR_RECORD_DEAD), 1);
+    presence_clocks(p, add_sentence, sentences);
+    assert_non_null(strstr(sentences, "the clock of device barn (barn) is 1 min ahead"));
+    site_publish_text(s, "owntracks/barn/phone",
+                      "{\"_type\":\"location\",\"lon\":1,\"lat\":2,\"tst\":1799161600}");
+    site_wait_dead(s, 2);
+    sentences[0] = '\0';
+    presence_clocks(p, add_sentence, sentences);
+    assert_non_null(strstr(sentences, "the clock of device barn.phone (barn) is 46 days ahead"));
     hr_clock_fake_set_synchronised(clock, false);
     site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":1895161660001}");
     site_wait_fixes(s, 3);
-    assert_int_equal(site_record_count(s, HR_TOPIC_DEAD, HR_RECORD_DEAD), 1);
+    assert_int_equal(site_record_count(s, HR_TOPIC_DEAD, HR_RECORD_DEAD), 2);
     site_free(s);
+    presence_free(p);
     hr_clock_fake_free(clock);
 }
 

@@ -75,6 +75,67 @@ static void a_gateway_is_online_until_it_is_silent_for_too_long(void **state)
     assert_true(view(c, "barn").is_online);
 }
 
+typedef struct sentences {
+    char text[2000];
+    unsigned count;
+} sentences;
+
+static void gather_sentence(void *context, const char *sentence)
+{
+    sentences *all = context;
+    size_t size = strlen(all->text);
+    snprintf(all->text + size, sizeof all->text - size, "%s\n", sentence);
+    all->count++;
+}
+
+static sentences clocks_of(company *c)
+{
+    sentences all = {.count = 0};
+    presence_clocks(c->p, gather_sentence, &all);
+    return all;
+}
+
+static void a_wrong_clock_is_told_with_its_owner_while_ours_is_right(void **state)
+{
+    company *c = *state;
+    status_json ahead = told(STATUS_ONLINE, NOW_MS + 3 * 3600000);
+    status_json behind = told(STATUS_ONLINE, NOW_MS - 40 * 86400000LL);
+    status_json right = told(STATUS_ONLINE, NOW_MS - PRESENCE_BEHIND_MAX_MS);
+    hr_clock_fake_set_synchronised(c->clock, false);
+    presence_told(c->p, "barn", &ahead, false);
+    presence_told(c->p, "mill", &behind, false);
+    presence_told(c->p, "stable", &right, false);
+    presence_future(c->p, "phones", "phones.anna", 11, 7200000);
+    assert_int_equal(clocks_of(c).count, 0);
+    hr_clock_fake_set_synchronised(c->clock, true);
+    assert_string_equal(
+        clocks_of(c).text,
+        "the clock of gateway barn is 3 h ahead: let it ask a time server\n"
+        "the clock of gateway mill is 40 days behind: let it ask a time server\n"
+        "the clock of device phones.anna (phones) is 2 h ahead: its fixes are refused, see the "
+        "topic dead\n");
+    /* Set right, it is well at its next word; what was refused is over after a while. */
+    right.time_ms = NOW_MS;
+    presence_told(c->p, "barn", &right, false);
+    assert_int_equal(clocks_of(c).count, 2);
+    hr_clock_fake_advance(c->clock, PRESENCE_FUTURE_MS + 1);
+    assert_int_equal(clocks_of(c).count, 0);
+}
+
+static void of_many_wrong_clocks_some_are_told(void **state)
+{
+    company *c = *state;
+    hr_clock_fake_set_synchronised(c->clock, true);
+    for (int i = 0; i < 100; i++) {
+        char user[16];
+        snprintf(user, sizeof user, "g%d", i);
+        presence_future(c->p, user, "cow-1", 5, 7200000);
+    }
+    sentences all = clocks_of(c);
+    assert_int_equal(all.count, PRESENCE_TOLD_MAX + 1);
+    assert_non_null(strstr(all.text, "92 more clocks are wrong"));
+}
+
 static void a_will_takes_it_offline_and_leaves_its_numbers(void **state)
 {
     company *c = *state;
@@ -166,6 +227,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_COMPANY(nobody_is_known_before_being_heard),
         IN_COMPANY(a_gateway_is_online_until_it_is_silent_for_too_long),
+        IN_COMPANY(a_wrong_clock_is_told_with_its_owner_while_ours_is_right),
+        IN_COMPANY(of_many_wrong_clocks_some_are_told),
         IN_COMPANY(a_will_takes_it_offline_and_leaves_its_numbers),
         IN_COMPANY(a_retained_status_is_as_old_as_it_says),
         IN_COMPANY(a_step_of_the_clock_takes_nobody_offline),
