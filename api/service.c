@@ -422,6 +422,11 @@ static void add_ingest_health(void *part, api_health_add *add, void *context)
     }
 }
 
+static void add_clock_health(void *part, api_health_add *add, void *context)
+{
+    presence_clocks(part, add, context);
+}
+
 static void add_notify_health(void *part, api_health_add *add, void *context)
 {
     hr_why why = {.text = ""};
@@ -502,6 +507,7 @@ static hr_err watch_parts(api_service *service, hr_why *why)
         void *part;
     } parts[] = {{add_broker_health, service->broker},
                  {add_ingest_health, service->ingest},
+                 {add_clock_health, service->context.presence},
                  {add_notify_health, service->notify},
                  {keeper_health, service->keeper}};
     hr_err err = HR_OK;
