@@ -43,7 +43,8 @@ static const char help_text[] =
     "  --json            print the result as a JSON line\n"
     "  --quiet           no live line\n"
     "SCENARIO: a file (firmware-sim/scenarios/README.md), or farm-demo (without one), village,\n"
-    "county, faults, owntracks, or that of an experiment: push, pull, latency, ...\n";
+    "county, faults, owntracks, or that of an experiment: push, pull, latency, ... A file has one\n"
+    "statement on a line, # begins a comment, places are metres east and north of the origin:\n";
 
 typedef struct command {
     sim_run_options run;
@@ -273,6 +274,9 @@ static int read_command(command *c, int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == OPT_HELP) {
             fputs(help_text, stdout);
+            for (size_t i = 0; sim_scenario_usage(i) != NULL; i++) {
+                printf("  %s\n", sim_scenario_usage(i));
+            }
             return 1;
         }
         if (option == '?' || !(take_flag(c, option) || take_text(c, option) ||

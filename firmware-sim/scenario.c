@@ -15,15 +15,21 @@
 /* The statement at hand. */
 typedef struct line {
     sim_scenario *scenario;
+    const char *file;
     unsigned number;
+    const char *usage; /* of its statement */
     char *words[WORDS_MAX];
     unsigned count;
     hr_why *why;
 } line;
 
+/* With how the statement is written, if there is one of that name. */
 static hr_err complain(const line *l, const char *what)
 {
-    return hr_why_set(l->why, HR_INVALID, "line %u: %s: %s", l->number, l->words[0], what);
+    bool has_usage = l->usage != NULL;
+    return hr_why_set(l->why, HR_INVALID, "%s:%u: %s: %s%s%s%s", l->file, l->number, l->words[0],
+                      what, has_usage ? " (write: " : "", has_usage ? l->usage : "",
+                      has_usage ? ")" : "");
 }
 
 static bool number_of(const char *word, double *value)
@@ -39,8 +45,9 @@ static bool number_of(const char *word, double *value)
 static hr_err take_number(const line *l, unsigned i, double min, double max, double *value)
 {
     if (i >= l->count || !number_of(l->words[i], value) || *value < min || *value > max) {
-        return hr_why_set(l->why, HR_INVALID, "line %u: %s: word %u must be a number %g to %g",
-                          l->number, l->words[0], i + 1, min, max);
+        char what[96];
+        snprintf(what, sizeof what, "word %u must be a number %.10g to %.10g", i + 1, min, max);
+        return complain(l, what);
     }
     return HR_OK;
 }
@@ -187,11 +194,11 @@ static hr_err on_escapes(const line *l)
     return take_u32(l, 1, 1e6, &l->scenario->escape_s);
 }
 
-/* fence ID INTENT NAME polygon|corridor|circle [SIZE] x y ...; blanks of a name are written _ */
+/* Blanks of a name are written _. */
 static hr_err on_fence(const line *l)
 {
     if (l->count < 7 || !hr_fence_id_is_valid(l->words[1], strlen(l->words[1]))) {
-        return complain(l, "fence ID INTENT NAME SHAPE [SIZE] POINTS");
+        return complain(l, "too few words, or no good id");
     }
     if (strcmp(l->words[2], "keep-in") != 0 && strcmp(l->words[2], "keep-out") != 0 &&
         strcmp(l->words[2], "info") != 0) {
@@ -240,25 +247,31 @@ static hr_err on_dwell(const line *l)
                          : complain(l, "there is no fence above it");
 }
 
+static bool is_time_of_day(const char *word)
+{
+    return strlen(word) == 5 && word[2] == ':' && strspn(word, "0123456789") == 2 &&
+           strspn(word + 3, "0123456789") == 2 && strncmp(word, "23:59", 5) <= 0 && word[3] < '6';
+}
+
 static hr_err on_daily(const line *l)
 {
     sim_fence *fence = last_fence(l);
-    if (fence == NULL || l->count != 3 || strlen(l->words[1]) != 5 || strlen(l->words[2]) != 5) {
-        return complain(l, "daily 06:00 20:00, below a fence");
+    if (fence == NULL || l->count != 3 || !is_time_of_day(l->words[1]) ||
+        !is_time_of_day(l->words[2])) {
+        return complain(l, "it takes two times of day, below a fence");
     }
     memcpy(fence->from, l->words[1], sizeof fence->from);
     memcpy(fence->to, l->words[2], sizeof fence->to);
     return HR_OK;
 }
 
-/* herd NAME COUNT FENCE */
 static hr_err on_herd(const line *l)
 {
     sim_scenario *s = l->scenario;
     uint32_t count = 0;
     hr_err err = take_u32(l, 2, SIM_DEVICES_MAX, &count);
     if (err != HR_OK || l->count != 4 || !hr_fence_id_is_valid(l->words[1], strlen(l->words[1]))) {
-        return complain(l, "herd NAME COUNT FENCE");
+        return complain(l, "it takes a name, a count and the id of a fence");
     }
     uint32_t fence = 0;
     while (fence < s->fence_count && strcmp(s->fences[fence].id, l->words[3]) != 0) {
@@ -277,7 +290,6 @@ static hr_err on_herd(const line *l)
     return count_devices(l, count);
 }
 
-/* vehicles NAME COUNT SPEED_MPS x y x y ... */
 static hr_err on_vehicles(const line *l)
 {
     sim_scenario *s = l->scenario;
@@ -285,7 +297,7 @@ static hr_err on_vehicles(const line *l)
     sim_route *route = grow(&items, s->route_count, SIM_HERDS_MAX, sizeof *route);
     s->routes = items;
     if (route == NULL || l->count < 8 || !hr_fence_id_is_valid(l->words[1], strlen(l->words[1]))) {
-        return complain(l, "vehicles NAME COUNT SPEED_MPS POINTS");
+        return complain(l, "too few words, no good name, or too many kinds of vehicles");
     }
     snprintf(route->name, sizeof route->name, "%.48s", l->words[1]);
     hr_err err = take_u32(l, 2, SIM_DEVICES_MAX, &route->count);
@@ -299,7 +311,7 @@ static hr_err on_vehicles(const line *l)
     return err == HR_OK ? count_devices(l, route->count) : err;
 }
 
-/* farms COUNT ANIMALS SIDE_M GAP_M: square paddocks in rows, each with its herd */
+/* Square paddocks in rows, each with its herd. */
 static hr_err on_farms(const line *l)
 {
     sim_scenario *s = l->scenario;
@@ -337,7 +349,6 @@ static hr_err on_farms(const line *l)
     return err;
 }
 
-/* fault KIND VALUE [VALUE] */
 static hr_err on_fault(const line *l)
 {
     sim_faults *f = &l->scenario->faults;
@@ -366,24 +377,51 @@ static hr_err on_fault(const line *l)
 }
 
 static const struct {
-    const char *word;
+    const char *usage; /* begins with its word */
+    unsigned words_max;
     hr_err (*take)(const line *l);
 } statements[] = {
-    {"seed", on_seed},         {"origin", on_origin}, {"period_s", on_period},
-    {"gateways", on_gateways}, {"gps", on_gps},       {"trees", on_trees},
-    {"escapes_s", on_escapes}, {"fence", on_fence},   {"approach_m", on_approach},
-    {"dwell_s", on_dwell},     {"daily", on_daily},   {"herd", on_herd},
-    {"vehicles", on_vehicles}, {"farms", on_farms},   {"fault", on_fault},
+    {"seed N", 2, on_seed},
+    {"origin LON LAT", 3, on_origin},
+    {"period_s S", 2, on_period},
+    {"gateways N", 2, on_gateways},
+    {"gps NOISE_M OUTLIERS DRIFT_PPM", 4, on_gps},
+    {"trees X Y RADIUS_M", 4, on_trees},
+    {"escapes_s S", 2, on_escapes},
+    {"fence ID keep-in|keep-out|info NAME polygon X Y X Y X Y ...|corridor WIDTH_M X Y X Y ...|"
+     "circle RADIUS_M X Y",
+     WORDS_MAX, on_fence},
+    {"approach_m M", 2, on_approach},
+    {"dwell_s S", 2, on_dwell},
+    {"daily 06:00 20:00", 3, on_daily},
+    {"herd NAME COUNT FENCE", 4, on_herd},
+    {"vehicles NAME COUNT SPEED_MPS X Y X Y ...", WORDS_MAX, on_vehicles},
+    {"farms COUNT ANIMALS SIDE_M GAP_M", 5, on_farms},
+    {"fault loss|duplicate|reorder|ack-loss|late-fix|repeated-fix CHANCE, fault outage SECONDS "
+     "EVERY_S, fault restart EVERY_S",
+     4, on_fault},
 };
+
+#define STATEMENTS (sizeof statements / sizeof statements[0])
+
+const char *sim_scenario_usage(size_t index)
+{
+    return index < STATEMENTS ? statements[index].usage : NULL;
+}
 
 static hr_err take_line(line *l)
 {
-    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
-        if (strcmp(l->words[0], statements[i].word) == 0) {
-            return statements[i].take(l);
+    size_t size = strlen(l->words[0]);
+    l->usage = NULL;
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        const char *usage = statements[i].usage;
+        if (strncmp(l->words[0], usage, size) == 0 && usage[size] == ' ') {
+            l->usage = usage;
+            return l->count <= statements[i].words_max ? statements[i].take(l)
+                                                       : complain(l, "too many words");
         }
     }
-    return complain(l, "there is no such statement");
+    return complain(l, "there is no such statement; hedgerow-sim --help lists them");
 }
 
 /* Words of a line, up to a # that begins a word. */
@@ -394,23 +432,25 @@ static void split(line *l, char *text)
     for (char *word = strtok_r(text, " \t\r", &rest); word != NULL && word[0] != '#';
          word = strtok_r(NULL, " \t\r", &rest)) {
         if (l->count < WORDS_MAX) {
-            l->words[l->count++] = word;
+            l->words[l->count] = word;
         }
+        l->count++;
     }
 }
 
-static hr_err take_lines(sim_scenario *s, const char *text, size_t size, hr_why *why)
+static hr_err take_lines(sim_scenario *s, const char *file, const char *text, size_t size,
+                         hr_why *why)
 {
-    static const char too_long[] = "line %u is longer than %u bytes";
+    static const char too_long[] = "%s:%u: a line is at most %u bytes long";
     char copy[LINE_BYTES_MAX];
-    line l = {.scenario = s, .why = why};
+    line l = {.scenario = s, .file = file, .why = why};
     hr_err err = HR_OK;
     for (size_t at = 0; err == HR_OK && at < size;) {
         const char *end = memchr(text + at, '\n', size - at);
         size_t length = end != NULL ? (size_t)(end - text) - at : size - at;
         l.number++;
         if (length >= sizeof copy) {
-            return hr_why_set(why, HR_INVALID, too_long, l.number, LINE_BYTES_MAX - 1);
+            return hr_why_set(why, HR_INVALID, too_long, file, l.number, LINE_BYTES_MAX - 1);
         }
         memcpy(copy, text + at, length);
         copy[length] = '\0';
@@ -421,7 +461,8 @@ static hr_err take_lines(sim_scenario *s, const char *text, size_t size, hr_why 
     return err;
 }
 
-hr_err sim_scenario_parse(const char *text, size_t size, sim_scenario **out, hr_why *why)
+hr_err sim_scenario_parse(const char *file, const char *text, size_t size, sim_scenario **out,
+                          hr_why *why)
 {
     sim_scenario *s = calloc(1, sizeof *s);
     if (s == NULL) {
@@ -429,9 +470,10 @@ hr_err sim_scenario_parse(const char *text, size_t size, sim_scenario **out, hr_
     }
     *s = (sim_scenario){.seed = 1, .period_ms = 10000, .gateways = 1, .noise_m = 2.5};
     sim_plane_init(&s->plane, 16.37, 59.85);
-    hr_err err = take_lines(s, text, size, why);
+    hr_err err = take_lines(s, file, text, size, why);
     if (err == HR_OK && s->device_count == 0) {
-        err = hr_why_set(why, HR_INVALID, "the scenario has no devices");
+        err =
+            hr_why_set(why, HR_INVALID, "%s: nobody is in it; add a herd, vehicles or farms", file);
     }
     if (err != HR_OK) {
         sim_scenario_free(s);
@@ -473,7 +515,7 @@ hr_err sim_scenario_load(const char *path_or_name, sim_scenario **out, hr_why *w
     const char *path = path_or_name;
     FILE *file = fopen(path, "rb");
     if (file == NULL && shipped != NULL) {
-        return sim_scenario_parse(shipped, strlen(shipped), out, why);
+        return sim_scenario_parse(path, shipped, strlen(shipped), out, why);
     }
     if (file == NULL) {
         return errno == ENOENT ? no_scenario(path, why) : hr_why_errno(why, errno, "%s", path);
@@ -484,7 +526,7 @@ hr_err sim_scenario_load(const char *path_or_name, sim_scenario **out, hr_why *w
     if (text == NULL) {
         return hr_why_set(why, HR_NO_MEMORY, "out of memory");
     }
-    hr_err err = size < SIM_SCENARIO_BYTES_MAX ? sim_scenario_parse(text, size, out, why)
+    hr_err err = size < SIM_SCENARIO_BYTES_MAX ? sim_scenario_parse(path, text, size, out, why)
                                                : hr_why_set(why, HR_TOO_BIG, "%s: above %u bytes",
                                                             path, SIM_SCENARIO_BYTES_MAX);
     free(text);

@@ -99,10 +99,11 @@ typedef struct sim_scenario {
     struct sim_replay *replay; /* instead of herds and vehicles; NULL: none */
 } sim_scenario;
 
-/* Read a scenario. *out is freed with sim_scenario_free. HR_INVALID: why has the line.
- * sim_scenario_load takes a file, or the name of a shipped scenario. */
-HR_MUST_USE hr_err sim_scenario_parse(const char *text, size_t size, sim_scenario **out,
-                                      hr_why *why);
+/* Read a scenario. *out is freed with sim_scenario_free. HR_INVALID: why begins with "file:line: ",
+ * and says what would be right. sim_scenario_load takes a file, or the name of a shipped scenario.
+ */
+HR_MUST_USE hr_err sim_scenario_parse(const char *file, const char *text, size_t size,
+                                      sim_scenario **out, hr_why *why);
 HR_MUST_USE hr_err sim_scenario_load(const char *path_or_name, sim_scenario **out, hr_why *why);
 void sim_scenario_free(sim_scenario *scenario);
 
@@ -113,5 +114,8 @@ sim_scenario *sim_scenario_of_replay(struct sim_replay *replay);
 #define SIM_DEMO_SCENARIO "farm-demo" /* the farm that ./run shows */
 const char *sim_scenario_shipped(const char *name);
 const char *sim_scenario_name(size_t index);
+
+/* How the statements of a file are written, in turn; NULL: that is all. */
+const char *sim_scenario_usage(size_t index);
 
 #endif

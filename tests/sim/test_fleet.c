@@ -21,7 +21,7 @@ static sim_scenario *parse(const char *text)
 {
     sim_scenario *scenario = NULL;
     hr_why why = {""};
-    if (sim_scenario_parse(text, strlen(text), &scenario, &why) != HR_OK) {
+    if (sim_scenario_parse("test", text, strlen(text), &scenario, &why) != HR_OK) {
         fail_msg("%s", why.text);
     }
     return scenario;
@@ -220,24 +220,35 @@ static void recorded_tracks_are_told_in_the_order_of_their_times(void **state)
 static void bad_scenarios_are_refused_with_their_line(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "",
-        "seed x\n",
-        "nonsense 1\n",
-        "fence a keep-in A polygon 0 0 1 1\nherd cow 1 a\n",
-        "fence a sideways A polygon 0 0 1 1 1 0\nherd cow 1 a\n",
-        "herd cow 1 nowhere\n",
-        "farms 10 10 5 5\n",
-        "fault gremlins 1\n",
-        "fence a info A polygon 0 0 9 9 9 0\nherd cow 5000000 a\n",
-        "gateways 0\n",
+    static const struct {
+        const char *text, *why; /* how it begins */
+    } bad[] = {
+        {"", "bad.scenario: nobody is in it; add"},
+        {"seed x\n", "bad.scenario:1: seed: word 2 must be a number 0 to 9"},
+        {"seed 1 2\n", "bad.scenario:1: seed: too many words (write: seed N)"},
+        {"# one\n\nnonsense 1\n", "bad.scenario:3: nonsense: there is no such statement"},
+        {"fence a keep-in A polygon 0 0 1 1\nherd cow 1 a\n", "bad.scenario:1: fence: too few"},
+        {"fence a sideways A polygon 0 0 1 1 1 0\n",
+         "bad.scenario:1: fence: the intent is keep-in"},
+        {"herd cow 1 nowhere\n", "bad.scenario:1: herd: no polygon above it has that id"},
+        {"farms 10 10 5 5\n", "bad.scenario:1: farms: word 4 must be a number 10 to 100000"},
+        {"fault gremlins 1\n", "bad.scenario:1: fault: there is no such fault (write: fault loss|"},
+        {"fence a info A polygon 0 0 9 9 9 0\nherd cow 5000000 a\n", "bad.scenario:2: herd: "},
+        {"gateways 0\n", "bad.scenario:1: gateways: at least one (write: gateways N)"},
+        {"fence a info A circle 9 0 0\ndaily 6:00 20:00\n", "bad.scenario:2: daily: it takes two"},
+        {"fence a info A circle 9 0 0\ndaily 06:00 24:00\n", "bad.scenario:2: daily: it takes two"},
+        {"approach_m 5\n", "bad.scenario:1: approach_m: there is no fence above it"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         sim_scenario *scenario = NULL;
         hr_why why = {""};
-        assert_int_not_equal(sim_scenario_parse(bad[i], strlen(bad[i]), &scenario, &why), HR_OK);
+        const char *text = bad[i].text;
+        assert_int_not_equal(
+            sim_scenario_parse("bad.scenario", text, strlen(text), &scenario, &why), HR_OK);
         assert_null(scenario);
-        assert_int_not_equal(why.text[0], 0);
+        if (strncmp(why.text, bad[i].why, strlen(bad[i].why)) != 0) {
+            fail_msg("\"%s\" instead of \"%s\"", why.text, bad[i].why);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ static const struct {
     uint64_t hash;
 } truths[] = {
     {"availability", UINT64_C(0xa977c1d1b0c5e1b0)}, {"county", UINT64_C(0xb53d232cf1ef4589)},
-    {"farm-demo", UINT64_C(0x64ce84289122972f)},    {"faults", UINT64_C(0xd9b82bb789d3586e)},
+    {"farm-demo", UINT64_C(0xf3f675208749d0fd)},    {"faults", UINT64_C(0xd9b82bb789d3586e)},
     {"footprint", UINT64_C(0xa977c1d1b0c5e1b0)},    {"latency", UINT64_C(0xbe6875f4a845225d)},
     {"owntracks", UINT64_C(0x99e239d2851b515b)},    {"pull", UINT64_C(0x1a0fcde3cce64489)},
     {"push", UINT64_C(0xa977c1d1b0c5e1b0)},         {"scaling-1", UINT64_C(0xff1ce2fc580ce685)},
@@ -68,7 +68,7 @@ bool truths_are_right(void)
         sim_scenario *scenario = NULL;
         hr_why why = {""};
         const char *text = sim_scenario_shipped(name);
-        if (sim_scenario_parse(text, strlen(text), &scenario, &why) != HR_OK) {
+        if (sim_scenario_parse(name, text, strlen(text), &scenario, &why) != HR_OK) {
             printf("%s: %s\n", name, why.text);
             return false;
         }
