@@ -15,13 +15,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bench_fleet_plots
+
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Hedgerow: measurements</title><style>
 body { font: 16px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em }
 table { border-collapse: collapse } td, th { padding: .2em .8em; border-bottom: 1px solid #ccc }
-td.number { text-align: right; font-variant-numeric: tabular-nums } svg { max-width: 100% }
+td.number { text-align: right; font-variant-numeric: tabular-nums }
+figure { margin: 2em 0 } svg { max-width: 100%; height: auto }
 </style></head><body><h1>Hedgerow: measurements</h1>
-<p>ratio = ours / theirs in the unit given; both ran side by side on this machine.</p>
+<p>ratio = ours / theirs in the unit given. A peer ran beside us on this machine, unless it says
+"published": such a figure is its authors' own, from their machines.</p>
 """
 COLUMNS = ["bench", "case", "ours", "peer", "theirs", "unit", "ratio", "runs"]
 NUMBERS = {"ours", "theirs", "ratio", "runs"}
@@ -41,7 +45,9 @@ def read_lines(paths):
 
 def case_text(row):
     case = row.get("case") or {}
-    return " ".join(f"{name}={value}" for name, value in case.items())
+    return " ".join(
+        f"{name}={value}" for name, value in case.items() if not isinstance(value, list)
+    )
 
 
 def cell(row, column):
@@ -88,10 +94,10 @@ def quoted(text):
     return '"' + "".join(c if c.isalnum() or c in " .,=:/%+-<>" else " " for c in text) + '"'
 
 
-def plot(name, rows):
-    """The SVG of one bench: a pair of bars for each case; None if gnuplot cannot."""
+def bars(rows):
+    """The script of most benches: a pair of bars for each case."""
     peers = sorted({str(row["peer"]) for row in rows if row.get("peer")})
-    labels = [case_text(row) or name for row in rows]
+    labels = [case_text(row) or row["bench"] for row in rows]
     if len(peers) > 1:
         labels = [f"{label} / {row.get('peer') or '-'}" for label, row in zip(labels, rows)]
     data = "\n".join(
@@ -100,9 +106,7 @@ def plot(name, rows):
     )
     theirs = f', $cases using 3 title {quoted(", ".join(peers))} lc rgb "#b08d57"' if peers else ""
     values = [value for row in rows for value in (row["ours"], row.get("theirs")) if value]
-    script = f"""
-set terminal svg size 900,420 font "sans-serif,13" noenhanced
-set title {quoted(name)}
+    return f"""
 set ylabel {quoted(str(rows[0].get("unit", "")))}
 set style data histograms
 set style fill solid
@@ -115,17 +119,31 @@ $cases << END
 END
 plot $cases using 2:xtic(1) title "Hedgerow" lc rgb "#2e6b3a"{theirs}
 """
-    answer = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True)
+
+
+def figure(name, rows):
+    """The SVG of one bench and what it shows; None if there is nothing to compare, or no plot."""
+    if len(rows) == 1 and not rows[0].get("peer"):
+        return None
+    try:
+        title, caption, script = bench_fleet_plots.SCRIPTS[name](rows)
+    except KeyError:  # a bench without a plot of its own, or lines of an earlier version
+        title, caption, script = name, "", bars(rows)
+    height = bench_fleet_plots.HEIGHTS.get(name, 420) if caption else 420
+    head = f'set terminal svg size 900,{height} font "sans-serif,13" noenhanced\nset grid ytics\n'
+    head += f"set title {quoted(title)}\n"
+    answer = subprocess.run(["gnuplot"], input=head + script, capture_output=True, text=True)
     if answer.returncode != 0 or "<svg" not in answer.stdout:
         print(f"no plot of {name}: {answer.stderr.strip()}", file=sys.stderr)
         return None
-    return answer.stdout[answer.stdout.index("<svg") :]
+    svg = answer.stdout[answer.stdout.index("<svg") :]
+    return f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>\n"
 
 
 def page(rows, benches):
     parts = [PAGE]
     if shutil.which("gnuplot"):
-        parts += [svg for svg in (plot(name, some) for name, some in benches.items()) if svg]
+        parts += [one for one in (figure(name, some) for name, some in benches.items()) if one]
     parts.append("<table><tr>" + "".join(f"<th>{column}</th>" for column in COLUMNS) + "</tr>\n")
     for row in rows:
         parts.append("<tr>")

@@ -43,6 +43,19 @@ void bench_load_start(bench_load *load, const bench_site *site, const sim_scenar
                       double rate);
 void bench_load_join(bench_load *load);
 
+/* Somebody who reads the events by GET /v1/events as they come, as an outside program does. */
+typedef struct bench_follower {
+    const bench_site *site;
+    pthread_t thread;
+    atomic_bool is_over;
+    uint64_t events; /* written by the thread; read after its end */
+} bench_follower;
+
+void bench_follow_start(bench_follower *follower, const bench_site *site);
+
+/* Until everything that is there has been read. How many events it was. */
+uint64_t bench_follow_end(bench_follower *follower);
+
 /* The experiments. */
 void bench_push(const bench *b);
 void bench_scaling(const bench *b);
