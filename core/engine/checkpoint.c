@@ -191,6 +191,9 @@ static hr_err wait_durable(engine *engine, hr_why *why)
         }
     }
     log_position durable = log_durable(engine->options.log);
+    if (durable < needed) {
+        log_commit_soon(engine->options.log); /* the last record may be a tick, which causes none */
+    }
     while (durable < needed) {
         hr_err err = log_health(engine->options.log, why);
         if (err != HR_OK) {

@@ -124,6 +124,17 @@ void journal_wake(log_store *log)
     journal_wake_all(j);
 }
 
+void journal_commit_soon(log_store *log)
+{
+    journal *j = journal_of(log);
+    pthread_mutex_lock(&j->lock);
+    j->commit_wanted = j->tail.position;
+    if (j->is_committer_asleep) {
+        pthread_cond_signal(&j->work);
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
 hr_err journal_listen(log_store *log, log_listener *listener, void *context)
 {
     journal *j = journal_of(log);

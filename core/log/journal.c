@@ -322,6 +322,7 @@ const log_ops journal_ops = {
     .durable = journal_durable,
     .wait = journal_wait,
     .wake = journal_wake,
+    .commit_soon = journal_commit_soon,
     .listen = journal_listen,
     .health = journal_health,
     .start = journal_start,

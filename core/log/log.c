@@ -131,6 +131,11 @@ void log_wake(log_store *log)
     log->ops->wake(log);
 }
 
+void log_commit_soon(log_store *log)
+{
+    log->ops->commit_soon(log);
+}
+
 hr_err log_listen(log_store *log, log_listener *listener, void *context)
 {
     return log->ops->listen(log, listener, context);

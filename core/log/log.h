@@ -119,6 +119,10 @@ log_position log_wait(log_store *log, log_visibility visibility, log_position se
  * from its next log_wait() at once, so none sleeps through it. */
 void log_wake(log_store *log);
 
+/* Everything appended so far becomes durable soon, lazy types too. Does not wait. Who waits for an
+ * end that lazy frames may have made must say so first, or may wait for ever. */
+void log_commit_soon(log_store *log);
+
 /* Called on the commit thread after each new durable end and after each change of health; must not
  * block. Set before the first append; at most LOG_LISTENERS_MAX. */
 #define LOG_LISTENERS_MAX 8

@@ -22,6 +22,7 @@ typedef struct log_ops {
     log_position (*wait)(log_store *log, log_visibility visibility, log_position seen,
                          int32_t timeout_ms);
     void (*wake)(log_store *log);
+    void (*commit_soon)(log_store *log);
     hr_err (*listen)(log_store *log, log_listener *listener, void *context);
     hr_err (*health)(log_store *log, hr_why *why);
     int64_t (*start)(log_store *log, uint8_t topic, uint16_t partition);

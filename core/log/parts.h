@@ -48,6 +48,7 @@ void journal_stop_committer(journal *j);
 log_position journal_wait(log_store *log, log_visibility visibility, log_position seen,
                           int32_t timeout_ms);
 void journal_wake(log_store *log);
+void journal_commit_soon(log_store *log);
 hr_err journal_listen(log_store *log, log_listener *listener, void *context);
 
 /* Wake those in log_wait() for that end, if there are any. No lock held. */

@@ -53,6 +53,7 @@ hr_err farm_try_open(farm *farm, uint32_t thread_count, hr_why *out)
                            .clock = farm->clock,
                            .metrics = farm->metrics,
                            .kept_type = HR_RECORD_RULES,
+                           .lazy_types = UINT64_C(1) << HR_RECORD_TICK,
                            .file_bytes = farm->file_bytes,
                            .retain_bytes = farm->retain_bytes,
                            .hard_bytes = farm->hard_bytes,

@@ -90,6 +90,27 @@ static void a_tick_tells_that_a_device_has_dwelt(void **state)
     farm_end(&farm);
 }
 
+static void an_engine_whose_last_record_is_a_tick_stops(void **state)
+{
+    (void)state;
+    farm farm;
+    farm_start(&farm, 2);
+    farm_fence(&farm, "north", north, ",\"dwell_s\":60");
+    farm_fix(&farm, "a", T0, 16.005, 59.005);
+    farm_settle(&farm);
+    /* The log falls asleep with a closing mark; a tick that makes no event does not wake it. */
+    log_position settled = log_appended(farm.log);
+    for (int tries = 0; log_durable(farm.log) <= settled; tries++) {
+        assert_true(tries < 5); /* one wait may end at once: the checkpoint woke everyone */
+        log_wait(farm.log, LOG_COMMITTED, settled, 5000);
+    }
+    farm_tick(&farm, T0 + 1000);
+    farm_restart(&farm, 2);
+    farm_tick(&farm, T0 + 61000);
+    assert_ids(&farm, "enter/north/a/1795161600000\ndwell/north/a/1795161660000\n");
+    farm_end(&farm);
+}
+
 static void answers_are_exact_and_name_their_offsets(void **state)
 {
     (void)state;
@@ -284,6 +305,7 @@ int main(void)
         cmocka_unit_test(repeats_and_old_fixes_tell_nothing),
         cmocka_unit_test(new_rules_say_who_is_inside_and_removed_ones_who_is_not),
         cmocka_unit_test(a_tick_tells_that_a_device_has_dwelt),
+        cmocka_unit_test(an_engine_whose_last_record_is_a_tick_stops),
         cmocka_unit_test(answers_are_exact_and_name_their_offsets),
         cmocka_unit_test(the_same_log_gives_the_same_events_on_any_number_of_threads),
         cmocka_unit_test(without_its_checkpoints_the_engine_replays_and_repeats_nothing),

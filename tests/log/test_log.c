@@ -436,6 +436,17 @@ static void a_lazy_frame_waits_for_the_next_commit(void **state)
     fixture_commit(f, end);
 }
 
+static void a_lazy_frame_is_committed_when_somebody_asks(void **state)
+{
+    fixture *f = *state;
+    f->options.lazy_types = 1u << 1;
+    fixture_reopen(f);
+    log_position end = 0;
+    assert_int_equal(fixture_append(f, 0, 0, 0, 1, &end), HR_OK);
+    log_commit_soon(f->log);
+    fixture_commit(f, end);
+}
+
 typedef struct waiter {
     log_store *log;
     int32_t timeout_ms;
@@ -481,6 +492,7 @@ int main(void)
         TEST(a_second_opener_is_refused_and_a_reader_is_not),
         TEST(other_topics_are_refused),
         TEST(a_lazy_frame_waits_for_the_next_commit),
+        TEST(a_lazy_frame_is_committed_when_somebody_asks),
         TEST(wake_reaches_those_who_wait_and_those_about_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
