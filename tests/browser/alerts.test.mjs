@@ -113,7 +113,7 @@ describe("alerts", () => {
         const { events } = await farm.ask("GET", "/v1/events?device=cow-8&kind=exit");
         return events[0]?.late;
       });
-      await farm.publish(["cow-5", 320, 0, 10]);
+      await farm.publish(["cow-5", 290, 0, 10]);
       await page.waitForSelector('[data-escaped="cow-5"]', { state: "detached" });
       assert.equal(await page.evaluate(() => globalThis.notes.length), 1);
     });
@@ -122,7 +122,7 @@ describe("alerts", () => {
   it("what is late stands apart and makes no alarm; the inbox is filtered", async () => {
     // Twenty minutes old when they come.
     await farm.publish(["cow-6", -1200, 0, 0], ["cow-6", -1140, 0, 20], ["cow-6", -1080, 240, 0]);
-    await farm.publish(["cow-7", 300, 0, 0], ["cow-7", 340, 145, 0]);
+    await farm.publish(["cow-7", 200, 0, 0], ["cow-7", 240, 145, 0]);
     await withPage(farm, {}, async (page) => {
       await page.click('[data-tab="alerts"]');
       await page.click('[data-which="late"]');
@@ -166,8 +166,8 @@ describe("alerts", () => {
   });
 
   it("all that is shown is acknowledged at once, after a question", async () => {
-    await farm.publish(["cow-9", 400, 0, 0], ["cow-9", 460, 240, 0], ["cow-9", 520, 0, 0]);
-    await farm.publish(["cow-10", 400, 0, 0], ["cow-10", 460, 240, 0], ["cow-10", 520, 0, 0]);
+    await farm.publish(["cow-9", 100, 0, 0], ["cow-9", 160, 240, 0], ["cow-9", 220, 0, 0]);
+    await farm.publish(["cow-10", 100, 0, 0], ["cow-10", 160, 240, 0], ["cow-10", 220, 0, 0]);
     await withPage(farm, {}, async (page) => {
       page.on("dialog", (dialog) => void dialog.accept());
       await page.click('[data-tab="alerts"]');
