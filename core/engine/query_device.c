@@ -90,49 +90,111 @@ query_device *query_devices_get(query_devices *devices, uint64_t key)
         return NULL;
     }
     query_device *device = query_devices_at(devices, devices->count);
-    *device = (query_device){.key = key, .newest_ms = INT64_MIN, .rules_version = UINT64_MAX};
+    *device = (query_device){.key = key, .rules_version = UINT32_MAX};
     *slot = ++devices->count;
     return device;
+}
+
+/* Room for a name, which never straddles two pages; 0: no memory. */
+static uint32_t add_name(query_devices *devices, const char *id, size_t size)
+{
+    uint32_t at = devices->names_at;
+    if (at / QUERY_NAMES_PAGE != (at + size) / QUERY_NAMES_PAGE) {
+        at = (at / QUERY_NAMES_PAGE + 1) * QUERY_NAMES_PAGE;
+    }
+    if (at % QUERY_NAMES_PAGE == 0) {
+        uint32_t page = at / QUERY_NAMES_PAGE;
+        char **names = realloc(devices->names, (page + 1) * sizeof *names);
+        if (names == NULL) {
+            return 0;
+        }
+        devices->names = names;
+        names[page] = malloc(QUERY_NAMES_PAGE);
+        if (names[page] == NULL) {
+            return 0;
+        }
+        at += at == 0; /* place 0 says that there is none */
+    }
+    char *to = devices->names[at / QUERY_NAMES_PAGE] + at % QUERY_NAMES_PAGE;
+    memcpy(to, id, size);
+    to[size] = '\0';
+    devices->names_at = at + (uint32_t)size + 1;
+    return at;
 }
 
 void query_devices_name(query_devices *devices, uint64_t key, const char *id, size_t size)
 {
     query_device *device = query_devices_get(devices, key);
-    if (device != NULL && device->id == NULL) {
+    if (device != NULL && device->name == 0) {
         /* Without memory the device stays nameless, which a query sees as null. */
-        device->id = strndup(id, size);
+        device->name = add_name(devices, id, size);
     }
+}
+
+const char *query_device_id(const query_devices *devices, const query_device *device)
+{
+    uint32_t at = device->name;
+    return at != 0 ? devices->names[at / QUERY_NAMES_PAGE] + at % QUERY_NAMES_PAGE : NULL;
 }
 
 void query_devices_fini(query_devices *devices)
 {
-    for (uint32_t i = 0; i < devices->count; i++) {
-        free(query_devices_at(devices, i)->id);
-    }
     for (uint32_t i = 0; i * QUERY_DEVICES_PAGE < devices->count; i++) {
         free(devices->pages[i]);
     }
+    for (uint32_t i = 0; i * QUERY_NAMES_PAGE < devices->names_at; i++) {
+        free(devices->names[i]);
+    }
     free(devices->pages);
+    free(devices->names);
     free(devices->slots);
     *devices = (query_devices){.pages = NULL};
 }
 
 /* ---- times ---- */
 
+static query_time keep_time(int64_t time_ms)
+{
+    query_time time;
+    hr_store_u32(time.bytes, (uint32_t)time_ms);
+    hr_store_u16(time.bytes + 4, (uint16_t)((uint64_t)time_ms >> 32));
+    return time;
+}
+
+static int64_t time_of(const query_time *time)
+{
+    uint64_t kept = hr_load_u32(time->bytes) | (uint64_t)hr_load_u16(time->bytes + 4) << 32;
+    /* Up to the top and down again, which repeats the sign. */
+    return (int64_t)(kept << 16) >> 16;
+}
+
+static uint32_t times_count(const query_device *device)
+{
+    return device->taken < QUERY_TIMES_KEPT ? device->taken : QUERY_TIMES_KEPT;
+}
+
+/* Where in the ring the next time goes. */
+static uint32_t times_next(const query_device *device)
+{
+    return device->taken % QUERY_TIMES_KEPT;
+}
+
 bool query_device_repeats(query_device *device, int64_t time_ms, bool is_accurate)
 {
-    for (uint32_t i = 0; i < device->count; i++) {
-        if (device->times_ms[i] == time_ms) {
+    const query_time time = keep_time(time_ms);
+    for (uint32_t i = 0; i < times_count(device); i++) {
+        if (memcmp(&device->times[i], &time, sizeof time) == 0) {
             return true;
         }
     }
-    uint8_t bit = (uint8_t)(1u << device->next);
-    bool decides = is_accurate && time_ms > device->newest_ms;
-    device->decided = (uint8_t)(decides ? device->decided | bit : device->decided & ~bit);
-    device->newest_ms = time_ms > device->newest_ms ? time_ms : device->newest_ms;
-    device->times_ms[device->next] = time_ms;
-    device->next = (uint8_t)((device->next + 1) % QUERY_TIMES_KEPT);
-    device->count = (uint8_t)(device->count < QUERY_TIMES_KEPT ? device->count + 1 : device->count);
+    bool is_newest = device->taken == 0 || time_ms > time_of(&device->newest);
+    uint32_t at = times_next(device);
+    uint8_t bit = (uint8_t)(1u << at);
+    device->decided =
+        (uint8_t)(is_accurate && is_newest ? device->decided | bit : device->decided & ~bit);
+    device->newest = is_newest ? time : device->newest;
+    device->times[at] = time;
+    device->taken = (uint8_t)(at + 1 + (device->taken < QUERY_TIMES_KEPT ? 0 : QUERY_TIMES_KEPT));
     return false;
 }
 
@@ -141,10 +203,10 @@ bool query_device_repeats(query_device *device, int64_t time_ms, bool is_accurat
 static int64_t decided_before(const query_device *device, uint32_t n)
 {
     int64_t found_ms = INT64_MIN;
-    for (uint32_t back = 1; back <= device->count && n > 0; back++) {
-        uint32_t at = (device->next + QUERY_TIMES_KEPT - back) % QUERY_TIMES_KEPT;
+    for (uint32_t back = 1; back <= times_count(device) && n > 0; back++) {
+        uint32_t at = (times_next(device) + QUERY_TIMES_KEPT - back) % QUERY_TIMES_KEPT;
         if ((device->decided >> at & 1) != 0) {
-            found_ms = device->times_ms[at];
+            found_ms = time_of(&device->times[at]);
             n--;
         }
     }
@@ -156,8 +218,8 @@ static int64_t around_crossing_ms(const query_device *device, const hr_event *ev
 {
     int64_t from_ms = INT64_MIN;
     int64_t to_ms = event->time_ms;
-    for (uint32_t i = 0; i < device->count; i++) {
-        int64_t time_ms = device->times_ms[i];
+    for (uint32_t i = 0; i < times_count(device); i++) {
+        int64_t time_ms = time_of(&device->times[i]);
         if ((device->decided >> i & 1) == 0) {
             continue;
         }
@@ -198,16 +260,17 @@ void query_devices_write(const query_devices *devices, hr_buf *out)
     for (uint32_t i = 0; i < devices->count; i++) {
         const query_device *device = query_devices_at(devices, i);
         hr_buf_put_u64(out, device->key);
-        hr_buf_put_u64(out, (uint64_t)device->newest_ms);
-        hr_buf_put_u8(out, device->count);
-        hr_buf_put_u8(out, device->next);
+        hr_buf_put_u64(out, (uint64_t)(device->taken > 0 ? time_of(&device->newest) : INT64_MIN));
+        hr_buf_put_u8(out, (uint8_t)times_count(device));
+        hr_buf_put_u8(out, (uint8_t)times_next(device));
         hr_buf_put_u8(out, device->decided);
-        for (uint32_t t = 0; t < device->count; t++) {
-            hr_buf_put_u64(out, (uint64_t)device->times_ms[t]);
+        for (uint32_t t = 0; t < times_count(device); t++) {
+            hr_buf_put_u64(out, (uint64_t)time_of(&device->times[t]));
         }
         /* Names may have left the log by then, and the catalogue may not have them yet. */
-        hr_buf_put_u8(out, (uint8_t)(device->id != NULL ? strlen(device->id) : 0));
-        hr_buf_put_text(out, device->id != NULL ? device->id : "");
+        const char *id = query_device_id(devices, device);
+        hr_buf_put_u8(out, (uint8_t)(id != NULL ? strlen(id) : 0));
+        hr_buf_put_text(out, id != NULL ? id : "");
     }
 }
 
@@ -218,27 +281,27 @@ static hr_err read_device(query_devices *devices, hr_cursor *in)
     uint8_t count = hr_cursor_u8(in);
     uint8_t next = hr_cursor_u8(in);
     uint8_t decided = hr_cursor_u8(in);
-    if (in->short_read || count > QUERY_TIMES_KEPT || next >= QUERY_TIMES_KEPT) {
+    if (in->short_read || count > QUERY_TIMES_KEPT || next >= QUERY_TIMES_KEPT ||
+        (count < QUERY_TIMES_KEPT && next != count)) {
         return HR_CORRUPT;
     }
     query_device *device = query_devices_get(devices, key);
     if (device == NULL) {
         return HR_NO_MEMORY;
     }
-    device->newest_ms = newest_ms;
-    device->count = count;
-    device->next = next;
+    device->newest = keep_time(newest_ms);
+    device->taken = (uint8_t)(count < QUERY_TIMES_KEPT ? count : QUERY_TIMES_KEPT + next);
     device->decided = decided;
     for (uint32_t t = 0; t < count; t++) {
-        device->times_ms[t] = (int64_t)hr_cursor_u64(in);
+        device->times[t] = keep_time((int64_t)hr_cursor_u64(in));
     }
     uint8_t size = hr_cursor_u8(in);
     const uint8_t *id = hr_cursor_take(in, size);
     if (id == NULL || in->short_read || size > HR_DEVICE_ID_MAX) {
         return HR_CORRUPT;
     }
-    if (size > 0 && device->id == NULL) {
-        device->id = strndup((const char *)id, size);
+    if (size > 0 && device->name == 0) {
+        device->name = add_name(devices, (const char *)id, size);
     }
     return HR_OK;
 }

@@ -9,19 +9,25 @@
 #include "base/buf.h"
 #include "base/event.h"
 #include "geo/rules.h"
+#include "geo/tracker_state.h"
 
 #define QUERY_TIMES_KEPT 8
 
+/* A time in event time, in 48 bits: all that the tracker takes. */
+typedef struct query_time {
+    uint8_t bytes[6];
+} query_time;
+
+/* 80 bytes, because a gateway may have a hundred thousand. */
 typedef struct query_device {
     uint64_t key;
-    char *id;                           /* owned; NULL: not known */
-    int64_t newest_ms;                  /* of all its fixes; INT64_MIN: none */
-    int64_t times_ms[QUERY_TIMES_KEPT]; /* of its last fixes that were no repeats, a ring */
-    const geo_device_rules *rules;      /* by rules_version; borrowed from the lane's rules */
-    uint64_t rules_version;
-    uint8_t count;
-    uint8_t next;
-    uint8_t decided; /* bit i: times_ms[i] is of a fix that decided something (TRACKER rule 2, 3) */
+    const geo_device_rules *rules; /* by rules_version; borrowed from the lane's rules */
+    uint32_t rules_version;        /* its lower half: no fix is 2^32 versions behind the last one */
+    uint32_t name;                 /* place in the names; 0: not known */
+    query_time newest;             /* of all its fixes */
+    query_time times[QUERY_TIMES_KEPT]; /* of its last fixes that were no repeats, a ring */
+    uint8_t decided; /* bit i: times[i] is of a fix that decided something (TRACKER rule 2, 3) */
+    uint8_t taken;   /* times so far; from QUERY_TIMES_KEPT on, it goes round with the ring */
 } query_device;
 
 /* All zeros is empty. Threads: one at a time. */
@@ -30,9 +36,12 @@ typedef struct query_devices {
     uint32_t *slots;      /* an open hash table of numbers + 1; 0: free */
     uint32_t slot_count;
     uint32_t count;
+    char **names;     /* pages of QUERY_NAMES_PAGE bytes, ids with their ends: none ever moves */
+    uint32_t names_at; /* where the next one goes */
 } query_devices;
 
 #define QUERY_DEVICES_PAGE 512
+#define QUERY_NAMES_PAGE (16u << 10)
 
 void query_devices_fini(query_devices *devices);
 
@@ -43,11 +52,13 @@ void query_devices_prefetch_slot(const query_devices *devices, uint64_t key);
 void query_devices_prefetch(const query_devices *devices, uint64_t key);
 query_device *query_devices_at(const query_devices *devices, uint32_t number);
 
-/* A name record; a name that is known stays. */
+/* A name record; a name that is known stays. At most HR_DEVICE_ID_MAX bytes. */
 void query_devices_name(query_devices *devices, uint64_t key, const char *id, size_t size);
+/* Its id, valid as long as the table; NULL: not known. */
+const char *query_device_id(const query_devices *devices, const query_device *device);
 
 /* Is it a repeat: a fix with one of the last times of its device (TRACKER rule 2)? If not, its time
- * joins them. is_accurate: by the settings in force. */
+ * joins them. is_accurate: by the settings in force. time_ms lies in GEO_TIME_MS_MIN..MAX. */
 bool query_device_repeats(query_device *device, int64_t time_ms, bool is_accurate);
 
 /* By how much the crossing that an event tells may be off: the time between the fixes around it, in

@@ -66,8 +66,8 @@ static const geo_settings *settings_of(const geo_rules *rules)
 
 static const geo_device_rules *rules_of(const query_rules *rules, query_device *device)
 {
-    if (device->rules_version != rules->version) {
-        device->rules_version = rules->version;
+    if (device->rules_version != (uint32_t)rules->version) {
+        device->rules_version = (uint32_t)rules->version;
         device->rules = rules->rules != NULL ? geo_rules_device(rules->rules, device->key) : NULL;
     }
     return device->rules;
@@ -184,7 +184,7 @@ static void take_fix(query_input *input, uint16_t p, const uint8_t *bytes, int64
     hr_fix *fix = &row->fix;
     hr_fix_load(bytes, fix);
     query_device *device = query_devices_get(&input->devices, fix->device);
-    if (device == NULL || !time_is_sane(fix->time_ms)) {
+    if (device == NULL || !time_is_sane(fix->time_ms) || fix->time_ms > GEO_TIME_MS_MAX) {
         input->gaps++;
         return;
     }
@@ -194,7 +194,7 @@ static void take_fix(query_input *input, uint16_t p, const uint8_t *bytes, int64
         return;
     }
     row->append_ms = lane->view.append_ms;
-    row->device = device->id;
+    row->device = query_device_id(&input->devices, device);
     row->base = (query_row){.lane = p,
                             .time_ms = fix->time_ms,
                             .mark_ms = lane->mark_ms,
