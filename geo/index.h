@@ -13,7 +13,8 @@
 
 #define GEO_INDEX_ID_MAX 16777214u
 #define GEO_INDEX_VERSIONS_MAX 16
-#define GEO_INDEX_BLOCK_POINTS 64
+#define GEO_INDEX_BLOCK_POINTS 64  /* of geo_index_clear() */
+#define GEO_INDEX_QUERY_POINTS 128 /* answered together */
 
 /* The writer's handle and the published versions. Threads: every function that takes a geo_index
  * is for ONE writer thread at a time, but for geo_index_acquire(), which any thread may call. */
@@ -72,7 +73,7 @@ uint64_t geo_index_version_number(const geo_index_version *version);
 /* Find every (point, fence) pair where the fence contains the point, the boundary included. Points
  * at longitude +180 and -180 are found on both sides; points off the lattice hit nothing.
  *
- * Order: points are taken in blocks of GEO_INDEX_BLOCK_POINTS; hits of a block come before those of
+ * Order: points are taken in blocks of GEO_INDEX_QUERY_POINTS; hits of a block come before those of
  * the next one. Inside a block the order is fixed by the version and the call, the same in every
  * build of the code, but neither by point nor by id: points in simple cells come first. Each pair
  * comes once.

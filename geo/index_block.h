@@ -1,13 +1,16 @@
-/* geo/index_block.h - the block query: steps that the scalar and the vector builds share.
+/* geo/index_block.h - the block query: what its builds, scalar and vector, have in common.
  *
  * A block of points goes through the levels of the index together, so that the memory which one
- * point waits for is fetched while the others are computed:
+ * point waits for is fetched while the others are computed, and so that nothing depends on a jump
+ * that cannot be guessed:
  *   1. every point walks down the branches, which are few and stay in the cache, to the place of
  *      its cell's descriptor;
  *   2. the descriptors are read and sorted by kind;
  *   3. divided cells are walked to their end;
- *   4. lists, wide and narrow records are evaluated, one kind after the other.
- * All builds do the same in the same order, so that they write the same hits. */
+ *   4. wide records, lists, long and narrow records are evaluated, one kind after the other: which
+ *      edges does the point's ray cross, and is the point in the record's first fence?
+ *   5. records with more fences are asked for their second ones, then for the third ones, and so
+ * on. All builds do the same in the same order, so that they write the same hits. */
 #ifndef GEO_INDEX_BLOCK_H
 #define GEO_INDEX_BLOCK_H
 
@@ -15,36 +18,56 @@
 #include "index_eval.h"
 #include "index_private.h"
 
-#define BLOCK GEO_INDEX_BLOCK_POINTS
+#define BLOCK GEO_INDEX_QUERY_POINTS
 #define BLOCK_ROOM (BLOCK + 16) /* vectors are written whole */
 
-/* Some points of the block, with what is known of each. */
+/* Some points of the block, by their numbers in it. */
 typedef struct block_list {
     uint32_t count;
-    uint32_t points[BLOCK_ROOM]; /* their numbers in the block */
-    index_desc descs[BLOCK_ROOM];
+    uint8_t points[BLOCK_ROOM];
 } block_list;
 
 typedef struct block {
     const uint8_t *base;
+    index_desc root;
     const geo_point *points;
     uint32_t count;
-    uint32_t first;
-    index_sink sink;
-    uint32_t places[BLOCK_ROOM]; /* step 1: descriptors, counted from the arena's base */
-    uint32_t shifts[BLOCK_ROOM]; /* of the squares that the descriptors stand for */
-    block_list nodes, lists, wides, narrows;
+    uint32_t first;     /* the number of its first point in the answer */
+    block_list covered; /* these lie in branches that fences cover as a whole */
+    _Alignas(
+        64) uint32_t places[BLOCK_ROOM]; /* step 1: descriptors, counted from the arena's base */
+    uint32_t shifts[BLOCK_ROOM];         /* of the squares that the descriptors stand for */
+    index_desc descs[BLOCK_ROOM];        /* step 2 */
+    geo_point padded[BLOCK_ROOM]; /* room for the points where whole vectors need more of them */
 } block;
 
+/* Steps 2 to 5 of one block. */
+typedef struct block_answer {
+    index_sink sink;
+    block_list nodes, lists, wides, longs, narrows;
+} block_answer;
+
 static inline void block_begin(block *b, const geo_index_version *version, const geo_point *points,
-                               uint32_t count, uint32_t first, geo_hit *hits, size_t hits_max)
+                               uint32_t count, uint32_t first)
 {
     b->base = version->base;
+    b->root = version->root;
     b->points = points;
     b->count = count;
     b->first = first;
-    b->sink = (index_sink){hits, hits_max, 0};
-    b->nodes.count = b->lists.count = b->wides.count = b->narrows.count = 0;
+    b->covered.count = 0;
+}
+
+static inline void block_answer_begin(block_answer *answer, geo_hit *hits, size_t hits_max)
+{
+    answer->sink = (index_sink){hits, hits_max, 0};
+    answer->nodes.count = answer->lists.count = answer->wides.count = 0;
+    answer->longs.count = answer->narrows.count = 0;
+}
+
+static inline void block_list_add(block_list *list, uint32_t point)
+{
+    list->points[list->count++] = (uint8_t)point;
 }
 
 static inline index_desc block_desc(const uint8_t *base, uint32_t place)
@@ -97,44 +120,21 @@ static inline void block_find_place(block *b, uint32_t j, index_desc node, unsig
     const int32_t x = b->points[j].lon_e7;
     const int32_t y = b->points[j].lat_e7;
     uint32_t place = block_node_place(node) + index_slot(fanout, shift, x, y);
+    bool is_covered = false;
     index_desc desc;
     while (shift > INDEX_CELL_SHIFT_MAX &&
            index_kind(desc = block_desc(b->base, place)) == INDEX_KIND_NODE) {
         fanout = index_node_fanout(desc);
-        if (desc & INDEX_FLAG) {
-            const index_tail *tail =
-                (const index_tail *)(index_node(b->base, desc) + (1u << 2 * fanout));
-            index_sink_list(&b->sink, b->base, tail->covers, b->first + j);
-        }
+        is_covered |= (desc & INDEX_FLAG) != 0;
         shift -= fanout;
         place = block_node_place(desc) + index_slot(fanout, shift, x, y);
     }
     __builtin_prefetch((const index_desc *)b->base + place);
     b->places[j] = place;
     b->shifts[j] = shift;
-}
-
-/* The fences that cover a page, for point j. */
-static inline void block_page_covers(block *b, uint32_t j, index_desc page)
-{
-    const index_tail *tail =
-        (const index_tail *)(index_node(b->base, page) + (1u << 2 * INDEX_FANOUT_MAX));
-    index_sink_list(&b->sink, b->base, tail->covers, b->first + j);
-}
-
-/* Do both points lie in squares without edges, in one or in two of a size that share a side? Then
- * nothing is touched between them, for the two together are convex. */
-static inline bool block_is_clear(const block *from, const block *to, uint32_t j)
-{
-    const unsigned shift = from->shifts[j];
-    const uint32_t columns =
-        ((uint32_t)to->points[j].lon_e7 >> shift) - ((uint32_t)from->points[j].lon_e7 >> shift);
-    const uint32_t rows =
-        ((uint32_t)to->points[j].lat_e7 >> shift) - ((uint32_t)from->points[j].lat_e7 >> shift);
-    const bool is_beside = (columns == 0 && rows + 1 <= 2) || (rows == 0 && columns + 1 <= 2);
-    return is_beside && to->shifts[j] == shift &&
-           !index_has_edges(block_desc(from->base, from->places[j])) &&
-           !index_has_edges(block_desc(to->base, to->places[j]));
+    if (is_covered) {
+        block_list_add(&b->covered, j);
+    }
 }
 
 #endif

@@ -6,28 +6,27 @@ static bool between(int64_t value, int64_t a, int64_t b)
     return a < b ? value >= a && value <= b : value >= b && value <= a;
 }
 
-uint32_t index_narrow_on_edges(const index_narrow *record, uint32_t on_line, int32_t x, int32_t y)
+uint32_t index_on_edges(index_desc desc, const index_narrow *record, int32_t x, int32_t y)
 {
-    const int16_t *xs = record->coords;
-    const int16_t *ys = xs + record->vertex_room;
     uint32_t on_edges = 0;
-    for (uint32_t left = on_line & ~record->virtual_mask; left != 0; left &= left - 1) {
-        unsigned j = (unsigned)__builtin_ctz(left);
-        if (between(x, xs[j], xs[j + 1]) && between(y, ys[j], ys[j + 1])) {
-            on_edges |= 1u << j;
+    uint32_t crossed;
+    uint32_t left;
+    if (index_is_long(desc)) {
+        const index_long_vertex *v = index_long_vertices(record);
+        index_long_edges(record, x, y, &crossed, &left);
+        for (left &= ~record->virtual_mask; left != 0; left &= left - 1) {
+            const unsigned j = (unsigned)__builtin_ctz(left);
+            if (between(x, v[j].x, v[j + 1].x) && between(y, v[j].y, v[j + 1].y)) {
+                on_edges |= 1u << j;
+            }
         }
+        return on_edges;
     }
-    return on_edges;
-}
-
-uint32_t index_long_on_edges(const index_narrow *record, uint32_t on_line, int32_t x, int32_t y)
-{
-    const int32_t *xs = (const int32_t *)record->coords;
-    const int32_t *ys = xs + record->vertex_room;
-    uint32_t on_edges = 0;
-    for (uint32_t left = on_line & ~record->virtual_mask; left != 0; left &= left - 1) {
-        unsigned j = (unsigned)__builtin_ctz(left);
-        if (between(x, xs[j], xs[j + 1]) && between(y, ys[j], ys[j + 1])) {
+    const index_vertex *v = record->vertices;
+    index_narrow_edges(record, x, y, &crossed, &left);
+    for (left &= ~record->virtual_mask; left != 0; left &= left - 1) {
+        const unsigned j = (unsigned)__builtin_ctz(left);
+        if (between(x, v[j].x, v[j + 1].x) && between(y, v[j].y, v[j + 1].y)) {
             on_edges |= 1u << j;
         }
     }
@@ -84,45 +83,62 @@ void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_
 static void eval_record(index_desc desc, const index_narrow *record, int32_t x, int32_t y,
                         uint32_t point, index_sink *sink)
 {
-    geo_hit hits[INDEX_NARROW_IDS_MAX + 1];
+    const uint32_t *ids = index_record_ids(desc, record);
+    const unsigned count = (unsigned)record->entry_count + record->cover_count;
+    const uint32_t *masks = ids + count;
+    const uint32_t on_edges = index_on_edges(desc, record, x, y);
     uint32_t crossed;
-    uint32_t on_edges;
+    uint32_t on_line;
     if (index_is_long(desc)) {
-        index_long_edges(record, x, y, &crossed, &on_edges);
-        on_edges = index_long_on_edges(record, on_edges, x, y);
+        index_long_edges(record, x, y, &crossed, &on_line);
     } else {
-        index_narrow_edges(record, x, y, &crossed, &on_edges);
-        on_edges = index_narrow_on_edges(record, on_edges, x, y);
+        index_narrow_edges(record, x, y, &crossed, &on_line);
     }
-    size_t count =
-        index_narrow_hits(record, index_record_ids(desc, record), crossed, on_edges, point, hits);
-    for (size_t i = 0; i < count; i++) {
-        index_sink_add(sink, point, hits[i].id);
+    for (unsigned i = 0; i < count; i++) {
+        if (index_is_inside(ids[i], masks[i], crossed, on_edges)) {
+            index_sink_add(sink, point, ids[i] & ~INDEX_BASE_BIT);
+        }
     }
 }
 
-index_spot index_eval_point(const uint8_t *base, index_desc root, int32_t lon, int32_t lat,
-                            uint32_t point, index_sink *sink)
+/* Walk down to the undivided square; the fences that cover branches on the way. */
+static index_spot walk_down(const uint8_t *base, index_desc root, geo_point point, uint32_t number,
+                            index_sink *sink)
 {
     unsigned shift = INDEX_ROOT_SHIFT - INDEX_ROOT_FANOUT;
-    index_desc desc = index_node(base, root)[index_slot(INDEX_ROOT_FANOUT, shift, lon, lat)];
+    index_desc desc =
+        index_node(base, root)[index_slot(INDEX_ROOT_FANOUT, shift, point.lon_e7, point.lat_e7)];
     while (index_kind(desc) == INDEX_KIND_NODE) {
         unsigned fanout = index_node_fanout(desc);
         const index_desc *node = index_node(base, desc);
         if (desc & INDEX_FLAG) {
             const index_tail *tail = (const index_tail *)(node + (1u << 2 * fanout));
-            index_sink_list(sink, base, tail->covers, point);
+            index_sink_list(sink, base, tail->covers, number);
         }
         shift -= fanout;
-        desc = node[index_slot(fanout, shift, lon, lat)];
-    }
-    if (index_is_short(desc) || index_is_long(desc)) {
-        eval_record(desc, index_at(base, desc), index_cell_offset(lon, shift),
-                    index_cell_offset(lat, shift), point, sink);
-    } else if (index_kind(desc) == INDEX_KIND_WIDE) {
-        index_wide_eval(index_at(base, desc), lon, lat, point, sink);
-    } else {
-        index_sink_list(sink, base, desc, point);
+        desc = node[index_slot(fanout, shift, point.lon_e7, point.lat_e7)];
     }
     return (index_spot){desc, shift};
+}
+
+void index_eval_branches(const uint8_t *base, index_desc root, geo_point point, uint32_t number,
+                         index_sink *sink)
+{
+    (void)walk_down(base, root, point, number, sink);
+}
+
+index_spot index_eval_point(const uint8_t *base, index_desc root, geo_point point, uint32_t number,
+                            index_sink *sink)
+{
+    const index_spot spot = walk_down(base, root, point, number, sink);
+    const index_desc desc = spot.desc;
+    if (index_is_short(desc) || index_is_long(desc)) {
+        eval_record(desc, index_at(base, desc), index_cell_offset(point.lon_e7, spot.shift),
+                    index_cell_offset(point.lat_e7, spot.shift), number, sink);
+    } else if (index_kind(desc) == INDEX_KIND_WIDE) {
+        index_wide_eval(index_at(base, desc), point.lon_e7, point.lat_e7, number, sink);
+    } else {
+        index_sink_list(sink, base, desc, number);
+    }
+    return spot;
 }

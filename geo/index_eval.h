@@ -37,27 +37,8 @@ static inline void index_sink_list(index_sink *sink, const uint8_t *base, index_
     }
     const index_list *list = index_at(base, desc);
     for (uint32_t i = 0; i < list->count; i++) {
-        index_sink_add(sink, point, list->ids[i]);
+        index_sink_add(sink, point, list->ids[i] & ~INDEX_BASE_BIT);
     }
-}
-
-/* The hits of a list: as many as three are written without looking, which a list's block always
- * holds. False: the buffer is full, which nothing is written to. */
-static inline bool index_list_hits(const index_list *list, uint32_t point, index_sink *sink)
-{
-    const uint32_t count = list->count;
-    geo_hit *hits = sink->hits + sink->count;
-    if (sink->count + count + 3 > sink->max) {
-        return false;
-    }
-    hits[0] = (geo_hit){point, list->ids[0]};
-    hits[1] = (geo_hit){point, list->ids[1]};
-    hits[2] = (geo_hit){point, list->ids[2]};
-    for (uint32_t i = 3; i < count; i++) {
-        hits[i] = (geo_hit){point, list->ids[i]};
-    }
-    sink->count += count;
-    return true;
 }
 
 /* A point relative to the centre of its cell. */
@@ -65,6 +46,13 @@ static inline int32_t index_cell_offset(int32_t coordinate, unsigned shift)
 {
     return (int32_t)((uint32_t)coordinate & ((1u << shift) - 1)) - (1 << (shift - 1));
 }
+
+/* Which edges of a narrow or long record hold the point; virtual edges are no boundary. */
+uint32_t index_on_edges(index_desc desc, const index_narrow *record, int32_t x, int32_t y);
+
+/* The fences that cover branches on the point's way down. */
+void index_eval_branches(const uint8_t *base, index_desc root, geo_point point, uint32_t number,
+                         index_sink *sink);
 
 /* The fences of a wide record that contain the point. */
 void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_t point,
@@ -76,7 +64,7 @@ typedef struct index_spot {
 } index_spot;
 
 /* All hits of one point, the slow and careful way; the walk ends at the undivided square. */
-index_spot index_eval_point(const uint8_t *base, index_desc root, int32_t lon, int32_t lat,
-                            uint32_t point, index_sink *sink);
+index_spot index_eval_point(const uint8_t *base, index_desc root, geo_point point, uint32_t number,
+                            index_sink *sink);
 
 #endif

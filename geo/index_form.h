@@ -13,13 +13,25 @@
 #define INDEX_LONG_COORD_MAX ((1 << 30) - 1) /* of the 32-bit form: differences fit, too */
 #define INDEX_NARROW_VERTICES_MAX 32
 #define INDEX_NARROW_IDS_MAX 255
-#define INDEX_NARROW_ROOM_STEP 4
 
-/* Fences that cover a square, ascending; at least two. */
+/* Fences that cover a square, ascending; at least two. The top bit of the ids is set, as it is in
+ * records: whatever the point, it lies within. */
+#define INDEX_BASE_BIT (1u << 31)
+
 typedef struct index_list {
     uint32_t count;
     uint32_t ids[];
 } index_list;
+
+/* A vertex relative to its cell's centre, in one word, so that one load brings both coordinates. */
+typedef struct index_vertex {
+    int16_t x, y;
+} index_vertex;
+
+/* The same in the 32-bit form. */
+typedef struct index_long_vertex {
+    int32_t x, y;
+} index_long_vertex;
 
 /* The edges of all fences in a cell as one run of vertices: edge j joins vertex j and j + 1. Then,
  * for each fence, its id with its parity base in the top bit, and the mask of its edges. Entries
@@ -28,13 +40,10 @@ typedef struct index_narrow {
     uint8_t entry_count; /* fences with edges here */
     uint8_t cover_count; /* fences without */
     uint8_t vertex_count;
-    uint8_t vertex_room;   /* vertex_count rounded up to INDEX_NARROW_ROOM_STEP */
-    uint32_t virtual_mask; /* edges that are no boundary, only close a chain on the left */
-    int16_t coords[];      /* x[vertex_room], y[vertex_room]; then uint32_t ids[], masks[]. In the
-                              32-bit form int32_t x[], y[], twice as long. */
+    uint8_t zero;
+    uint32_t virtual_mask;   /* edges that are no boundary, only close a chain on the left */
+    index_vertex vertices[]; /* or index_long_vertex[]; then uint32_t ids[], masks[] */
 } index_narrow;
-
-#define INDEX_BASE_BIT (1u << 31)
 
 /* What does not fit above: long edges, crowds. Followed by cover_count ids, then by entry_count
  * times an index_wide_entry with its edges and its chain ends. */
@@ -65,7 +74,12 @@ static inline uint64_t index_wide_entry_bytes(const index_wide_entry *entry)
 
 static inline const uint32_t *index_narrow_ids(const index_narrow *record)
 {
-    return (const uint32_t *)(record->coords + 2 * record->vertex_room);
+    return (const uint32_t *)(record->vertices + record->vertex_count);
+}
+
+static inline const index_long_vertex *index_long_vertices(const index_narrow *record)
+{
+    return (const index_long_vertex *)record->vertices;
 }
 
 /* What a descriptor of the two record kinds stands for. */
@@ -87,7 +101,7 @@ static inline bool index_has_edges(index_desc desc)
 
 static inline const uint32_t *index_long_ids(const index_narrow *record)
 {
-    return (const uint32_t *)(record->coords + 4 * record->vertex_room);
+    return (const uint32_t *)(index_long_vertices(record) + record->vertex_count);
 }
 
 /* The ids of a record of either width. */

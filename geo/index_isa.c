@@ -36,7 +36,8 @@ static bool isa_is_available(geo_index_isa isa)
     }
     if (isa == GEO_INDEX_AVX512) {
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vpopcntdq");
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi2") &&
+               __builtin_cpu_supports("avx512vpopcntdq");
     }
 #endif
     return true;

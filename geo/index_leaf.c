@@ -31,12 +31,12 @@ void index_leaf_open(index_leaf *leaf, const uint8_t *base, index_desc desc,
 static geo_point vertex_of(const index_leaf *leaf, unsigned j)
 {
     const index_narrow *record = leaf->narrow;
-    const int16_t *narrow = record->coords + j;
-    const int32_t *wide = (const int32_t *)record->coords + j;
     if (index_is_long(leaf->desc)) {
-        return (geo_point){leaf->center_x + wide[0], leaf->center_y + wide[record->vertex_room]};
+        const index_long_vertex *v = index_long_vertices(record) + j;
+        return (geo_point){leaf->center_x + v->x, leaf->center_y + v->y};
     }
-    return (geo_point){leaf->center_x + narrow[0], leaf->center_y + narrow[record->vertex_room]};
+    const index_vertex *v = record->vertices + j;
+    return (geo_point){leaf->center_x + v->x, leaf->center_y + v->y};
 }
 
 static bool next_narrow(index_leaf *leaf, index_entry *entry)

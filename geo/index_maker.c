@@ -46,8 +46,9 @@ size_t index_desc_bytes(const uint8_t *base, index_desc desc, unsigned shift)
     if (index_is_short(desc) || index_is_long(desc)) {
         const index_narrow *record = index_at(base, desc);
         size_t ids = (size_t)record->entry_count + record->cover_count;
-        size_t coord_bytes = index_is_long(desc) ? sizeof(int32_t) : sizeof(int16_t);
-        return sizeof *record + record->vertex_room * 2 * coord_bytes + ids * 2 * sizeof(uint32_t);
+        size_t vertex_bytes =
+            index_is_long(desc) ? sizeof(index_long_vertex) : sizeof(index_vertex);
+        return sizeof *record + record->vertex_count * vertex_bytes + ids * 2 * sizeof(uint32_t);
     }
     switch (index_kind(desc)) {
     case INDEX_KIND_WIDE:

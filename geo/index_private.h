@@ -45,7 +45,7 @@ struct geo_index {
 /* Free what only versions could see that nobody holds any more. */
 void index_reclaim(geo_index *index);
 
-/* The queries of one instruction set: answer `count` <= GEO_INDEX_BLOCK_POINTS points, hits
+/* The queries of one instruction set: answer `count` <= GEO_INDEX_QUERY_POINTS points, hits
  * numbered from `first`. False: a point lies on the antimeridian, or there is not room enough; what
  * stands in the buffer is void then. */
 typedef bool index_block_query(const geo_index_version *version, const geo_point *points,

@@ -59,10 +59,10 @@ static bool query_point(const geo_index_version *version, geo_point point, uint3
         *hit_count = 0;
         return true;
     }
-    (void)index_eval_point(version->base, version->root, point.lon_e7, point.lat_e7, number, &sink);
+    (void)index_eval_point(version->base, version->root, point, number, &sink);
     if (is_on_antimeridian(point)) {
-        (void)index_eval_point(version->base, version->root, -point.lon_e7, point.lat_e7, number,
-                               &sink);
+        const geo_point twin = {-point.lon_e7, point.lat_e7};
+        (void)index_eval_point(version->base, version->root, twin, number, &sink);
     }
     *hit_count = sink.count;
     if (sink.count > hits_max) {
@@ -103,8 +103,8 @@ geo_err geo_index_query(const geo_index_version *version, const geo_point *point
     count = count > UINT32_MAX ? UINT32_MAX : count;
     while (done < count) {
         const geo_point *block = points + done;
-        uint32_t size = count - done < GEO_INDEX_BLOCK_POINTS ? (uint32_t)(count - done)
-                                                              : GEO_INDEX_BLOCK_POINTS;
+        uint32_t size = count - done < GEO_INDEX_QUERY_POINTS ? (uint32_t)(count - done)
+                                                              : GEO_INDEX_QUERY_POINTS;
         size_t own;
         if (query_block(version, block, size, (uint32_t)done, hits + n, hits_max - n, &own)) {
             n += own;

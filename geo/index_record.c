@@ -78,15 +78,12 @@ void index_draft_add_entry(index_draft *draft, index_desc desc, const index_narr
      */
     const unsigned first = (unsigned)__builtin_ctz(mask);
     const unsigned count = 33 - first - (unsigned)__builtin_clz(mask);
-    const unsigned room = record->vertex_room;
     const unsigned shift = draft->vertex_count;
-    const int16_t *narrow = record->coords + first;
-    const int32_t *wide = (const int32_t *)record->coords + first;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = first; i < first + count; i++) {
         if (index_is_long(desc)) {
-            draft_vertex(draft, wide[i], wide[room + i]);
+            draft_vertex(draft, index_long_vertices(record)[i].x, index_long_vertices(record)[i].y);
         } else {
-            draft_vertex(draft, narrow[i], narrow[room + i]);
+            draft_vertex(draft, record->vertices[i].x, record->vertices[i].y);
         }
     }
     if (!draft->fits || draft->entry_count >= INDEX_NARROW_VERTICES_MAX) {
@@ -120,7 +117,9 @@ geo_err index_list_make(index_maker *maker, const uint32_t *ids, uint32_t count,
     }
     list = index_maker_at(maker, unit);
     list->count = count;
-    memcpy(list->ids, ids, count * sizeof *ids);
+    for (uint32_t i = 0; i < count; i++) {
+        list->ids[i] = ids[i] | INDEX_BASE_BIT;
+    }
     *out = (uint32_t)INDEX_KIND_NARROW << INDEX_KIND_SHIFT | INDEX_FLAG | unit;
     return GEO_OK;
 }
@@ -138,24 +137,19 @@ const uint32_t *index_list_ids(const uint8_t *base, index_desc desc, uint32_t *s
     return list->ids;
 }
 
-/* The vertices in either width, x before y, zeros where there is room left; their end. */
-static uint32_t *write_coords(index_narrow *record, const index_draft *draft)
+/* The vertices in either width; their end. */
+static uint32_t *write_vertices(index_narrow *record, const index_draft *draft)
 {
-    const uint32_t room = record->vertex_room;
-    int16_t *narrow = record->coords;
-    int32_t *wide = (int32_t *)record->coords;
-    for (uint32_t i = 0; i < room; i++) {
-        int32_t x = i < draft->vertex_count ? draft->x[i] : 0;
-        int32_t y = i < draft->vertex_count ? draft->y[i] : 0;
+    index_long_vertex *wide = (index_long_vertex *)record->vertices;
+    for (uint32_t i = 0; i < draft->vertex_count; i++) {
         if (draft->is_long) {
-            wide[i] = x;
-            wide[room + i] = y;
+            wide[i] = (index_long_vertex){draft->x[i], draft->y[i]};
         } else {
-            narrow[i] = (int16_t)x;
-            narrow[room + i] = (int16_t)y;
+            record->vertices[i] = (index_vertex){(int16_t)draft->x[i], (int16_t)draft->y[i]};
         }
     }
-    return draft->is_long ? (uint32_t *)(wide + 2 * room) : (uint32_t *)(narrow + 2 * room);
+    return draft->is_long ? (uint32_t *)(wide + draft->vertex_count)
+                          : (uint32_t *)(record->vertices + draft->vertex_count);
 }
 
 geo_err index_draft_make(index_maker *maker, const index_draft *draft, index_desc *out)
@@ -164,11 +158,9 @@ geo_err index_draft_make(index_maker *maker, const index_draft *draft, index_des
         return index_list_make(maker, draft->covers, draft->cover_count, out);
     }
     const uint32_t ids_count = draft->entry_count + draft->cover_count;
-    const uint32_t room = (draft->vertex_count + INDEX_NARROW_ROOM_STEP - 1) /
-                          INDEX_NARROW_ROOM_STEP * INDEX_NARROW_ROOM_STEP;
     index_narrow *record;
-    size_t bytes = sizeof *record +
-                   room * 2 * (draft->is_long ? sizeof(int32_t) : sizeof(int16_t)) +
+    const size_t vertex_bytes = draft->is_long ? sizeof(index_long_vertex) : sizeof(index_vertex);
+    size_t bytes = sizeof *record + draft->vertex_count * vertex_bytes +
                    (size_t)ids_count * 2 * sizeof(uint32_t);
     uint32_t unit = index_maker_alloc(maker, bytes, false);
     if (unit == 0) {
@@ -178,9 +170,9 @@ geo_err index_draft_make(index_maker *maker, const index_draft *draft, index_des
     record->entry_count = (uint8_t)draft->entry_count;
     record->cover_count = (uint8_t)draft->cover_count;
     record->vertex_count = (uint8_t)draft->vertex_count;
-    record->vertex_room = (uint8_t)room;
+    record->zero = 0;
     record->virtual_mask = draft->virtual_mask;
-    uint32_t *ids = write_coords(record, draft);
+    uint32_t *ids = write_vertices(record, draft);
     uint32_t *masks = ids + ids_count;
     for (uint32_t i = 0; i < draft->entry_count; i++) {
         ids[i] = draft->entries[i];

@@ -53,7 +53,8 @@ GEO_MUST_USE geo_err index_list_make(index_maker *maker, const uint32_t *ids, ui
 GEO_MUST_USE geo_err index_wide_make(index_maker *maker, const index_content *content,
                                      const index_square *square, index_desc *out);
 
-/* The ids of an ID or list descriptor; *single is room for the one of an ID. */
+/* The ids of an ID or list descriptor, the latter with their top bit set; *single is room for the
+ * one of an ID. */
 const uint32_t *index_list_ids(const uint8_t *base, index_desc desc, uint32_t *single,
                                uint32_t *count);
 

@@ -1,8 +1,4 @@
 /* geo/index_scalar.c - the block query in plain C: the reference of the vector builds. */
-#include "index_block.h"
-
-#define simd_edges index_narrow_edges
-#define simd_long_edges index_long_edges
 #include "index_block_steps.h"
 
 /* The parts of index_slot_of_cell() in a tile, by its fan-out and by the upper five bits of the
@@ -66,7 +62,7 @@ static void find_places_dense(block *b, index_desc directory)
                 block_find_place(b, j, directory, INDEX_FANOUT_MAX, BLOCK_PAGE_SHIFT);
                 continue;
             }
-            block_page_covers(b, j, page);
+            block_list_add(&b->covered, j);
         }
         const uint32_t entry = block_node_place(page) + slots.tile[j];
         const index_desc tile = block_desc(base, entry);
@@ -98,40 +94,159 @@ static void find_places(block *b, index_desc root, uint32_t differ)
     }
 }
 
-/* Put a point behind a list, and keep it there if it belongs there. */
-static inline void list_offer(block_list *list, uint32_t *count, bool belongs, uint32_t point,
-                              index_desc desc)
-{
-    list->points[*count] = point;
-    list->descs[*count] = desc;
-    *count += belongs;
-}
-
-/* Step 2. No jump depends on the kind, which nothing could guess. */
-static void read_places(block *b)
+/* Step 2. No jump depends on the kind, which nothing could guess: a point is put behind each list,
+ * and kept there if it belongs there. What is counted is counted in registers, since byte stores
+ * might change anything in memory. */
+static void read_places(block *b, block_answer *answer)
 {
     uint32_t nodes = 0;
     uint32_t lists = 0;
     uint32_t wides = 0;
+    uint32_t longs = 0;
     uint32_t narrows = 0;
-    geo_hit *hits = b->sink.hits + b->sink.count;
-    for (uint32_t j = 0; j < b->count; j++) {
+    const uint32_t first = b->first;
+    const uint32_t count = b->count;
+    geo_hit *hits = answer->sink.hits + answer->sink.count;
+    for (uint32_t j = 0; j < count; j++) {
         const index_desc desc = block_desc(b->base, b->places[j]);
-        const unsigned kind = index_kind(desc);
-        const bool is_flagged = (desc & INDEX_FLAG) != 0;
+        const unsigned top = desc >> (INDEX_KIND_SHIFT - 1); /* the kind and the flag */
         block_prefetch(b, desc);
-        *hits = (geo_hit){b->first + j, desc - 1};
-        hits += (kind == INDEX_KIND_ID) & (desc != 0);
-        list_offer(&b->nodes, &nodes, kind == INDEX_KIND_NODE, j, desc);
-        list_offer(&b->lists, &lists, (kind == INDEX_KIND_NARROW) & is_flagged, j, desc);
-        list_offer(&b->wides, &wides, kind == INDEX_KIND_WIDE, j, desc);
-        list_offer(&b->narrows, &narrows, (kind == INDEX_KIND_NARROW) & !is_flagged, j, desc);
+        b->descs[j] = desc;
+        *hits = (geo_hit){first + j, desc - 1};
+        hits += (top < 2) & (desc != 0);
+        answer->lists.points[lists] = (uint8_t)j;
+        lists += top == (INDEX_KIND_NARROW << 1 | 1);
+        answer->longs.points[longs] = (uint8_t)j;
+        longs += top == (INDEX_KIND_WIDE << 1 | 1);
+        answer->narrows.points[narrows] = (uint8_t)j;
+        narrows += top == INDEX_KIND_NARROW << 1;
+        if (__builtin_expect(top >= INDEX_KIND_NODE << 1 || top == INDEX_KIND_WIDE << 1, 0)) {
+            const bool is_node = top >= INDEX_KIND_NODE << 1;
+            answer->nodes.points[nodes] = (uint8_t)j;
+            nodes += is_node;
+            answer->wides.points[wides] = (uint8_t)j;
+            wides += !is_node;
+        }
     }
-    b->sink.count = (size_t)(hits - b->sink.hits);
-    b->nodes.count = nodes;
-    b->lists.count = lists;
-    b->wides.count = wides;
-    b->narrows.count = narrows;
+    answer->sink.count = (size_t)(hits - answer->sink.hits);
+    answer->nodes.count = nodes;
+    answer->lists.count = lists;
+    answer->wides.count = wides;
+    answer->longs.count = longs;
+    answer->narrows.count = narrows;
+}
+
+/* What the edges said of points whose records hold more fences than have been asked for. */
+typedef struct block_rest {
+    block_list list;
+    uint32_t crossed[BLOCK];  /* by point: the edges that the leftward ray crosses */
+    uint32_t on_edges[BLOCK]; /* the edges that hold the point */
+} block_rest;
+
+/* Step 4 for lists: the first fence is a hit, and there are others. */
+static void ask_lists(const block *b, block_answer *answer, block_rest *rest)
+{
+    geo_hit *hits = answer->sink.hits + answer->sink.count;
+    for (uint32_t t = 0; t < answer->lists.count; t++) {
+        const uint32_t j = answer->lists.points[t];
+        const index_list *list = index_at(b->base, b->descs[j]);
+        *hits++ = (geo_hit){b->first + j, list->ids[0] & ~INDEX_BASE_BIT};
+        block_list_add(&rest->list, j);
+    }
+    answer->sink.count = (size_t)(hits - answer->sink.hits);
+}
+
+/* Step 4 for the record of point j, whose edges have spoken. */
+static inline void conclude(const block *b, block_answer *answer, block_rest *rest, uint32_t j,
+                            uint32_t crossed, uint32_t on_line)
+{
+    const index_desc desc = b->descs[j];
+    const index_narrow *record = index_at(b->base, desc);
+    const uint32_t id_count = (uint32_t)record->entry_count + record->cover_count;
+    const uint32_t *ids = index_record_ids(desc, record);
+    const uint32_t on_edges = __builtin_expect(on_line != 0, 0)
+                                  ? index_on_edges(desc, record, block_x(b, j), block_y(b, j))
+                                  : 0;
+    answer->sink.hits[answer->sink.count] = (geo_hit){b->first + j, ids[0] & ~INDEX_BASE_BIT};
+    answer->sink.count += index_is_inside(ids[0], ids[id_count], crossed, on_edges);
+    rest->crossed[j] = crossed;
+    rest->on_edges[j] = on_edges;
+    rest->list.points[rest->list.count] = (uint8_t)j;
+    rest->list.count += id_count > 1;
+}
+
+static void ask_records(const block *b, block_answer *answer, block_rest *rest)
+{
+    uint32_t crossed;
+    uint32_t on_line;
+    for (uint32_t t = 0; t < answer->longs.count; t++) {
+        const uint32_t j = answer->longs.points[t];
+        index_long_edges(index_at(b->base, b->descs[j]), block_x(b, j), block_y(b, j), &crossed,
+                         &on_line);
+        conclude(b, answer, rest, j, crossed, on_line);
+    }
+    for (uint32_t t = 0; t < answer->narrows.count; t++) {
+        const uint32_t j = answer->narrows.points[t];
+        index_narrow_edges(index_at(b->base, b->descs[j]), block_x(b, j), block_y(b, j), &crossed,
+                           &on_line);
+        conclude(b, answer, rest, j, crossed, on_line);
+    }
+}
+
+/* Fence number `round` of point j's list or record: its hit, perhaps. True: there are more. */
+static inline bool ask_fence(const block *b, block_answer *answer, const block_rest *rest,
+                             uint32_t j, uint32_t round)
+{
+    const index_desc desc = b->descs[j];
+    uint32_t id;
+    uint32_t count;
+    bool is_inside = true;
+    if (index_kind(desc) == INDEX_KIND_NARROW && (desc & INDEX_FLAG)) {
+        const index_list *list = index_at(b->base, desc);
+        id = list->ids[round];
+        count = list->count;
+    } else {
+        const index_narrow *record = index_at(b->base, desc);
+        const uint32_t *ids = index_record_ids(desc, record) + round;
+        count = (uint32_t)record->entry_count + record->cover_count;
+        id = ids[0];
+        is_inside = index_is_inside(id, ids[count], rest->crossed[j], rest->on_edges[j]);
+    }
+    answer->sink.hits[answer->sink.count] = (geo_hit){b->first + j, id & ~INDEX_BASE_BIT};
+    answer->sink.count += is_inside;
+    return round + 1 < count;
+}
+
+/* Step 5. What is left after a round moves to the front. False: the buffer may be too small. */
+static bool ask_rest(const block *b, block_answer *answer, block_rest *rest)
+{
+    uint32_t count = rest->list.count;
+    for (uint32_t round = 1; count != 0; round++) {
+        uint32_t left = 0;
+        if (answer->sink.count + count > answer->sink.max) {
+            return false;
+        }
+        for (uint32_t t = 0; t < count; t++) {
+            const uint32_t j = rest->list.points[t];
+            rest->list.points[left] = (uint8_t)j;
+            left += ask_fence(b, answer, rest, j, round);
+        }
+        count = left;
+    }
+    return true;
+}
+
+/* Step 1. False: a point lies on the antimeridian. */
+static bool seek(block *b, const geo_index_version *version, const geo_point *points,
+                 uint32_t count, uint32_t first)
+{
+    const block_span span = block_span_of(points, count);
+    if (span.has_antimeridian) {
+        return false;
+    }
+    block_begin(b, version, points, count, first);
+    find_places(b, version->root, span.differ);
+    return true;
 }
 
 bool index_query_block_scalar(const geo_index_version *version, const geo_point *points,
@@ -139,36 +254,56 @@ bool index_query_block_scalar(const geo_index_version *version, const geo_point 
                               size_t *hit_count)
 {
     block b;
-    const block_span span = block_span_of(points, count);
-    if (span.has_antimeridian) {
+    block_answer answer;
+    block_rest rest;
+    if (!seek(&b, version, points, count, first)) {
         return false;
     }
-    block_begin(&b, version, points, count, first, hits, hits_max);
-    find_places(&b, version->root, span.differ);
-    /* Step 2 writes hits before it knows whether there are any. */
-    if (b.sink.count + count >= hits_max) {
+    rest.list.count = 0;
+    block_answer_begin(&answer, hits, hits_max);
+    block_covers(&b, &answer);
+    /* What follows writes hits before it knows whether there are any: one for each point. */
+    if (answer.sink.count + count >= hits_max) {
         return false;
     }
-    read_places(&b);
-    return block_evaluate(&b, hit_count);
+    read_places(&b, &answer);
+    block_walk_nodes(&b, &answer);
+    block_wides(&b, &answer);
+    if (answer.sink.count + count >= hits_max) {
+        return false;
+    }
+    ask_lists(&b, &answer, &rest);
+    ask_records(&b, &answer, &rest);
+    const bool fits = ask_rest(&b, &answer, &rest);
+    *hit_count = answer.sink.count;
+    return fits;
+}
+
+/* Do both points lie in squares without edges, in one or in two of a size that share a side? Then
+ * nothing is touched between them, for the two together are convex. */
+static bool is_clear(const block *from, const block *to, uint32_t j)
+{
+    const unsigned shift = from->shifts[j];
+    const uint32_t columns =
+        ((uint32_t)to->points[j].lon_e7 >> shift) - ((uint32_t)from->points[j].lon_e7 >> shift);
+    const uint32_t rows =
+        ((uint32_t)to->points[j].lat_e7 >> shift) - ((uint32_t)from->points[j].lat_e7 >> shift);
+    const bool is_beside = (columns == 0 && rows + 1 <= 2) || (rows == 0 && columns + 1 <= 2);
+    return is_beside && to->shifts[j] == shift &&
+           !index_has_edges(block_desc(from->base, from->places[j])) &&
+           !index_has_edges(block_desc(to->base, to->places[j]));
 }
 
 uint64_t index_clear_block_scalar(const geo_index_version *version, const geo_point *from,
                                   const geo_point *to, uint32_t count)
 {
     block a, b;
-    const block_span span_a = block_span_of(from, count);
-    const block_span span_b = block_span_of(to, count);
-    if (span_a.has_antimeridian || span_b.has_antimeridian) {
+    if (!seek(&a, version, from, count, 0) || !seek(&b, version, to, count, 0)) {
         return 0;
     }
-    block_begin(&a, version, from, count, 0, NULL, 0);
-    block_begin(&b, version, to, count, 0, NULL, 0);
-    find_places(&a, version->root, span_a.differ);
-    find_places(&b, version->root, span_b.differ);
     uint64_t clear = 0;
     for (uint32_t j = 0; j < count; j++) {
-        clear |= (uint64_t)block_is_clear(&a, &b, j) << j;
+        clear |= (uint64_t)is_clear(&a, &b, j) << j;
     }
     return clear;
 }

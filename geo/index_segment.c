@@ -55,8 +55,7 @@ static bool is_near(const index_line *line, int64_t x, int64_t y)
 static uint32_t edges_across(const index_narrow *record, const index_line *line, int64_t center_x,
                              int64_t center_y)
 {
-    const int16_t *x = record->coords;
-    const int16_t *y = x + record->vertex_room;
+    const index_vertex *vertices = record->vertices;
     const int32_t ax = (int32_t)(line->ax - center_x);
     const int32_t ay = (int32_t)(line->ay - center_y);
     const int32_t dx = (int32_t)(line->bx - line->ax);
@@ -65,7 +64,7 @@ static uint32_t edges_across(const index_narrow *record, const index_line *line,
     uint32_t left = 0;
     uint32_t right = 0;
     for (unsigned j = 0; j < record->vertex_count; j++) {
-        const int32_t side = dx * (y[j] - ay) - (x[j] - ax) * dy;
+        const int32_t side = dx * (vertices[j].y - ay) - (vertices[j].x - ax) * dy;
         left |= (uint32_t)(side > 0) << j;
         right |= (uint32_t)(side < 0) << j;
     }
@@ -75,14 +74,13 @@ static uint32_t edges_across(const index_narrow *record, const index_line *line,
 static void visit_narrow(segment_query *q, const index_narrow *record, int64_t center_x,
                          int64_t center_y)
 {
-    const int16_t *x = record->coords;
-    const int16_t *y = x + record->vertex_room;
+    const index_vertex *vertices = record->vertices;
     uint32_t touched = 0;
     uint32_t left = edges_across(record, &q->line, center_x, center_y);
     for (; left != 0; left &= left - 1) {
         const unsigned j = (unsigned)__builtin_ctz(left);
-        const index_line edge = {center_x + x[j], center_y + y[j], center_x + x[j + 1],
-                                 center_y + y[j + 1]};
+        const index_line edge = {center_x + vertices[j].x, center_y + vertices[j].y,
+                                 center_x + vertices[j + 1].x, center_y + vertices[j + 1].y};
         touched |= (uint32_t)index_lines_touch(&q->line, &edge) << j;
     }
     const uint32_t *ids = index_narrow_ids(record);
@@ -223,7 +221,7 @@ static bool visit_cell(segment_query *q, index_desc root, geo_point a, geo_point
     if (a.lat_e7 < -GEO_LAT_E7_MAX || a.lat_e7 > GEO_LAT_E7_MAX) {
         return false;
     }
-    const index_spot spot = index_eval_point(q->base, root, a.lon_e7, a.lat_e7, 0, &sink);
+    const index_spot spot = index_eval_point(q->base, root, a, 0, &sink);
     if (sink.count > START_HITS_MAX) {
         return false;
     }

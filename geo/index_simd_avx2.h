@@ -2,49 +2,7 @@
 #ifndef GEO_INDEX_SIMD_AVX2_H
 #define GEO_INDEX_SIMD_AVX2_H
 
-#include <immintrin.h>
-
-#include <stdint.h>
-
-#define LANES 8
-typedef __m256i lanes;
-
-static inline lanes lanes_all(uint32_t value)
-{
-    return _mm256_set1_epi32((int)value);
-}
-
-static inline lanes lanes_iota(void)
-{
-    return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-}
-
-static inline lanes lanes_load(const uint32_t *from)
-{
-    return _mm256_loadu_si256((const __m256i *)from);
-}
-
-static inline void lanes_store(uint32_t *to, lanes a)
-{
-    _mm256_storeu_si256((__m256i *)to, a);
-}
-
-static inline void lanes_load_pairs(const void *from, lanes *firsts, lanes *seconds)
-{
-    const lanes order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
-    lanes a = _mm256_permutevar8x32_epi32(lanes_load(from), order);
-    lanes b = _mm256_permutevar8x32_epi32(lanes_load((const uint32_t *)from + 8), order);
-    *firsts = _mm256_permute2x128_si256(a, b, 0x20);
-    *seconds = _mm256_permute2x128_si256(a, b, 0x31);
-}
-
-static inline void lanes_store_pairs(void *to, lanes firsts, lanes seconds)
-{
-    lanes low = _mm256_unpacklo_epi32(firsts, seconds);
-    lanes high = _mm256_unpackhi_epi32(firsts, seconds);
-    lanes_store(to, _mm256_permute2x128_si256(low, high, 0x20));
-    lanes_store((uint32_t *)to + 8, _mm256_permute2x128_si256(low, high, 0x31));
-}
+#include "index_memory_avx2.h"
 
 static inline lanes lanes_and(lanes a, lanes b)
 {
@@ -84,40 +42,79 @@ static inline lanes lanes_right_by(lanes a, lanes counts)
     return _mm256_srlv_epi32(a, counts);
 }
 
-static inline lanes lanes_gather(const uint32_t *base, lanes places)
+static inline lanes_mask lanes_equal(lanes a, lanes b)
 {
-    return _mm256_i32gather_epi32((const int *)base, places, 4);
+    return _mm256_cmpeq_epi32(a, b);
 }
 
-static inline uint32_t lanes_bits(lanes a)
+/* Numbers with a sign. */
+static inline lanes_mask lanes_greater(lanes a, lanes b)
 {
-    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(a));
+    return _mm256_cmpgt_epi32(a, b);
 }
 
-static inline uint32_t lanes_equal(lanes a, lanes b)
+/* a in some lanes, else b. */
+static inline lanes lanes_choose(lanes_mask some, lanes a, lanes b)
 {
-    return lanes_bits(_mm256_cmpeq_epi32(a, b));
+    return _mm256_blendv_epi8(b, a, some);
 }
 
-/* Bits to lanes of all ones or none. */
-static inline lanes lanes_of_bits(uint32_t bits)
+static inline lanes lanes_or_some(lanes_mask some, lanes a, lanes b)
 {
-    const lanes own = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-    return _mm256_cmpeq_epi32(_mm256_and_si256(lanes_all(bits), own), own);
+    return _mm256_or_si256(a, _mm256_and_si256(b, some));
 }
 
-static inline lanes lanes_choose(uint32_t bits, lanes a, lanes b)
+static inline lanes lanes_negate_some(lanes_mask some, lanes a)
 {
-    return _mm256_blendv_epi8(b, a, lanes_of_bits(bits));
+    return _mm256_sub_epi32(_mm256_xor_si256(a, some), some);
 }
 
-static inline lanes lanes_pack(lanes a, uint32_t bits)
+/* Some of the lanes, moved together. */
+static inline lanes lanes_pack(lanes a, lanes_mask some)
 {
-    /* The numbers 0 to 7 as bytes, those with a set bit moved together. */
-    uint64_t keep = _pdep_u64(bits, 0x0101010101010101u) * 0xff;
+    /* The numbers 0 to 7 as bytes, those of the lanes moved together. */
+    uint64_t keep = _pdep_u64(mask_bits(some), 0x0101010101010101u) * 0xff;
     uint64_t order = _pext_u64(0x0706050403020100u, keep);
     return _mm256_permutevar8x32_epi32(a,
                                        _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)order)));
+}
+
+/* Is the number of ones odd? In the lowest bit; the others are of no use. */
+static inline lanes lanes_parity(lanes a)
+{
+    a = _mm256_xor_si256(a, _mm256_srli_epi32(a, 16));
+    a = _mm256_xor_si256(a, _mm256_srli_epi32(a, 8));
+    a = _mm256_xor_si256(a, _mm256_srli_epi32(a, 4));
+    a = _mm256_xor_si256(a, _mm256_srli_epi32(a, 2));
+    return _mm256_xor_si256(a, _mm256_srli_epi32(a, 1));
+}
+
+/* Each lane as two numbers of 16 bits: the sum of both products. */
+static inline lanes lanes_multiply_pairs(lanes a, lanes b)
+{
+    return _mm256_madd_epi16(a, b);
+}
+
+/* Each lane as two numbers of 16 bits, the lower one x and the upper one y: y and -x. */
+static inline lanes lanes_turn_pairs(lanes a)
+{
+    const lanes signs = _mm256_set1_epi32((int)0xffff0001);
+    const lanes turned = _mm256_or_si256(_mm256_slli_epi32(a, 16), _mm256_srli_epi32(a, 16));
+    return _mm256_sign_epi16(turned, signs);
+}
+
+/* a * b > c * d in 64 bits, or equal; the difference fits. */
+static inline lanes_mask lanes_product_greater(lanes a, lanes b, lanes c, lanes d,
+                                               lanes_mask *equal)
+{
+    const lanes zero = _mm256_setzero_si256();
+    const lanes even = _mm256_sub_epi64(_mm256_mul_epi32(a, b), _mm256_mul_epi32(c, d));
+    const lanes odd =
+        _mm256_sub_epi64(_mm256_mul_epi32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32)),
+                         _mm256_mul_epi32(_mm256_srli_epi64(c, 32), _mm256_srli_epi64(d, 32)));
+    *equal =
+        _mm256_blend_epi32(_mm256_cmpeq_epi64(even, zero), _mm256_cmpeq_epi64(odd, zero), 0xaa);
+    return _mm256_blend_epi32(_mm256_cmpgt_epi64(even, zero), _mm256_cmpgt_epi64(odd, zero), 0xaa);
 }
 
 #endif

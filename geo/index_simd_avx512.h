@@ -2,70 +2,7 @@
 #ifndef GEO_INDEX_SIMD_AVX512_H
 #define GEO_INDEX_SIMD_AVX512_H
 
-#include <immintrin.h>
-
-#include <stdint.h>
-
-#define LANES 16
-typedef __m512i lanes;
-
-/* A mask as a number. What looks like a plain conversion is not safe: gcc 12 may keep a mask's 16
- * bits in memory and read 32 of them back, so that whatever lies behind becomes the upper half. An
- * instruction of our own leaves it no such choice. */
-static inline uint32_t mask_bits(__mmask16 mask)
-{
-    uint32_t bits;
-    __asm__("kmovw %1, %0" : "=r"(bits) : "k"(mask));
-    return bits;
-}
-
-static inline uint32_t mask8_bits(__mmask8 mask)
-{
-    uint32_t bits;
-    __asm__("kmovb %1, %0" : "=r"(bits) : "k"(mask));
-    return bits;
-}
-
-static inline lanes lanes_all(uint32_t value)
-{
-    return _mm512_set1_epi32((int)value);
-}
-
-static inline lanes lanes_iota(void)
-{
-    return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-}
-
-static inline lanes lanes_load(const uint32_t *from)
-{
-    return _mm512_loadu_si512(from);
-}
-
-static inline void lanes_store(uint32_t *to, lanes a)
-{
-    _mm512_storeu_si512(to, a);
-}
-
-/* Split pairs of 32 bits: the first halves and the second halves. */
-static inline void lanes_load_pairs(const void *from, lanes *firsts, lanes *seconds)
-{
-    const lanes even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const lanes odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-    lanes a = _mm512_loadu_si512(from);
-    lanes b = _mm512_loadu_si512((const uint8_t *)from + 64);
-    *firsts = _mm512_permutex2var_epi32(a, even, b);
-    *seconds = _mm512_permutex2var_epi32(a, odd, b);
-}
-
-/* Join pairs again; all of them are written. */
-static inline void lanes_store_pairs(void *to, lanes firsts, lanes seconds)
-{
-    const lanes low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const lanes high =
-        _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    _mm512_storeu_si512(to, _mm512_permutex2var_epi32(firsts, low, seconds));
-    _mm512_storeu_si512((uint8_t *)to + 64, _mm512_permutex2var_epi32(firsts, high, seconds));
-}
+#include "index_memory_avx512.h"
 
 static inline lanes lanes_and(lanes a, lanes b)
 {
@@ -106,27 +43,72 @@ static inline lanes lanes_right_by(lanes a, lanes counts)
     return _mm512_srlv_epi32(a, counts);
 }
 
-static inline lanes lanes_gather(const uint32_t *base, lanes places)
+static inline lanes_mask lanes_equal(lanes a, lanes b)
 {
-    return _mm512_i32gather_epi32(places, base, 4);
+    return _mm512_cmpeq_epi32_mask(a, b);
 }
 
-/* One bit per lane. */
-static inline uint32_t lanes_equal(lanes a, lanes b)
+/* Numbers with a sign. */
+static inline lanes_mask lanes_greater(lanes a, lanes b)
 {
-    return mask_bits(_mm512_cmpeq_epi32_mask(a, b));
+    return _mm512_cmpgt_epi32_mask(a, b);
 }
 
-/* a where the bit is set, else b. */
-static inline lanes lanes_choose(uint32_t bits, lanes a, lanes b)
+/* a in some lanes, else b. */
+static inline lanes lanes_choose(lanes_mask some, lanes a, lanes b)
 {
-    return _mm512_mask_blend_epi32((__mmask16)bits, b, a);
+    return _mm512_mask_blend_epi32(some, b, a);
 }
 
-/* The lanes whose bit is set, moved together. */
-static inline lanes lanes_pack(lanes a, uint32_t bits)
+static inline lanes lanes_or_some(lanes_mask some, lanes a, lanes b)
 {
-    return _mm512_maskz_compress_epi32((__mmask16)bits, a);
+    return _mm512_mask_or_epi32(a, some, a, b);
+}
+
+static inline lanes lanes_negate_some(lanes_mask some, lanes a)
+{
+    return _mm512_mask_sub_epi32(a, some, _mm512_setzero_si512(), a);
+}
+
+/* Some of the lanes, moved together. */
+static inline lanes lanes_pack(lanes a, lanes_mask some)
+{
+    return _mm512_maskz_compress_epi32(some, a);
+}
+
+/* Is the number of ones odd? In the lowest bit; the others are of no use. */
+static inline lanes lanes_parity(lanes a)
+{
+    return _mm512_popcnt_epi32(a);
+}
+
+/* Each lane as two numbers of 16 bits: the sum of both products. */
+static inline lanes lanes_multiply_pairs(lanes a, lanes b)
+{
+    return _mm512_madd_epi16(a, b);
+}
+
+/* Each lane as two numbers of 16 bits, the lower one x and the upper one y: y and -x. */
+static inline lanes lanes_turn_pairs(lanes a)
+{
+    const lanes turned = _mm512_rol_epi32(a, 16);
+    return _mm512_mask_sub_epi16(turned, 0xaaaaaaaau, _mm512_setzero_si512(), turned);
+}
+
+/* a * b > c * d in 64 bits, or equal; the difference fits. */
+static inline lanes_mask lanes_product_greater(lanes a, lanes b, lanes c, lanes d,
+                                               lanes_mask *equal)
+{
+    const lanes even = _mm512_sub_epi64(_mm512_mul_epi32(a, b), _mm512_mul_epi32(c, d));
+    const lanes odd =
+        _mm512_sub_epi64(_mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32)),
+                         _mm512_mul_epi32(_mm512_srli_epi64(c, 32), _mm512_srli_epi64(d, 32)));
+    /* The sign of a difference is that of its upper half. */
+    const lanes upper = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+    const lanes lower = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+    const lanes zero = _mm512_setzero_si512();
+    *equal = _mm512_cmpeq_epi32_mask(_mm512_or_si512(upper, lower), zero);
+    return _kandn_mask16(*equal, _mm512_cmpge_epi32_mask(upper, zero));
 }
 
 #endif

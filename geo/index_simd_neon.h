@@ -2,46 +2,7 @@
 #ifndef GEO_INDEX_SIMD_NEON_H
 #define GEO_INDEX_SIMD_NEON_H
 
-#include <arm_neon.h>
-
-#include <stdint.h>
-
-#define LANES 4
-typedef uint32x4_t lanes;
-
-static inline lanes lanes_all(uint32_t value)
-{
-    return vdupq_n_u32(value);
-}
-
-static inline lanes lanes_iota(void)
-{
-    const uint32_t numbers[4] = {0, 1, 2, 3};
-    return vld1q_u32(numbers);
-}
-
-static inline lanes lanes_load(const uint32_t *from)
-{
-    return vld1q_u32(from);
-}
-
-static inline void lanes_store(uint32_t *to, lanes a)
-{
-    vst1q_u32(to, a);
-}
-
-static inline void lanes_load_pairs(const void *from, lanes *firsts, lanes *seconds)
-{
-    uint32x4x2_t pairs = vld2q_u32(from);
-    *firsts = pairs.val[0];
-    *seconds = pairs.val[1];
-}
-
-static inline void lanes_store_pairs(void *to, lanes firsts, lanes seconds)
-{
-    uint32x4x2_t pairs = {{firsts, seconds}};
-    vst2q_u32(to, pairs);
-}
+#include "index_memory_neon.h"
 
 static inline lanes lanes_and(lanes a, lanes b)
 {
@@ -81,37 +42,76 @@ static inline lanes lanes_right_by(lanes a, lanes counts)
     return vshlq_u32(a, vnegq_s32(vreinterpretq_s32_u32(counts)));
 }
 
-static inline lanes lanes_gather(const uint32_t *base, lanes places)
+static inline lanes_mask lanes_equal(lanes a, lanes b)
 {
-    lanes a = vdupq_n_u32(base[vgetq_lane_u32(places, 0)]);
-    a = vsetq_lane_u32(base[vgetq_lane_u32(places, 1)], a, 1);
-    a = vsetq_lane_u32(base[vgetq_lane_u32(places, 2)], a, 2);
-    return vsetq_lane_u32(base[vgetq_lane_u32(places, 3)], a, 3);
+    return vceqq_u32(a, b);
 }
 
-static inline lanes lane_bit(void)
+/* Numbers with a sign. */
+static inline lanes_mask lanes_greater(lanes a, lanes b)
 {
-    const uint32_t bits[4] = {1, 2, 4, 8};
-    return vld1q_u32(bits);
+    return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
 }
 
-static inline uint32_t lanes_bits(lanes a)
+/* a in some lanes, else b. */
+static inline lanes lanes_choose(lanes_mask some, lanes a, lanes b)
 {
-    return vaddvq_u32(vandq_u32(a, lane_bit()));
+    return vbslq_u32(some, a, b);
 }
 
-static inline uint32_t lanes_equal(lanes a, lanes b)
+static inline lanes lanes_or_some(lanes_mask some, lanes a, lanes b)
 {
-    return lanes_bits(vceqq_u32(a, b));
+    return vorrq_u32(a, vandq_u32(b, some));
 }
 
-static inline lanes lanes_choose(uint32_t bits, lanes a, lanes b)
+static inline lanes lanes_negate_some(lanes_mask some, lanes a)
 {
-    return vbslq_u32(vtstq_u32(vdupq_n_u32(bits), lane_bit()), a, b);
+    return vsubq_u32(veorq_u32(a, some), some);
 }
 
-static inline lanes lanes_pack(lanes a, uint32_t bits)
+/* Is the number of ones odd? In the lowest bit; the others are of no use. */
+static inline lanes lanes_parity(lanes a)
 {
+    return vpaddlq_u16(vpaddlq_u8(vcntq_u8(vreinterpretq_u8_u32(a))));
+}
+
+/* Each lane as two numbers of 16 bits: the sum of both products. */
+static inline lanes lanes_multiply_pairs(lanes a, lanes b)
+{
+    const int16x8_t x = vreinterpretq_s16_u32(a);
+    const int16x8_t y = vreinterpretq_s16_u32(b);
+    return vreinterpretq_u32_s32(
+        vpaddq_s32(vmull_s16(vget_low_s16(x), vget_low_s16(y)), vmull_high_s16(x, y)));
+}
+
+/* Each lane as two numbers of 16 bits, the lower one x and the upper one y: y and -x. */
+static inline lanes lanes_turn_pairs(lanes a)
+{
+    const lanes turned = vreinterpretq_u32_u16(vrev32q_u16(vreinterpretq_u16_u32(a)));
+    const lanes upper = vdupq_n_u32(0xffff0000u);
+    const int16x8_t negated = vnegq_s16(vreinterpretq_s16_u32(turned));
+    return vbslq_u32(upper, vreinterpretq_u32_s16(negated), turned);
+}
+
+/* a * b > c * d in 64 bits, or equal; the difference fits. */
+static inline lanes_mask lanes_product_greater(lanes a, lanes b, lanes c, lanes d,
+                                               lanes_mask *equal)
+{
+    const int32x4_t e = vreinterpretq_s32_u32(a);
+    const int32x4_t f = vreinterpretq_s32_u32(b);
+    const int32x4_t g = vreinterpretq_s32_u32(c);
+    const int32x4_t h = vreinterpretq_s32_u32(d);
+    const int64x2_t low = vsubq_s64(vmull_s32(vget_low_s32(e), vget_low_s32(f)),
+                                    vmull_s32(vget_low_s32(g), vget_low_s32(h)));
+    const int64x2_t high = vsubq_s64(vmull_high_s32(e, f), vmull_high_s32(g, h));
+    *equal = vcombine_u32(vmovn_u64(vceqzq_s64(low)), vmovn_u64(vceqzq_s64(high)));
+    return vcombine_u32(vmovn_u64(vcgtzq_s64(low)), vmovn_u64(vcgtzq_s64(high)));
+}
+
+/* Some of the lanes, moved together. */
+static inline lanes lanes_pack(lanes a, lanes_mask some)
+{
+    const uint32_t bits = mask_bits(some);
     uint32_t from[4];
     uint32_t to[8] = {0};
     unsigned n = 0;

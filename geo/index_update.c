@@ -160,12 +160,13 @@ static geo_err changed_covers(index_updater *updater, index_desc covers, bool is
     }
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (is_cover_after && ids[i] > updater->id) {
+        const uint32_t id = ids[i] & ~INDEX_BASE_BIT;
+        if (is_cover_after && id > updater->id) {
             changed[n++] = updater->id;
             is_cover_after = false;
         }
-        if (ids[i] != updater->id) {
-            changed[n++] = ids[i];
+        if (id != updater->id) {
+            changed[n++] = id;
         }
     }
     if (is_cover_after) {

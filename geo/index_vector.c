@@ -1,19 +1,19 @@
 /* geo/index_vector.c - the block query with vectors: compiled once for each instruction set. */
 #if defined(__AVX512F__)
-#include "index_simd_eval_avx512.h"
+#include "index_simd_avx512.h"
 #define QUERY_BLOCK index_query_block_avx512
 #define CLEAR_BLOCK index_clear_block_avx512
 #elif defined(__AVX2__)
-#include "index_simd_eval_avx2.h"
+#include "index_simd_avx2.h"
 #define QUERY_BLOCK index_query_block_avx2
 #define CLEAR_BLOCK index_clear_block_avx2
 #else
-#include "index_simd_eval_neon.h"
+#include "index_simd_neon.h"
 #define QUERY_BLOCK index_query_block_neon
 #define CLEAR_BLOCK index_clear_block_neon
 #endif
 
-#include "index_block_steps.h"
+#include "index_lanes_edges.h"
 
 /* block_node_place() of every lane. */
 static inline lanes node_places(lanes nodes)
@@ -42,15 +42,12 @@ static inline lanes cell_slots(lanes small, lanes shifts, lanes x, lanes y)
 /* Step 1 for the lanes that need more than find_places_of_lanes() does, in their order. Rare, so it
  * stays out of line. */
 static __attribute__((noinline)) void find_places_of_rest(block *b, index_desc directory,
-                                                          uint32_t j, lanes pages, uint32_t dense,
-                                                          uint32_t rest)
+                                                          uint32_t j, uint32_t dense, uint32_t rest)
 {
-    uint32_t page[LANES];
-    lanes_store(page, pages);
     for (; rest != 0; rest &= rest - 1) {
         const uint32_t lane = (uint32_t)__builtin_ctz(rest);
         if (dense >> lane & 1) {
-            block_page_covers(b, j + lane, page[lane]);
+            block_list_add(&b->covered, j + lane);
         } else {
             block_find_place(b, j + lane, directory, INDEX_FANOUT_MAX, BLOCK_PAGE_SHIFT);
         }
@@ -67,24 +64,23 @@ static inline void find_places_of_lanes(block *b, index_desc directory, uint32_t
     lanes_load_pairs(b->points + j, &x, &y);
     const lanes pages = lanes_gather(descs, lanes_add(lanes_all(block_node_place(directory)),
                                                       DENSE_SLOTS(x, y, BLOCK_PAGE_SHIFT)));
-    const uint32_t dense =
+    const lanes_mask is_dense =
         lanes_equal(lanes_and(pages, lanes_all(BLOCK_DENSE_MASK)), lanes_all(BLOCK_DENSE));
-    const uint32_t plain = lanes_equal(lanes_and(pages, lanes_all(INDEX_FLAG)), lanes_all(0));
-    lanes nodes = pages;
-    if (__builtin_expect(dense != all, 0)) {
-        nodes = lanes_choose(dense, pages, lanes_all(directory));
-    }
+    const lanes_mask is_plain = lanes_equal(lanes_and(pages, lanes_all(INDEX_FLAG)), lanes_all(0));
+    const uint32_t simple = mask_bits(mask_and(is_dense, is_plain));
+    const lanes nodes = lanes_choose(is_dense, pages, lanes_all(directory));
     const lanes entries = lanes_add(node_places(nodes), DENSE_SLOTS(x, y, BLOCK_TILE_SHIFT));
     const lanes tiles = lanes_gather(descs, entries);
     const lanes small = lanes_and(tiles, lanes_all(3));
     const lanes shifts = lanes_sub(lanes_all(BLOCK_TILE_SHIFT - INDEX_FANOUT_MIN), small);
     const lanes cells = lanes_add(node_places(tiles), cell_slots(small, shifts, x, y));
-    const uint32_t is_node =
+    const lanes_mask is_node =
         lanes_equal(lanes_right(tiles, INDEX_KIND_SHIFT), lanes_all(INDEX_KIND_NODE));
     lanes_store(b->places + j, lanes_choose(is_node, cells, entries));
     lanes_store(b->shifts + j, shifts);
-    if (__builtin_expect((dense & plain) != all, 0)) {
-        find_places_of_rest(b, directory, j, pages, dense, ~(dense & plain) & all);
+    if (__builtin_expect(simple != all, 0)) {
+        const uint32_t valid = mask_bits(lanes_within(j, b->count));
+        find_places_of_rest(b, directory, j, mask_bits(is_dense), ~simple & valid);
     }
     for (uint32_t lane = 0; lane < LANES; lane++) {
         __builtin_prefetch(descs + b->places[j + lane]);
@@ -99,101 +95,161 @@ static void find_places(block *b, index_desc root, uint32_t differ)
     const unsigned fanout =
         shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(start);
     const bool is_dense = shift - fanout == BLOCK_PAGE_SHIFT && fanout == INDEX_FANOUT_MAX;
-    for (uint32_t j = 0; j < BLOCK; j += LANES) {
+    for (uint32_t j = 0; j < b->count; j += LANES) {
         if (is_dense) {
             find_places_of_lanes(b, start, j);
             continue;
         }
         for (uint32_t lane = 0; lane < LANES; lane++) {
-            block_find_place(b, j + lane, start, fanout, shift - fanout);
+            if (j + lane < b->count) {
+                block_find_place(b, j + lane, start, fanout, shift - fanout);
+            } else {
+                b->places[j + lane] = b->places[j];
+                b->shifts[j + lane] = b->shifts[j];
+            }
         }
     }
 }
 
-/* Append the lanes whose bit is set to a list; whole vectors are written. */
-static inline void list_add(block_list *list, uint32_t bits, lanes points, lanes descs)
+/* Append some lanes to a list; j: the number of the first lane's point. */
+static inline uint32_t list_add(block_list *list, uint32_t count, lanes_mask some, uint32_t j)
 {
-    lanes_store(list->points + list->count, lanes_pack(points, bits));
-    lanes_store(list->descs + list->count, lanes_pack(descs, bits));
-    list->count += (uint32_t)__builtin_popcount(bits);
+    lanes_store_numbers(list->points + count, some, j);
+    return count + mask_count(some);
 }
 
-/* Step 2. */
-static void read_places(block *b)
+/* Step 2. What is counted is counted in registers: byte stores might change anything in memory. */
+static void read_places(block *b, block_answer *answer)
 {
-    for (uint32_t j = 0; j < BLOCK; j += LANES) {
-        const lanes descs = lanes_gather((const uint32_t *)b->base, lanes_load(b->places + j));
-        const lanes points = lanes_add(lanes_iota(), lanes_all(j));
-        const lanes kinds = lanes_right(descs, INDEX_KIND_SHIFT);
-        const uint32_t plain = lanes_equal(lanes_and(descs, lanes_all(INDEX_FLAG)), lanes_all(0));
-        const uint32_t empty = lanes_equal(descs, lanes_all(0));
-        const uint32_t ids = lanes_equal(kinds, lanes_all(INDEX_KIND_ID)) & ~empty;
-        const uint32_t narrow = lanes_equal(kinds, lanes_all(INDEX_KIND_NARROW));
-        const uint32_t wides = lanes_equal(kinds, lanes_all(INDEX_KIND_WIDE));
-        const uint32_t nodes = lanes_equal(kinds, lanes_all(INDEX_KIND_NODE));
-        lanes_store_pairs(b->sink.hits + b->sink.count,
-                          lanes_pack(lanes_add(points, lanes_all(b->first)), ids),
-                          lanes_pack(lanes_sub(descs, lanes_all(1)), ids));
-        b->sink.count += (uint32_t)__builtin_popcount(ids);
-        list_add(&b->narrows, narrow & plain, points, descs);
-        list_add(&b->lists, narrow & ~plain, points, descs);
-        if (wides != 0) {
-            list_add(&b->wides, wides, points, descs);
+    const uint32_t *words = (const uint32_t *)b->base;
+    const uint32_t count = b->count;
+    const uint32_t first = b->first;
+    uint32_t nodes = 0;
+    uint32_t lists = 0;
+    uint32_t wides = 0;
+    uint32_t longs = 0;
+    uint32_t narrows = 0;
+    geo_hit *hits = answer->sink.hits + answer->sink.count;
+    for (uint32_t j = 0; j < count; j += LANES) {
+        const lanes descs = lanes_gather_some(lanes_within(j, count), lanes_all(0), words,
+                                              lanes_load(b->places + j));
+        const lanes points = lanes_add(lanes_iota(), lanes_all(first + j));
+        const lanes tops = lanes_right(descs, INDEX_KIND_SHIFT - 1); /* the kind and the flag */
+        const lanes kinds = lanes_right(tops, 1);
+        const lanes_mask is_id =
+            mask_without(lanes_equal(kinds, lanes_all(0)), lanes_equal(descs, lanes_all(0)));
+        const lanes_mask is_node = lanes_equal(kinds, lanes_all(INDEX_KIND_NODE));
+        const lanes_mask is_wide = lanes_equal(tops, lanes_all(INDEX_KIND_WIDE << 1));
+        lanes_store(b->descs + j, descs);
+        lanes_store_pairs(hits, lanes_pack(points, is_id),
+                          lanes_pack(lanes_sub(descs, lanes_all(1)), is_id));
+        hits += mask_count(is_id);
+        narrows = list_add(&answer->narrows, narrows,
+                           lanes_equal(tops, lanes_all(INDEX_KIND_NARROW << 1)), j);
+        lists = list_add(&answer->lists, lists,
+                         lanes_equal(tops, lanes_all(INDEX_KIND_NARROW << 1 | 1)), j);
+        longs = list_add(&answer->longs, longs,
+                         lanes_equal(tops, lanes_all(INDEX_KIND_WIDE << 1 | 1)), j);
+        if (mask_is_any(mask_or(is_node, is_wide))) {
+            nodes = list_add(&answer->nodes, nodes, is_node, j);
+            wides = list_add(&answer->wides, wides, is_wide, j);
         }
-        if (nodes != 0) {
-            list_add(&b->nodes, nodes, points, descs);
-        }
     }
-    for (uint32_t t = 0; t < b->narrows.count; t++) {
-        block_prefetch(b, b->narrows.descs[t]);
+    answer->sink.count = (size_t)(hits - answer->sink.hits);
+    answer->nodes.count = nodes;
+    answer->lists.count = lists;
+    answer->wides.count = wides;
+    answer->longs.count = longs;
+    answer->narrows.count = narrows;
+}
+
+/* The records of a list are on their way. */
+static inline void prefetch_list(const block *b, const block_list *list)
+{
+    for (uint32_t t = 0; t < list->count; t++) {
+        block_prefetch(b, b->descs[list->points[t]]);
     }
-    for (uint32_t t = 0; t < b->nodes.count; t++) {
-        __builtin_prefetch(index_node(b->base, b->nodes.descs[t]));
+}
+
+/* Whole vectors are read: the last one must be there. Its surplus points are the last one again. */
+static const geo_point *padded(const geo_point *points, uint32_t count, geo_point *room)
+{
+    if (count % LANES == 0) {
+        return points;
     }
-    for (uint32_t t = 0; t < b->lists.count; t++) {
-        __builtin_prefetch(index_at(b->base, b->lists.descs[t]));
+    memcpy(room, points, count * sizeof *room);
+    for (uint32_t j = count; j % LANES != 0; j++) {
+        room[j] = points[count - 1];
     }
-    for (uint32_t t = 0; t < b->wides.count; t++) {
-        block_prefetch(b, b->wides.descs[t]);
+    return room;
+}
+
+/* Step 1. False: a point lies on the antimeridian. */
+static bool seek(block *b, const geo_index_version *version, const geo_point *points,
+                 uint32_t count, uint32_t first)
+{
+    const block_span span = block_span_of(points, count);
+    if (span.has_antimeridian) {
+        return false;
     }
+    block_begin(b, version, padded(points, count, b->padded), count, first);
+    find_places(b, version->root, span.differ);
+    return true;
+}
+
+/* Steps 2 to 5. */
+static bool answer_block(block *b, geo_hit *hits, size_t hits_max, size_t *hit_count)
+{
+    block_answer answer;
+    lanes_rest rest;
+    rest.count = 0;
+    block_answer_begin(&answer, hits, hits_max);
+    block_covers(b, &answer);
+    /* What follows writes whole vectors of hits before it knows whether there are any. */
+    if (answer.sink.count + BLOCK + LANES > hits_max) {
+        return false;
+    }
+    read_places(b, &answer);
+    prefetch_list(b, &answer.nodes);
+    prefetch_list(b, &answer.lists);
+    prefetch_list(b, &answer.longs);
+    prefetch_list(b, &answer.narrows);
+    block_walk_nodes(b, &answer);
+    block_wides(b, &answer);
+    if (answer.sink.count + BLOCK + LANES > hits_max) {
+        return false;
+    }
+    lanes_lists(b, &answer, &rest);
+    lanes_longs(b, &answer, &rest);
+    lanes_narrows(b, &answer, &rest);
+    const bool fits = lanes_ask_rest(b, &answer, &rest);
+    *hit_count = answer.sink.count;
+    return fits;
 }
 
 bool QUERY_BLOCK(const geo_index_version *version, const geo_point *points, uint32_t count,
                  uint32_t first, geo_hit *hits, size_t hits_max, size_t *hit_count)
 {
-    if (count != BLOCK) {
-        return index_query_block_scalar(version, points, count, first, hits, hits_max, hit_count);
-    }
     block b;
-    const block_span span = block_span_of(points, BLOCK);
-    if (span.has_antimeridian) {
-        return false;
-    }
-    block_begin(&b, version, points, count, first, hits, hits_max);
-    find_places(&b, version->root, span.differ);
-    if (b.sink.count + BLOCK + LANES >= hits_max) {
-        return false;
-    }
-    read_places(&b);
-    return block_evaluate(&b, hit_count);
+    return seek(&b, version, points, count, first) && answer_block(&b, hits, hits_max, hit_count);
 }
 
 /* The lanes of a value that is 0, 1 or -1. */
-static inline uint32_t at_most_one(lanes a)
+static inline lanes_mask at_most_one(lanes a)
 {
-    return lanes_equal(a, lanes_all(0)) | lanes_equal(a, lanes_all(1)) |
-           lanes_equal(a, lanes_all(~0u));
+    return mask_or(lanes_equal(a, lanes_all(0)),
+                   mask_or(lanes_equal(a, lanes_all(1)), lanes_equal(a, lanes_all(~0u))));
 }
 
 /* The lanes of squares without edges: an ID, or a list, which is a narrow record with the flag. */
-static inline uint32_t without_edges(lanes descs)
+static inline lanes_mask without_edges(lanes descs)
 {
     const lanes tops = lanes_right(descs, INDEX_KIND_SHIFT - 1);
-    return lanes_equal(tops, lanes_all(INDEX_KIND_ID << 1)) |
-           lanes_equal(tops, lanes_all(INDEX_KIND_NARROW << 1 | 1));
+    return mask_or(lanes_equal(tops, lanes_all(INDEX_KIND_ID << 1)),
+                   lanes_equal(tops, lanes_all(INDEX_KIND_NARROW << 1 | 1)));
 }
 
-/* block_is_clear() for the LANES segments from number j on. */
+/* is_clear() of the scalar build for the LANES segments from number j on. */
 static uint32_t clear_lanes(const block *a, const block *b, uint32_t j)
 {
     const uint32_t *descs = (const uint32_t *)a->base;
@@ -203,32 +259,26 @@ static uint32_t clear_lanes(const block *a, const block *b, uint32_t j)
     const lanes shifts = lanes_load(a->shifts + j);
     const lanes columns = lanes_sub(lanes_right_by(bx, shifts), lanes_right_by(ax, shifts));
     const lanes rows = lanes_sub(lanes_right_by(by, shifts), lanes_right_by(ay, shifts));
-    const uint32_t is_beside = (lanes_equal(columns, lanes_all(0)) & at_most_one(rows)) |
-                               (lanes_equal(rows, lanes_all(0)) & at_most_one(columns));
-    return is_beside & lanes_equal(shifts, lanes_load(b->shifts + j)) &
-           without_edges(lanes_gather(descs, lanes_load(a->places + j))) &
-           without_edges(lanes_gather(descs, lanes_load(b->places + j)));
+    const lanes_mask is_beside =
+        mask_or(mask_and(lanes_equal(columns, lanes_all(0)), at_most_one(rows)),
+                mask_and(lanes_equal(rows, lanes_all(0)), at_most_one(columns)));
+    const lanes_mask is_alike = lanes_equal(shifts, lanes_load(b->shifts + j));
+    const lanes_mask are_empty =
+        mask_and(without_edges(lanes_gather(descs, lanes_load(a->places + j))),
+                 without_edges(lanes_gather(descs, lanes_load(b->places + j))));
+    return mask_bits(mask_and(mask_and(is_beside, is_alike), are_empty));
 }
 
 uint64_t CLEAR_BLOCK(const geo_index_version *version, const geo_point *from, const geo_point *to,
                      uint32_t count)
 {
-    if (count != BLOCK) {
-        return index_clear_block_scalar(version, from, to, count);
-    }
     block a, b;
-    const block_span span_a = block_span_of(from, BLOCK);
-    const block_span span_b = block_span_of(to, BLOCK);
-    if (span_a.has_antimeridian || span_b.has_antimeridian) {
+    if (!seek(&a, version, from, count, 0) || !seek(&b, version, to, count, 0)) {
         return 0;
     }
-    block_begin(&a, version, from, BLOCK, 0, NULL, 0);
-    block_begin(&b, version, to, BLOCK, 0, NULL, 0);
-    find_places(&a, version->root, span_a.differ);
-    find_places(&b, version->root, span_b.differ);
     uint64_t clear = 0;
-    for (uint32_t j = 0; j < BLOCK; j += LANES) {
+    for (uint32_t j = 0; j < count; j += LANES) {
         clear |= (uint64_t)clear_lanes(&a, &b, j) << j;
     }
-    return clear;
+    return count == 64 ? clear : clear & (((uint64_t)1 << count) - 1);
 }

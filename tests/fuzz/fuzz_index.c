@@ -12,7 +12,7 @@
 #define FENCES 8
 #define RINGS_MAX 2
 #define RING_VERTICES_MAX 32
-#define POINTS_MAX (2 * GEO_INDEX_BLOCK_POINTS + 5)
+#define POINTS_MAX (2 * GEO_INDEX_QUERY_POINTS + 5)
 #define HITS_MAX (POINTS_MAX * FENCES + 512)
 
 typedef struct reader {
