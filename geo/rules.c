@@ -14,69 +14,6 @@ const geo_settings geo_settings_default = {
     .stale_after_s = 21600,
 };
 
-static uint32_t place_of(const char *id, uint32_t mask)
-{
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (; *id != '\0'; id++) {
-        hash = (hash ^ (uint8_t)*id) * UINT64_C(0x100000001B3);
-    }
-    return (uint32_t)(hash ^ (hash >> 32)) & mask;
-}
-
-geo_err id_map_new(uint32_t count, id_map *out)
-{
-    uint32_t place_count = 16;
-    while (place_count < 2 * count) {
-        place_count *= 2;
-    }
-    uint32_t *places = calloc(place_count, sizeof *places);
-    if (places == NULL) {
-        return GEO_NO_MEMORY;
-    }
-    *out = (id_map){.mask = place_count - 1, .places = places};
-    return GEO_OK;
-}
-
-uint32_t id_map_find(const id_map *map, const geo_fence *const *slots, const char *id)
-{
-    for (uint32_t place = place_of(id, map->mask); map->places[place] != 0;
-         place = (place + 1) & map->mask) {
-        uint32_t slot = map->places[place] - 1;
-        if (strcmp(slots[slot]->id, id) == 0) {
-            return slot;
-        }
-    }
-    return GEO_NO_SLOT;
-}
-
-void id_map_add(id_map *map, const geo_fence *const *slots, uint32_t slot)
-{
-    uint32_t place = place_of(slots[slot]->id, map->mask);
-    while (map->places[place] != 0) {
-        place = (place + 1) & map->mask;
-    }
-    map->places[place] = slot + 1;
-}
-
-void id_map_remove(id_map *map, const geo_fence *const *slots, uint32_t slot)
-{
-    uint32_t hole = place_of(slots[slot]->id, map->mask);
-    while (map->places[hole] != slot + 1) {
-        hole = (hole + 1) & map->mask;
-    }
-    /* Close the hole: move back every later one of the run that may stand there, so that no search
-     * ends at a hole before it has reached what it looks for. */
-    map->places[hole] = 0;
-    for (uint32_t at = (hole + 1) & map->mask; map->places[at] != 0; at = (at + 1) & map->mask) {
-        uint32_t home = place_of(slots[map->places[at] - 1]->id, map->mask);
-        if (((at - home) & map->mask) >= ((at - hole) & map->mask)) {
-            map->places[hole] = map->places[at];
-            map->places[at] = 0;
-            hole = at;
-        }
-    }
-}
-
 const geo_rules *geo_rules_ref(const geo_rules *rules)
 {
     if (rules != NULL) {
@@ -92,13 +29,8 @@ void geo_rules_unref(const geo_rules *rules)
     if (rules == NULL || atomic_fetch_sub_explicit(&counted->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    for (uint32_t slot = 0; slot < counted->slot_count; slot++) {
-        geo_fence_unref(counted->slots[slot]);
-    }
+    fence_table_unref(counted->fences);
     device_table_unref(counted->devices);
-    free(counted->slots);
-    free(counted->by_id);
-    free(counted->ids.places);
     free(counted);
 }
 
@@ -114,27 +46,27 @@ const geo_settings *geo_rules_settings(const geo_rules *rules)
 
 uint32_t geo_rules_slot_count(const geo_rules *rules)
 {
-    return rules->slot_count;
+    return rules->fences->slot_count;
 }
 
 uint32_t geo_rules_fence_count(const geo_rules *rules)
 {
-    return rules->fence_count;
+    return rules->fences->fence_count;
 }
 
 const geo_fence *geo_rules_fence(const geo_rules *rules, uint32_t slot)
 {
-    return slot < rules->slot_count ? rules->slots[slot] : NULL;
+    return fence_table_at(rules->fences, slot);
 }
 
 uint32_t geo_rules_find(const geo_rules *rules, const char *id)
 {
-    return id_map_find(&rules->ids, rules->slots, id);
+    return fence_table_find(rules->fences, id);
 }
 
 uint32_t geo_rules_slot_by_rank(const geo_rules *rules, uint32_t rank)
 {
-    return rank < rules->fence_count ? rules->by_id[rank] : GEO_NO_SLOT;
+    return fence_table_by_rank(rules->fences, rank);
 }
 
 uint32_t geo_rules_device_count(const geo_rules *rules)

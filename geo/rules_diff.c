@@ -46,27 +46,37 @@ static geo_err push_device(geo_rules_diff *diff, uint64_t device)
     return GEO_OK;
 }
 
-static geo_err compare_fences(const geo_rules *before, const geo_rules *after, geo_rules_diff *diff)
+static geo_err compare_slot(const geo_fence *old, const geo_fence *new, uint32_t slot,
+                            geo_rules_diff *diff)
+{
+    switch (geo_fence_compare(old, new)) {
+    case GEO_FENCE_RESOLVED:
+        return push_slot(&diff->resolved, &diff->resolved_count, slot);
+    case GEO_FENCE_CHANGED:
+        return push_slot(&diff->changed, &diff->changed_count, slot);
+    case GEO_FENCE_SAME:
+        break;
+    }
+    return GEO_OK;
+}
+
+/* Versions share the pages in which nothing has changed. */
+static geo_err compare_fences(const fence_table *before, const fence_table *after,
+                              geo_rules_diff *diff)
 {
     uint32_t count =
         before->slot_count > after->slot_count ? before->slot_count : after->slot_count;
     geo_err err = GEO_OK;
     for (uint32_t slot = 0; slot < count && err == GEO_OK; slot++) {
-        const geo_fence *old = geo_rules_fence(before, slot);
-        const geo_fence *new = geo_rules_fence(after, slot);
-        if (old == new) {
+        uint32_t page = slot / FENCE_PAGE_SLOTS;
+        if (slot % FENCE_PAGE_SLOTS == 0 && page < before->page_count && page < after->page_count &&
+            before->pages[page] == after->pages[page]) {
+            slot += FENCE_PAGE_SLOTS - 1;
             continue;
         }
-        switch (geo_fence_compare(old, new)) {
-        case GEO_FENCE_SAME:
-            break;
-        case GEO_FENCE_RESOLVED:
-            err = push_slot(&diff->resolved, &diff->resolved_count, slot);
-            break;
-        case GEO_FENCE_CHANGED:
-            err = push_slot(&diff->changed, &diff->changed_count, slot);
-            break;
-        }
+        const geo_fence *old = fence_table_at(before, slot);
+        const geo_fence *new = fence_table_at(after, slot);
+        err = old == new ? GEO_OK : compare_slot(old, new, slot, diff);
     }
     return err;
 }
@@ -120,7 +130,7 @@ geo_err geo_rules_diff_new(const geo_rules *before, const geo_rules *after, geo_
     if (diff == NULL) {
         return GEO_NO_MEMORY;
     }
-    geo_err err = compare_fences(before, after, diff);
+    geo_err err = compare_fences(before->fences, after->fences, diff);
     err = err == GEO_OK ? compare_devices(before, after, diff) : err;
     if (err != GEO_OK) {
         geo_rules_diff_free(diff);

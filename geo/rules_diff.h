@@ -19,7 +19,8 @@ typedef struct geo_rules_diff {
     uint32_t device_count;
 } geo_rules_diff;
 
-/* Freed with geo_rules_diff_free. O(slots + devices with entries), pointers compared first. */
+/* Freed with geo_rules_diff_free. O(what differs + pages of slots + devices with
+ * entries): what two versions share is passed over. */
 GEO_MUST_USE geo_err geo_rules_diff_new(const geo_rules *before, const geo_rules *after,
                                         geo_rules_diff **out);
 void geo_rules_diff_free(geo_rules_diff *diff);
