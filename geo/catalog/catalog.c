@@ -70,6 +70,9 @@ void catalog_close(catalog *store)
     }
     db_close(store->writer);
     geo_rules_unref(store->current);
+    for (uint32_t i = 0; i < CATALOG_RECENT_MAX; i++) {
+        geo_rules_unref(store->recent[i]);
+    }
     (void)pthread_cond_destroy(&store->reader_free);
     (void)pthread_mutex_destroy(&store->state_lock);
     (void)pthread_mutex_destroy(&store->readers_lock);
@@ -177,14 +180,48 @@ const geo_rules *rules_current(catalog *store)
     return current;
 }
 
+void rules_succeed(catalog *store, const geo_rules *rules, size_t edit_count)
+{
+    const geo_rules *dropped[CATALOG_RECENT_MAX + 1] = {NULL};
+    (void)pthread_mutex_lock(&store->state_lock);
+    const geo_rules *before = store->current;
+    uint64_t at = geo_rules_version(before) % CATALOG_RECENT_MAX;
+    store->current = rules;
+    if (edit_count > CATALOG_RECENT_EDITS_MAX) {
+        dropped[CATALOG_RECENT_MAX] = before;
+        for (uint32_t i = 0; i < CATALOG_RECENT_MAX; i++) {
+            dropped[i] = store->recent[i];
+            store->recent[i] = NULL;
+        }
+    } else {
+        dropped[0] = store->recent[at];
+        store->recent[at] = before;
+    }
+    (void)pthread_mutex_unlock(&store->state_lock);
+    for (uint32_t i = 0; i <= CATALOG_RECENT_MAX; i++) {
+        geo_rules_unref(dropped[i]);
+    }
+}
+
+/* A version that is in memory, one more reference to it; or NULL. */
+static const geo_rules *rules_held(catalog *store, uint64_t version)
+{
+    (void)pthread_mutex_lock(&store->state_lock);
+    const geo_rules *held = store->recent[version % CATALOG_RECENT_MAX];
+    held = geo_rules_version(store->current) == version ? store->current : held;
+    bool fits = held != NULL && geo_rules_version(held) == version && version >= store->floor;
+    held = fits ? geo_rules_ref(held) : NULL;
+    (void)pthread_mutex_unlock(&store->state_lock);
+    return held;
+}
+
 geo_err catalog_rules_load(catalog *store, uint64_t version, const geo_rules **out, geo_why *why)
 {
-    const geo_rules *current = rules_current(store);
-    if (geo_rules_version(current) == version) {
-        *out = current;
+    const geo_rules *held = rules_held(store, version);
+    if (held != NULL) {
+        *out = held;
         return GEO_OK;
     }
-    geo_rules_unref(current);
     catalog_db *db = NULL;
     geo_err err = catalog_reader_take(store, &db, why);
     if (err == GEO_OK) {

@@ -219,11 +219,9 @@ geo_err catalog_change_commit(catalog_change *change, uint64_t *version, geo_why
         return err;
     }
     (void)pthread_mutex_lock(&store->state_lock);
-    const geo_rules *before = store->current;
-    store->current = rules;
     store->renew_due_ms = renew_due_ms;
     (void)pthread_mutex_unlock(&store->state_lock);
-    geo_rules_unref(before);
+    rules_succeed(store, rules, change->edit_count);
     if (version != NULL) {
         *version = change->version;
     }

@@ -13,6 +13,11 @@
 /* Connections that read at the same time; one more reader waits. */
 #define CATALOG_READERS_MAX 8
 
+/* Versions before the current one that are kept in memory for who lags behind: they have nearly all
+ * in common. After a change of more edits than this they have not, and are let go of. */
+#define CATALOG_RECENT_MAX 16
+#define CATALOG_RECENT_EDITS_MAX 256
+
 struct catalog {
     char *path;
 
@@ -27,8 +32,10 @@ struct catalog {
 
     pthread_mutex_t state_lock;
     const geo_rules *current; /* protected by state_lock */
-    uint64_t floor;           /* protected by state_lock */
-    int64_t renew_due_ms;     /* protected by state_lock */
+    /* By version modulo their number, NULL when not kept; protected by state_lock. */
+    const geo_rules *recent[CATALOG_RECENT_MAX];
+    uint64_t floor;       /* protected by state_lock */
+    int64_t renew_due_ms; /* protected by state_lock */
 };
 
 struct catalog_change {
@@ -52,6 +59,9 @@ void catalog_reader_give(catalog *store, catalog_db *db);
 
 /* The rules of the last commit; the caller owns one reference. */
 const geo_rules *rules_current(catalog *store);
+
+/* Make rules the current ones, whose reference is taken over, after a change of so many edits. */
+void rules_succeed(catalog *store, const geo_rules *rules, size_t edit_count);
 
 /* Read a version of the rules from the file. GEO_GONE, GEO_NOT_FOUND as catalog_rules_load. */
 GEO_MUST_USE geo_err rules_read(catalog_db *db, uint64_t version, const geo_rules **out,

@@ -233,6 +233,8 @@ static void settings_are_versioned_and_checked(void **state)
     const geo_rules *rules = NULL;
     uint32_t gaps[] = {geo_settings_default.max_gap_s, 90, 90};
     uint32_t speeds[] = {geo_settings_default.max_speed_mps, geo_settings_default.max_speed_mps, 9};
+    fixture_close(kit);
+    fixture_open(kit);
     for (uint64_t v = 0; v < 3; v++) {
         assert_int_equal(catalog_rules_load(kit->store, v, &rules, NULL), GEO_OK);
         assert_int_equal(geo_rules_version(rules), v);

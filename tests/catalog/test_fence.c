@@ -568,6 +568,8 @@ static void schedules_are_resolved_and_renewed_without_a_new_revision(void **sta
     assert_int_equal(text.revision, 1);
     assert_has(&text, "\"tz\":\"Europe/Stockholm\"");
     catalog_text_fini(&text);
+    fixture_close(kit);
+    fixture_open(kit);
     assert_int_equal(catalog_rules_load(kit->store, 1, &rules, NULL), GEO_OK);
     fence = geo_rules_fence(rules, geo_rules_find(rules, "a"));
     assert_true(fence->schedule.span.to_ms == FIXTURE_NOW_MS + 400 * day_ms);

@@ -193,6 +193,8 @@ static void what_is_exported_can_be_imported_and_is_the_same(void **state)
     uint32_t count = 0;
     assert_int_equal(import(kit, first.data, &replacing, &count, &why), GEO_OK);
     assert_int_equal(count, 20);
+    fixture_close(kit);
+    fixture_open(kit);
     for (int i = 0; i < 20; i++) {
         (void)snprintf(id, sizeof id, "f%d", i);
         const geo_rules *before = NULL;
