@@ -258,6 +258,17 @@ static void count_answer(api_context *context, const api_answer *answer)
     }
 }
 
+void api_note(api_context *context, const api_request *request, const api_answer *answer)
+{
+    count_answer(context, answer);
+    if (answer->status >= 500 || context->logs_answers) {
+        hr_logline(answer->status >= 500 ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "http.answer",
+                   "request=%s method=%s path=\"%s\" status=%d user=%s peer=%s", request->id,
+                   api_method_text(request->method), request->path, answer->status,
+                   request->caller.user[0] != 0 ? request->caller.user : "-", request->peer);
+    }
+}
+
 void api_perform(api_context *context, const api_route *route, const api_request *request,
                  api_answer *answer)
 {
@@ -285,11 +296,5 @@ void api_perform(api_context *context, const api_route *route, const api_request
         hr_buf_clear(&answer->body);
     }
     compress(route, request, answer);
-    count_answer(context, answer);
-    if (answer->status >= 500 || context->logs_answers) {
-        hr_logline(answer->status >= 500 ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "http.answer",
-                   "request=%s method=%s path=\"%s\" status=%d user=%s peer=%s", request->id,
-                   api_method_text(request->method), request->path, answer->status,
-                   request->caller.user[0] != 0 ? request->caller.user : "-", request->peer);
-    }
+    api_note(context, request, answer);
 }

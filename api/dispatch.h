@@ -16,8 +16,12 @@ bool api_admit_body(const api_route *route, const api_request *request, int64_t 
 /* Look up the counters that answers are counted in; before the first. */
 void api_dispatch_init(api_context *context);
 
-/* Run the handler, then what is common to all answers (304, gzip, counting, log line). Threads:
- * that of the route's lane. */
+/* Count an answer and write its log line; for those that no handler gave, since api_perform does it
+ * for the others. Threads: any. */
+void api_note(api_context *context, const api_request *request, const api_answer *answer);
+
+/* Run the handler, then what is common to all answers (304, gzip, api_note). Threads: that of the
+ * route's lane. */
 void api_perform(api_context *context, const api_route *route, const api_request *request,
                  api_answer *answer);
 

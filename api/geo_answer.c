@@ -148,9 +148,6 @@ void api_answer_geo_failure(api_answer *answer, geo_err err, const char *what, c
     snprintf(code, sizeof code, "%s.%s", what, code_of(err));
     const char *text = why != NULL && why->text[0] != 0 ? why->text : geo_err_text(err);
     api_answer_error(answer, status_of(err), code, field_of(err, text), "%s", text);
-    if (answer->status == 503) {
-        answer->retry_after_s = 1;
-    }
 }
 
 bool api_has_catalog(const api_context *context, api_answer *answer)
@@ -166,7 +163,6 @@ bool api_has_engine(const api_context *context, api_answer *answer)
 {
     if (context->engine == NULL) {
         api_answer_error(answer, 503, "engine.absent", NULL, "the service is still starting");
-        answer->retry_after_s = 1;
         return false;
     }
     return true;

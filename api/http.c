@@ -13,8 +13,9 @@
 #include "live.h"
 #include "server_parts.h"
 
-#define WRITE_BYTES_MAX 65536        /* given to lws at one time, so that it buffers little */
-#define KEPT_BYTES_MAX 4096          /* of each of an idle connection's three buffers */
+#define WRITE_BYTES_MAX 65536 /* given to lws at one time, so that it buffers little */
+#define KEPT_BYTES_MAX 4096   /* of each of an idle connection's three buffers */
+#define CROWD_RETRY_S 5
 #define DISCARD_BYTES_MAX (1u << 20) /* of a refused body that is read to keep the connection */
 
 typedef enum exchange_state {
@@ -38,6 +39,7 @@ typedef struct http_exchange {
     hr_buf out; /* LWS_PRE bytes, then the answer */
     size_t out_at;
     bool is_head;
+    bool is_excess;       /* one connection too many: it is told so, and nothing else */
     _Atomic bool is_gone; /* read by the handler's thread */
     char peer[48];
     api_request request;
@@ -174,7 +176,7 @@ static int exchange_dispatch(http_exchange *exchange)
     exchange->state = EXCHANGE_READING;
     api_answer_error(&exchange->answer, 503, "server.busy", NULL,
                      "too much is being asked at once; try again");
-    exchange->answer.retry_after_s = 1;
+    api_note(exchange->server->context, &exchange->request, &exchange->answer);
     return exchange_respond(exchange);
 }
 
@@ -229,24 +231,39 @@ static bool read_method(struct lws *wsi, api_method *method)
     }
 }
 
-static void read_headers(struct lws *wsi, api_request *request)
+/* Returns the name of a header that is too long to be kept, or NULL: who leaves it out would act on
+ * less than was said. */
+static const char *read_headers(struct lws *wsi, api_request *request)
 {
     char text[API_HEADER_TEXT_MAX];
-    server_read_head(wsi, request);
-    server_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, request->content_type,
-                  sizeof request->content_type);
-    server_header(wsi, WSI_TOKEN_HTTP_IF_MATCH, request->if_match, sizeof request->if_match);
-    server_header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, request->if_none_match,
-                  sizeof request->if_none_match);
-    server_header(wsi, WSI_TOKEN_HTTP_ACCEPT_ENCODING, text, sizeof text);
+    const char *too_long = server_read_head(wsi, request);
+    const struct {
+        const char *name;
+        enum lws_token_indexes token;
+        char *text;
+    } fields[] = {
+        {"Content-Type", WSI_TOKEN_HTTP_CONTENT_TYPE, request->content_type},
+        {"If-Match", WSI_TOKEN_HTTP_IF_MATCH, request->if_match},
+        {"If-None-Match", WSI_TOKEN_HTTP_IF_NONE_MATCH, request->if_none_match},
+        {"Accept-Encoding", WSI_TOKEN_HTTP_ACCEPT_ENCODING, text},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        if (!server_header(wsi, fields[i].token, fields[i].text, API_HEADER_TEXT_MAX)) {
+            too_long = fields[i].name;
+        }
+    }
     request->accepts_gzip = strstr(text, "gzip") != NULL;
     if (request->method == API_POST) {
         static const char name[] = "idempotency-key:";
         if (lws_hdr_custom_copy(wsi, request->idempotency_key, (int)sizeof request->idempotency_key,
                                 name, (int)sizeof name - 1) < 0) {
             request->idempotency_key[0] = 0;
+            if (lws_hdr_custom_length(wsi, name, (int)sizeof name - 1) > 0) {
+                too_long = "Idempotency-Key";
+            }
         }
     }
+    return too_long;
 }
 
 /* -1: none; -2: not a number. */
@@ -270,6 +287,7 @@ static int64_t content_length_of(struct lws *wsi)
 /* The answer stands; what is left of the body must pass by first, or the connection must end. */
 static int exchange_refuse(http_exchange *exchange)
 {
+    api_note(exchange->server->context, &exchange->request, &exchange->answer);
     if (exchange->body_expected > DISCARD_BYTES_MAX) {
         exchange->answer.close = true;
     }
@@ -296,6 +314,35 @@ static int answer_expectation(http_exchange *exchange)
                : 0;
 }
 
+/* What is wrong with a head before anybody has looked at what it asks for. False: the answer is
+ * filled in. */
+static bool head_is_well(http_exchange *exchange, const char *path, size_t path_size,
+                         int64_t length)
+{
+    struct lws *wsi = exchange->wsi;
+    api_answer *answer = &exchange->answer;
+    const char *too_long = read_headers(wsi, &exchange->request);
+    hr_err err = read_target(wsi, &exchange->request, path, path_size);
+    if (exchange->is_excess) {
+        api_answer_error(answer, 503, "server.crowded", NULL,
+                         "there are too many connections; try again later");
+        answer->retry_after_s = CROWD_RETRY_S;
+    } else if (too_long != NULL) {
+        api_answer_error(answer, 431, "head.too_big", too_long, "the header %s is too long",
+                         too_long);
+    } else if (err == HR_TOO_BIG) {
+        api_answer_error(answer, 414, "request.invalid", NULL,
+                         "the address is too long or has too many parameters");
+    } else if (err != HR_OK || length == -2) {
+        api_answer_error(answer, 400, "request.invalid", NULL,
+                         "the address or a header is not well formed");
+    } else {
+        return true;
+    }
+    answer->close = true;
+    return false;
+}
+
 /* The head is complete. */
 static int on_head(http_exchange *exchange, const char *path, size_t path_size)
 {
@@ -314,14 +361,8 @@ static int on_head(http_exchange *exchange, const char *path, size_t path_size)
     exchange->state = EXCHANGE_READING;
     int64_t length = content_length_of(wsi);
     exchange->body_expected = length > 0 ? length : 0;
-    read_headers(wsi, request);
-    hr_err err = read_target(wsi, request, path, path_size);
-    if (err != HR_OK || length == -2) {
-        api_answer_error(&exchange->answer, err == HR_TOO_BIG ? 414 : 400, "request.invalid", NULL,
-                         err == HR_TOO_BIG ? "the address is too long or has too many parameters"
-                                           : "the address or a header is not well formed");
-        exchange->answer.close = true;
-        return exchange_respond(exchange);
+    if (!head_is_well(exchange, path, path_size, length)) {
+        return exchange_refuse(exchange);
     }
     exchange->route = api_admit(exchange->server->context, request, &exchange->answer);
     bool is_chunked = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0;
@@ -373,12 +414,18 @@ static int confirm_upgrade(struct lws *wsi)
     char text[32];
     server_header(wsi, WSI_TOKEN_UPGRADE, text, sizeof text);
     api_server *server = lws_context_user(lws_get_context(wsi));
-    return strcasecmp(text, "websocket") == 0 ? live_confirm_upgrade(server->live, wsi) : -1;
+    const http_exchange *exchange = lws_get_opaque_user_data(wsi);
+    if (strcasecmp(text, "websocket") != 0) {
+        return -1;
+    }
+    return exchange != NULL && exchange->is_excess ? live_refuse_crowd(server->live, wsi)
+                                                   : live_confirm_upgrade(server->live, wsi);
 }
 
+/* A few more than are served are let in, to be told that there are too many. */
 static bool may_connect(api_server *server)
 {
-    if (server->connection_count < server->connections_max) {
+    if (server->connection_count < server->connections_max + server->excess_max) {
         return true;
     }
     if (server->refused_connections != NULL) {
@@ -398,6 +445,19 @@ static void count_connection(api_server *server, int change)
     }
 }
 
+static int on_connected(api_server *server, struct lws *wsi)
+{
+    count_connection(server, 1);
+    if (server->connection_count <= server->connections_max) {
+        return 0;
+    }
+    http_exchange *exchange = exchange_of(wsi);
+    if (exchange != NULL) {
+        exchange->is_excess = true;
+    }
+    return exchange != NULL ? 0 : -1;
+}
+
 int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                   size_t size)
 {
@@ -407,8 +467,7 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
         return may_connect(lws_context_user(lws_get_context(wsi))) ? 0 : -1;
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
-        count_connection(lws_context_user(lws_get_context(wsi)), 1);
-        return 0;
+        return on_connected(lws_context_user(lws_get_context(wsi)), wsi);
     case LWS_CALLBACK_WSI_DESTROY:
         exchange_close(wsi);
         count_connection(lws_context_user(lws_get_context(wsi)), -1);

@@ -260,18 +260,32 @@ int live_refuse_upgrade(live_hub *hub, struct lws *wsi, int status, const char *
                         const char *text)
 {
     hr_buf *out = &hub->server->scratch;
-    char request_id[API_REQUEST_ID_SIZE];
-    server_next_request_id(hub->server, request_id);
+    api_request *request = &hub->request;
+    char path[API_HEADER_TEXT_MAX];
+    api_request_reset(request);
+    server_next_request_id(hub->server, request->id);
+    lws_get_peer_simple(wsi, request->peer, sizeof request->peer);
+    server_header(wsi, WSI_TOKEN_GET_URI, path, sizeof path);
+    if (api_request_set_path(request, path, strlen(path)) != HR_OK) {
+        request->path = "/";
+    }
     api_answer_reset(&hub->answer);
     api_answer_error(&hub->answer, status, code, NULL, "%s", text);
     hub->answer.close = true;
+    api_note(hub->server->context, request, &hub->answer);
     hr_buf_clear(out);
     (void)hr_buf_extend(out, LWS_PRE);
-    http_head_write(out, &hub->answer, request_id, false);
+    http_head_write(out, &hub->answer, request->id, false);
     if (hr_buf_err(out) == HR_OK) {
         (void)lws_write(wsi, out->data + LWS_PRE, out->size - LWS_PRE, LWS_WRITE_HTTP_HEADERS);
     }
     return -1;
+}
+
+int live_refuse_crowd(live_hub *hub, struct lws *wsi)
+{
+    return live_refuse_upgrade(hub, wsi, 503, "live.crowded",
+                               "there are too many WebSocket clients; try again later");
 }
 
 static bool names_our_subprotocol(const char *list)
@@ -323,12 +337,6 @@ static void read_token_parameter(struct lws *wsi, char *bearer, size_t size)
     }
 }
 
-static int refuse_crowd(live_hub *hub, struct lws *wsi)
-{
-    return live_refuse_upgrade(hub, wsi, 503, "live.crowded",
-                               "there are too many WebSocket clients; try again later");
-}
-
 /* Host, origin, caller: what HTTP requests are asked too, once for the whole connection. */
 static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
 {
@@ -336,7 +344,9 @@ static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
     api_request *request = &hub->request;
     char path[64];
     api_request_reset(request);
-    server_read_head(wsi, request);
+    if (server_read_head(wsi, request) != NULL) {
+        return live_refuse_upgrade(hub, wsi, 431, "head.too_big", "a header is too long");
+    }
     server_header(wsi, WSI_TOKEN_GET_URI, path, sizeof path);
     if (strcmp(path, "/v1/live") != 0) {
         return live_refuse_upgrade(hub, wsi, 404, "route.not_found",
@@ -358,7 +368,7 @@ static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
                                    "log in, or give a token as ?token= or Authorization: Bearer");
     }
     if (hub->client_count >= LIVE_CLIENTS_MAX) {
-        return refuse_crowd(hub, wsi);
+        return live_refuse_crowd(hub, wsi);
     }
     client->caller = request->caller;
     memcpy(client->session, request->session, sizeof client->session);
@@ -369,7 +379,7 @@ static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
 static int on_upgrade(live_hub *hub, struct lws *wsi, live_session *session)
 {
     live_client *client = calloc(1, sizeof *client);
-    int refused = client == NULL || session == NULL ? refuse_crowd(hub, wsi)
+    int refused = client == NULL || session == NULL ? live_refuse_crowd(hub, wsi)
                                                     : admit_upgrade(hub, wsi, client);
     if (refused != 0) {
         free(client);

@@ -35,6 +35,9 @@ void live_hub_begin(live_hub *hub);
  * why. */
 int live_confirm_upgrade(live_hub *hub, struct lws *wsi);
 
+/* Answer an upgrade with 503: there are too many. Returns -1. */
+int live_refuse_crowd(live_hub *hub, struct lws *wsi);
+
 /* The subprotocol's callback, and what lws keeps for each connection. */
 int live_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                   size_t size);

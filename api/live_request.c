@@ -235,6 +235,9 @@ static void handle_request(live_hub *hub, live_client *client, const live_object
         }
         api_answer_error(&hub->answer, 503, "server.busy", NULL, "too much at once; try again");
     }
+    if (route == NULL || route->lane != API_INLINE) {
+        api_note(hub->server->context, &hub->request, &hub->answer);
+    }
     put_answer(out, id, &hub->answer);
 }
 

@@ -208,6 +208,8 @@ static void put_error(api_answer *answer, int status, const char *code, const ch
                       const char *message)
 {
     hr_json json = api_answer_json(answer, status);
+    /* What is not possible now may be in a moment; who knows better says so afterwards. */
+    answer->retry_after_s = status == 503 ? 1 : 0;
     hr_json_open_object(&json);
     hr_json_key(&json, "error");
     hr_json_open_object(&json);
@@ -272,9 +274,6 @@ void api_answer_failure(api_answer *answer, hr_err err, const char *what, const 
     snprintf(code, sizeof code, "%s.%s", what, hr_err_name(err));
     const char *message = why != NULL && why->text[0] != 0 ? why->text : hr_err_text(err);
     put_error(answer, status_of(err), code, NULL, message);
-    if (answer->status == 503) {
-        answer->retry_after_s = 1;
-    }
 }
 
 const char *api_status_text(int status)

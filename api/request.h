@@ -19,7 +19,7 @@
 #define API_ANSWER_BYTES_MAX (64u << 20) /* a larger answer becomes a 500 */
 #define API_SECRET_TEXT_MAX 96           /* cookies and tokens; longer ones are unknown */
 #define API_REQUEST_ID_SIZE 26           /* with its terminator */
-#define API_HEADER_TEXT_MAX 256          /* other headers we read; longer ones count as absent */
+#define API_HEADER_TEXT_MAX 256          /* other headers we read; 431 above */
 
 typedef enum api_method {
     API_GET,

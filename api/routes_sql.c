@@ -278,6 +278,10 @@ static void answer_failure(const statement_run *run, sqlite3 *db, int code, api_
             sqlite3_errmsg(db));
     } else if (code == SQLITE_NOMEM) {
         api_answer_error(answer, 503, "sql.no_memory", NULL, "out of memory");
+    } else if (code == SQLITE_CANTOPEN || code == SQLITE_IOERR || code == SQLITE_FULL ||
+               code == SQLITE_BUSY) {
+        api_answer_error(answer, 503, "sql.unavailable", NULL, "SQL is not available: %s",
+                         sqlite3_errmsg(db));
     } else {
         api_answer_error(answer, 400, "sql.invalid", "sql", "%s", sqlite3_errmsg(db));
     }

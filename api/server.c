@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +15,28 @@
 #include "base/hash.h"
 #include "base/logline.h"
 
-#define HEADER_BYTES_MAX 12288 /* of one request's head; lws hangs up above */
+#define HEADER_BYTES_MAX 32768 /* of one request's head; lws hangs up above, without an answer */
+#define COOKIES_BYTES_MAX 8192 /* of the header Cookie or Authorization; 431 above */
 #define HEADER_POOL_MAX 512    /* requests whose head is held at one time; others wait */
 #define NETWORK_TIMEOUT_S 20   /* for a head or a piece of a body to arrive */
 #define KEEPALIVE_TIMEOUT_S 75
+#define EXCESS_CONNECTIONS_MAX 32 /* beyond those that are served: told 503; others are closed */
+#define ACCEPT_PAUSE_MS 20        /* when no file is left for a connection that waits */
+#define ACCEPT_TELL_NS INT64_C(10000000000)
 #define LIVE_RX_BYTES 16384 /* a longer message comes in pieces */
 #define PING_AFTER_S 30     /* of silence on a WebSocket */
 #define HANGUP_AFTER_S 60
 #define HEADER_IDLE_TIMEOUT_S 10 /* a connection that never sends its head */
 
+/* Set where lws logs, looked at where it serves: both are the service thread. */
+static _Thread_local bool accept_has_failed;
+
 static void log_from_lws(int level, const char *line)
 {
+    if (strstr(line, "accept: errno") != NULL) {
+        accept_has_failed = true;
+        return;
+    }
     hr_logline(level == LLL_ERR ? HR_LEVEL_WARN : HR_LEVEL_DEBUG, "http.lws", "text=\"%.*s\"",
                (int)strcspn(line, "\n"), line);
 }
@@ -85,16 +97,17 @@ void server_next_request_id(api_server *server, char text[API_REQUEST_ID_SIZE])
     }
 }
 
-void server_header(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size)
+bool server_header(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size)
 {
     text[0] = 0;
     int length = lws_hdr_total_length(wsi, token);
     if (length <= 0 || (size_t)length >= size) {
-        return;
+        return length <= 0;
     }
     if (lws_hdr_copy(wsi, text, (int)size, token) < 0) {
         text[0] = 0;
     }
+    return true;
 }
 
 /* Our cookie's value out of "a=b; hedgerow=..; c=d". */
@@ -115,18 +128,30 @@ static void read_cookie(const char *cookies, char *session, size_t size)
     }
 }
 
-void server_read_head(struct lws *wsi, api_request *request)
+const char *server_read_head(struct lws *wsi, api_request *request)
 {
-    char text[1024];
+    /* All pages of a machine share its cookies, whatever their ports: ours may come last of many.
+     */
+    char text[COOKIES_BYTES_MAX];
+    const char *too_long = NULL;
     request->is_forwarded = lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0;
-    server_header(wsi, WSI_TOKEN_HOST, request->host, sizeof request->host);
-    server_header(wsi, WSI_TOKEN_ORIGIN, request->origin, sizeof request->origin);
-    server_header(wsi, WSI_TOKEN_HTTP_COOKIE, text, sizeof text);
+    if (!server_header(wsi, WSI_TOKEN_HOST, request->host, sizeof request->host)) {
+        too_long = "Host";
+    }
+    if (!server_header(wsi, WSI_TOKEN_ORIGIN, request->origin, sizeof request->origin)) {
+        too_long = "Origin";
+    }
+    if (!server_header(wsi, WSI_TOKEN_HTTP_COOKIE, text, sizeof text)) {
+        too_long = "Cookie";
+    }
     read_cookie(text, request->session, sizeof request->session);
-    server_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, text, sizeof text);
+    if (!server_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, text, sizeof text)) {
+        too_long = "Authorization";
+    }
     if (strncasecmp(text, "Bearer ", 7) == 0 && strlen(text + 7) < sizeof request->bearer) {
         memcpy(request->bearer, text + 7, strlen(text + 7) + 1);
     }
+    return too_long;
 }
 
 void api_relay_init(api_relay *relay)
@@ -171,12 +196,27 @@ static const struct lws_protocols *server_protocols(void)
     return protocols;
 }
 
+/* No file is left for a connection that waits, and lws would ask for one again at once and for
+ * ever. Those who are connected are served in between, until somebody hangs up. */
+static void rest_after_failed_accept(const api_server *server, int64_t *told_ns)
+{
+    int64_t now_ns = hr_clock_mono_ns(server->context->clock);
+    accept_has_failed = false;
+    if (*told_ns == 0 || now_ns - *told_ns > ACCEPT_TELL_NS) {
+        *told_ns = now_ns;
+        hr_logline(HR_LEVEL_WARN, "http.no_files",
+                   "text=\"no file is left for a connection; it waits\"");
+    }
+    (void)poll(NULL, 0, ACCEPT_PAUSE_MS);
+}
+
 static void *service_main(void *argument)
 {
     api_server *server = argument;
-    while (!atomic_load(&server->stopping)) {
-        if (lws_service(server->lws, 0) < 0) {
-            break;
+    int64_t told_ns = 0;
+    while (!atomic_load(&server->stopping) && lws_service(server->lws, 0) >= 0) {
+        if (accept_has_failed) {
+            rest_after_failed_accept(server, &told_ns);
         }
     }
     return NULL;
@@ -296,6 +336,10 @@ hr_err api_server_start(const api_server_options *options, api_server **out, hr_
         options->connections_max > 0 && options->connections_max < API_CONNECTIONS_MAX
             ? options->connections_max
             : API_CONNECTIONS_MAX;
+    server->excess_max = server->connections_max / 8 < EXCESS_CONNECTIONS_MAX
+                             ? server->connections_max / 8
+                             : EXCESS_CONNECTIONS_MAX;
+    server->connections_max -= server->excess_max;
     server->request_prefix = (uint64_t)hr_clock_mono_ns(hr_clock_real());
     server->request_prefix = hr_hash64(&server->request_prefix, sizeof server->request_prefix);
     pthread_mutex_init(&server->done_lock, NULL);

@@ -7,7 +7,8 @@
 #include "config.h"
 #include "context.h"
 
-#define API_CONNECTIONS_MAX 2048 /* further ones are closed at once, counted */
+#define API_CONNECTIONS_MAX                                                                        \
+    2048 /* some further ones are told 503, others closed at once, counted */
 
 /* Opaque. Threads: start and stop by one; api_server_wake from any. */
 typedef struct api_server api_server;

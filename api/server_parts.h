@@ -31,8 +31,9 @@ struct api_server {
     server_job *done_first; /* protected by done_lock */
     server_job *done_last;  /* protected by done_lock */
     uint64_t request_prefix;
-    uint64_t request_count; /* service thread only */
-    unsigned connections_max;
+    uint64_t request_count;    /* service thread only */
+    unsigned connections_max;  /* that are served */
+    unsigned excess_max;       /* further ones that are told 503 */
     unsigned connection_count; /* service thread only */
     hr_gauge *connections;
     hr_counter *refused_connections;
@@ -48,11 +49,12 @@ void server_finish_jobs(api_server *server);
 /* Text for X-Request-Id. Service thread only. */
 void server_next_request_id(api_server *server, char text[API_REQUEST_ID_SIZE]);
 
-/* A header's value, "" when absent or too long. Service thread only. */
-void server_header(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size);
+/* A header's value, "" when absent or too long; false: it is too long. Service thread only. */
+bool server_header(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size);
 
-/* Fill in what both HTTP requests and WebSocket upgrades carry. */
-void server_read_head(struct lws *wsi, api_request *request);
+/* Fill in what both HTTP requests and WebSocket upgrades carry. The name of a header that is too
+ * long, and so left out, or NULL. */
+const char *server_read_head(struct lws *wsi, api_request *request);
 
 /* The two protocols' callbacks. */
 int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

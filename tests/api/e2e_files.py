@@ -151,32 +151,6 @@ def https_speaks_http_1_only():
 
 
 @test
-def without_files_left_nothing_opens_that_should_not():
-    """With few files allowed, connections beyond are refused; the rest goes on."""
-    with Service(before=["prlimit", "--nofile=600:600"]) as service:
-        owner = set_up(service)
-        pid = service.process.pid
-        held = []
-        try:
-            for _ in range(500):
-                held.append(socket.create_connection(("127.0.0.1", service.port), timeout=5))
-        except OSError:
-            pass
-        files = len(os.listdir("/proc/%d/fd" % pid))
-        expect(files < 560, True, "files are left for the log: %d" % files)
-        for link in held:
-            link.close()
-        for _ in range(200):
-            try:
-                status = service.ask("GET", "/v1/me")[0]
-                expect(status, 401)
-                break
-            except OSError:
-                harness.select_briefly()
-        expect(service.ask("GET", "/v1/me", headers=owner)[0], 200)
-
-
-@test
 def the_farm_has_a_name_and_the_page_may_draw_the_owners_map():
     with Service() as outer:
         folder = os.path.join(outer.folder, "assets")

@@ -3,6 +3,7 @@ import http.client
 import json
 import socket
 
+from e2e_accounts import set_up
 from harness import Service, expect, test
 
 GET = b"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n"
@@ -51,6 +52,61 @@ def an_answer_and_its_log_line_bear_the_same_id():
         lines = [line for line in service.read_log().splitlines() if " http.answer " in line]
         expect([line for line in lines if "request=%s " % ids[0] in line][0].split(" path=")[1]
                .startswith('"/v1/health" status=200 '), True, lines)
+
+
+@test
+def refusals_before_any_handler_are_logged_under_their_id_too():
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+               "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+               "Sec-WebSocket-Protocol": "hedgerow.v1"}
+    with Service("--log-level", "debug") as service:
+        before = refused_count(service)
+        for method, path, body, headers, wanted in (
+                ("GET", "/v1/nothing", None, {}, 404),
+                ("DELETE", "/v1/health", None, {}, 405),
+                ("GET", "/v1/me", None, {}, 401),
+                ("GET", "/v1/health", None, {"Host": "evil.example"}, 421),
+                ("GET", "/v1/health", None, {"If-Match": "x" * 300}, 431),
+                ("GET", "/v1/health?" + "a=1&" * 40, None, {}, 414),
+                ("POST", "/v1/login", b"x" * 5000, {}, 413),
+                ("POST", "/v1/login", b"x", {"Content-Type": "text/plain"}, 415),
+                ("DELETE", "/v1/fences/x", b"x" * 5000, {}, 401),
+                ("GET", "/v1/live", None, upgrade, 401)):
+            status, headers, _ = service.ask(method, path, body, headers)
+            expect(status, wanted, path)
+            mark = "request=%s method=%s path=" % (headers["x-request-id"], method)
+            lines = [line for line in service.read_log().splitlines() if mark in line]
+            expect(len(lines), 1, (path, mark))
+            expect(" status=%d " % wanted in lines[0], True, lines)
+        expect(refused_count(service) - before, 10)
+
+
+def refused_count(service):
+    """Answers of the class 4xx so far."""
+    text = service.ask("GET", "/metrics")[2].decode()
+    return int([line.split()[1] for line in text.splitlines()
+                if line.startswith('hedgerow_http_answers_total{class="4xx"}')][0])
+
+
+@test
+def a_head_is_read_whole_or_refused():
+    """A header that was left out because it is long would be a check that was left out."""
+    with Service() as service:
+        owner = set_up(service)
+        others = "; ".join("other%d=%s" % (i, "x" * 90) for i in range(60))
+        crowded = {"Cookie": others + "; " + owner["Cookie"]}
+        expect(service.ask("GET", "/v1/me", headers=crowded)[0], 200)
+        long_name = "https://%s.example" % ".".join(["a" * 60] * 4)
+        for headers in ({"Origin": long_name}, {"If-Match": '"' + "1" * 300 + '"'},
+                        {"Authorization": "Bearer " + "x" * 9000}, {"Cookie": "a=" + "x" * 9000}):
+            status, _, body = service.ask("POST", "/v1/logout", {}, {**owner, **headers})
+            expect((status, body["error"]["code"]), (431, "head.too_big"), list(headers))
+            expect(body["error"]["field"], list(headers)[0])
+        expect(service.ask("GET", "/v1/me", headers=owner)[0], 200)
+        known = GET % (b"Connection: close\r\nX-Other: " + b"x" * 20000 + b"\r\n")
+        expect(status_of(service.raw(known, 5)), 200, "what we do not read may be long")
+        # Above this libwebsockets ends the connection and gives nobody the chance to say why.
+        expect(service.raw(GET % (b"X-Other: " + b"x" * 40000 + b"\r\n"), 5), b"")
 
 
 @test
