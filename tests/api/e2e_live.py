@@ -422,31 +422,14 @@ def undici_gets_the_same():
 
 @test
 def a_hundred_readers_hardly_notice_one_that_does_not_read():
-    with Fixture() as service:
-        token = service.token()
-        clients = [service.connect(token) for _ in range(100)]
-        for client in clients:
-            client.send({"subscribe": {"events": {}}})
-            client.send({"id": 1, "get": "/v1/health"})
-            client.receive_key("status")
-
-        def round_trip_s():
-            times = []
-            for _ in range(15):
-                begun = time.monotonic()
-                service.command("events 1")
-                for client in clients:
-                    client.receive_key("event", 20)
-                times.append(time.monotonic() - begun)
-            return sorted(times)[len(times) // 2]
-
-        alone_s = round_trip_s()
-        stalled = service.connect(token, receive_buffer=4096)
-        stalled.send({"subscribe": {"events": {}}, "resume": {"epoch": "00000000000000aa",
-                                                              "seq": -1}})
-        service.command("big 50 100000")
-        for client in clients:
-            seqs(client, 50)
-        beside_s = round_trip_s()
-        expect(beside_s < 3 * alone_s + 0.1, True, (alone_s, beside_s))
-        service.end()
+    """./bench api has the figure; here it must not be bad, however busy the machine is."""
+    if "san/" in harness.PROGRAM:  # too slow for what is measured
+        return
+    program = os.path.join(os.path.dirname(harness.PROGRAM), "bench_api")
+    done = subprocess.run([program, "--quick", "--only", "stalled"], capture_output=True,
+                          text=True, timeout=120)
+    expect(done.returncode, 0, done.stderr)
+    case = json.loads(done.stdout)["case"]
+    expect(case["p99_beside_ms"] < 2 * case["p99_alone_ms"] + 30, True, case)
+    expect(case["cores_beside"] < 1.5 * case["cores_alone"] + 0.05, True, case)
+    expect(case["more_mb"] < 8, True, case)

@@ -200,7 +200,7 @@ int main(int argc, char **argv)
             b.only = argv[++i];
         } else {
             fprintf(stderr, "usage: bench_api [--quick] [--json FILE] "
-                            "[--only http|ws|viewers|events]\n");
+                            "[--only http|ws|viewers|events|stalled]\n");
             return 2;
         }
     }
@@ -215,6 +215,9 @@ int main(int argc, char **argv)
     }
     if (is_chosen(&b, "events")) {
         bench_event_latency(&b);
+    }
+    if (is_chosen(&b, "stalled")) {
+        bench_stalled(&b);
     }
     if (b.json != NULL) {
         fclose(b.json);

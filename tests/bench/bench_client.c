@@ -17,7 +17,7 @@ double bench_now_s(void)
 void bench_report(bench *b, const char *name, const char *details, double ours, double aim,
                   const char *unit)
 {
-    char line[512];
+    char line[640];
     snprintf(line, sizeof line,
              "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,\"peer\":\"target\",\"theirs\":%.4g,"
              "\"unit\":\"%s\",\"ratio\":%.3g,\"runs\":1}",

@@ -46,4 +46,15 @@ void bench_viewers(bench *b);
 /* From the append of a fix to its event on a WebSocket. */
 void bench_event_latency(bench *b);
 
+/* How long ago the fix of an event was appended; false: the message is none. */
+bool bench_event_age_ms(const uint8_t *text, size_t size, double *age_ms);
+
+/* Sorts the values. 0 if there are none. */
+double bench_quantile(double *values, size_t count, double part);
+
+/* ---- bench_stalled.c ---- */
+
+/* What one WebSocket client that does not read costs a hundred others. */
+void bench_stalled(bench *b);
+
 #endif

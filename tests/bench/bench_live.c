@@ -90,7 +90,7 @@ static int compare_doubles(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-static double quantile(double *values, size_t count, double part)
+double bench_quantile(double *values, size_t count, double part)
 {
     qsort(values, count, sizeof *values, compare_doubles);
     return count > 0 ? values[(size_t)((double)(count - 1) * part)] : 0;
@@ -122,7 +122,7 @@ static double wall_ms(void)
 }
 
 /* "received" is when the fix was appended; the field is left out of the first message, hello. */
-static bool event_age_ms(const uint8_t *text, size_t size, double *age_ms)
+bool bench_event_age_ms(const uint8_t *text, size_t size, double *age_ms)
 {
     static const char name[] = "\"received\":\"";
     int64_t received_ms = 0;
@@ -155,7 +155,7 @@ static size_t collect_ages(int fd, double seconds, double *ages_ms)
         size_t length = 0;
         while (count < LATENCIES_MAX &&
                (taken = bench_frame(data + at, size - at, &payload, &length)) > 0) {
-            count += event_age_ms(payload, length, &ages_ms[count]);
+            count += bench_event_age_ms(payload, length, &ages_ms[count]);
             at += taken;
         }
         memmove(data, data + at, size - at);
@@ -184,8 +184,8 @@ void bench_event_latency(bench *b)
     close(fd);
     bench_server_stop(&server);
     bench_need(count > 0, "no events came");
-    double sync_p50_ms = quantile(syncs_ms, syncs, 0.5);
-    double sync_p99_ms = quantile(syncs_ms, syncs, 0.99);
+    double sync_p50_ms = bench_quantile(syncs_ms, syncs, 0.5);
+    double sync_p99_ms = bench_quantile(syncs_ms, syncs, 0.99);
     static const double parts[] = {0.5, 0.99};
     for (int i = 0; i < 2; i++) {
         char details[160];
@@ -193,7 +193,7 @@ void bench_event_latency(bench *b)
         snprintf(details, sizeof details,
                  "\"fixes_per_s\":100000,\"events\":%zu,\"part\":%g,\"fdatasync_ms\":%.2f", count,
                  parts[i], i == 0 ? sync_p50_ms : sync_p99_ms);
-        bench_report(b, "api.event_latency", details, quantile(ages_ms, count, parts[i]), aim_ms,
-                     "ms");
+        bench_report(b, "api.event_latency", details, bench_quantile(ages_ms, count, parts[i]),
+                     aim_ms, "ms");
     }
 }
