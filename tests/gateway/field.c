@@ -2,6 +2,7 @@
 #include "gateway/field.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,12 @@ static void start_gateway(field *f)
     if (f->pid == 0) {
         dup2(in[0], 0);
         dup2(out[1], 1);
+        if (f->cut_step != 0) {
+            char step[24];
+            snprintf(step, sizeof step, "%lu", f->cut_step);
+            execl("/proc/self/exe", "gateway", FIELD_OPTION, f->config, step, (char *)NULL);
+            _exit(127);
+        }
         execl(HR_EDGE_PROGRAM, "hedgerow-edge", "--config", f->config, "--confirm", (char *)NULL);
         _exit(127);
     }
@@ -52,23 +59,48 @@ static void start_gateway(field *f)
     f->heard_size = 0;
 }
 
-/* Wait for its next line {"stored":N}. */
+/* A whole line {"stored":N} of what was read. False: there is none. */
+static bool take_line(field *f)
+{
+    char *end = memchr(f->heard, '\n', f->heard_size);
+    if (end == NULL) {
+        return false;
+    }
+    *end = '\0';
+    assert_int_equal(sscanf(f->heard, "{\"stored\":%lu}", &f->stored), 1);
+    size_t used = (size_t)(end - f->heard) + 1;
+    memmove(f->heard, end + 1, f->heard_size - used);
+    f->heard_size -= used;
+    return true;
+}
+
+/* False: it is dead. */
+static bool read_some(field *f)
+{
+    ssize_t got = read(f->out_fd, f->heard + f->heard_size, sizeof f->heard - f->heard_size);
+    f->heard_size += got > 0 ? (size_t)got : 0;
+    return got > 0;
+}
+
+/* Wait for its next line. */
 static void hear(field *f)
 {
-    for (;;) {
-        char *end = memchr(f->heard, '\n', f->heard_size);
-        if (end != NULL) {
-            *end = '\0';
-            assert_int_equal(sscanf(f->heard, "{\"stored\":%lu}", &f->stored), 1);
-            size_t used = (size_t)(end - f->heard) + 1;
-            memmove(f->heard, end + 1, f->heard_size - used);
-            f->heard_size -= used;
-            return;
-        }
-        ssize_t got = read(f->out_fd, f->heard + f->heard_size, sizeof f->heard - f->heard_size);
-        assert_true(got > 0);
-        f->heard_size += (size_t)got;
+    while (!take_line(f)) {
+        assert_true(read_some(f));
     }
+}
+
+bool field_hear(field *f, int timeout_ms)
+{
+    struct pollfd ready = {.fd = f->out_fd, .events = POLLIN};
+    bool lives = true;
+    while (lives && poll(&ready, 1, timeout_ms) > 0) {
+        lives = read_some(f);
+        while (take_line(f)) {
+        }
+        timeout_ms = 0;
+    }
+    return lives;
 }
 
 void field_end(field *f)
@@ -81,12 +113,22 @@ void field_end(field *f)
     }
 }
 
-void field_restart(field *f)
+bool field_try_restart(field *f)
 {
     field_end(f);
     start_gateway(f);
-    hear(f);
+    while (!take_line(f)) {
+        if (!read_some(f)) {
+            return false;
+        }
+    }
     f->given = f->stored;
+    return true;
+}
+
+void field_restart(field *f)
+{
+    assert_true(field_try_restart(f));
 }
 
 void field_give(field *f, uint32_t count)
@@ -100,7 +142,10 @@ void field_give(field *f, uint32_t count)
                                  (double)f->given / 1e7);
         f->given++;
         if (size > sizeof text - 200 || i + 1 == count) {
-            assert_int_equal(write(f->in_fd, text, size), (ssize_t)size);
+            if (write(f->in_fd, text, size) != (ssize_t)size) {
+                assert_true(f->cut_step != 0);
+                return;
+            }
             size = 0;
         }
     }

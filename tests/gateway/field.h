@@ -2,10 +2,14 @@
 #ifndef GATEWAY_FIELD_H
 #define GATEWAY_FIELD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "ingest/site.h"
+
+/* With a cut_step the gateway is started as "TEST FIELD_OPTION CONFIG STEP". */
+#define FIELD_OPTION "--gateway"
 
 typedef struct field {
     site *s;
@@ -22,6 +26,7 @@ typedef struct field {
     uint32_t batch_fixes; /* 0: 200 */
     uint32_t disk_mb;     /* 0: not said */
     uint16_t port;        /* else this one, unless it is 0; else the broker's own */
+    uint64_t cut_step;    /* not 0: this test's own program is the gateway; see FIELD_OPTION */
 } field;
 
 /* Its configuration, in the site's folder. */
@@ -30,8 +35,15 @@ void field_write_config(field *f);
 /* Kill it if it runs, start it, and go on from where it says it is. */
 void field_restart(field *f);
 
-/* Write count lines to it; line number n is the fix with latitude n. */
+/* The same, for one that may die before it says so: false if it did. */
+bool field_try_restart(field *f);
+
+/* Write count lines to it; line number n is the fix with latitude n. One whose power fails may
+ * get fewer. */
 void field_give(field *f, uint32_t count);
+
+/* Take its confirmations for up to timeout_ms. False: it is dead. */
+bool field_hear(field *f, int timeout_ms);
 
 /* Wait until it has confirmed everything given. */
 void field_wait_stored(field *f);
