@@ -18,8 +18,23 @@ export async function loadStrings(language: Language): Promise<Strings> {
   }
 }
 
+// Letters that run from right to left, and characters that turn the direction of what follows.
+const TURNS = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
+const ISOLATE = "\u2068";
+const END = "\u2069";
+
+/** A name that runs the other way may not drag the words beside it along. */
+export function isolated(text: string): string {
+  if (!TURNS.test(text)) {
+    return text;
+  }
+  return `${ISOLATE}${text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "")}${END}`;
+}
+
 /** "{n} animals" with {n: 3} becomes "3 animals". */
 export function translator(strings: Strings): Translate {
   return (key, values) =>
-    strings[key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values?.[name] ?? whole));
+    strings[key].replace(/\{(\w+)\}/g, (whole, name: string) =>
+      isolated(String(values?.[name] ?? whole)),
+    );
 }

@@ -3,7 +3,32 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Farm, mapBox, place, shot, square, until, withPage } from "./harness.mjs";
 
-const PHONE = { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true };
+const PHONE = {
+  viewport: { width: 390, height: 780 },
+  deviceScaleFactor: 2,
+  hasTouch: true,
+  isMobile: true,
+};
+
+/** Whether the dashed line of the outline in the making runs down there, on whatever canvas. */
+const isOutlineAt = (page, x, y) =>
+  page.evaluate(
+    ([px, py, dash_px]) =>
+      [...document.querySelectorAll("#map canvas")].some((canvas) => {
+        const box = canvas.getBoundingClientRect();
+        const ratio = canvas.width / box.width;
+        const [dx, dy] = [(px - box.left) * ratio, (py - box.top) * ratio];
+        const { data } = canvas.getContext("2d").getImageData(dx, dy, 1, dash_px * ratio);
+        for (let i = 0; i < data.length; i += 4) {
+          const [r, g, b, a] = data.slice(i, i + 4);
+          if (a > 250 && Math.abs(r - 0x5b) + Math.abs(g - 0x2a) + Math.abs(b - 0x86) < 12) {
+            return true;
+          }
+        }
+        return false;
+      }),
+    [x, y, 14],
+  );
 
 /** What the phone's GPS says. */
 function at(east, north, accuracy = 4) {
@@ -58,6 +83,9 @@ describe("drawing", () => {
         await page.touchscreen.tap(x + dx, y + dy);
         await page.waitForTimeout(350);
       }
+      // On a screen of two pixels to each point too, the outline is where the finger was.
+      assert.ok(await isOutlineAt(page, x + 120, y + 140), "the outline lies elsewhere");
+      assert.ok(!(await isOutlineAt(page, x + 30, y + 140)), "all is painted");
       await shot(page, "draw-touch");
       await page.tap("button:has-text('Finish')");
       await page.waitForSelector("button:has-text('Add a hole')");
@@ -117,18 +145,34 @@ describe("drawing", () => {
   });
 
   it("a boundary is walked with the phone's GPS; what it is not sure of is left out", async () => {
-    const options = { ...PHONE, permissions: ["geolocation"], geolocation: at(-300, -300) };
+    /** Notes what the page has been told of where it is, once it has done with it. */
+    const listen = (page) =>
+      page.addInitScript(() => {
+        const watch = navigator.geolocation.watchPosition.bind(navigator.geolocation);
+        navigator.geolocation.watchPosition = (step, ...rest) =>
+          watch((position) => {
+            step(position);
+            const { longitude, latitude, accuracy } = position.coords;
+            globalThis.heard = `${longitude} ${latitude} ${accuracy}`;
+          }, ...rest);
+      });
+    const geolocation = at(-300, -300);
+    const options = { ...PHONE, permissions: ["geolocation"], geolocation, before: listen };
+    const told = (page, { longitude, latitude, accuracy }) =>
+      until("the position", () =>
+        page.evaluate((wanted) => globalThis.heard === wanted,
+          `${longitude} ${latitude} ${accuracy}`));
     await withPage(farm, options, async (page) => {
       await page.waitForSelector('[data-fence="yard"]');
       await page.tap('[data-draw="polygon"]');
       await page.tap("button:has-text('Walk it with GPS')");
       await page.waitForSelector("button[aria-pressed=true]:has-text('Walk it')");
+      await told(page, geolocation);
       const way = [[-240, -300], [-240, -301], [-240, -240, 80], [-240, -250], [-300, -250]];
       for (const [east, north, accuracy] of way) {
-        await page.waitForTimeout(60);
         await page.context().setGeolocation(at(east, north, accuracy));
+        await told(page, at(east, north, accuracy));
       }
-      await page.waitForTimeout(60);
       await shot(page, "draw-walk");
       await page.tap("button:has-text('Finish')");
       await page.waitForSelector("button:has-text('Add a hole')");

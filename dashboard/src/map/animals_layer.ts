@@ -3,12 +3,13 @@ import type { FrameState } from "ol/Map.js";
 import Layer from "ol/layer/Layer.js";
 import type { Herd } from "../herd.ts";
 import { LEVEL_ALARM, LEVEL_OK } from "../herd.ts";
+import type { Crowd } from "./crowds.ts";
+import { CELL_PX, CROWD_MIN, Crowds } from "./crowds.ts";
 import type { Sprites } from "./sprites.ts";
-import { AGES, SPRITE_PX, ageStep, headingColumn, makeSprites } from "./sprites.ts";
+import { AGES, CountSprites, SPRITE_PX, ageStep, headingColumn, makeSprites } from "./sprites.ts";
 
-const CELL_PX = 56; // where so many stand in one cell, a count stands for them
-const CROWD_MIN = 6;
 const CROWDS_FROM_M_PER_PX = 1.2; // nearer, each animal is drawn
+const ALARMS_APART_MAX = 50; // so many that are out are drawn by themselves, whoever is beside them
 const NAMES_MAX = 60; // names are written when no more animals are in view
 
 export interface AnimalsOptions {
@@ -18,22 +19,30 @@ export interface AnimalsOptions {
   selected: () => string | null;
   nameOf: (id: string) => string;
   isDark: () => boolean;
-  /** How many are in view, after each frame. */
-  seen: (count: number) => void;
+  /** How many are in view, and the time of the newest position there, after each frame. */
+  seen: (count: number, newestMs: number) => void;
 }
 
-interface Crowd {
-  x: number;
-  y: number;
-  count: number;
-  level: number;
+/** Where the screen's corner lies on the ground, in metres of the map. */
+interface View {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  resolution: number;
+  ratio: number;
 }
 
 export class AnimalsLayer extends Layer {
   #canvas = document.createElement("canvas");
   #sprites: Sprites | null = null;
+  #counts = new CountSprites();
   #options: AnimalsOptions;
-  #drawn = new Int32Array(0); // slots in view, of the last frame
+  #drawn = new Int32Array(0); // slots in view or nearly so, of the last frame
+  #drawnCount = 0;
+  #alarms = 0; // of them out of where they should be
+  #inView = 0;
+  #newestMs = 0;
 
   constructor(options: AnimalsOptions) {
     super({ zIndex: 10 });
@@ -59,153 +68,136 @@ export class AnimalsLayer extends Layer {
     canvas.style.height = `${height}px`;
     const context = canvas.getContext("2d");
     if (context) {
-      this.#draw(context, frame, width, height, ratio);
+      const { resolution, center } = frame.viewState;
+      const [cx = 0, cy = 0] = center;
+      const left = cx - (width / 2) * resolution;
+      const top = cy + (height / 2) * resolution;
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.clearRect(0, 0, canvas.width, canvas.height);
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      this.#draw(context, { left, top, width, height, resolution, ratio });
+      // OpenLayers may draw the layer above, such as an outline in the making, on this canvas too.
+      context.setTransform(1, 0, 0, 1, 0, 0);
     }
     return canvas;
   }
 
-  #draw(
-    context: CanvasRenderingContext2D,
-    frame: FrameState,
-    width: number,
-    height: number,
-    ratio: number,
-  ): void {
-    const { resolution, center } = frame.viewState;
-    const [cx = 0, cy = 0] = center;
-    const left = cx - (width / 2) * resolution;
-    const top = cy + (height / 2) * resolution;
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, width * ratio, height * ratio);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  #draw(context: CanvasRenderingContext2D, view: View): void {
     const counts = this.#options.counts();
     if (counts.length > 0) {
-      this.#options.seen(this.#drawCounts(context, counts, left, top, resolution));
+      this.#options.seen(this.#drawCounted(context, counts, view), 0);
       return;
     }
-    const count = this.#collect(left, top, width, height, resolution);
-    const single = resolution >= CROWDS_FROM_M_PER_PX
-      ? this.#drawCrowds(context, count, left, top, width, resolution)
-      : null;
-    this.#drawAnimals(context, count, left, top, resolution, ratio, single);
-    this.#options.seen(count);
+    this.#collect(view);
+    if (view.resolution >= CROWDS_FROM_M_PER_PX) {
+      const crowds = this.#gather(view);
+      const apart = this.#alarmsApart(view, crowds);
+      this.#drawAnimals(context, view, (slot) => !this.#isHeld(slot, view, crowds));
+      this.#drawCrowds(context, view, crowds);
+      // Whom one must not miss lies on top of the counts.
+      this.#drawAnimals(context, view, (slot) => apart.has(slot));
+    } else {
+      this.#drawAnimals(context, view, () => true);
+    }
+    this.#options.seen(this.#inView, this.#newestMs);
   }
 
-  /** What the service has counted, in cells that leave room for the numbers. */
-  #drawCounts(
+  /** What the service has counted, when so much of the ground is in view. */
+  #drawCounted(
     context: CanvasRenderingContext2D,
     counts: readonly [x: number, y: number, n: number][],
-    left: number,
-    top: number,
-    resolution: number,
+    view: View,
   ): number {
-    const cell_m = CELL_PX * resolution;
-    const crowds = new Map<string, Crowd>();
+    const crowds = new Crowds(1);
     let total = 0;
     for (const [x, y, n] of counts) {
-      const key = `${Math.floor(x / cell_m)} ${Math.floor(y / cell_m)}`;
-      const crowd = crowds.get(key) ?? { x: 0, y: 0, count: 0, level: LEVEL_OK };
-      crowd.x += x * n;
-      crowd.y += y * n;
-      crowd.count += n;
-      crowds.set(key, crowd);
+      crowds.add(x / view.resolution, -y / view.resolution, n, LEVEL_OK);
       total += n;
     }
-    for (const crowd of crowds.values()) {
-      crowd.x = (crowd.x / crowd.count - left) / resolution;
-      crowd.y = (top - crowd.y / crowd.count) / resolution;
-      this.#drawCrowd(context, crowd);
-    }
+    this.#drawCrowds(context, view, crowds);
     return total;
   }
 
-  /** Slots in view, into #drawn. */
-  #collect(left: number, top: number, width: number, height: number, resolution: number): number {
-    const { x, y, hidden, count } = this.#options.herd;
+  /** Slots in view into #drawn, and those so near that they belong to a count in view. */
+  #collect({ left, top, width, height, resolution }: View): void {
+    const { x, y, hidden, level, timeMs, count } = this.#options.herd;
     if (this.#drawn.length < count) {
       this.#drawn = new Int32Array(Math.max(1024, count * 2));
     }
-    const margin = SPRITE_PX * resolution;
-    const right = left + width * resolution + margin;
-    const bottom = top - height * resolution - margin;
-    let found = 0;
+    const margin = CELL_PX * resolution;
+    const right = left + width * resolution;
+    const bottom = top - height * resolution;
+    this.#drawnCount = 0;
+    this.#alarms = 0;
+    this.#inView = 0;
+    this.#newestMs = 0;
     for (let slot = 0; slot < count; slot++) {
       const px = x[slot]!;
       const py = y[slot]!;
-      if (px >= left - margin && px <= right && py <= top + margin && py >= bottom) {
-        if (hidden[slot] === 0) {
-          this.#drawn[found++] = slot;
-        }
+      const isNear =
+        px >= left - margin && px <= right + margin && py <= top + margin && py >= bottom - margin;
+      if (!isNear || hidden[slot] !== 0) {
+        continue;
+      }
+      this.#drawn[this.#drawnCount++] = slot;
+      this.#alarms += level[slot] === LEVEL_ALARM ? 1 : 0;
+      if (px >= left && px <= right && py <= top && py >= bottom) {
+        this.#inView++;
+        this.#newestMs = Math.max(this.#newestMs, timeMs[slot]!);
       }
     }
-    return found;
   }
 
-  /** Draws counts; tells by cell which animals stand alone. */
-  #drawCrowds(
-    context: CanvasRenderingContext2D,
-    count: number,
-    left: number,
-    top: number,
-    width: number,
-    resolution: number,
-  ): (slot: number) => boolean {
-    const { herd } = this.#options;
-    const columns = Math.ceil(width / CELL_PX) + 4;
-    const cell_m = CELL_PX * resolution;
-    // Cells belong to the ground, not to the screen: counts do not flicker while the map moves.
-    const column0 = Math.floor(left / cell_m) - 1;
-    const row0 = Math.floor(top / cell_m) + 1;
-    const cellOf = (slot: number): number =>
-      (row0 - Math.floor(herd.y[slot]! / cell_m)) * columns +
-      Math.floor(herd.x[slot]! / cell_m) -
-      column0;
-    const crowds = new Map<number, Crowd>();
-    for (let i = 0; i < count; i++) {
+  #isApart(slot: number): boolean {
+    return this.#options.herd.level[slot] === LEVEL_ALARM && this.#alarms <= ALARMS_APART_MAX;
+  }
+
+  /** Animals that are out, but for those that a count hides: it says so itself. */
+  #alarmsApart({ resolution }: View, crowds: Crowds): Set<number> {
+    const { x, y } = this.#options.herd;
+    const apart = new Set<number>();
+    for (let i = 0; i < this.#drawnCount; i++) {
       const slot = this.#drawn[i]!;
-      const cell = cellOf(slot);
-      const crowd = crowds.get(cell) ?? { x: 0, y: 0, count: 0, level: 0 };
-      crowd.x += herd.x[slot]!;
-      crowd.y += herd.y[slot]!;
-      crowd.count++;
-      crowd.level = Math.max(crowd.level, herd.level[slot]!);
-      crowds.set(cell, crowd);
-    }
-    for (const crowd of crowds.values()) {
-      if (crowd.count >= CROWD_MIN) {
-        crowd.x = (crowd.x / crowd.count - left) / resolution;
-        crowd.y = (top - crowd.y / crowd.count) / resolution;
-        this.#drawCrowd(context, crowd);
+      if (
+        this.#isApart(slot) &&
+        !crowds.cover(x[slot]! / resolution, -y[slot]! / resolution, LEVEL_ALARM)
+      ) {
+        apart.add(slot);
       }
     }
-    return (slot) => (crowds.get(cellOf(slot))?.count ?? 0) < CROWD_MIN;
+    return apart;
   }
 
-  #drawCrowd(context: CanvasRenderingContext2D, crowd: Crowd): void {
-    const radius = 13 + 3.5 * Math.log10(crowd.count);
-    context.beginPath();
-    context.arc(crowd.x, crowd.y, radius, 0, 2 * Math.PI);
-    context.fillStyle = crowd.level === LEVEL_ALARM ? "#c8102e" : "#2456a6";
-    context.fill();
-    context.lineWidth = 3;
-    context.strokeStyle = "#ffffff";
-    context.stroke();
-    context.fillStyle = "#ffffff";
-    context.font = "700 13px system-ui, sans-serif";
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    const sign = crowd.level === LEVEL_ALARM ? "!" : "";
-    context.fillText(`${crowd.count}${sign}`, crowd.x, crowd.y + 0.5);
+  #isHeld(slot: number, { resolution }: View, crowds: Crowds): boolean {
+    const { x, y } = this.#options.herd;
+    return this.#isApart(slot) || crowds.holds(x[slot]! / resolution, -y[slot]! / resolution);
   }
 
+  #gather({ resolution }: View): Crowds {
+    const { x, y, level } = this.#options.herd;
+    const crowds = new Crowds(CROWD_MIN);
+    for (let i = 0; i < this.#drawnCount; i++) {
+      const slot = this.#drawn[i]!;
+      if (!this.#isApart(slot)) {
+        crowds.add(x[slot]! / resolution, -y[slot]! / resolution, 1, level[slot]!);
+      }
+    }
+    crowds.join();
+    return crowds;
+  }
+
+  #drawCrowds(context: CanvasRenderingContext2D, view: View, crowds: Crowds): void {
+    const { left, top, resolution, ratio } = view;
+    const draw = ({ x, y, count, level }: Crowd): void =>
+      this.#counts.draw(context, x - left / resolution, y + top / resolution, count, level, ratio);
+    crowds.join().forEach(draw);
+  }
+
+  /** Those wanted, and the chosen one in any case. */
   #drawAnimals(
     context: CanvasRenderingContext2D,
-    count: number,
-    left: number,
-    top: number,
-    resolution: number,
-    ratio: number,
-    isSingle: ((slot: number) => boolean) | null,
+    { left, top, resolution, ratio }: View,
+    isWanted: (slot: number) => boolean,
   ): void {
     const { herd, now, selected, nameOf } = this.#options;
     const isDark = this.#options.isDark();
@@ -217,20 +209,22 @@ export class AnimalsLayer extends Layer {
     const nowMs = now();
     const chosen = selected();
     const chosenSlot = chosen === null ? undefined : herd.slot(chosen);
-    const hasNames = count <= NAMES_MAX;
+    const hasNames = this.#drawnCount <= NAMES_MAX;
+    const half = SPRITE_PX / 2;
     context.font = "600 13px system-ui, sans-serif";
     context.textAlign = "left";
     context.textBaseline = "middle";
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < this.#drawnCount; i++) {
       const slot = this.#drawn[i]!;
-      if (isSingle && slot !== chosenSlot && !isSingle(slot)) {
+      const x = herd.x[slot]!;
+      const y = herd.y[slot]!;
+      if (slot !== chosenSlot && !isWanted(slot)) {
         continue;
       }
-      const px = (herd.x[slot]! - left) / resolution;
-      const py = (top - herd.y[slot]!) / resolution;
+      const px = (x - left) / resolution;
+      const py = (top - y) / resolution;
       const row = herd.level[slot]! * AGES + ageStep(nowMs - herd.timeMs[slot]!);
       const column = headingColumn(herd.headingDeg[slot]!);
-      const half = SPRITE_PX / 2;
       context.drawImage(
         image, column * size, row * size, size, size, px - half, py - half, SPRITE_PX, SPRITE_PX,
       );

@@ -205,8 +205,17 @@ export class Editor {
 
   /** Corners that were set before the page was left. */
   resume(corners: Position[]): void {
-    if (this.isDrawing) {
-      this.#draw?.appendCoordinates(corners.map(toMap));
+    const { map } = this.#farm;
+    const put = (): void => {
+      if (this.isDrawing) {
+        this.#draw?.appendCoordinates(corners.map(toMap));
+      }
+    };
+    // A page that has just begun has no frame yet, by which the map knows where places are.
+    if (map.getPixelFromCoordinate(map.getView().getCenter() ?? [0, 0])) {
+      put();
+    } else {
+      map.once("postrender", put);
     }
   }
 

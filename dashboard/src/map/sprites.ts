@@ -1,5 +1,6 @@
 // src/map/sprites.ts - pictures of animals, drawn once: by urgency, heading and age of the data.
 import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
+import { crowdRadius_px } from "./crowds.ts";
 
 const HEADINGS = 16;
 const COLUMNS = HEADINGS + 1; // the last one: heading unknown
@@ -110,4 +111,59 @@ export function makeSprites(pixelRatio: number, isDark: boolean): Sprites {
     }
   }
   return { image, size, isDark };
+}
+
+const COUNTS_MAX = 600; // pictures of counts; more begin anew
+
+/** Pictures of counts, each made once: drawing a circle and its number takes long. */
+export class CountSprites {
+  #images = new Map<string, HTMLCanvasElement>();
+  #ratio = 0;
+
+  draw(
+    context: CanvasRenderingContext2D,
+    x: number,
+    y: number,
+    count: number,
+    level: number,
+    ratio: number,
+  ): void {
+    if (ratio !== this.#ratio || this.#images.size >= COUNTS_MAX) {
+      this.#images.clear();
+      this.#ratio = ratio;
+    }
+    const key = `${count} ${level}`;
+    let image = this.#images.get(key);
+    if (!image) {
+      image = makeCount(count, level, ratio);
+      this.#images.set(key, image);
+    }
+    const size = image.width / ratio;
+    context.drawImage(image, x - size / 2, y - size / 2, size, size);
+  }
+}
+
+function makeCount(count: number, level: number, ratio: number): HTMLCanvasElement {
+  const radius = crowdRadius_px(count);
+  const image = document.createElement("canvas");
+  image.width = image.height = Math.ceil((2 * radius + 4) * ratio);
+  const context = image.getContext("2d");
+  if (!context) {
+    throw new Error("no canvas");
+  }
+  const half = image.width / 2 / ratio;
+  context.scale(ratio, ratio);
+  context.beginPath();
+  context.arc(half, half, radius, 0, 2 * Math.PI);
+  context.fillStyle = level === LEVEL_ALARM ? "#c8102e" : "#2456a6";
+  context.fill();
+  context.lineWidth = 3;
+  context.strokeStyle = "#ffffff";
+  context.stroke();
+  context.fillStyle = "#ffffff";
+  context.font = "700 13px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(`${count}${level === LEVEL_ALARM ? "!" : ""}`, half, half + 0.5, 2 * radius - 3);
+  return image;
 }

@@ -189,8 +189,8 @@ export function draftStyle(
   return styles;
 }
 
-/** The corner under the pointer, or the one that a tap would add. */
-export const pointerStyle = new Style({
+/** The corner under the pointer, or the one that a tap would add; to be seen on any ground. */
+const pointerLine = new Style({
   image: new CircleStyle({
     radius: HANDLE_RADIUS_PX + 4,
     fill: new Fill({ color: "#ffd54a" }),
@@ -199,6 +199,10 @@ export const pointerStyle = new Style({
   stroke: new Stroke({ color: "#5b2a86", width: 3, lineDash: [8, 6] }),
   fill: new Fill({ color: "#5b2a8622" }),
 });
+export const pointerStyle = [
+  new Style({ stroke: new Stroke({ color: "#ffffffcc", width: 6 }) }),
+  pointerLine,
+];
 
 /** What somebody else has saved while one was drawing. */
 export const theirsStyle = [

@@ -29,6 +29,8 @@ const TABS: readonly { tab: Tab; sign: string; view: (parts: Parts) => HTMLEleme
   { tab: "system", sign: "⚙", view: systemView },
 ];
 const NOTICE_MS = 6000;
+const AGE_REFRESH_MS = 1000;
+const OPEN_SHOWN_MAX = 99; // more do not fit the tab
 const PRODUCT = "Hedgerow";
 
 /** How the service is doing, and whether what is shown is still true. */
@@ -90,7 +92,7 @@ function tabBar(app: App): HTMLElement {
   );
   const render = (): void => {
     const open = store.state.alerts.filter((alert) => !alert.acked).length;
-    count.textContent = open > 0 ? String(open) : "";
+    count.textContent = open > OPEN_SHOWN_MAX ? `${OPEN_SHOWN_MAX}+` : String(open);
     count.setAttribute("aria-label", t("alerts.open", { n: open }));
     count.setAttribute("role", "img");
     count.hidden = open === 0;
@@ -216,17 +218,31 @@ export function showShell(app: App): void {
     main,
     noticeLine(app),
   );
-  const seen = h("p", { class: "in-view", role: "status" });
+  const seen = h("span", { role: "status" });
+  const newest = h("span", { class: "newest" });
   const home = h(
     "button",
     { class: "home", "aria-label": t("map.home"), onclick: () => farm.showAll() },
     "⌂",
   );
-  place.append(home, growButton(app), mapCredit(app), seen);
-  const farm = new FarmMap(app, mapElement, (count) => {
+  place.append(home, growButton(app), mapCredit(app), h("p", { class: "in-view" }, seen, newest));
+  let newestMs = 0;
+  // A gateway that is away shows here, though the page itself is connected.
+  const tellAge = (): void => {
+    const age = newestMs > 0 ? app.format.age(app.clock.now() - newestMs) : "";
+    newest.textContent = age === "" ? "" : t("map.newest", { age });
+  };
+  setInterval(tellAge, AGE_REFRESH_MS);
+  const farm = new FarmMap(app, mapElement, (count, timeMs) => {
     const { group } = store.state;
     const sum = t("map.in_view", { n: app.format.number(count) });
-    seen.textContent = group === "" ? sum : `${sum} · ${group}`;
+    const text = group === "" ? sum : `${sum} · ${group}`;
+    const isFirst = (newestMs === 0) !== (timeMs === 0);
+    newestMs = timeMs;
+    if (seen.textContent !== text || isFirst) {
+      seen.textContent = text;
+      tellAge();
+    }
   });
   app.map = farm;
   const parts: Parts = { app, farm, editor: new Editor(app, farm) };
@@ -244,10 +260,14 @@ export function showShell(app: App): void {
   };
   store.on(["tab"], render);
   render();
-  // What has been chosen stands at the top of the panel.
+  // What has been chosen stands at the top of the panel; a track goes with its animal.
   store.on(["selection"], () => {
-    if (store.state.selection) {
+    const { selection, track } = store.state;
+    if (selection) {
       panel.scrollTop = 0;
+    }
+    if (track && track.device !== selection?.id) {
+      store.set({ track: null });
     }
   });
   new ResizeObserver(() => farm.resize()).observe(mapElement);
