@@ -72,6 +72,7 @@ export interface State {
   /** Whether `fences` is what the service has, rather than nothing yet. */
   areFencesKnown: boolean;
   devices: ReadonlyMap<string, Device>;
+  areDevicesKnown: boolean;
   alerts: readonly Alert[]; // newest first
   events: readonly HrEvent[]; // newest first
   /** "device fence" of the animals that are out of where they should be, with the event. */
@@ -111,6 +112,7 @@ export function initialState(settings: Settings): State {
     fences: new Map(),
     areFencesKnown: false,
     devices: new Map(),
+    areDevicesKnown: false,
     alerts: [],
     events: [],
     escaped: new Map(),

@@ -50,7 +50,7 @@ export async function loadDevices(app: App): Promise<void> {
       }
     }
   });
-  app.store.set({ devices, herdVersion: app.herd.version });
+  app.store.set({ devices, areDevicesKnown: true, herdVersion: app.herd.version });
 }
 
 export async function loadFarm(app: App): Promise<void> {

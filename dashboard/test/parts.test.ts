@@ -2,11 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { begin, push, redo, undo } from "../src/history.ts";
+import { readReason } from "../src/health.ts";
+import { isolated, translator } from "../src/i18n.ts";
 import { metric, parseMetrics, rateOf } from "../src/metrics.ts";
 import de from "../src/strings/de.json";
 import en from "../src/strings/en.json";
 import sv from "../src/strings/sv.json";
 import type { HrEvent } from "../src/types.ts";
+import { rowsNear } from "../src/views/long_list.ts";
 import { emptyWeek, rowsOf, weekOf } from "../src/views/schedule.ts";
 import { staysOf } from "../src/views/stays.ts";
 import { readPlace } from "../src/views/tools.ts";
@@ -130,4 +133,47 @@ test("a place is read as people and maps write it", () => {
   for (const text of ["", "59.85", "91, 0", "0, 200", "a, b", "1, 2, 3"]) {
     assert.equal(readPlace(text), null, text);
   }
+});
+
+test("why the service is not well is told in the reader's words, with its own beside", () => {
+  const t = translator({ ...en, ...de });
+  const down = readReason("the broker is down since 130 s: mosquitto ended: ", t);
+  assert.equal(down.text, de["health.broker_down"].replace("{min}", "3"));
+  assert.match(down.original, /since 130 s/);
+  assert.match(readReason("disk 93 % full", t).text, /93 %/);
+  assert.match(readReason("webhook barn fails: 7 events wait", t).text, /barn.*7/);
+  const known: [string, keyof typeof en][] = [
+    ["the log is still being replayed", "health.replay"],
+    ["the disk with /var/lib/hedgerow is full", "health.disk_full"],
+    ["/var/lib/hedgerow/journal holds as much as it may", "health.log_limit"],
+    ["the journal in /data failed: Input/output error", "health.disk_fails"],
+    ["history: damaged pieces of tracks were left out", "health.history_damaged"],
+    ["history: history.db: insert: disk I/O error", "health.history"],
+    ["cannot connect to tcp://127.0.0.1:1883: refused (-1)", "health.broker_away"],
+    ["not connected yet", "health.broker_away"],
+  ];
+  for (const [reason, key] of known) {
+    assert.deepEqual(readReason(reason, t), { text: de[key], original: reason });
+  }
+  assert.deepEqual(readReason("something new", t), { text: "something new", original: "" });
+});
+
+test("a name that runs from right to left leaves the sentence around it in order", () => {
+  const t = translator(en);
+  const text = t("event.exit", { animal: "פרה", fence: "North" });
+  assert.equal(text, "\u2068פרה\u2069 left North");
+  assert.equal(isolated("\u202eevil\u202c"), "\u2068evil\u2069");
+  assert.equal(isolated("<b>cow</b> 🐄"), "<b>cow</b> 🐄");
+});
+
+test("of a long list only the rows near the screen are made", () => {
+  const near = rowsNear(10_000, -72 * 5000, 800);
+  assert.ok(near.from > 4900 && near.from <= 5000 && near.to >= 5012 && near.to < 5100);
+  assert.deepEqual(rowsNear(30, 100, 800), { from: 0, to: 30 });
+  assert.equal(rowsNear(0, 100, 800).to, 0);
+  const end = rowsNear(10_000, -72 * 10_000, 800);
+  assert.equal(end.to, 10_000);
+  assert.ok(end.from < 9990);
+  // The list has become short while one was far down: its rows are there all the same.
+  assert.deepEqual(rowsNear(5, -72 * 9000, 800), { from: 0, to: 5 });
 });

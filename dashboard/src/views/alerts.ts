@@ -6,11 +6,12 @@ import { recall, remember } from "../remembered.ts";
 import { withAck } from "../state.ts";
 import type { Acked, Alert, HrEvent, Severity } from "../types.ts";
 import { eventText, severitySign } from "../words.ts";
+import { more } from "./more.ts";
 import type { Parts } from "./shell.ts";
 
 type Which = "open" | "all" | "late" | "events";
 const WHICH: readonly Which[] = ["open", "all", "late", "events"];
-const ROWS_MAX = 200;
+const ROWS_STEP = 100;
 const SEVERITIES: readonly Severity[] = ["alarm", "warning", "info"];
 
 function placeOf(event: HrEvent): { lon: number; lat: number } | null {
@@ -131,7 +132,8 @@ export function alertsView({ app }: Parts): HTMLElement {
   const { t, store } = app;
   let which: Which = "open";
   const list = h("ul", { class: "items alerts" });
-  const empty = h("p", { class: "hint" }, t("alerts.none"));
+  const empty = h("p", { class: "hint" });
+  const next = more(app, ROWS_STEP, () => render());
   const search = h("input", {
     type: "search",
     placeholder: t("search.alerts"),
@@ -151,7 +153,7 @@ export function alertsView({ app }: Parts): HTMLElement {
     render();
   });
   let knownEpoch: string | null = null;
-  let open: Alert[] = [];
+  let open: readonly Alert[] = [];
   const ackAll = h("button", {
     class: "ack-all",
     onclick: () => void attempt(app, () => acknowledgeAll(app, open)),
@@ -182,8 +184,10 @@ export function alertsView({ app }: Parts): HTMLElement {
       severities.value = recall(knownEpoch).severity;
     }
     const text = search.value.trim().toLocaleLowerCase();
-    const rows = chosen(app, { which, severity: severities.value, text }).slice(0, ROWS_MAX);
+    const rows = next.cut(chosen(app, { which, severity: severities.value, text }));
+    const isCalm = which === "open" && text === "" && severities.value === "";
     empty.hidden = rows.length > 0;
+    empty.textContent = t(isCalm ? "alerts.none_open" : "alerts.none");
     open = which === "open" ? rows : [];
     ackAll.hidden = open.length < 2 || !mayEdit(app);
     ackAll.textContent = t("alerts.ack_all", { n: open.length });
@@ -197,11 +201,12 @@ export function alertsView({ app }: Parts): HTMLElement {
     "div",
     { class: "view" },
     h("h2", {}, t("tab.alerts")),
-    h("div", { class: "row", role: "group", "aria-label": t("alerts.filter") }, ...buttons),
+    h("div", { class: "segments", role: "group", "aria-label": t("alerts.filter") }, ...buttons),
     h("div", { class: "search" }, search, severities),
     mayEdit(app) && ackAll,
     empty,
     list,
+    next.button,
   );
 }
 

@@ -12,10 +12,11 @@ import { exchangePart } from "./exchange.ts";
 import { fenceForm } from "./fence_form.ts";
 import { firstSteps } from "./first_steps.ts";
 import { animalCard } from "./animal_card.ts";
+import { more } from "./more.ts";
 import { goPart, measurePart, positionPart } from "./tools.ts";
 import type { Parts } from "./shell.ts";
 
-const ROWS_MAX = 60;
+const ROWS_STEP = 60;
 const REFRESH_MS = 2000;
 const KINDS: readonly { kind: ShapeKind; sign: string }[] = [
   { kind: "polygon", sign: "⬠" },
@@ -121,6 +122,8 @@ function fenceRow(app: App, fence: Fence): HTMLElement {
 function fencesPart(app: App): HTMLElement {
   const { t, store } = app;
   const list = h("ul", { class: "items fences" });
+  const none = h("p", { class: "hint" });
+  const next = more(app, ROWS_STEP, () => render());
   const render = (): void => {
     const wanted = store.state.filter.trim().toLocaleLowerCase();
     const all = [...store.state.fences.values()].sort((a, b) =>
@@ -130,16 +133,20 @@ function fencesPart(app: App): HTMLElement {
       (fence) => wanted === "" || fence.properties.name.toLocaleLowerCase().includes(wanted),
     );
     const stamp = (fence: Fence): string => JSON.stringify([fence.properties, mayEdit(app)]);
-    syncList(list, fences.slice(0, ROWS_MAX), (f) => f.id, stamp, (f) => fenceRow(app, f));
+    none.hidden = all.length > 0;
+    none.textContent = t(store.state.areFencesKnown ? "fences.none" : "loading");
+    syncList(list, next.cut(fences), (f) => f.id, stamp, (f) => fenceRow(app, f));
   };
-  store.on(["fences", "filter"], render);
+  store.on(["fences", "areFencesKnown", "filter"], render);
   render();
   return h(
     "section",
     {},
     h("h2", {}, t("fences.title")),
     !mayEdit(app) && h("p", { class: "hint" }, t("role.looks_only")),
+    none,
     list,
+    next.button,
   );
 }
 
@@ -148,6 +155,8 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
   const { t, store, herd, format } = app;
   const list = h("ul", { class: "items animals" });
   const title = h("h2", {}, t("animals.in_view"));
+  const none = h("p", { class: "hint" });
+  const next = more(app, ROWS_STEP, () => render());
   const stateOf = (id: string): string => {
     const slot = herd.slot(id) ?? 0;
     const level = herd.level[slot] ?? 0;
@@ -187,17 +196,17 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
     }
     // Who searches wants to find, wherever the animal is.
     const isSearch = store.state.filter.trim() !== "";
-    const candidates = isSearch ? [...store.state.devices.keys()] : farm.inView(ROWS_MAX);
-    const ids = candidates
-      .filter((id) => matches(app, id, store.state.devices.get(id)))
-      .slice(0, ROWS_MAX);
+    const candidates = isSearch ? [...store.state.devices.keys()] : farm.inView(Infinity);
+    const ids = candidates.filter((id) => matches(app, id, store.state.devices.get(id)));
+    none.hidden = ids.length > 0;
+    none.textContent = t(isSearch ? "search.none" : "animals.none_in_view");
     title.textContent = t(isSearch ? "animals.found" : "animals.in_view");
     const stamp = (id: string): string => `${deviceName(app, id)} ${stateOf(id)}`;
-    syncList(list, ids, (id) => id, stamp, row);
+    syncList(list, next.cut(ids), (id) => id, stamp, row);
   };
   setInterval(render, REFRESH_MS);
   store.on(["view", "filter", "group", "tab", "draft", "devices", "alerts"], render);
-  return h("section", {}, title, list);
+  return h("section", {}, title, none, list, next.button);
 }
 
 function fenceCard(app: App, fence: Fence): HTMLElement {

@@ -48,6 +48,9 @@ export function settingsDialog(app: App): HTMLDialogElement {
       notify.querySelector("input")!.checked = isAllowed;
     });
   });
+  // Told before anybody tries: over plain HTTP a browser has no notifications at all.
+  const isSafe = window.isSecureContext && "Notification" in window;
+  notify.querySelector("input")!.disabled = !isSafe;
   dialog.append(
     h("h2", {}, t("settings.title")),
     h("p", {}, t("settings.signed_in", {
@@ -84,6 +87,7 @@ export function settingsDialog(app: App): HTMLDialogElement {
     toggle(t("settings.sound"), settings.sound, (sound) => set({ sound })),
     notify,
     refused,
+    h("p", { class: "hint unsafe", hidden: isSafe }, t("settings.unsafe")),
     h(
       "div",
       { class: "row" },

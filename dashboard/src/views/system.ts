@@ -2,6 +2,7 @@
 import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
 import { field, fill, h } from "../dom.ts";
+import { readReason } from "../health.ts";
 import type { Role } from "../types.ts";
 import { farmPart } from "./farm.ts";
 import { gatewaysPart } from "./gateways.ts";
@@ -30,8 +31,8 @@ function roleSelect(app: App): HTMLSelectElement {
 
 function healthPart(app: App): HTMLElement {
   const { t, store, format } = app;
-  const state = h("p", { role: "status" });
-  const reasons = h("ul", { class: "warnings" });
+  const state = h("p", { role: "status", class: "health" });
+  const reasons = h("ul", { class: "reasons" });
   const about = h("p", { class: "hint" });
   const render = (): void => {
     const { health } = store.state;
@@ -40,7 +41,19 @@ function healthPart(app: App): HTMLElement {
       : health.status === "ok"
         ? `✓ ${t("health.ok")}`
         : `▲ ${t("health.degraded")}`;
-    fill(reasons, ...(health?.reasons ?? []).map((reason) => h("li", {}, reason)));
+    state.dataset["health"] = health?.status ?? "";
+    fill(
+      reasons,
+      ...(health?.reasons ?? []).map((reason) => {
+        const { text, original } = readReason(reason, t);
+        return h(
+          "li",
+          {},
+          h("strong", {}, text),
+          original !== "" && h("small", {}, t("health.says", { text: original })),
+        );
+      }),
+    );
     about.textContent =
       health?.uptime_s === undefined
         ? ""
