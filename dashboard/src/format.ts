@@ -10,6 +10,16 @@ const KMH_PER_MPS = 3.6;
 const MPH_PER_MPS = 3600 / M_PER_MILE;
 const M2_PER_HA = 10_000;
 
+const LABEL_LENGTH_MAX = 24;
+
+/** A name as it is written on the map, where it stands beside others. */
+export function labelOf(name: string): string {
+  const letters = [...name];
+  return letters.length <= LABEL_LENGTH_MAX
+    ? name
+    : `${letters.slice(0, LABEL_LENGTH_MAX - 1).join("").trimEnd()}…`;
+}
+
 export interface Format {
   number(value: number, digits?: number): string;
   length(m: number): string;

@@ -18,6 +18,10 @@ const KNOWN: readonly (readonly [RegExp, Key])[] = [
   [/^the broker is down since (?<s>\d+) s/, "health.broker_down"],
   [/^the broker refuses the subscription/, "health.broker_refuses"],
   [/^(lost|cannot connect to|cannot subscribe at) |^not connected yet/, "health.broker_away"],
+  [/^the clock of gateway (?<name>\S+) is (?<span>\d+ \w+) ahead/, "health.clock_ahead"],
+  [/^the clock of gateway (?<name>\S+) is (?<span>\d+ \w+) behind/, "health.clock_behind"],
+  [/^the clock of device (?<name>\S+) .* is (?<span>\d+ \w+) ahead/, "health.clock_device"],
+  [/^(?<n>\d+) more clocks/, "health.clocks"],
   [/^webhook (?<name>.*) fails: (?<n>\d+) events/, "health.webhook"],
   [/^renewing schedules: /, "health.schedules"],
   [/^letting go of old log files: /, "health.old_log"],
@@ -29,6 +33,12 @@ export interface Reason {
   original: string;
 }
 
+/** "3 h" as the service writes it. */
+function spanText(span: string, t: Translate): string {
+  const [n = "", unit] = span.split(" ");
+  return unit === "min" || unit === "h" || unit === "days" ? t(`age.${unit}`, { n }) : span;
+}
+
 export function readReason(reason: string, t: Translate): Reason {
   for (const [pattern, key] of KNOWN) {
     const match = pattern.exec(reason);
@@ -36,6 +46,9 @@ export function readReason(reason: string, t: Translate): Reason {
       const values: Record<string, string | number> = { ...match.groups };
       if (match.groups?.["s"] !== undefined) {
         values["min"] = Math.ceil(Number(match.groups["s"]) / S_PER_MIN);
+      }
+      if (match.groups?.["span"] !== undefined) {
+        values["span"] = spanText(match.groups["span"], t);
       }
       return { text: t(key, values), original: reason };
     }

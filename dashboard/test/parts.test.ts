@@ -142,6 +142,11 @@ test("why the service is not well is told in the reader's words, with its own be
   assert.match(down.original, /since 130 s/);
   assert.match(readReason("disk 93 % full", t).text, /93 %/);
   assert.match(readReason("webhook barn fails: 7 events wait", t).text, /barn.*7/);
+  const clock = "the clock of gateway barn is 46 days ahead: let it ask a time server";
+  const far = t("health.clock_ahead", { name: "barn", span: t("age.days", { n: 46 }) });
+  assert.equal(readReason(clock, t).text, far);
+  const phone = "the clock of device barn.phone (barn) is 3 h ahead: its fixes are refused";
+  assert.match(readReason(phone, t).text, /barn\.phone.*3 /);
   const known: [string, keyof typeof en][] = [
     ["the log is still being replayed", "health.replay"],
     ["the disk with /var/lib/hedgerow is full", "health.disk_full"],

@@ -1,6 +1,7 @@
 // src/map/animals_layer.ts - all animals on a canvas of their own: one pass per animation frame.
 import type { FrameState } from "ol/Map.js";
 import Layer from "ol/layer/Layer.js";
+import { labelOf } from "../format.ts";
 import type { Herd } from "../herd.ts";
 import { LEVEL_ALARM, LEVEL_OK } from "../herd.ts";
 import type { Crowd } from "./crowds.ts";
@@ -10,6 +11,7 @@ import { AGES, CountSprites, SPRITE_PX, ageStep, headingColumn, makeSprites } fr
 
 const CROWDS_FROM_M_PER_PX = 1.2; // nearer, each animal is drawn
 const ALARMS_APART_MAX = 50; // so many that are out are drawn by themselves, whoever is beside them
+const NAME_PX = 16;
 const NAMES_MAX = 60; // names are written when no more animals are in view
 
 export interface AnimalsOptions {
@@ -40,6 +42,7 @@ export class AnimalsLayer extends Layer {
   #options: AnimalsOptions;
   #drawn = new Int32Array(0); // slots in view or nearly so, of the last frame
   #drawnCount = 0;
+  #names: { px: number; py: number; right: number }[] = []; // written in this frame
   #alarms = 0; // of them out of where they should be
   #inView = 0;
   #newestMs = 0;
@@ -89,6 +92,7 @@ export class AnimalsLayer extends Layer {
       return;
     }
     this.#collect(view);
+    this.#names = [];
     if (view.resolution >= CROWDS_FROM_M_PER_PX) {
       const crowds = this.#gather(view);
       const apart = this.#alarmsApart(view, crowds);
@@ -232,7 +236,8 @@ export class AnimalsLayer extends Layer {
         this.#drawRing(context, px, py);
       }
       if (hasNames || slot === chosenSlot) {
-        this.#drawName(context, nameOf(herd.ids[slot]!), px + half, py);
+        const name = labelOf(nameOf(herd.ids[slot]!));
+        this.#drawName(context, name, px + half, py, slot === chosenSlot);
       }
     }
   }
@@ -248,8 +253,23 @@ export class AnimalsLayer extends Layer {
     context.stroke();
   }
 
-  #drawName(context: CanvasRenderingContext2D, name: string, px: number, py: number): void {
+  /** Unless it would lie on another name; the chosen one always. */
+  #drawName(
+    context: CanvasRenderingContext2D,
+    name: string,
+    px: number,
+    py: number,
+    isChosen: boolean,
+  ): void {
     const isDark = this.#options.isDark();
+    const right = px + context.measureText(name).width;
+    const isTaken = this.#names.some(
+      (other) => px < other.right && right > other.px && Math.abs(py - other.py) < NAME_PX,
+    );
+    if (isTaken && !isChosen) {
+      return;
+    }
+    this.#names.push({ px, py, right });
     context.lineWidth = 3.5;
     context.lineJoin = "round";
     context.strokeStyle = isDark ? "#101512" : "#ffffff";

@@ -4,6 +4,8 @@ import type { FeatureLike } from "ol/Feature.js";
 import type Geometry from "ol/geom/Geometry.js";
 import MultiPoint from "ol/geom/MultiPoint.js";
 import Point from "ol/geom/Point.js";
+import { labelOf } from "../format.ts";
+import { isolated } from "../i18n.ts";
 import type { Fence, Intent } from "../types.ts";
 
 /** Told apart by people who see red and green alike (Okabe and Ito's palette). */
@@ -61,7 +63,7 @@ export function fenceStyle(
   const color = colorOf(fence);
   const halo = isDark ? "#101512" : "#ffffff";
   const label = new Text({
-    text: `${SIGNS[intent]} ${fence.properties.name}`,
+    text: `${SIGNS[intent]} ${isolated(labelOf(fence.properties.name))}`,
     font: "600 14px system-ui, sans-serif",
     fill: new Fill({ color: isDark ? "#f2f5f0" : "#16211a" }),
     stroke: new Stroke({ color: halo, width: 4 }),
