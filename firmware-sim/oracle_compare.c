@@ -63,17 +63,36 @@ static int by_turn(const void *a, const void *b)
     return (x->order > y->order) - (x->order < y->order);
 }
 
+/* ", 6.9 m accurate" and the like, as far as the sender said. */
+static void say_details(const hr_fix *fix, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    if (fix->accuracy_dm != HR_FIX_U16_UNKNOWN) {
+        used = (size_t)snprintf(text, size, ", %.1f m accurate", fix->accuracy_dm / 10.0);
+    }
+    if (fix->speed_cm_s != HR_FIX_U16_UNKNOWN) {
+        used += (size_t)snprintf(text + used, size - used, ", %.2f m/s", fix->speed_cm_s / 100.0);
+    }
+    if (fix->heading_cdeg != HR_FIX_U16_UNKNOWN) {
+        used += (size_t)snprintf(text + used, size - used, " to %.2f degrees",
+                                 fix->heading_cdeg / 100.0);
+    }
+    if (fix->battery_pct != HR_FIX_U8_UNKNOWN) {
+        (void)snprintf(text + used, size - used, ", battery %u %%", fix->battery_pct);
+    }
+}
+
 static void fix_story(oracle_verdict *v, size_t *count, const char *what, const oracle_fix *one,
                       oracle_name *name, void *context)
 {
-    char time[HR_TIME_TEXT_SIZE];
+    char time[HR_TIME_TEXT_SIZE], details[128];
     const hr_fix *fix = &one->fix;
     hr_time_format(fix->time_ms, time);
-    story(v, count,
-          "%s: the fix of %s at %s, %.7f %.7f, accuracy %u dm, %u cm/s to %u cdeg, battery %u %%; "
-          "number %zu of its list",
-          what, name(context, fix->device), time, fix->lon_e7 / 1e7, fix->lat_e7 / 1e7,
-          fix->accuracy_dm, fix->speed_cm_s, fix->heading_cdeg, fix->battery_pct, one->order);
+    say_details(fix, details, sizeof details);
+    story(v, count, "%s: the fix of %s at %s, %.7f %.7f%s; number %zu of its list", what,
+          name(context, fix->device), time, fix->lon_e7 / 1e7, fix->lat_e7 / 1e7, details,
+          one->order + 1);
 }
 
 static void drop_repeats(oracle_fixes *fixes)

@@ -20,17 +20,15 @@ TURNS = "12000" if not os.environ.get("HR_LONG") else "400000"
 def a_fleet_with_a_bad_radio_is_recorded_once_and_judged_right():
     with Farm() as farm:
         farm.make_fences("faults")
-        copy, live = MqttCopy(farm), LiveCopy(farm)
-        sim = farm.start_sim("faults", "--fixes", TURNS, "--rate", "1500", "--batch", "50",
-                             "--linger", "30")
-        result = farm.await_sim(sim)
-        if result["lost"] == 0 or result["rewinds"] == 0:
-            raise AssertionError("the radio was too good: %r" % result)
-        print(farm.ask_oracle().strip())
-        events = farm.all_events()
-        wait_until("the page has everything", lambda: live.count >= len(events))
-        live.stop()
-        copy.stop()
+        with MqttCopy(farm) as copy, LiveCopy(farm) as live:
+            sim = farm.start_sim("faults", "--fixes", TURNS, "--rate", "1500", "--batch", "50",
+                                 "--linger", "30")
+            result = farm.await_sim(sim)
+            if result["lost"] == 0 or result["rewinds"] == 0:
+                raise AssertionError("the radio was too good: %r" % result)
+            print(farm.ask_oracle().strip())
+            events = farm.all_events()
+            wait_until("the page has everything", lambda: live.count >= len(events))
         http = write_lines(farm.truth("copy-http"), events)
         print(farm.ask_oracle("--copy", http, "--copy", live.path, "--mqtt-copy",
                               copy.path).strip())
@@ -134,7 +132,7 @@ def bare_devices_speak_owntracks():
         farm.make_fences("owntracks")
         sim = farm.start_sim("owntracks", "--as", "owntracks", "--fixes", "4000", "--rate", "1000")
         farm.await_sim(sim)
-        wait_until("the log has them", farm.log_has_all, timeout=20)
+        farm.await_log()
         print(farm.ask_oracle().strip())
 
 

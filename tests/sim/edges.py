@@ -81,7 +81,7 @@ def nothing_is_lost_or_doubled_between_real_gateways_and_the_events():
                 gateway.give(500)
         wait_until("everything is safe at the gateways", lambda: all(g.has_all() for g in gateways))
         flags = [word for g in gateways for word in ("--truth", g.truth)]
-        wait_until("the log has it all", lambda: farm.log_has_all(*flags, truth=None), 60)
+        farm.await_log(*flags, truth=None)
         print(farm.ask_oracle(*flags, truth=None).strip())
 
 

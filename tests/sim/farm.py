@@ -89,14 +89,19 @@ class Farm(harness.Service):
                                                                 result.stderr))
         return result.stdout
 
-    def log_has_all(self, *flags, truth="truth"):
-        """Is every fix of the truth in the log? What else is wrong, a later call tells."""
-        try:
-            self.ask_oracle("--wait", "0", *flags, truth=truth)
-            return True
-        except AssertionError as verdict:
-            return any(line.startswith("fixes: ") and ", missing 0," in line
-                       for line in str(verdict).splitlines())
+    def await_log(self, *flags, truth="truth", timeout=20):
+        """Until every fix of the truth is in the log, or for so long: what is wrong then, or beside
+        that, the oracle is to tell."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            try:
+                self.ask_oracle("--wait", "0", *flags, truth=truth)
+                return
+            except AssertionError as verdict:
+                if any(line.startswith("fixes: ") and ", missing 0," in line
+                       for line in str(verdict).splitlines()):
+                    return
+            harness.select_briefly()
 
     def kill_broker(self):
         """It may be on its way up from the last time: then its pid file is empty or of the past."""
@@ -141,7 +146,10 @@ class MqttCopy:
              password, "-q", "1", "-i", "copy", "-c", "-t", "hedgerow/v1/event/#"],
             stdout=self.file)
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.process.terminate()
         self.process.wait(timeout=20)
         self.file.close()
@@ -169,7 +177,10 @@ class LiveCopy:
                     file.write(json.dumps(message["event"]) + "\n")
                     self.count += 1
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.is_stopping = True
         self.thread.join(timeout=20)
 

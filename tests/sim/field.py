@@ -24,7 +24,7 @@ class Link:
         self.cut_until = 0
         self.is_stopping = False
         self.pairs = {}  # each end of a connection to its other end
-        self.thread = threading.Thread(target=self.carry)
+        self.thread = threading.Thread(target=self.carry, daemon=True)
         self.thread.start()
 
     def cut(self, seconds):
@@ -184,7 +184,8 @@ class Gateway:
             raise AssertionError("%s has %d fixes and was given %d" %
                                  (self.name, self.stored, self.given))
         self.given = self.stored
-        self.listener = threading.Thread(target=self.listen, args=(self.process.stdout,))
+        self.listener = threading.Thread(target=self.listen, args=(self.process.stdout,),
+                                         daemon=True)
         self.listener.start()
         self.source.open(self.process)
         return self
