@@ -136,7 +136,7 @@ static hr_err wait_durable(log_store *log, log_position needed, hr_why *why)
     log_position durable = log_durable(log);
     while (durable < needed) {
         hr_err err = log_health(log, why);
-        if (err != HR_OK) {
+        if (err != HR_OK && err != HR_NO_SPACE) { /* a full disk takes no frame, but syncs */
             return err;
         }
         durable = log_wait(log, LOG_COMMITTED, durable, 1000);
@@ -195,7 +195,11 @@ hr_err engine_change_commit(engine_change *change, uint64_t *version, hr_why *wh
         engine_change_abandon(change);
         return explain(why, geo, &detail);
     }
-    hr_err err = engine_world_prepare(engine->worlds, rules, why);
+    /* Refused now it changes nothing; refused by the log it would stand, and be told later. */
+    hr_err err = log_health(engine->options.log, why);
+    if (err == HR_OK) {
+        err = engine_world_prepare(engine->worlds, rules, why);
+    }
     uint64_t made = geo_rules_version(rules);
     geo_rules_unref(rules);
     if (err != HR_OK) {
@@ -209,8 +213,10 @@ hr_err engine_change_commit(engine_change *change, uint64_t *version, hr_why *wh
     if (geo != GEO_OK) {
         err = explain(why, geo, &detail);
     } else if (made != before) {
-        /* From here on the change stands, whatever the log says: the next start would tell it. */
+        /* From here on the change stands, whatever the log says: the keeper tells it later. */
         err = engine_rules_announce(engine, made, (const char *)edit.data, edit.size, why);
+        atomic_store(&engine->is_change_untold, err == HR_NO_SPACE);
+        engine_keeper_stir(engine);
     }
     hr_buf_fini(&edit);
     free_change(change);

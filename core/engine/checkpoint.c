@@ -83,11 +83,13 @@ static hr_err gather(engine *engine, hr_why *why)
     pthread_mutex_lock(&engine->lock);
     for (uint32_t p = 0; p < engine->partition_count; p++) {
         while (engine->snapshot_done[p] != wanted && engine->failure == HR_OK &&
-               !atomic_load(&engine->is_stopping)) {
+               !atomic_load(&engine->is_stopping) && atomic_load(&engine->starved) == 0) {
             pthread_cond_wait(&engine->changed, &engine->lock);
         }
         if (engine->snapshot_done[p] != wanted) {
-            err = hr_why_set(why, HR_CLOSED, "the engine stopped during a checkpoint");
+            err = atomic_load(&engine->starved) > 0
+                      ? hr_why_set(why, HR_NO_SPACE, "a worker waits for space on the disk")
+                      : hr_why_set(why, HR_CLOSED, "the engine stopped during a checkpoint");
             break;
         }
     }

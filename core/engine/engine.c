@@ -165,6 +165,7 @@ hr_err engine_start(const engine_options *options, engine **out, hr_why *why)
         return hr_why_set(why, HR_NO_MEMORY, "no memory for the engine");
     }
     made->options = *options;
+    atomic_store(&made->is_change_untold, true); /* a crash may have kept it from the log */
     init_locks(made);
     make_counters(made);
     made->folder = strdup(options->folder);

@@ -50,6 +50,9 @@ struct engine {
     _Atomic bool is_stopping;
     _Atomic bool is_ready;
     _Atomic bool is_stirred; /* something was read since the keeper looked */
+    /* The catalogue's newest version may not be in the log; set under change_lock. */
+    _Atomic bool is_change_untold;
+    _Atomic uint32_t starved; /* workers that stand still until the log takes their events */
     _Atomic uint64_t bytes_since_checkpoint;
 
     pthread_mutex_t lock;

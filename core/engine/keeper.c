@@ -35,12 +35,12 @@ static bool has_caught_up(const engine *engine)
     return true;
 }
 
-/* Sleep until the workers have told of everything that the log held at the start; false when the
- * engine stops or has failed. */
+/* Sleep until the workers have told of everything that the log held at the start, or wait for space
+ * to do so; false when the engine stops or has failed. */
 static bool wait_caught_up(engine *engine)
 {
     pthread_mutex_lock(&engine->lock);
-    while (goes_on(engine) && !has_caught_up(engine)) {
+    while (goes_on(engine) && !has_caught_up(engine) && atomic_load(&engine->starved) == 0) {
         pthread_cond_wait(&engine->changed, &engine->lock);
     }
     bool is_on = goes_on(engine);
@@ -86,19 +86,58 @@ void engine_keeper_stir(engine *engine)
     }
 }
 
-/* The rules of a change that was committed, but that a crash kept from the log. */
+/* The rules of a change that was committed, but that a crash or a full disk kept from the log. */
 static hr_err announce_left_out(engine *engine, hr_why *why)
 {
+    hr_err err = HR_OK;
+    pthread_mutex_lock(&engine->change_lock);
     uint64_t version = catalog_version(engine->options.catalog);
-    for (uint32_t p = 0; p < engine->partition_count; p++) {
+    bool is_told = !atomic_load(&engine->is_change_untold);
+    for (uint32_t p = 0; !is_told && err == HR_OK && p < engine->partition_count; p++) {
         if (atomic_load(&engine->partitions[p].rules_version) != version) {
             char edit[64];
             int size = snprintf(edit, sizeof edit, "{\"version\":%llu,\"recovered\":true}",
                                 (unsigned long long)version);
-            return engine_rules_announce(engine, version, edit, (size_t)size, why);
+            err = engine_rules_announce(engine, version, edit, (size_t)size, why);
+            is_told = true; /* to all of them */
         }
     }
-    return HR_OK;
+    atomic_store(&engine->is_change_untold, err == HR_NO_SPACE);
+    pthread_mutex_unlock(&engine->change_lock);
+    return err;
+}
+
+/* False when the engine stops or has failed. A full disk keeps nobody from being answered: workers
+ * that have events to tell wait for space behind the start. */
+static bool see_start_through(engine *engine)
+{
+    if (!wait_caught_up(engine)) {
+        return false;
+    }
+    hr_why why = {""};
+    hr_err err = has_caught_up(engine) ? announce_left_out(engine, &why) : HR_OK;
+    if (err != HR_OK && err != HR_NO_SPACE) {
+        engine_fail(engine, err, &why);
+        return false;
+    }
+    pthread_mutex_lock(&engine->lock);
+    atomic_store(&engine->is_ready, true);
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    return true;
+}
+
+/* True while there is something left to tell. */
+static bool tell_left_out(engine *engine)
+{
+    hr_why why = {""};
+    if (atomic_load(&engine->is_change_untold) && has_caught_up(engine)) {
+        hr_err err = announce_left_out(engine, &why);
+        if (err != HR_OK && err != HR_NO_SPACE) {
+            hr_logline(HR_LEVEL_ERROR, "engine.rules_untold", "why=\"%s\"", why.text);
+        }
+    }
+    return atomic_load(&engine->is_change_untold);
 }
 
 static bool checkpoint_is_due(engine *engine)
@@ -117,23 +156,14 @@ void *engine_keeper_main(void *context)
 {
     engine *engine = context;
     hr_why why = {""};
-    if (!wait_caught_up(engine)) {
+    if (!see_start_through(engine)) {
         return NULL;
     }
-    hr_err err = announce_left_out(engine, &why);
-    if (err != HR_OK) {
-        engine_fail(engine, err, &why);
-        return NULL;
-    }
-    pthread_mutex_lock(&engine->lock);
-    atomic_store(&engine->is_ready, true);
-    pthread_cond_broadcast(&engine->changed);
-    pthread_mutex_unlock(&engine->lock);
     bool has_left_over = true;
     while (nap_until_stirred(engine, has_left_over)) {
         engine_packing_look(engine, now_ns());
-        err = engine_names_flush(engine, &why);
-        has_left_over = err != HR_OK;
+        hr_err err = engine_names_flush(engine, &why);
+        has_left_over = tell_left_out(engine) || err != HR_OK;
         if (err != HR_OK) {
             hr_logline(HR_LEVEL_ERROR, "engine.names_failed", "why=\"%s\"", why.text);
         }

@@ -11,25 +11,34 @@
 /* How long to leave a full disk alone before trying again. */
 #define NO_SPACE_WAIT_MS 200
 
+/* Nobody may wait for a worker that waits for space: a checkpoint, a start, a stop. */
+static void set_starved(engine *engine, bool is_starved)
+{
+    pthread_mutex_lock(&engine->lock);
+    atomic_fetch_add(&engine->starved, is_starved ? 1u : UINT32_MAX);
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+}
+
 /* Append a frame of events. Waits out a full disk: the state is ahead already, so nothing else may
  * be done first. */
 static hr_err append_frame(engine *engine, const log_batch *batch, hr_why *why)
 {
-    for (;;) {
-        log_position end;
-        hr_err err = log_append(engine->options.log, batch, 1, NULL, NULL, &end);
-        if (err == HR_OK) {
-            return err;
+    log_position end;
+    hr_err err = log_append(engine->options.log, batch, 1, NULL, NULL, &end);
+    if (err == HR_NO_SPACE) {
+        set_starved(engine, true);
+        while (err == HR_NO_SPACE && !atomic_load(&engine->is_stopping)) {
+            log_wait(engine->options.log, LOG_APPENDED, log_appended(engine->options.log),
+                     NO_SPACE_WAIT_MS);
+            err = log_append(engine->options.log, batch, 1, NULL, NULL, &end);
         }
-        if (err != HR_NO_SPACE) {
-            return hr_why_set(why, err, "cannot append events to the log");
-        }
-        if (atomic_load(&engine->is_stopping)) {
-            return hr_why_set(why, err, "stopped while the disk was full");
-        }
-        log_wait(engine->options.log, LOG_APPENDED, log_appended(engine->options.log),
-                 NO_SPACE_WAIT_MS);
+        set_starved(engine, false);
     }
+    if (err == HR_NO_SPACE) {
+        return hr_why_set(why, err, "stopped while the disk was full");
+    }
+    return err == HR_OK ? err : hr_why_set(why, err, "cannot append events to the log");
 }
 
 /* Everything read so far is told. The keeper waits for the last of what the log held at the start.

@@ -298,6 +298,88 @@ static void rules_are_forgotten_when_the_log_no_longer_begins_with_them(void **s
     farm_end(&farm);
 }
 
+/* Half of them inside north, each on the other side than the one before. */
+static void walk_in_and_out(farm *farm, uint32_t count)
+{
+    hr_fix *fixes = calloc(count, sizeof *fixes);
+    assert_non_null(fixes);
+    for (uint32_t i = 0; i < count; i++) {
+        fixes[i] = (hr_fix){.device = hr_device_key("a", 1),
+                            .time_ms = T0 + (int64_t)i * 60000,
+                            .lon_e7 = i % 2 == 0 ? 160050000 : 160150000,
+                            .lat_e7 = 590050000,
+                            .accuracy_dm = 30};
+    }
+    farm_name(farm, "a");
+    farm_fixes(farm, fixes, count);
+    free(fixes);
+}
+
+/* A change that a crash kept from the log. */
+static void change_behind_the_log(const farm *farm)
+{
+    static const char feature[] =
+        "{\"type\":\"Feature\",\"properties\":{\"name\":\"b\"},\"geometry\":{\"type\":\"Polygon\","
+        "\"coordinates\":[[[1,1],[2,1],[2,2],[1,1]]]}}";
+    char path[128];
+    geo_why why = {""};
+    catalog *catalog;
+    catalog_change *change;
+    uint64_t version;
+    snprintf(path, sizeof path, "%s/catalog.db", farm->folder);
+    assert_int_equal(catalog_open(path, &catalog, &why), GEO_OK);
+    assert_int_equal(catalog_change_begin(catalog, "test", T0, &change, &why), GEO_OK);
+    assert_int_equal(
+        catalog_change_put(change, "behind", feature, sizeof feature - 1, CATALOG_ANY, NULL, &why),
+        GEO_OK);
+    assert_int_equal(catalog_change_commit(change, &version, &why), GEO_OK);
+    catalog_close(catalog);
+}
+
+static void a_full_log_takes_no_change_and_keeps_nobody_from_starting_and_stopping(void **state)
+{
+    (void)state;
+    enum {
+        FIXES = 4000
+    };
+    hr_why why = {""};
+    engine_change *change;
+    farm farm;
+    farm_start(&farm, 2);
+    farm_fence(&farm, "north", north, "");
+    farm_settle(&farm);
+    farm.hard_bytes = log_appended(farm.log) + (64u << 10);
+    farm_restart(&farm, 2);
+    walk_in_and_out(&farm, FIXES); /* and then the events find no room */
+    assert_int_equal(log_health(farm.log, NULL), HR_NO_SPACE);
+    uint64_t version = catalog_version(farm.catalog);
+    assert_int_equal(engine_change_begin(farm.engine, "test", T0, &change, &why), HR_OK);
+    assert_int_equal(
+        catalog_change_remove(engine_change_edits(change), "north", CATALOG_ANY, NULL, NULL),
+        GEO_OK);
+    assert_int_equal(engine_change_commit(change, NULL, &why), HR_NO_SPACE);
+    assert_int_equal(catalog_version(farm.catalog), version);
+    farm_close(&farm);
+    change_behind_the_log(&farm);
+    farm_open(&farm, 2);
+    farm.hard_bytes = 0;
+    farm_restart(&farm, 2);
+    farm_settle(&farm);
+    hr_buf ids;
+    hr_buf_init(&ids, 1 << 20);
+    farm_event_ids(&farm, &ids);
+    size_t events = 0;
+    for (size_t i = 0; i < ids.size; i++) {
+        events += ids.data[i] == '\n';
+    }
+    hr_buf_fini(&ids);
+    assert_int_equal(events, FIXES);
+    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
+        assert_int_equal(engine_rules_version(farm.engine, p), version + 1);
+    }
+    farm_end(&farm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +394,7 @@ int main(void)
         cmocka_unit_test(
             after_retention_and_without_checkpoints_the_rules_and_names_are_still_known),
         cmocka_unit_test(rules_are_forgotten_when_the_log_no_longer_begins_with_them),
+        cmocka_unit_test(a_full_log_takes_no_change_and_keeps_nobody_from_starting_and_stopping),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }
