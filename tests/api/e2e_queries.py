@@ -104,10 +104,13 @@ def every_query_is_a_table_of_its_windows():
         farm.publish(("cow-1", 1, 16.005, 59.005), ("cow-2", 2, 16.005, 59.005))
         farm.publish(("cow-1", 11, 16.05, 59.005), ("cow-2", 12, 16.005, 59.005))
         farm.wait_for("/v1/queries/events-per-kind/rows", lambda b: len(b["rows"]) == 2)
-        rows = select(farm, 'select distinct fence, "upper(device)", crossings, animals, final,'
+        # The oldest windows may be final by now.
+        rows = select(farm, 'select distinct fence, "upper(device)", crossings, animals,'
                             ' (julianday(window_to) - julianday(window_from)) * 1440 > 9.99'
                             ' from "window_busiest-fences" order by 2')
-        expect(rows, [["north", "COW-1", 1, 1, 0, 1], ["north", "COW-2", 1, 1, 0, 1]])
+        expect(rows, [["north", "COW-1", 1, 1, 1], ["north", "COW-2", 1, 1, 1]])
+        rows = select(farm, 'select count(*) from "window_busiest-fences" where not final')
+        expect(rows[0][0] >= 2, True)
         expect(select(farm, "select count(*) from window_busiest_fences")[0][0] >= 20, True)
         rows = select(farm, "select fence, device, json_extract(inside_s, '$.visits'), window_from"
                             " from window_time_inside join device d on d.id = device order by 2")

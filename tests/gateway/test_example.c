@@ -12,7 +12,7 @@
 
 #define EPOCH UINT64_C(0x9123456789abcdef)
 #define BATCH 8
-#define START_MS 1795161600000
+#define START_MS 1735689600000
 
 /* Fixes base to base + BATCH - 1 of one collar, as its program would send them. */
 static void send_batch(site *s, uint64_t base)

@@ -177,7 +177,7 @@ static void json_comes_in_by_three_ways(void **state)
     site *s = *state;
     site_publish_text(
         s, "hedgerow/v1/fix/barn",
-        "{\"device\":\"cow-17\",\"time\":\"2026-11-20T08:00:00.123Z\",\"lon\":16.3725,"
+        "{\"device\":\"cow-17\",\"time\":\"2025-01-01T08:00:00.123Z\",\"lon\":16.3725,"
         "\"lat\":59.8512}");
     site_publish_text(s, "hedgerow/v1/fix/barn",
                       "[{\"lon\":1,\"lat\":2,\"time\":1795161600000},"
