@@ -317,7 +317,7 @@ static hr_err start_server(api_service *service, hr_why *why)
 
 /* Let local programs in. Where nobody has an account yet, say how to make the first one: the code
  * proves that whoever uses it can read what the service prints. */
-static hr_err offer_setup(api_service *service, hr_why *why)
+static hr_err let_local_in(api_service *service, hr_why *why)
 {
     const char *host = service->config.http.host;
     /* Listening everywhere is no address to go to. */
@@ -338,6 +338,17 @@ static hr_err offer_setup(api_service *service, hr_why *why)
     if (err == HR_OK) {
         snprintf(service->setup_link, sizeof service->setup_link, "%s/#setup=%s", address, code);
         err = api_local_setup(service->folder, service->setup_link, why);
+    }
+    return err;
+}
+
+/* Whoever comes over the network is answered also while the disk is full. */
+static hr_err offer_setup(api_service *service, hr_why *why)
+{
+    hr_err err = let_local_in(service, why);
+    if (err == HR_NO_SPACE) {
+        hr_logline(HR_LEVEL_WARN, "service.local_not_let_in", "why=\"%s\"", why->text);
+        err = HR_OK;
     }
     return err;
 }
@@ -568,8 +579,10 @@ void api_service_stop(api_service *service)
     atomic_store(&service->context.ready, 0);
     api_server_stop(service->server);
     keeper_stop(service->keeper);
-    notify_stop(service->notify);
+    /* The intake first: while the disk is full, it holds the MQTT library's lock in its callback.
+     */
     ingest_stop(service->ingest);
+    notify_stop(service->notify);
     presence_free(service->context.presence);
     broker_stop(service->broker);
     api_tiles_close(service->context.tiles);

@@ -110,10 +110,11 @@ static hr_err write_files(broker *b, const broker_options *options, hr_why *why)
     hr_buf_init(&text, BROKER_FILE_BYTES_MAX);
     hr_err err = broker_config_make(b->folder.text, address, options->port, &text, why);
     if (err == HR_OK) {
-        err = meet_orphan(b, file_is(b->folder.text, BROKER_CONFIG_NAME, &text), why);
-    }
-    if (err == HR_OK) {
-        err = broker_file_write(b->folder.text, BROKER_CONFIG_NAME, &text, why);
+        bool is_same = file_is(b->folder.text, BROKER_CONFIG_NAME, &text);
+        err = meet_orphan(b, is_same, why);
+        if (err == HR_OK && !is_same) { /* a full disk is no reason not to start */
+            err = broker_file_write(b->folder.text, BROKER_CONFIG_NAME, &text, why);
+        }
     }
     if (err == HR_OK) {
         err = broker_users_renew(b->folder.text, why);
