@@ -36,7 +36,7 @@ typedef struct query_devices {
     uint32_t *slots;      /* an open hash table of numbers + 1; 0: free */
     uint32_t slot_count;
     uint32_t count;
-    char **names;     /* pages of QUERY_NAMES_PAGE bytes, ids with their ends: none ever moves */
+    char **names;      /* pages of QUERY_NAMES_PAGE bytes, ids with their ends: none ever moves */
     uint32_t names_at; /* where the next one goes */
 } query_devices;
 
