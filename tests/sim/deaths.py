@@ -2,13 +2,14 @@
 
 usage: deaths.py HEDGEROWD [TEST...]
 """
+import contextlib
 import os
 import random
 import signal
 import sys
 import time
 
-from farm import Farm, harness
+from farm import Farm, MqttCopy, harness, wait_until
 
 from harness import test  # isort: skip  (farm.py says where it is)
 
@@ -32,12 +33,15 @@ def size_of(path):
 
 
 def run_with(killings):
-    """A fleet, and one killing after another; then the oracle."""
+    """A fleet, and one killing after another; then the oracle, also on what a reader received over
+    MQTT, unless it was the broker that died: it forgets what it had not delivered yet."""
     seed = int(os.environ.get("HR_SEED", random.randrange(1 << 30)))
     chance = random.Random(seed)
     print("seed %d" % seed)
-    with Farm() as farm:
+    with contextlib.ExitStack() as stack:
+        farm = stack.enter_context(Farm())
         farm.make_fences("faults")
+        copy = None if kill_broker in killings else stack.enter_context(MqttCopy(farm))
         flags = ["--fixes", TURNS, "--rate", "3000", "--batch", "50", "--linger", "30", "--drain",
                  "90"]
         sims = [farm.start_sim("faults", *flags)]
@@ -50,6 +54,9 @@ def run_with(killings):
             kill(farm, sims, flags)
         farm.await_sim(sims[0])
         print(farm.ask_oracle("--wait", "20").strip())
+        if copy:
+            wait_until("the reader has what was told", copy.is_silent)
+            print(farm.ask_oracle("--mqtt-copy", copy.path).splitlines()[-1])
 
 
 def kill_service(farm, sims, flags):

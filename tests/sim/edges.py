@@ -1,5 +1,5 @@
 """tests/sim/edges.py - real gateways send what simulated animals do, while kill -9 takes gateways,
-broker and service in random order and links are cut; then the oracle.
+broker and service in random order and links are cut; then the oracle, also on what a page received.
 
 usage: edges.py HEDGEROWD [TEST...]
 """
@@ -9,7 +9,7 @@ import random
 import signal
 import sys
 
-from farm import Farm, harness, scenario, wait_until
+from farm import Farm, LiveCopy, harness, scenario, wait_until
 from field import Connected, Connecting, Gateway, StandardInput
 
 from harness import test  # isort: skip  (farm.py says where it is)
@@ -68,6 +68,7 @@ def nothing_is_lost_or_doubled_between_real_gateways_and_the_events():
     with contextlib.ExitStack() as stack:
         farm = stack.enter_context(Farm())
         farm.make_fences("faults")
+        live = stack.enter_context(LiveCopy(farm))
         gateways = [stack.enter_context(g) for g in make_gateways(farm, seed)]
         for _ in range(ROUNDS):
             disasters = [kill_gateway, kill_service, cut_link, kill_gateway,
@@ -83,6 +84,11 @@ def nothing_is_lost_or_doubled_between_real_gateways_and_the_events():
         flags = [word for g in gateways for word in ("--truth", g.truth)]
         farm.await_log(*flags, truth=None)
         print(farm.ask_oracle(*flags, truth=None).strip())
+        newest = farm.all_events()[-1]["offset"]
+        wait_until("the page has everything", lambda: live.resume["seq"] >= newest)
+        if live.connections <= ROUNDS:
+            raise AssertionError("the page was never away")
+        print(farm.ask_oracle("--copy", live.path, truth=None).splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 import harness  # noqa: E402  (found through the line above)
-from websocket import WebSocket  # noqa: E402
+from websocket import Refused, WebSocket  # noqa: E402
 
 SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "firmware-sim",
                          "scenarios")
@@ -145,6 +145,13 @@ class MqttCopy:
             ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(farm.mqtt_port), "-u", "reader", "-P",
              password, "-q", "1", "-i", "copy", "-c", "-t", "hedgerow/v1/event/#"],
             stdout=self.file)
+        self.size = self.since = 0
+
+    def is_silent(self):
+        """Has nothing come for two seconds?"""
+        if os.path.getsize(self.path) != self.size or not self.since:
+            self.size, self.since = os.path.getsize(self.path), time.monotonic()
+        return time.monotonic() - self.since > 2
 
     def __enter__(self):
         return self
@@ -156,26 +163,51 @@ class MqttCopy:
 
 
 class LiveCopy:
-    """What a page receives over the WebSocket, kept in a file."""
+    """What a page receives over the WebSocket, kept in a file; it comes again where the service
+    went, and says how far it had come."""
 
     def __init__(self, farm):
+        self.farm = farm
         self.path = os.path.join(farm.data, "copy-live")
-        self.socket = WebSocket(farm.port, headers={"Authorization": "Bearer " + farm.token()})
-        self.socket.send({"subscribe": {"events": {}}})
-        self.count = 0
+        self.socket = None
+        self.resume = None
+        self.count = self.connections = 0
         self.is_stopping = False
-        self.thread = threading.Thread(target=self.receive)
+        self.connect()
+        self.thread = threading.Thread(target=self.receive, daemon=True)
         self.thread.start()
+
+    def connect(self):
+        self.socket = WebSocket(self.farm.port,
+                                headers={"Authorization": "Bearer " + self.farm.token()})
+        hello = self.socket.receive_key("hello")
+        self.resume = self.resume or {"epoch": hello["epoch"], "seq": hello["seq"]}
+        self.socket.send({"subscribe": {"events": {}}, "resume": self.resume})
+        self.connections += 1
 
     def receive(self):
         with open(self.path, "w") as file:
             while True:
-                message = self.socket.receive(timeout=0.2)
+                try:
+                    if self.socket is None:
+                        self.connect()
+                    message = self.socket.receive(timeout=0.2)
+                except (OSError, Refused, AssertionError):
+                    self.close()
+                    harness.select_briefly()
+                    message = None
                 if message is None and self.is_stopping:
                     return
                 if isinstance(message, dict) and "event" in message:
+                    self.resume["seq"] = message["event"]["offset"]
                     file.write(json.dumps(message["event"]) + "\n")
+                    file.flush()
                     self.count += 1
+
+    def close(self):
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
 
     def __enter__(self):
         return self
@@ -183,6 +215,7 @@ class LiveCopy:
     def __exit__(self, *_):
         self.is_stopping = True
         self.thread.join(timeout=20)
+        self.close()
 
 
 def write_lines(path, items):
