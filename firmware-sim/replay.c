@@ -263,26 +263,46 @@ static cell device_of(const char *path)
     return (cell){name, dot != NULL ? (size_t)(dot - name) : strlen(name)};
 }
 
-hr_err sim_replay_load(const char *path, sim_replay **out, hr_why *why)
+/* What is wrong where reading stopped, and what would be right. */
+static hr_err complain(const char *path, bool is_gpx, size_t line, hr_err err, hr_why *why)
 {
-    size_t size = 0, line = 0, length = strlen(path);
-    char *text = read_file(path, &size, why);
-    sim_replay *r = calloc(1, sizeof *r);
-    if (text == NULL || r == NULL) {
-        free(text);
-        free(r);
-        return text == NULL ? HR_IO : hr_why_set(why, HR_NO_MEMORY, "out of memory");
+    cell device = device_of(path);
+    if (err != HR_INVALID) {
+        return hr_why_set(why, err, "%s:%zu: %s", path, line, hr_err_text(err));
     }
+    if (is_gpx && !hr_device_id_is_valid(device.text, device.size)) {
+        return hr_why_set(why, err,
+                          "%s: the device is called as the file, and \"%.*s\" is no id: letters, "
+                          "digits, . _ : and - only",
+                          path, (int)device.size, device.text);
+    }
+    if (is_gpx) {
+        return hr_why_set(why, err, "%s: point %zu: lat, lon and <time> must be there", path, line);
+    }
+    return line <= 1
+               ? hr_why_set(why, err, "%s:1: the first line names device, time, lon and lat", path)
+               : hr_why_set(why, err,
+                            "%s:%zu: a device's id, a time (ISO 8601 or ms) and degrees must be "
+                            "there",
+                            path, line);
+}
+
+hr_err sim_replay_parse(const char *path, const char *text, size_t size, sim_replay **out,
+                        hr_why *why)
+{
+    size_t line = 0, length = strlen(path);
     bool is_gpx = length > 4 && strcmp(path + length - 4, ".gpx") == 0;
+    sim_replay *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        return hr_why_set(why, HR_NO_MEMORY, "out of memory");
+    }
     hr_err err =
         is_gpx ? read_gpx(r, text, size, device_of(path), &line) : read_csv(r, text, size, &line);
     if (err != HR_OK) {
-        (void)hr_why_set(why, err, "%s: %s %zu: %s", path, is_gpx ? "point" : "line", line,
-                         hr_err_text(err));
+        err = complain(path, is_gpx, line, err, why);
     } else if (r->row_count == 0) {
         err = hr_why_set(why, HR_INVALID, "%s has no fixes", path);
     }
-    free(text);
     if (err != HR_OK) {
         sim_replay_free(r);
         return err;
@@ -290,6 +310,15 @@ hr_err sim_replay_load(const char *path, sim_replay **out, hr_why *why)
     qsort(r->rows, r->row_count, sizeof *r->rows, by_time);
     *out = r;
     return HR_OK;
+}
+
+hr_err sim_replay_load(const char *path, sim_replay **out, hr_why *why)
+{
+    size_t size = 0;
+    char *text = read_file(path, &size, why);
+    hr_err err = text != NULL ? sim_replay_parse(path, text, size, out, why) : HR_IO;
+    free(text);
+    return err;
 }
 
 void sim_replay_free(sim_replay *r)

@@ -29,8 +29,12 @@ typedef struct sim_replay {
 
 /* Read a file: `device,time,lon,lat[,accuracy_m][,speed_mps][,heading_deg][,battery_pct]` with that
  * header, or, when its name ends in .gpx, a track, whose device is the file's name.
- * *out is freed with sim_replay_free. HR_INVALID: why has the line. */
+ * *out is freed with sim_replay_free. HR_INVALID: why has the line and what would be right. */
 HR_MUST_USE hr_err sim_replay_load(const char *path, sim_replay **out, hr_why *why);
+
+/* The same for a text that stands for the file of that name. */
+HR_MUST_USE hr_err sim_replay_parse(const char *path, const char *text, size_t size,
+                                    sim_replay **out, hr_why *why);
 void sim_replay_free(sim_replay *replay);
 
 #endif

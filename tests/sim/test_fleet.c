@@ -211,10 +211,33 @@ static void recorded_tracks_are_told_in_the_order_of_their_times(void **state)
     assert_int_equal(gpx->row_count, 1);
     assert_int_equal(gpx->rows[0].fix.time_ms, START_MS);
     sim_replay_free(gpx);
-    assert_null(load_text(".csv", "device,lon,lat\ncow,1,2\n", HR_INVALID));
-    assert_null(load_text(".csv", "device,time,lon,lat\ncow,5,181,2\n", HR_INVALID));
-    assert_null(load_text(".csv", "", HR_INVALID));
-    assert_null(load_text(".gpx", "<trkpt lat=\"1\"></trkpt>", HR_INVALID));
+}
+
+static void bad_recordings_are_refused_with_what_would_be_right(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *text, *why;
+    } bad[] = {
+        {"a.csv", "", "a.csv has no fixes"},
+        {"a.csv", "device,lon,lat\ncow,1,2\n", "a.csv:1: the first line names device, time"},
+        {"a.csv", "device,time,lon,lat\n\ncow,5,181,2\n", "a.csv:3: a device's id, a time"},
+        {"a.csv", "device,time,lon,lat\ncow,5\n", "a.csv:2: a device's id, a time"},
+        {"a.gpx", "<trkpt lat=\"1\"></trkpt>", "a.gpx: point 1: lat, lon and <time>"},
+        {"x/my track.gpx", "<trkpt lat=\"1\" lon=\"1\"><time>2026-11-20T08:00:00Z</time></trkpt>",
+         "x/my track.gpx: the device is called as the file, and \"my track\" is no id"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        sim_replay *replay = NULL;
+        hr_why why = {""};
+        assert_int_equal(
+            sim_replay_parse(bad[i].path, bad[i].text, strlen(bad[i].text), &replay, &why),
+            HR_INVALID);
+        assert_null(replay);
+        if (strncmp(why.text, bad[i].why, strlen(bad[i].why)) != 0) {
+            fail_msg("\"%s\" instead of \"%s\"", why.text, bad[i].why);
+        }
+    }
 }
 
 static void bad_scenarios_are_refused_with_their_line(void **state)
@@ -262,6 +285,7 @@ int main(void)
         cmocka_unit_test(receivers_err_about_as_much_as_they_say),
         cmocka_unit_test(a_run_cut_short_goes_on_as_if_it_had_not_been),
         cmocka_unit_test(recorded_tracks_are_told_in_the_order_of_their_times),
+        cmocka_unit_test(bad_recordings_are_refused_with_what_would_be_right),
         cmocka_unit_test(bad_scenarios_are_refused_with_their_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
