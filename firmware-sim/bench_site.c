@@ -241,13 +241,6 @@ bool bench_site_is_settled(const bench_site *site)
     return is_settled;
 }
 
-uint64_t bench_site_events(const bench_site *site)
-{
-    double ends[64] = {0};
-    (void)read_ends(site, "events", ends);
-    return (uint64_t)ends[0];
-}
-
 pid_t bench_site_broker(const bench_site *site)
 {
     char path[PATH_SIZE], text[TEXT_SIZE];

@@ -55,7 +55,6 @@ void bench_site_add_fences(const bench_site *site, const sim_scenario *scenario)
 
 /* Every record that is in the log has been judged. */
 bool bench_site_is_settled(const bench_site *site);
-uint64_t bench_site_events(const bench_site *site);
 pid_t bench_site_broker(const bench_site *site);
 void bench_site_use(pid_t pid, bench_use *use);
 

@@ -29,14 +29,14 @@ static const char help_text[] =
     "\n"
     "  --token TEXT      for the API; --token-file FILE reads it, for example DATA/local-token\n"
     "  --truth FILE      every fix that hedgerow-sim made is in the log once (may be repeated)\n"
-    "  --copy FILE       events received as JSON lines are the events there are\n"
+    "  --copy FILE       events received as JSON lines are the events there are, in their order\n"
     "  --mqtt-copy FILE  the same, but events that were late may be missing\n"
     "  --windows         the standing queries over events say what the events demand\n"
     "  --wait N          give the service so many seconds to finish (10)\n"
     "\n"
-    "Prints a line of counts, after the first cases as stories. Exit status 0: all is right, 1: "
-    "it\n"
-    "is not, 3: the oracle could not look.\n";
+    "Prints a line of counts for each of these, after its first cases as stories. Exit status 0: "
+    "all\n"
+    "is right, 1: it is not, 3: the oracle could not look.\n";
 
 typedef struct command {
     const char *http;

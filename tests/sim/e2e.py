@@ -13,7 +13,8 @@ from farm import (Farm, LiveCopy, MqttCopy, harness, program, scenario, wait_unt
 from harness import expect, test  # isort: skip  (farm.py says where it is)
 
 # So many turns of devices that the farm sees some hours, and the run takes some seconds.
-TURNS = "12000" if not os.environ.get("HR_LONG") else "400000"
+IS_LONG = bool(os.environ.get("HR_LONG"))
+TURNS = "12000" if not IS_LONG else "400000"
 
 
 @test
@@ -134,6 +135,17 @@ def bare_devices_speak_owntracks():
         farm.await_sim(sim)
         farm.await_log()
         print(farm.ask_oracle().strip())
+
+
+def a_village_of_two_thousand_animals_is_judged_alike():
+    with Farm() as farm:
+        farm.make_fences("village")
+        farm.await_sim(farm.start_sim("village", "--fixes", "400000", "--speedup", "0"))
+        print(farm.ask_oracle("--windows").strip())
+
+
+if IS_LONG:
+    test(a_village_of_two_thousand_animals_is_judged_alike)
 
 
 @test
