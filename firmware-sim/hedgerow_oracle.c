@@ -21,6 +21,7 @@
 #define POLL_NS 100000000
 #define POLLS_PER_S 10
 #define TOKEN_SIZE 256
+#define WAIT_S_MAX 86400
 
 static const char help_text[] =
     "usage: hedgerow-oracle --http ADDR:PORT [options]\n"
@@ -61,6 +62,14 @@ static bool read_token(const char *path, char token[TOKEN_SIZE])
     return is_read;
 }
 
+static bool read_seconds(const char *text, unsigned *seconds)
+{
+    char *end = NULL;
+    unsigned long value = strtoul(text, &end, 10);
+    *seconds = (unsigned)value;
+    return end != text && *end == '\0' && value <= WAIT_S_MAX;
+}
+
 static bool take_option(command *c, int option)
 {
     switch (option) {
@@ -89,8 +98,7 @@ static bool take_option(command *c, int option)
         c->wants_windows = true;
         return true;
     case 'w':
-        c->wait_s = (unsigned)strtoul(optarg, NULL, 10);
-        return true;
+        return read_seconds(optarg, &c->wait_s);
     default:
         return false;
     }
@@ -107,6 +115,9 @@ static bool read_command(command *c, int argc, char **argv)
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (!take_option(c, option)) {
+            if (optarg != NULL) {
+                fprintf(stderr, "hedgerow-oracle: \"%s\" does not suit its option\n\n", optarg);
+            }
             return false;
         }
     }

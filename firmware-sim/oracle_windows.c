@@ -358,6 +358,24 @@ static cJSON *await_queries(oracle_service *service, size_t events, unsigned wai
     }
 }
 
+/* Said, since a query that nobody looked at is not right for that. */
+static void tell_passed_over(const cJSON *list)
+{
+    const cJSON *json;
+    unsigned count = 0;
+    cJSON_ArrayForEach(json, cJSON_GetObjectItemCaseSensitive(list, "queries"))
+    {
+        query q;
+        if (!read_query(json, &q)) {
+            printf("%s%s (%s)", count++ == 0 ? "not looked at: " : ", ",
+                   oracle_json_text(json, "name"), oracle_json_text(json, "status"));
+        }
+    }
+    if (count > 0) {
+        putchar('\n');
+    }
+}
+
 hr_err oracle_check_windows(oracle_service *service, const oracle_events *there, unsigned wait_s,
                             oracle_verdict *verdict, size_t *rows, hr_why *why)
 {
@@ -372,6 +390,7 @@ hr_err oracle_check_windows(oracle_service *service, const oracle_events *there,
             err = check_query(service, &q, there, verdict, rows, why);
         }
     }
+    tell_passed_over(list);
     cJSON_Delete(list);
     return err;
 }

@@ -331,7 +331,9 @@ def every_lie_is_told_as_a_story():
         events = farm.all_events()
         with Liar(farm) as liar:
             code, said = look(farm, liar, "--windows")
-            expect((code, said.count("\n")), (RIGHT, 3), "of an honest service: " + said)
+            stories = [line for line in said.splitlines()
+                       if not line.startswith(("fixes: ", "events: ", "windows: ", "not looked"))]
+            expect((code, stories), (RIGHT, []), "of an honest service: " + said)
             for change, wanted, story in COPIES:
                 received = json.loads(json.dumps(events))
                 change(received)
