@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "oracle_json.h"
+#include "oracle_stays.h"
 
 #define GROUPS_MAX 4
 #define VALUES_MAX 8
@@ -337,6 +338,23 @@ static hr_err check_query(oracle_service *service, query *q, const oracle_events
     return err;
 }
 
+static hr_err check_stays(oracle_service *service, const cJSON *query, const oracle_events *there,
+                          oracle_verdict *v, size_t *checked, hr_why *why)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/v1/queries/%s/rows", oracle_json_text(query, "name"));
+    cJSON *answer = oracle_service_ask(service, path, why);
+    if (answer == NULL) {
+        return HR_IO;
+    }
+    const cJSON *rows = cJSON_GetObjectItemCaseSensitive(answer, "rows");
+    bool is_cut = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "cut"));
+    hr_err err = oracle_stays_check(query, rows, is_cut, there, v);
+    *checked += (size_t)cJSON_GetArraySize(rows);
+    cJSON_Delete(answer);
+    return err;
+}
+
 /* The queries once each has read every event, or what they are after wait_s. */
 static cJSON *await_queries(oracle_service *service, size_t events, unsigned wait_s, hr_why *why)
 {
@@ -347,8 +365,8 @@ static cJSON *await_queries(oracle_service *service, size_t events, unsigned wai
         cJSON_ArrayForEach(json, cJSON_GetObjectItemCaseSensitive(list, "queries"))
         {
             query q;
-            is_behind =
-                is_behind || (read_query(json, &q) && number(json, "rows_in") < (double)events);
+            bool is_looked_at = read_query(json, &q) || oracle_stays_can_check(json);
+            is_behind = is_behind || (is_looked_at && number(json, "rows_in") < (double)events);
         }
         if (list == NULL || !is_behind || polls >= wait_s * POLLS_PER_S) {
             return list;
@@ -366,7 +384,7 @@ static void tell_passed_over(const cJSON *list)
     cJSON_ArrayForEach(json, cJSON_GetObjectItemCaseSensitive(list, "queries"))
     {
         query q;
-        if (!read_query(json, &q)) {
+        if (!read_query(json, &q) && !oracle_stays_can_check(json)) {
             printf("%s%s (%s)", count++ == 0 ? "not looked at: " : ", ",
                    oracle_json_text(json, "name"), oracle_json_text(json, "status"));
         }
@@ -388,6 +406,8 @@ hr_err oracle_check_windows(oracle_service *service, const oracle_events *there,
         query q;
         if (err == HR_OK && read_query(json, &q)) {
             err = check_query(service, &q, there, verdict, rows, why);
+        } else if (err == HR_OK && oracle_stays_can_check(json)) {
+            err = check_stays(service, json, there, verdict, rows, why);
         }
     }
     tell_passed_over(list);

@@ -1,7 +1,7 @@
 /* oracle_windows.h - what the standing queries say, against counts by simple loops.
  *
- * Looked at are queries over events that count (`count()`, `distinct(device)`) by fence, kind or
- * device, in tumbling, hopping or running windows; others are passed over. */
+ * Looked at are queries over events that count (`count()`, `distinct(device)`) by fence or kind, in
+ * tumbling, hopping or running windows, and those of stays (oracle_stays.h); others are named. */
 #ifndef SIM_ORACLE_WINDOWS_H
 #define SIM_ORACLE_WINDOWS_H
 

@@ -218,6 +218,15 @@ def an_animal_too_many_is_seen(answers):
     answers.rows("trending")[0]["animals"] += 1
 
 
+def a_stay_is_a_second_longer(answers):
+    rows = [row for row in answers.rows("time-inside") if "since" not in row["inside_s"]]
+    rows[0]["inside_s"]["value"] += 1
+
+
+def a_visit_is_left_out(answers):
+    answers.rows("time-inside")[0]["inside_s"]["visits"] -= 1
+
+
 # A lie; where it shows: the count on the line of that name; and words of the story.
 LIES = [
     (an_event_is_dropped, "events", "missing", "missing: "),
@@ -248,6 +257,8 @@ LIES = [
     (a_count_since_the_start_is_off_by_one, "windows", "different", "window from the start"),
     (a_row_is_left_out, "windows", "missing", "there is no row"),
     (a_window_is_told_twice, "windows", "twice", "there are two rows"),
+    (a_stay_is_a_second_longer, "windows", "different", " s, of which the events that ended say "),
+    (a_visit_is_left_out, "windows", "different", "query time-inside, "),
     (an_animal_too_many_is_seen, "windows", "different", "query trending"),
 ]
 
