@@ -92,6 +92,11 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
     size_t retired_count = index->retired.count;
     index_square square = INDEX_ROOT_SQUARE;
     index_desc root;
+    const uint64_t span =
+        index->fence_span + (after != NULL ? after->span : 0) - (before != NULL ? before->span : 0);
+    if (after != NULL && span > GEO_INDEX_SPAN_MAX) {
+        return GEO_TOO_BIG;
+    }
     index_reclaim(index);
     if (before != NULL) {
         piece_before = index_piece_whole(before, id);
@@ -111,6 +116,7 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
     index->root = root;
     index->fences[id] = after;
     index->fence_count += (after != NULL) - (before != NULL);
+    index->fence_span = span;
     index->fence_bytes += (after != NULL ? after->bytes : 0) - (before != NULL ? before->bytes : 0);
     index_fence_free(before);
     index_scratch_shrink(&index->scratch, SCRATCH_BYTES_KEPT);
@@ -147,7 +153,8 @@ geo_err geo_index_remove(geo_index *index, uint32_t id)
 
 /* A table of copies of the areas, by id. */
 static geo_err copy_areas(const geo_area *const *areas, const uint32_t *ids, size_t count,
-                          index_fence ***out, uint32_t *out_room, size_t *out_bytes)
+                          index_fence ***out, uint32_t *out_room, size_t *out_bytes,
+                          uint64_t *out_span)
 {
     uint32_t room = 16;
     for (size_t i = 0; i < count; i++) {
@@ -161,14 +168,19 @@ static geo_err copy_areas(const geo_area *const *areas, const uint32_t *ids, siz
         return GEO_NO_MEMORY;
     }
     *out_bytes = 0;
+    *out_span = 0;
     for (size_t i = 0; i < count; i++) {
         geo_err err =
             fences[ids[i]] != NULL ? GEO_EXISTS : index_fence_new(areas[i], &fences[ids[i]]);
+        if (err == GEO_OK) {
+            *out_bytes += fences[ids[i]]->bytes;
+            *out_span += fences[ids[i]]->span;
+            err = *out_span > GEO_INDEX_SPAN_MAX ? GEO_TOO_BIG : GEO_OK;
+        }
         if (err != GEO_OK) {
             fences_free(fences, room);
             return err;
         }
-        *out_bytes += fences[ids[i]]->bytes;
     }
     *out = fences;
     *out_room = room;
@@ -199,7 +211,8 @@ geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const ui
     index_fence **fences = NULL;
     uint32_t room = 0;
     size_t bytes = 0;
-    geo_err err = copy_areas(areas, ids, count, &fences, &room, &bytes);
+    uint64_t span = 0;
+    geo_err err = copy_areas(areas, ids, count, &fences, &room, &bytes, &span);
     if (err != GEO_OK) {
         return err;
     }
@@ -230,6 +243,7 @@ geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const ui
         index->fence_room = room;
         index->fence_count = (uint32_t)count;
         index->fence_bytes = bytes;
+        index->fence_span = span;
         index->root = root;
     }
     free(mark);

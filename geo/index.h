@@ -15,6 +15,7 @@
 #define GEO_INDEX_VERSIONS_MAX 16
 #define GEO_INDEX_BLOCK_POINTS 64  /* of geo_index_clear() */
 #define GEO_INDEX_QUERY_POINTS 128 /* answered together */
+#define GEO_INDEX_SPAN_MAX (1u << 21)
 
 /* The writer's handle and the published versions. Threads: every function that takes a geo_index
  * is for ONE writer thread at a time, but for geo_index_acquire(), which any thread may call. */
@@ -42,13 +43,20 @@ void geo_index_free(geo_index *index);
 
 /* Replace the whole content by count fences; ids are different, in any order, and at most
  * GEO_INDEX_ID_MAX. Areas are copied. Much faster than as many puts. On failure nothing changes.
- * GEO_NO_MEMORY. GEO_RANGE: an id is too big. GEO_EXISTS: an id occurs twice. */
+ * GEO_NO_MEMORY. GEO_RANGE: an id is too big. GEO_EXISTS: an id occurs twice. GEO_TOO_BIG: the
+ * spans of all fences together are above GEO_INDEX_SPAN_MAX. */
 GEO_MUST_USE geo_err geo_index_build(geo_index *index, const geo_area *const *areas,
                                      const uint32_t *ids, size_t count);
 
 /* Insert a fence or replace it. Readers see nothing of it before geo_index_publish(). On failure
- * nothing changes. GEO_NO_MEMORY. GEO_RANGE: the id is too big. */
+ * nothing changes. GEO_NO_MEMORY. GEO_RANGE: the id is too big. GEO_TOO_BIG: as above. */
 GEO_MUST_USE geo_err geo_index_put(geo_index *index, uint32_t id, const geo_area *area);
+
+/* How many squares of 23 km (2^21 units) the edges of an area span, each rounded down: nothing for
+ * any paddock, some hundreds for a large country drawn with few vertices. It says what the index
+ * has to pay for long edges. The limit is 1,200 times around the world, and a tangle of 2,500 edges
+ * from anywhere to anywhere: it is built in a second. */
+uint64_t geo_index_span(const geo_area *area);
 
 /* GEO_NOT_FOUND: there is no such fence. On any failure nothing changes. */
 GEO_MUST_USE geo_err geo_index_remove(geo_index *index, uint32_t id);

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "geo/index.h"
+
+#define INDEX_SPAN_SHIFT 21
+
 static uint32_t ring_first(const geo_area *area, uint32_t ring)
 {
     return ring == 0 ? 0 : area->ring_ends[ring - 1];
@@ -20,6 +24,24 @@ static geo_box box_of(const geo_point *points, uint32_t count)
         box.max.lat_e7 = p.lat_e7 > box.max.lat_e7 ? p.lat_e7 : box.max.lat_e7;
     }
     return box;
+}
+
+uint64_t geo_index_span(const geo_area *area)
+{
+    uint64_t span = 0;
+    for (uint32_t r = 0; r < area->ring_count; r++) {
+        const uint32_t first = ring_first(area, r);
+        geo_point a = area->vertices[area->ring_ends[r] - 1];
+        for (uint32_t i = first; i < area->ring_ends[r]; i++) {
+            const geo_point b = area->vertices[i];
+            const int64_t columns = (int64_t)b.lon_e7 - a.lon_e7;
+            const int64_t rows = (int64_t)b.lat_e7 - a.lat_e7;
+            span += (uint64_t)((columns < 0 ? -columns : columns) + (rows < 0 ? -rows : rows)) >>
+                    INDEX_SPAN_SHIFT;
+            a = b;
+        }
+    }
+    return span;
 }
 
 geo_err index_fence_new(const geo_area *area, index_fence **out)
@@ -42,6 +64,7 @@ geo_err index_fence_new(const geo_area *area, index_fence **out)
         .edge_count = area->vertex_count,
         .block_count = block_count,
         .bytes = bytes,
+        .span = geo_index_span(area),
         .box = area->box,
         .points = points,
         .blocks = blocks,

@@ -25,6 +25,7 @@ typedef struct index_fence {
     uint32_t edge_count;
     uint32_t block_count;
     size_t bytes;
+    uint64_t span;  /* see geo_index_span() */
     uint64_t stamp; /* of the last walk that met this fence, so that each is met once */
     geo_box box;
     const geo_point *points;

@@ -32,6 +32,7 @@ struct geo_index {
     uint32_t fence_room;
     uint32_t fence_count;
     size_t fence_bytes;
+    uint64_t fence_span; /* of all fences, as geo_index_span() counts */
     uint64_t stamp;
     index_desc root;       /* the state that the next publication shows */
     index_garbage fresh;   /* made by the change under way */

@@ -275,6 +275,50 @@ static void bad_ids_are_refused(void **state)
     geo_area_free(area);
 }
 
+/* Edges from anywhere to anywhere. */
+static geo_area *tangle(uint64_t *random, uint32_t count)
+{
+    geo_area *area = NULL;
+    geo_point *ring = malloc(count * sizeof *ring);
+    assert_non_null(ring);
+    for (uint32_t i = 0; i < count; i++) {
+        ring[i] = (geo_point){(int32_t)shape_random(random, -GEO_LON_E7_MAX, GEO_LON_E7_MAX),
+                              (int32_t)shape_random(random, -GEO_LAT_E7_MAX, GEO_LAT_E7_MAX)};
+    }
+    assert_int_equal(geo_area_new(ring, &count, 1, &area), GEO_OK);
+    free(ring);
+    return area;
+}
+
+static void too_many_edges_across_the_world_are_refused(void **state)
+{
+    (void)state;
+    uint64_t random = shape_seed(__func__);
+    geo_area *small = shape("0 0, 10 0, 10 10");
+    geo_area *many = tangle(&random, 1500);
+    geo_area *too_many = tangle(&random, 64000);
+    const geo_area *areas[] = {small, many, many};
+    const uint32_t ids[] = {1, 2, 3};
+    geo_index *index = NULL;
+    assert_int_equal(geo_index_span(small), 0);
+    assert_true(geo_index_span(many) < GEO_INDEX_SPAN_MAX);
+    assert_true(2 * geo_index_span(many) > GEO_INDEX_SPAN_MAX);
+    assert_int_equal(geo_index_new(NULL, &index), GEO_OK);
+    assert_int_equal(geo_index_put(index, 1, too_many), GEO_TOO_BIG);
+    assert_int_equal(geo_index_build(index, areas, ids, 3), GEO_TOO_BIG);
+    assert_int_equal(geo_index_fence_count(index), 0);
+    assert_int_equal(geo_index_build(index, areas, ids, 2), GEO_OK);
+    assert_int_equal(geo_index_put(index, 3, many), GEO_TOO_BIG);
+    assert_int_equal(geo_index_put(index, 2, many), GEO_OK); /* instead of itself */
+    assert_int_equal(geo_index_remove(index, 2), GEO_OK);
+    assert_int_equal(geo_index_put(index, 3, many), GEO_OK);
+    assert_int_equal(geo_index_fence_count(index), 2);
+    geo_index_free(index);
+    geo_area_free(small);
+    geo_area_free(many);
+    geo_area_free(too_many);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +329,7 @@ int main(void)
         cmocka_unit_test(out_of_memory_changes_nothing),
         cmocka_unit_test(a_small_buffer_is_filled_in_several_calls),
         cmocka_unit_test(bad_ids_are_refused),
+        cmocka_unit_test(too_many_edges_across_the_world_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
