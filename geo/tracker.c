@@ -72,8 +72,10 @@ static job job_begin(geo_tracker *tracker, const geo_tracker_state *state, uint6
     return (job){
         .tracker = tracker,
         .device = device,
-        .next = *s,
         .old = s,
+        .last_accuracy_dm = s->last_accuracy_dm,
+        .bits_recent = s->bits_recent,
+        .due_s = s->due_s,
         .newest_ms = load_time(s->newest),
         .append_ms = load_time(s->append),
         .device_ms = load_time(s->device),
@@ -120,13 +122,20 @@ static geo_err job_keep(job *j, geo_tracker_state *state)
             return err;
         }
     }
-    j->next.newest = save_time(j->newest_ms);
-    j->next.append = save_time(j->append_ms);
-    j->next.device = save_time(j->device_ms);
-    j->next.last = save_time(j->last_ms);
-    j->next.last_place = j->last;
-    memcpy(s, &j->next, offsetof(store, entries_size));
-    s->due_s = j->next.due_s;
+    /* Each field goes straight where it belongs: what is written in small pieces and read back in
+     * large ones at once makes a processor wait. */
+    if (j->is_accepted) {
+        memmove(s->recent + 1, s->recent, sizeof s->recent - sizeof s->recent[0]);
+        s->recent[0] = save_time(j->accepted_ms);
+    }
+    s->newest = save_time(j->newest_ms);
+    s->append = save_time(j->append_ms);
+    s->device = save_time(j->device_ms);
+    s->last = save_time(j->last_ms);
+    s->last_place = j->last;
+    s->last_accuracy_dm = j->last_accuracy_dm;
+    s->bits_recent = j->bits_recent;
+    s->due_s = j->due_s;
     return GEO_OK;
 }
 
@@ -146,13 +155,13 @@ static bool is_recent(const store *s, int64_t time_ms)
     return false;
 }
 
-static void push_recent(store *s, int64_t time_ms)
+/* Its time joins the last ones. */
+static void accept(job *j, int64_t time_ms)
 {
-    unsigned count = store_recent_count(s);
-    memmove(s->recent + 1, s->recent, sizeof s->recent - sizeof s->recent[0]);
-    s->recent[0] = save_time(time_ms);
-    if (count < RECENT_COUNT) {
-        s->bits_recent = (uint8_t)((s->bits_recent & 0xF) | (count + 1) << 4);
+    j->is_accepted = true;
+    j->accepted_ms = time_ms;
+    if (store_recent_count(j->old) < RECENT_COUNT) {
+        j->bits_recent = (uint8_t)(j->bits_recent + (1 << 4));
     }
 }
 
@@ -220,8 +229,8 @@ static geo_err decide(job *j, const geo_fix *fix, const uint32_t *hits, size_t h
     j->has_last = true;
     j->last = fix->place;
     j->last_ms = fix->time_ms;
-    j->next.bits_recent |= STORE_HAS_LAST;
-    j->next.last_accuracy_dm = fix->accuracy_dm;
+    j->bits_recent |= STORE_HAS_LAST;
+    j->last_accuracy_dm = fix->accuracy_dm;
     if (!same) {
         job_note_due(j, hits, hit_count);
     }
@@ -242,13 +251,13 @@ geo_err geo_tracker_fix(geo_tracker *tracker, geo_tracker_state *state, uint64_t
         bool repeated = is_recent(j.old, fix->time_ms);
         tracker->fate = repeated ? GEO_FIX_REPEATED : GEO_FIX_OUT_OF_ORDER;
         if (!repeated) {
-            push_recent(&j.next, fix->time_ms);
+            accept(&j, fix->time_ms);
         }
         return job_keep(&j, state);
     }
     if (first) {
         j.device_ms = fix->time_ms;
-        j.next.due_s = UINT32_MAX;
+        j.due_s = UINT32_MAX;
     }
     geo_err err = job_advance(&j, fix->time_ms);
     if (err != GEO_OK) {
@@ -256,8 +265,8 @@ geo_err geo_tracker_fix(geo_tracker *tracker, geo_tracker_state *state, uint64_t
     }
     j.newest_ms = fix->time_ms;
     j.append_ms = fix->append_ms;
-    j.next.bits_recent &= (uint8_t)~STORE_STALE_TOLD;
-    push_recent(&j.next, fix->time_ms);
+    j.bits_recent &= (uint8_t)~STORE_STALE_TOLD;
+    accept(&j, fix->time_ms);
 
     geo_fix known = *fix;
     known.accuracy_dm = fix->accuracy_dm == GEO_ACCURACY_UNKNOWN ? 0 : fix->accuracy_dm;
@@ -284,9 +293,9 @@ geo_err geo_tracker_tick(geo_tracker *tracker, geo_tracker_state *state, uint64_
     geo_err err = job_advance(&j, to_ms < GEO_TIME_MS_MAX ? to_ms : GEO_TIME_MS_MAX);
     int64_t stale_ms = (int64_t)geo_rules_stale_after_s(tracker->rules, device) * 1000;
     if (err == GEO_OK && stale_ms > 0 && tick_ms - j.append_ms >= stale_ms &&
-        (j.next.bits_recent & STORE_STALE_TOLD) == 0) {
+        (j.bits_recent & STORE_STALE_TOLD) == 0) {
         geo_event *event;
-        j.next.bits_recent |= STORE_STALE_TOLD;
+        j.bits_recent |= STORE_STALE_TOLD;
         err = job_tell(&j, GEO_STALE, GEO_CAUSE_TICK, GEO_NO_SLOT, NULL, j.newest_ms + stale_ms,
                        &event);
     }

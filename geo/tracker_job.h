@@ -46,9 +46,13 @@ struct geo_tracker {
 typedef struct job {
     geo_tracker *tracker;
     uint64_t device;
-    store next; /* all but the entries */
     const store *old;
-    bool unpacked; /* tracker->entries holds the entries, and they may have changed */
+    bool unpacked;    /* tracker->entries holds the entries, and they may have changed */
+    bool is_accepted; /* accepted_ms joins the recent times */
+    uint8_t bits_recent;
+    uint16_t last_accuracy_dm;
+    uint32_t due_s;
+    int64_t accepted_ms;
     int64_t newest_ms;
     int64_t append_ms;
     int64_t device_ms;

@@ -146,7 +146,7 @@ static bool is_hit(uint32_t area, const uint32_t *hits, size_t hit_count)
 static geo_err cross_fence(job *j, const geo_fix *fix, uint32_t slot, const geo_fence *fence)
 {
     const geo_area *area = fence->area;
-    uint32_t last_accuracy_dm = j->next.last_accuracy_dm;
+    uint32_t last_accuracy_dm = j->last_accuracy_dm;
     uint32_t accuracy_dm =
         fix->accuracy_dm > last_accuracy_dm ? fix->accuracy_dm : last_accuracy_dm;
     geo_pieces pieces = geo_segment_pieces(area, j->last, fix->place);
@@ -182,7 +182,7 @@ static bool too_short_to_cross(const job *j, const geo_fix *fix)
     int64_t lon = llabs((int64_t)fix->place.lon_e7 - j->last.lon_e7);
     int64_t lat = llabs((int64_t)fix->place.lat_e7 - j->last.lat_e7);
     lon = lon > GEO_LON_E7_MAX ? 2 * (int64_t)GEO_LON_E7_MAX - lon : lon;
-    int64_t last_dm = j->next.last_accuracy_dm;
+    int64_t last_dm = j->last_accuracy_dm;
     int64_t here_dm = fix->accuracy_dm;
     int64_t needed_dm = last_dm + here_dm + 2 * (last_dm > here_dm ? last_dm : here_dm);
     return (lon + lat + 4) * GEO_UNIT_UM_MAX <= needed_dm * GEO_METRIC_UM_PER_DM;

@@ -138,7 +138,7 @@ geo_err job_advance(job *j, int64_t to_ms)
     if (to_ms > j->device_ms) {
         j->device_ms = to_ms;
     }
-    if (whole_seconds(j->device_ms) < j->next.due_s) {
+    if (whole_seconds(j->device_ms) < j->due_s) {
         return GEO_OK;
     }
     geo_tracker *tracker = j->tracker;
@@ -150,7 +150,7 @@ geo_err job_advance(job *j, int64_t to_ms)
     while (err == GEO_OK) {
         timer next = next_timer(j, after_ms, tracker->areas, tracker->area_count);
         if (next.due_ms > j->device_ms) {
-            j->next.due_s = whole_seconds(next.due_ms);
+            j->due_s = whole_seconds(next.due_ms);
             break;
         }
         /* Others may be due at the same instant. What fired is not found again: an entry that was
@@ -163,5 +163,5 @@ geo_err job_advance(job *j, int64_t to_ms)
 
 void job_note_due(job *j, const uint32_t *areas, size_t area_count)
 {
-    j->next.due_s = whole_seconds(next_timer(j, j->device_ms, areas, area_count).due_ms);
+    j->due_s = whole_seconds(next_timer(j, j->device_ms, areas, area_count).due_ms);
 }
