@@ -2,6 +2,7 @@
 #ifndef GEO_INDEX_EDGES_H
 #define GEO_INDEX_EDGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,26 @@ static inline void index_narrow_edges(const index_narrow *record, int32_t px, in
     }
     *crossed = cross_bits & edges;
     *on_line = line_bits & edges;
+}
+
+/* Is the step from (px, py) to (qx, qy) within the cell surely apart from every edge? Either both
+ * its ends lie strictly on one side of the edge's line, or both ends of the edge on one side of the
+ * step's. Virtual edges lie beside the cell, and never matter. */
+static inline bool index_narrow_is_clear(const index_narrow *record, int32_t px, int32_t py,
+                                         int32_t qx, int32_t qy)
+{
+    bool is_clear = true;
+    for (unsigned j = 0; j + 1 < record->vertex_count; j++) {
+        const index_vertex a = record->vertices[j];
+        const index_vertex b = record->vertices[j + 1];
+        const int32_t p = (b.x - a.x) * (py - a.y) - (px - a.x) * (b.y - a.y);
+        const int32_t q = (b.x - a.x) * (qy - a.y) - (qx - a.x) * (b.y - a.y);
+        const int32_t a_side = (qx - px) * (a.y - py) - (a.x - px) * (qy - py);
+        const int32_t b_side = (qx - px) * (b.y - py) - (b.x - px) * (qy - py);
+        is_clear &= (p > 0 && q > 0) || (p < 0 && q < 0) || (a_side > 0 && b_side > 0) ||
+                    (a_side < 0 && b_side < 0);
+    }
+    return is_clear;
 }
 
 /* The same for the 32-bit form. */

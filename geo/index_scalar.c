@@ -279,8 +279,9 @@ bool index_query_block_scalar(const geo_index_version *version, const geo_point 
     return fits;
 }
 
-/* Do both points lie in squares without edges, in one or in two of a size that share a side? Then
- * nothing is touched between them, for the two together are convex. */
+/* Does the step touch no boundary, for sure? Its ends lie in squares without edges, in one or in
+ * two of a size that share a side: nothing is touched between them, for the two together are
+ * convex. Or they lie in one cell with a narrow record, of whose edges each can be ruled out. */
 static bool is_clear(const block *from, const block *to, uint32_t j)
 {
     const unsigned shift = from->shifts[j];
@@ -289,8 +290,12 @@ static bool is_clear(const block *from, const block *to, uint32_t j)
     const uint32_t rows =
         ((uint32_t)to->points[j].lat_e7 >> shift) - ((uint32_t)from->points[j].lat_e7 >> shift);
     const bool is_beside = (columns == 0 && rows + 1 <= 2) || (rows == 0 && columns + 1 <= 2);
-    return is_beside && to->shifts[j] == shift &&
-           !index_has_edges(block_desc(from->base, from->places[j])) &&
+    const index_desc desc = block_desc(from->base, from->places[j]);
+    if (from->places[j] == to->places[j] && index_is_short(desc)) {
+        return index_narrow_is_clear(index_at(from->base, desc), block_x(from, j), block_y(from, j),
+                                     block_x(to, j), block_y(to, j));
+    }
+    return is_beside && to->shifts[j] == shift && !index_has_edges(desc) &&
            !index_has_edges(block_desc(to->base, to->places[j]));
 }
 

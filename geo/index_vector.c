@@ -13,7 +13,7 @@
 #define CLEAR_BLOCK index_clear_block_neon
 #endif
 
-#include "index_lanes_edges.h"
+#include "index_lanes_clear.h"
 
 /* block_node_place() of every lane. */
 static inline lanes node_places(lanes nodes)
@@ -234,41 +234,6 @@ bool QUERY_BLOCK(const geo_index_version *version, const geo_point *points, uint
     return seek(&b, version, points, count, first) && answer_block(&b, hits, hits_max, hit_count);
 }
 
-/* The lanes of a value that is 0, 1 or -1. */
-static inline lanes_mask at_most_one(lanes a)
-{
-    return mask_or(lanes_equal(a, lanes_all(0)),
-                   mask_or(lanes_equal(a, lanes_all(1)), lanes_equal(a, lanes_all(~0u))));
-}
-
-/* The lanes of squares without edges: an ID, or a list, which is a narrow record with the flag. */
-static inline lanes_mask without_edges(lanes descs)
-{
-    const lanes tops = lanes_right(descs, INDEX_KIND_SHIFT - 1);
-    return mask_or(lanes_equal(tops, lanes_all(INDEX_KIND_ID << 1)),
-                   lanes_equal(tops, lanes_all(INDEX_KIND_NARROW << 1 | 1)));
-}
-
-/* is_clear() of the scalar build for the LANES segments from number j on. */
-static uint32_t clear_lanes(const block *a, const block *b, uint32_t j)
-{
-    const uint32_t *descs = (const uint32_t *)a->base;
-    lanes ax, ay, bx, by;
-    lanes_load_pairs(a->points + j, &ax, &ay);
-    lanes_load_pairs(b->points + j, &bx, &by);
-    const lanes shifts = lanes_load(a->shifts + j);
-    const lanes columns = lanes_sub(lanes_right_by(bx, shifts), lanes_right_by(ax, shifts));
-    const lanes rows = lanes_sub(lanes_right_by(by, shifts), lanes_right_by(ay, shifts));
-    const lanes_mask is_beside =
-        mask_or(mask_and(lanes_equal(columns, lanes_all(0)), at_most_one(rows)),
-                mask_and(lanes_equal(rows, lanes_all(0)), at_most_one(columns)));
-    const lanes_mask is_alike = lanes_equal(shifts, lanes_load(b->shifts + j));
-    const lanes_mask are_empty =
-        mask_and(without_edges(lanes_gather(descs, lanes_load(a->places + j))),
-                 without_edges(lanes_gather(descs, lanes_load(b->places + j))));
-    return mask_bits(mask_and(mask_and(is_beside, is_alike), are_empty));
-}
-
 uint64_t CLEAR_BLOCK(const geo_index_version *version, const geo_point *from, const geo_point *to,
                      uint32_t count)
 {
@@ -276,9 +241,10 @@ uint64_t CLEAR_BLOCK(const geo_index_version *version, const geo_point *from, co
     if (!seek(&a, version, from, count, 0) || !seek(&b, version, to, count, 0)) {
         return 0;
     }
+    block_list narrows = {.count = 0};
     uint64_t clear = 0;
     for (uint32_t j = 0; j < count; j += LANES) {
-        clear |= (uint64_t)clear_lanes(&a, &b, j) << j;
+        clear |= (uint64_t)lanes_squares(&a, &b, j, &narrows) << j;
     }
-    return count == 64 ? clear : clear & (((uint64_t)1 << count) - 1);
+    return clear | lanes_steps(&a, &b, &narrows);
 }
