@@ -23,6 +23,17 @@
 /* Beyond this a geodesic circle on the map is no longer round enough for a convex polygon. */
 #define BEND_MAX 0.3
 #define TANGENT_MIN 0.05
+/* A run's brush is made for a latitude that others nearby have as well, off the run's middle by up
+ * to half of this part of the height that a brush is good for; so most are already there. */
+#define BRUSH_STEPS 8
+#define BRUSHES_KEPT 256
+
+/* A brush that was made before. */
+typedef struct kept_brush {
+    bool made;
+    int32_t lat_e7;
+    geo_brush brush;
+} kept_brush;
 
 /* A map turned by lon_e7, and the tubes on it. */
 typedef struct drawing {
@@ -38,6 +49,7 @@ typedef struct drawing {
     uint32_t run_room;
     int32_t south_e7;
     int32_t north_e7;
+    kept_brush *brushes; /* BRUSHES_KEPT of them */
     /* The outline at hand. */
     geo_point first;
     geo_point last;
@@ -58,6 +70,7 @@ static void drawing_fini(drawing *d)
 {
     free(d->edges);
     free(d->run);
+    free(d->brushes);
 }
 
 static geo_err add_edge(drawing *d, geo_point from, geo_point to, bool is_tube)
@@ -107,11 +120,18 @@ static double tangent_at(double lat_e7)
     return fmax(fabs(tan(geo_radians(lat_e7))), TANGENT_MIN);
 }
 
-/* How high a run may be at a latitude, so that a brush fits all of it. */
-static int64_t height_max_e7(const drawing *d, int32_t lat_e7)
+/* The height that a brush at its middle is good for. */
+static int64_t brush_height_e7(const drawing *d, int32_t lat_e7)
 {
     double height = 2 * d->error_m / (d->distance_m * tangent_at(lat_e7));
     return (int64_t)(height * 180e7 / GEO_PI) + 1;
+}
+
+/* How high a run may be at a latitude, so that a brush nearby fits all of it. */
+static int64_t height_max_e7(const drawing *d, int32_t lat_e7)
+{
+    int64_t height = brush_height_e7(d, lat_e7);
+    return height - height / BRUSH_STEPS;
 }
 
 static geo_err make_brush(const drawing *d, int32_t lat_e7, geo_brush *brush)
@@ -136,6 +156,37 @@ static geo_err make_brush(const drawing *d, int32_t lat_e7, geo_brush *brush)
     return geo_brush_init(brush, offsets, count);
 }
 
+/* The brush for a run between two latitudes. */
+static geo_err find_brush(drawing *d, const geo_brush **brush)
+{
+    int32_t steeper = abs(d->south_e7) > abs(d->north_e7) ? d->south_e7 : d->north_e7;
+    int64_t most = brush_height_e7(d, steeper) / BRUSH_STEPS;
+    int64_t step = 1;
+    while (2 * step <= most) {
+        step *= 2; /* so that runs of slightly different heights have latitudes in common */
+    }
+    int64_t middle = ((int64_t)d->south_e7 + d->north_e7) / 2;
+    int64_t number = (middle + (middle < 0 ? -step : step) / 2) / step;
+    int32_t lat_e7 = (int32_t)(number * step);
+    if (d->brushes == NULL) {
+        d->brushes = calloc(BRUSHES_KEPT, sizeof *d->brushes);
+        if (d->brushes == NULL) {
+            return GEO_NO_MEMORY;
+        }
+    }
+    kept_brush *kept = &d->brushes[llabs(number) % BRUSHES_KEPT];
+    if (!kept->made || kept->lat_e7 != lat_e7) {
+        geo_err err = make_brush(d, lat_e7, &kept->brush);
+        kept->made = err == GEO_OK;
+        kept->lat_e7 = lat_e7;
+        if (err != GEO_OK) {
+            return err;
+        }
+    }
+    *brush = &kept->brush;
+    return GEO_OK;
+}
+
 static bool fits_map(const drawing *d, const geo_brush *brush)
 {
     int64_t reach = 0;
@@ -156,16 +207,16 @@ static geo_err end_run(drawing *d)
     if (d->run_count < 2) {
         return GEO_OK;
     }
-    geo_brush brush;
-    geo_err err = make_brush(d, (int32_t)(((int64_t)d->south_e7 + d->north_e7) / 2), &brush);
+    const geo_brush *brush;
+    geo_err err = find_brush(d, &brush);
     if (err != GEO_OK) {
         return err;
     }
-    if (!fits_map(d, &brush)) {
+    if (!fits_map(d, brush)) {
         return GEO_INVALID;
     }
     d->started = false;
-    err = geo_tube_outline(&brush, d->run, d->run_count, add_vertex, d);
+    err = geo_tube_outline(brush, d->run, d->run_count, add_vertex, d);
     if (err == GEO_OK) {
         err = add_edge(d, d->last, d->first, true);
     }
@@ -262,7 +313,9 @@ static geo_err explain(geo_why *why, geo_err err)
     case GEO_INVALID:
         return geo_why_set(why, err, "the shape is empty or goes round the world");
     case GEO_TOO_BIG:
-        return geo_why_set(why, err, "too many vertices: simplify the shape");
+        return geo_why_set(why, err,
+                           "too much to work out for a shape of so many vertices: make the "
+                           "distance smaller or the shape simpler");
     default:
         return err == GEO_OK ? err : geo_why_set(why, err, "%s", geo_err_text(err));
     }

@@ -14,9 +14,9 @@
 #include "geo/point.h"
 
 #define GEO_NODES_EDGES_MAX 4000000
-/* The work that may be done: pairs of edges that lie close together, and of edges and hot points.
- */
-#define GEO_NODES_PAIRS_MAX 400000000
+/* The work that may be done, a second or two of it: pairs of edges that lie close together, and of
+ * edges and hot points. */
+#define GEO_NODES_PAIRS_MAX 100000000
 
 /* From west to east, on one longitude from south to north. The counts say what changes when one
  * passes the edge from its right to its left, which is its north side. */

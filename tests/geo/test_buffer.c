@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "geo/antimeridian.h"
@@ -349,7 +350,9 @@ static void a_knot_under_a_wide_brush_is_too_big(void **state)
     }
     geo_area *area = NULL;
     double start_s = now_s();
-    assert_int_equal(geo_corridor_new(line, KNOT, 100000, NULL, &area), GEO_TOO_BIG);
+    geo_why why;
+    assert_int_equal(geo_corridor_new(line, KNOT, 100000, &why, &area), GEO_TOO_BIG);
+    assert_non_null(strstr(why.text, "make the distance smaller or the shape simpler"));
     printf("refused after %.3f s\n", now_s() - start_s);
     assert_null(area);
     free(line);
