@@ -19,7 +19,7 @@ static const char help[] =
     "speed_mps,heading_deg,battery_pct.\n"
     "\n"
     "  --on-error stop   end at the first bad row (the default)\n"
-    "  --on-error skip   leave bad rows out, and tell how many there were\n"
+    "  --on-error skip   leave bad rows out, and tell the first of them and how many\n"
     "  --close-rings     close rings that are not closed, instead of refusing them\n";
 
 /* A fence's name in quotes may be twice as long and three more. */

@@ -16,6 +16,8 @@
 #define PROGRESS_ROWS 262144u
 #define PROGRESS_GAP_S 0.5
 #define FILE_BYTES_MAX (UINT64_C(1) << 31)
+/* Skipped rows that are told one by one; how many there were is told in the end. */
+#define SKIPPED_TOLD_MAX 20
 
 struct cli_rows {
     const cli_rows_options *options;
@@ -25,13 +27,13 @@ struct cli_rows {
     bool progress_shown;
     uint64_t line;
     uint64_t skipped;
+    uint64_t empty; /* lines without anything before the next row: no harm at the end */
     geo_csv csv;
     size_t start; /* what is not yet taken is buffer[start..end) */
     size_t end;
     double began_s;
     double told_s;
     char wrong[GEO_WHY_MAX + 64]; /* the reason of CLI_ROWS_FAILED */
-    char first_skipped[GEO_WHY_MAX + 64];
     char buffer[BUFFER_SIZE];
 };
 
@@ -222,6 +224,40 @@ static void show_progress(cli_rows *rows)
     }
 }
 
+static void hide_progress(cli_rows *rows)
+{
+    if (rows->progress_shown) {
+        fputs("\r\033[K", stderr);
+        rows->progress_shown = false;
+    }
+}
+
+/* A bad row: false when it is the end. */
+static bool refuse(cli_rows *rows, uint64_t line, const char *why)
+{
+    if (!rows->options->skip_bad_rows) {
+        snprintf(rows->wrong, sizeof rows->wrong, "line %llu: %s", (unsigned long long)line, why);
+        return false;
+    }
+    if (rows->skipped++ < SKIPPED_TOLD_MAX) {
+        hide_progress(rows);
+        fprintf(stderr, "hedgerow %s: skipped line %llu: %s\n", rows->options->command,
+                (unsigned long long)line, why);
+    }
+    return true;
+}
+
+/* A row has come: the empty lines before it were no end. */
+static bool refuse_empty(cli_rows *rows)
+{
+    for (; rows->empty > 0; rows->empty--) {
+        if (!refuse(rows, rows->line - rows->empty, "the line is empty")) {
+            return false;
+        }
+    }
+    return true;
+}
+
 cli_rows_result cli_rows_next(cli_rows *rows, geo_csv_fix *fix, uint64_t *line)
 {
     const char *text;
@@ -232,6 +268,13 @@ cli_rows_result cli_rows_next(cli_rows *rows, geo_csv_fix *fix, uint64_t *line)
         if (rows->progress && rows->line % PROGRESS_ROWS == 0) {
             show_progress(rows);
         }
+        if (size == 0 || (size == 1 && text[0] == '\r')) {
+            rows->empty++;
+            continue;
+        }
+        if (rows->empty > 0 && !refuse_empty(rows)) {
+            return CLI_ROWS_FAILED;
+        }
         geo_err err = size > GEO_CSV_LINE_MAX
                           ? geo_why_set(&why, GEO_TOO_BIG, "longer than %d bytes", GEO_CSV_LINE_MAX)
                           : geo_csv_row(&rows->csv, text, size, fix, &why);
@@ -239,28 +282,20 @@ cli_rows_result cli_rows_next(cli_rows *rows, geo_csv_fix *fix, uint64_t *line)
             *line = rows->line;
             return CLI_ROW;
         }
-        char *told = rows->options->skip_bad_rows ? rows->first_skipped : rows->wrong;
-        if (told[0] == '\0') {
-            snprintf(told, sizeof rows->wrong, "line %llu: %s", (unsigned long long)rows->line,
-                     why.text);
-        }
-        if (!rows->options->skip_bad_rows) {
+        if (!refuse(rows, rows->line, why.text)) {
             return CLI_ROWS_FAILED;
         }
-        rows->skipped++;
     }
     return rows->wrong[0] == '\0' ? CLI_ROWS_END : CLI_ROWS_FAILED;
 }
 
 int cli_rows_tell(cli_rows *rows)
 {
-    if (rows->progress_shown) {
-        fputs("\r\033[K", stderr);
-    }
+    hide_progress(rows);
     if (rows->skipped > 0) {
-        fprintf(stderr, "hedgerow %s: %llu of %llu lines skipped; the first: %s\n",
-                rows->options->command, (unsigned long long)rows->skipped,
-                (unsigned long long)rows->line, rows->first_skipped);
+        fprintf(stderr, "hedgerow %s: %llu of %llu lines skipped%s\n", rows->options->command,
+                (unsigned long long)rows->skipped, (unsigned long long)(rows->line - rows->empty),
+                rows->skipped > SKIPPED_TOLD_MAX ? ", the first of them told above" : "");
     }
     if (rows->wrong[0] != '\0') {
         fprintf(stderr, "hedgerow %s: %s\n", rows->options->command, rows->wrong);

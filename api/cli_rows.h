@@ -39,7 +39,8 @@ typedef enum cli_rows_result {
     CLI_ROWS_FAILED, /* a bad row, and --on-error stop, or a failed read; told by cli_rows_tell() */
 } cli_rows_result;
 
-/* The next good row. *line counts all data rows from 1; fix->device is valid until the next call.
+/* The next good row. *line counts all data rows from 1; empty lines at the end are none;
+ * fix->device is valid until the next call.
  */
 cli_rows_result cli_rows_next(cli_rows *rows, geo_csv_fix *fix, uint64_t *line);
 

@@ -251,7 +251,7 @@ static geo_err tell_wrong(geo_err err, int column, field f, geo_why *why)
 {
     static const char *const wanted[GEO_CSV_COLUMNS_MAX] = {
         "an id of 1-64 A-Z a-z 0-9 . _ : - that begins with a letter or a digit",
-        "a time like 2026-11-20T08:00:00Z or milliseconds since 1970",
+        "a time like 2026-11-20T08:00:00Z, with Z or an offset, or milliseconds since 1970",
         "a number from -180 to 180",
         "a number from -90 to 90",
         "a number of metres, not negative, or nothing",

@@ -136,7 +136,25 @@ class Join(Run):
         done = self.run_it("join", [NORTH], rows, "--on-error", "skip")
         self.assertEqual(done.returncode, 0)
         self.assertEqual(done.stdout, "1,north\n3,north\n")
-        self.assertIn("2 of 4 lines skipped; the first: line 2: lon", done.stderr)
+        told = done.stderr.splitlines()
+        self.assertIn("skipped line 2: lon \"sixteen\" is not", told[0])
+        self.assertIn("skipped line 4: time \"\" is not a time", told[1])
+        self.assertEqual(told[2:], ["hedgerow join: 2 of 4 lines skipped"])
+        done = self.run_it("join", [NORTH], HEADER + "x\n" * 1000, "--on-error", "skip")
+        self.assertEqual(len(done.stderr.splitlines()), 21)
+        self.assertIn("1000 of 1000 lines skipped, the first", done.stderr)
+
+    def test_empty_lines_are_no_rows_at_the_end_and_bad_ones_before_it(self):
+        for end in ("\n\n", "\r\n\r\n", "\n\n\n\r\n"):
+            done = self.run_it("join", [NORTH], HEADER + "d,1,16,59" + end)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "1,north\n", ""))
+        rows = HEADER + "d,1,16,59\n\n\nd,2,16,59\n\n"
+        done = self.run_it("join", [NORTH], rows)
+        self.assertEqual((done.returncode, done.stdout), (1, "1,north\n"))
+        self.assertEqual(done.stderr, "hedgerow join: line 2: the line is empty\n")
+        done = self.run_it("join", [NORTH], rows, "--on-error", "skip")
+        self.assertEqual((done.returncode, done.stdout), (0, "1,north\n4,north\n"))
+        self.assertIn("2 of 4 lines skipped", done.stderr)
 
     def test_a_missing_header_or_an_endless_line_is_refused(self):
         self.assertIn("no header line", self.run_it("join", [NORTH], "").stderr)
