@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "geo/json.h"
 #include "geo/json_number.h"
 #include "geo/tracker_state.h"
 
@@ -74,10 +75,9 @@ geo_err geo_csv_header(geo_csv *csv, const char *line, size_t size, geo_why *why
 {
     unsigned seen = 0;
     memset(csv, 0, sizeof *csv);
-    if (size >= 3 && memcmp(line, "\xEF\xBB\xBF", 3) == 0) {
-        line += 3;
-        size -= 3;
-    }
+    size_t mark = geo_json_mark(line, size);
+    line += mark;
+    size -= mark;
     const char *end = line + without_return(line, size);
     for (const char *at = line; at != NULL;) {
         field name;

@@ -12,9 +12,15 @@ enum {
     EXPECT_NOTHING /* after the outermost value */
 };
 
+size_t geo_json_mark(const char *text, size_t size)
+{
+    return size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
 geo_json geo_json_read(const char *text, size_t size)
 {
-    return (geo_json){.text = text, .size = size, .expect = EXPECT_VALUE};
+    return (geo_json){
+        .text = text, .size = size, .at = geo_json_mark(text, size), .expect = EXPECT_VALUE};
 }
 
 static geo_json_token wrong(geo_json *json, const char *why)

@@ -40,7 +40,11 @@ typedef struct geo_json {
     bool is_checked;  /* the whole text is known to be JSON: skipping only looks for the end */
 } geo_json;
 
+/* A byte order mark at the beginning, as some editors put one, is passed over. */
 geo_json geo_json_read(const char *text, size_t size);
+
+/* The size of that mark: 3 or 0. */
+size_t geo_json_mark(const char *text, size_t size);
 
 /* The next token. Texts are checked to be UTF-8 with sound escapes. */
 geo_json_token geo_json_next(geo_json *json);

@@ -9,6 +9,7 @@
 #include "build.h"
 #include "bytes.h"
 #include "geo/geojson_fence.h"
+#include "geo/json.h"
 #include "geo/measure.h"
 #include "geo/tracker_event.h"
 #include "json_in.h"
@@ -207,6 +208,9 @@ geo_err draft_from_text(catalog_db *db, const char *text, size_t size, const dra
 {
     geo_geojson reader;
     geo_geojson_options reading = {.close_rings = options->close_rings};
+    size_t mark = geo_json_mark(text, size);
+    text += mark; /* SQLite would take it for a part of the value */
+    size -= mark;
     geo_err err = json_check_text(text, size, CATALOG_JSON_BYTES_MAX, why);
     if (err == GEO_OK) {
         err = geo_geojson_open(text, size, &reading, &reader, why);

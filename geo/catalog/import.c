@@ -119,6 +119,9 @@ static geo_err read_all(import *job, const char *text, size_t size, geo_why *why
     catalog_db *db = job->change->store->writer;
     geo_geojson reader;
     geo_geojson_options reading = {.close_rings = job->options->close_rings};
+    size_t mark = geo_json_mark(text, size);
+    text += mark; /* SQLite would take it for a part of the value */
+    size -= mark;
     geo_err err = json_check_text(text, size, CATALOG_JSON_BYTES_MAX, why);
     if (err == GEO_OK) {
         err = geo_geojson_open(text, size, &reading, &reader, why);

@@ -127,6 +127,19 @@ class Join(Run):
         self.assertEqual(self.good("join", features, rows),
                          ["1,circle", "3,lane", "5,ring"])
 
+    def test_a_file_of_fences_may_begin_with_a_byte_order_mark(self):
+        done = self.run_it("join", [], HEADER + "d,1,16,59\n", text="\ufeff" + json.dumps(NORTH))
+        self.assertEqual((done.stdout, done.stderr), ("1,north\n", ""))
+
+    def test_a_hole_may_begin_at_the_antimeridian(self):
+        fence = polygon([[[179, -1], [-179, -1], [-179, 1], [179, 1], [179, -1]],
+                         [[180, -0.5], [180, 0.5], [179.5, 0.5], [179.5, -0.5], [180, -0.5]]],
+                        "date-line")
+        rows = HEADER + "".join(f"d,{i},{lon},0\n" for i, lon in enumerate(
+            ("179.2", "179.7", "180", "-180", "-179.9", "-178.9")))
+        self.assertEqual(self.good("join", [fence], rows),
+                         [f"{line},date-line" for line in (1, 3, 4, 5)])
+
     def test_bad_rows_are_numbered_and_stop_or_are_skipped(self):
         rows = HEADER + "d,1,16,59\nd,2,sixteen,59\nd,3,16,59\nd,,16,59\n"
         done = self.run_it("join", [NORTH], rows)

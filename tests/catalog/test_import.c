@@ -87,6 +87,16 @@ static void a_single_feature_and_a_bare_geometry_are_imported_too(void **state)
         GEO_OK);
     assert_int_equal(count, 0);
     assert_int_equal(catalog_version(kit->store), 2);
+    /* With a byte order mark, as some editors save it. */
+    char marked[1024];
+    (void)snprintf(marked, sizeof marked, "\xEF\xBB\xBF%s",
+                   fixture_square(17, 59, 0.01, "{\"name\":\"Marked\"}"));
+    assert_int_equal(import(kit, marked, &strict, &count, NULL), GEO_OK);
+    assert_int_equal(count, 1);
+    catalog_text text = {0};
+    assert_int_equal(catalog_fence_get(kit->store, "marked", &text, NULL), GEO_OK);
+    assert_has(&text, "\"name\":\"Marked\"");
+    catalog_text_fini(&text);
 }
 
 static void one_bad_feature_refuses_all_and_is_named(void **state)

@@ -209,9 +209,24 @@ static void a_mistake_has_a_line_and_a_column(void **state)
     assert_int_equal(column, 3);
 }
 
+static void a_byte_order_mark_is_passed_over_at_the_beginning_only(void **state)
+{
+    (void)state;
+    geo_json json = geo_json_read("\xEF\xBB\xBF 7", 5);
+    assert_int_equal(geo_json_next(&json), GEO_JSON_NUMBER);
+    assert_int_equal(geo_json_next(&json), GEO_JSON_END);
+    json = geo_json_read("\xEF\xBB\xBF\xEF\xBB\xBF"
+                         "7",
+                         7);
+    assert_int_equal(geo_json_next(&json), GEO_JSON_WRONG);
+    json = geo_json_read("\xEF\xBB", 2);
+    assert_int_equal(geo_json_next(&json), GEO_JSON_WRONG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_byte_order_mark_is_passed_over_at_the_beginning_only),
         cmocka_unit_test(numbers_are_rounded_half_away_from_zero),
         cmocka_unit_test(what_is_no_number_or_too_large_is_refused),
         cmocka_unit_test(numbers_are_written_as_short_as_they_can_be),
