@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "cli_client.h"
+#include "cli_table.h"
 
 #define QUESTION_BYTES_MAX (16u << 20)
 
@@ -36,7 +38,7 @@ static int show_table(const question *q, const char *method, const char *path, c
     if (code == CLI_OK && q->as_json) {
         puts((const char *)out.data);
     } else if (code == CLI_OK) {
-        cli_print_table((const char *)out.data, key, columns);
+        cli_table_print_text((const char *)out.data, key, columns);
     }
     hr_buf_fini(&out);
     return code;
@@ -44,15 +46,12 @@ static int show_table(const question *q, const char *method, const char *path, c
 
 static int device(question *q)
 {
-    char path[256];
     if (q->argc == 2 && strcmp(q->argv[1], "list") == 0) {
-        return show_table(q, "GET", "/v1/devices", NULL, "devices", device_columns);
+        return cli_client_list(q->client, "/v1/devices", "devices", device_columns, q->as_json);
     }
-    if (q->argc == 3 && strcmp(q->argv[1], "show") == 0) {
-        snprintf(path, sizeof path, "/v1/devices/%s", q->argv[2]);
-        return cli_client_print(q->client, "GET", path, NULL, 0);
-    }
-    return usage(q);
+    return q->argc == 3 && strcmp(q->argv[1], "show") == 0
+               ? cli_client_print_one(q->client, "GET", "/v1/devices", q->argv[2])
+               : usage(q);
 }
 
 static int query_within(question *q)
@@ -96,7 +95,7 @@ static int query(question *q)
 
 static int sql(question *q)
 {
-    if (q->argc != 2) {
+    if (q->argc != 2 || strncmp(q->argv[1], "--", 2) == 0) {
         return usage(q);
     }
     hr_buf body;
@@ -105,7 +104,16 @@ static int sql(question *q)
     hr_json_open_object(&json);
     hr_json_key_text(&json, "sql", q->argv[1]);
     hr_json_close_object(&json);
-    int code = cli_client_print(q->client, "POST", "/v1/sql", (const char *)body.data, body.size);
+    hr_buf out;
+    hr_buf_init(&out, CLI_ANSWER_BYTES_MAX);
+    int code =
+        cli_client_ask(q->client, "POST", "/v1/sql", (const char *)body.data, body.size, &out);
+    if (code == CLI_OK && (q->as_json || !isatty(STDOUT_FILENO))) {
+        puts((const char *)out.data);
+    } else if (code == CLI_OK) {
+        cli_table_print_rows((const char *)out.data);
+    }
+    hr_buf_fini(&out);
     hr_buf_fini(&body);
     return code;
 }
@@ -138,7 +146,7 @@ int cli_device_ask(const cli_globals *globals, int argc, char **argv)
 {
     return ask(globals, argc, argv,
                "usage: hedgerow device list [--json]\n"
-               "       hedgerow device show ID\n",
+               "       hedgerow device show ID          JSON\n",
                device);
 }
 
@@ -153,5 +161,11 @@ int cli_query(const cli_globals *globals, int argc, char **argv)
 
 int cli_sql(const cli_globals *globals, int argc, char **argv)
 {
-    return ask(globals, argc, argv, "usage: hedgerow sql \"select ...\"\n", sql);
+    return ask(
+        globals, argc, argv,
+        "usage: hedgerow sql \"select ...\" [--json]\n"
+        "\n"
+        "Prints a table to a terminal; --json, and what goes elsewhere, is the service's own "
+        "answer.\n",
+        sql);
 }

@@ -7,16 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli_table.h"
 #include "local.h"
 
-#define TABLE_COLUMNS_MAX 16
-#define TABLE_WIDTH_MAX 48
+#define PATH_BYTES_MAX 4096
+#define PAGE_LIMIT "1000"
 #define SLURP_BYTES_MAX (64u << 20)
 
 struct cli_client {
+    const cli_globals *globals;
     const char *command;
     CURL *curl;
-    struct curl_slist *headers;
+    struct curl_slist *headers; /* NULL: the service has not been looked for yet */
     char url[API_LOCAL_TEXT_MAX];
 };
 
@@ -45,26 +47,36 @@ static bool find_service(const cli_globals *globals, const char *command, char *
 
 cli_client *cli_client_new(const cli_globals *globals, const char *command)
 {
-    char token[API_LOCAL_TEXT_MAX] = "";
-    char header[API_LOCAL_TEXT_MAX + 32];
     cli_client *client = calloc(1, sizeof *client);
-    if (client == NULL || !find_service(globals, command, client->url, token)) {
+    CURL *curl = curl_easy_init();
+    if (client == NULL || curl == NULL) {
+        fprintf(stderr, "hedgerow %s: out of memory\n", command);
+        curl_easy_cleanup(curl);
         free(client);
         return NULL;
     }
+    client->globals = globals;
     client->command = command;
-    client->curl = curl_easy_init();
+    client->curl = curl;
+    return client;
+}
+
+static bool has_service(cli_client *client)
+{
+    char token[API_LOCAL_TEXT_MAX] = "";
+    char header[API_LOCAL_TEXT_MAX + 32];
+    if (client->headers != NULL) {
+        return true;
+    }
+    if (!find_service(client->globals, client->command, client->url, token)) {
+        return false;
+    }
     snprintf(header, sizeof header, "Authorization: Bearer %s", token);
     client->headers = curl_slist_append(NULL, header);
     client->headers = curl_slist_append(client->headers, "Content-Type: application/json");
     /* A body is small or local: waiting for "100 Continue" would cost a second. */
     client->headers = curl_slist_append(client->headers, "Expect:");
-    if (client->curl == NULL || client->headers == NULL) {
-        fprintf(stderr, "hedgerow %s: out of memory\n", command);
-        cli_client_free(client);
-        return NULL;
-    }
-    return client;
+    return client->headers != NULL;
 }
 
 void cli_client_free(cli_client *client)
@@ -97,8 +109,11 @@ static void tell_refusal(const cli_client *client, long status, const char *answ
 int cli_client_ask(cli_client *client, const char *method, const char *path, const char *body,
                    size_t body_size, hr_buf *out)
 {
-    char url[4096];
+    char url[PATH_BYTES_MAX];
     long status = 0;
+    if (!has_service(client)) {
+        return CLI_FAILED;
+    }
     int size = snprintf(url, sizeof url, "%s%s", client->url, path);
     if (size < 0 || (size_t)size >= sizeof url) {
         fprintf(stderr, "hedgerow %s: that is too long to ask\n", client->command);
@@ -159,73 +174,105 @@ void cli_client_add(cli_client *client, hr_buf *path, const char *name, const ch
     curl_free(escaped);
 }
 
-/* ---- tables ---- */
-
-/* The value of "a.b" in an object, as text; "" where there is none. */
-static void cell_text(const cJSON *row, const char *column, char text[TABLE_WIDTH_MAX + 1])
+/* A server may resolve "..", written in whichever way, before it looks at what is asked for; and no
+ * id has these. */
+static bool is_one_step(const char *id)
 {
-    const char *dot = strchr(column, '.');
-    const cJSON *value = row;
-    char outer[64];
-    if (dot != NULL) {
-        snprintf(outer, sizeof outer, "%.*s", (int)(dot - column), column);
-        value = cJSON_GetObjectItemCaseSensitive(row, outer);
-        column = dot + 1;
-    }
-    value = cJSON_GetObjectItemCaseSensitive(value, column);
-    text[0] = '\0';
-    if (cJSON_IsString(value)) {
-        snprintf(text, TABLE_WIDTH_MAX + 1, "%s", value->valuestring);
-    } else if (cJSON_IsNumber(value)) {
-        snprintf(text, TABLE_WIDTH_MAX + 1, "%.10g", value->valuedouble);
-    } else if (cJSON_IsBool(value)) {
-        snprintf(text, TABLE_WIDTH_MAX + 1, "%s", cJSON_IsTrue(value) ? "yes" : "no");
-    } else if (value != NULL && !cJSON_IsNull(value) && value->child != NULL) {
-        char *printed = cJSON_PrintUnformatted(value);
-        snprintf(text, TABLE_WIDTH_MAX + 1, "%s", printed != NULL ? printed : "");
-        cJSON_free(printed);
-    }
+    return id[0] != '\0' && strchr(id, '/') == NULL && strcmp(id, ".") != 0 &&
+           strcmp(id, "..") != 0;
 }
 
-static const char *heading(const char *column)
+int cli_client_print_one(cli_client *client, const char *method, const char *list, const char *id)
 {
-    const char *dot = strchr(column, '.');
-    return dot != NULL ? dot + 1 : column;
+    char path[PATH_BYTES_MAX];
+    char *escaped = is_one_step(id) ? curl_easy_escape(client->curl, id, 0) : NULL;
+    int size = escaped != NULL ? snprintf(path, sizeof path, "%s/%s", list, escaped) : -1;
+    curl_free(escaped);
+    if (size < 0 || (size_t)size >= sizeof path) {
+        fprintf(stderr, "hedgerow %s: \"%.64s\" is no id\n", client->command, id);
+        return CLI_FAILED;
+    }
+    return cli_client_print(client, method, path, NULL, 0);
 }
 
-void cli_print_table(const char *json, const char *key, const char *const *columns)
+/* ---- lists ---- */
+
+/* Move a page's items behind those before. The cursor of the next page goes into cursor, "" after
+ * the last. */
+static bool take_page(const char *text, const char *key, cJSON **all, char *cursor, size_t size)
 {
-    cJSON *answer = cJSON_Parse(json);
-    const cJSON *rows = key != NULL ? cJSON_GetObjectItemCaseSensitive(answer, key) : answer;
-    const cJSON *row;
-    int widths[TABLE_COLUMNS_MAX] = {0}; /* 0: nothing is in any row, the column is left out */
-    char text[TABLE_WIDTH_MAX + 1];
-    bool is_empty = cJSON_GetArraySize(rows) == 0;
-    for (int c = 0; columns[c] != NULL && c < TABLE_COLUMNS_MAX; c++) {
-        int width = 0;
-        cJSON_ArrayForEach(row, rows)
-        {
-            cell_text(row, columns[c], text);
-            width = (int)strlen(text) > width ? (int)strlen(text) : width;
-        }
-        int head = (int)strlen(heading(columns[c]));
-        widths[c] = width == 0 && !is_empty ? 0 : width > head ? width : head;
-        if (widths[c] > 0) {
-            printf("%-*s  ", widths[c], heading(columns[c]));
-        }
+    cJSON *page = cJSON_Parse(text);
+    cJSON *items = cJSON_GetObjectItemCaseSensitive(page, key);
+    const cJSON *next = cJSON_GetObjectItemCaseSensitive(page, "next");
+    cursor[0] = '\0';
+    if (cJSON_IsString(next)) {
+        snprintf(cursor, size, "%s", next->valuestring);
+    } else if (cJSON_IsNumber(next)) {
+        snprintf(cursor, size, "%.0f", next->valuedouble);
     }
-    putchar('\n');
-    cJSON_ArrayForEach(row, rows)
-    {
-        for (int c = 0; columns[c] != NULL && c < TABLE_COLUMNS_MAX; c++) {
-            cell_text(row, columns[c], text);
-            if (widths[c] > 0) {
-                printf("%-*s  ", widths[c], text);
-            }
-        }
-        putchar('\n');
+    if (!cJSON_IsArray(items)) {
+        cJSON_Delete(page);
+        return false;
     }
-    cJSON_Delete(answer);
+    if (*all == NULL) {
+        *all = page;
+        return true;
+    }
+    cJSON *to = cJSON_GetObjectItemCaseSensitive(*all, key);
+    /* Two lists are joined by their ends; cJSON would walk the first one for each item. */
+    if (items->child != NULL && to->child != NULL) {
+        cJSON *last = to->child->prev;
+        last->next = items->child;
+        to->child->prev = items->child->prev;
+        items->child->prev = last;
+        items->child = NULL;
+    }
+    cJSON_Delete(page);
+    return true;
+}
+
+static int ask_page(cli_client *client, const char *base, const char *cursor, hr_buf *out)
+{
+    hr_buf path;
+    hr_buf_init(&path, PATH_BYTES_MAX);
+    hr_buf_put_text(&path, base);
+    cli_client_add(client, &path, "limit", PAGE_LIMIT);
+    if (cursor[0] != '\0') {
+        cli_client_add(client, &path, "after", cursor);
+    }
+    hr_buf_put_u8(&path, 0);
+    hr_buf_clear(out);
+    int code = hr_buf_err(&path) == HR_OK
+                   ? cli_client_ask(client, "GET", (const char *)path.data, NULL, 0, out)
+                   : CLI_USAGE;
+    hr_buf_fini(&path);
+    return code;
+}
+
+int cli_client_list(cli_client *client, const char *path, const char *key,
+                    const char *const *columns, bool as_json)
+{
+    hr_buf out;
+    cJSON *all = NULL;
+    char cursor[128] = "";
+    int code;
+    hr_buf_init(&out, CLI_ANSWER_BYTES_MAX);
+    do {
+        code = ask_page(client, path, cursor, &out);
+    } while (code == CLI_OK &&
+             take_page((const char *)out.data, key, &all, cursor, sizeof cursor) &&
+             cursor[0] != '\0');
+    hr_buf_fini(&out);
+    if (code == CLI_OK && as_json) {
+        cJSON_ReplaceItemInObjectCaseSensitive(all, "next", cJSON_CreateNull());
+        char *text = cJSON_PrintUnformatted(all);
+        puts(text != NULL ? text : "");
+        cJSON_free(text);
+    } else if (code == CLI_OK) {
+        cli_table_print(cJSON_GetObjectItemCaseSensitive(all, key), columns);
+    }
+    cJSON_Delete(all);
+    return code;
 }
 
 char *cli_slurp(const char *command, const char *path, size_t *size)

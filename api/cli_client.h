@@ -13,8 +13,9 @@
 /* One connection, used again. Threads: one. */
 typedef struct cli_client cli_client;
 
-/* Find the service and the token by the globals. NULL after telling stderr what is wrong; command
- * is the name that messages begin with. */
+/* The globals, which are borrowed, say where the service is and which token to use; they are looked
+ * at with the first question, so that a wrong command line is told first. command is the name that
+ * messages begin with. NULL after telling stderr that there is no memory. */
 cli_client *cli_client_new(const cli_globals *globals, const char *command);
 void cli_client_free(cli_client *client);
 
@@ -30,9 +31,13 @@ int cli_client_print(cli_client *client, const char *method, const char *path, c
 /* A path's query, value escaped: "&name=value" (or "?", for the first) appended to path. */
 void cli_client_add(cli_client *client, hr_buf *path, const char *name, const char *value);
 
-/* The array at `key` of a JSON answer as a table for people: one row for each object, one column
- * for each name of `columns` (ends with NULL; "a.b" looks into an object) that any row has. */
-void cli_print_table(const char *json, const char *key, const char *const *columns);
+/* Ask about one thing of a list, "/v1/fences" and its id, and print the answer as it is. */
+int cli_client_print_one(cli_client *client, const char *method, const char *list, const char *id);
+
+/* Ask for all pages of a list and print them: as a table of the array at `key` (see cli_table.h),
+ * or as one JSON object with all of it. */
+int cli_client_list(cli_client *client, const char *path, const char *key,
+                    const char *const *columns, bool as_json);
 
 /* A whole file, or stdin for "-". NULL after telling stderr; the caller frees. */
 char *cli_slurp(const char *command, const char *path, size_t *size);

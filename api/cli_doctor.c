@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "cli.h"
 #include "cli_probe.h"
+#include "cli_table.h"
 #include "data_folder.h"
 #include "ingest/broker.h"
 #include "local.h"
@@ -374,7 +375,8 @@ static int print_words(const doctor *d, level worst)
 {
     for (unsigned i = 0; i < d->count; i++) {
         const finding *f = &d->findings[i];
-        printf("%-8s %s\n", level_names[f->level], f->what);
+        const char *name = level_names[f->level];
+        printf("%s%-8s%s %s\n", cli_colour_of(name), name, cli_colour_end(), f->what);
         if (f->advice[0] != 0) {
             printf("         -> %s\n", f->advice);
         }

@@ -5,16 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli_client.h"
+#include "cli_table.h"
 
 #define FOLLOW_MS 500
 
 static const char help[] =
     "usage: hedgerow events [--fence ID] [--device ID] [--kind KIND] [--from TIME] [--to TIME]\n"
-    "                       [--after CURSOR] [--follow]\n"
+    "                       [--after CURSOR] [--follow] [--json]\n"
     "\n"
-    "Prints events as JSON lines, oldest first; --follow goes on until Ctrl-C.\n";
+    "Prints events, oldest first: a line each to a terminal, else (and with --json) JSON lines.\n"
+    "--follow goes on until Ctrl-C.\n";
 
 static volatile sig_atomic_t is_over;
 
@@ -26,7 +29,7 @@ static void end_following(int signal_number)
 
 /* The filters, as the beginning of every page's path. */
 static bool parse(cli_client *client, int argc, char **argv, hr_buf *filters, const char **after,
-                  bool *follows)
+                  bool *follows, bool *as_json)
 {
     static const char *const names[] = {"--fence", "--device", "--kind", "--from", "--to"};
     hr_buf_put_text(filters, "/v1/events?limit=1000");
@@ -34,6 +37,10 @@ static bool parse(cli_client *client, int argc, char **argv, hr_buf *filters, co
         bool is_known = false;
         if (strcmp(argv[i], "--follow") == 0) {
             *follows = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--json") == 0) {
+            *as_json = true;
             continue;
         }
         if (i + 1 == argc) {
@@ -56,8 +63,36 @@ static bool parse(cli_client *client, int argc, char **argv, hr_buf *filters, co
     return true;
 }
 
+static const char *text_of(const cJSON *event, const char *name)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, name));
+    return text != NULL ? text : "-";
+}
+
+/* For people. Names may hold anything that a JSON text may, a terminal's orders too. */
+static void print_event(const cJSON *event)
+{
+    const char *severity = text_of(event, "severity");
+    const char *name = text_of(event, "fence_name");
+    const char *fence = name[0] != '-' ? name : text_of(event, "fence");
+    printf("%s  %s%-7s%s  %-8s  %-20s  ", text_of(event, "time"), cli_colour_of(severity), severity,
+           cli_colour_end(), text_of(event, "kind"), text_of(event, "device"));
+    for (; *fence != '\0'; fence++) {
+        putchar((unsigned char)*fence < 0x20 || *fence == 0x7f ? '?' : *fence);
+    }
+    puts(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(event, "late")) ? "  (late)" : "");
+}
+
+static void print_json(const cJSON *event)
+{
+    char *line = cJSON_PrintUnformatted(event);
+    puts(line != NULL ? line : "");
+    cJSON_free(line);
+}
+
 /* Print a page; its cursor goes into cursor. *count: how many events there were. */
-static bool print_page(const char *answer, char *cursor, size_t cursor_size, int *count)
+static bool print_page(const char *answer, bool as_json, char *cursor, size_t cursor_size,
+                       int *count)
 {
     cJSON *page = cJSON_Parse(answer);
     const cJSON *events = cJSON_GetObjectItemCaseSensitive(page, "events");
@@ -66,9 +101,11 @@ static bool print_page(const char *answer, char *cursor, size_t cursor_size, int
     *count = 0;
     cJSON_ArrayForEach(event, events)
     {
-        char *line = cJSON_PrintUnformatted(event);
-        puts(line != NULL ? line : "");
-        cJSON_free(line);
+        if (as_json) {
+            print_json(event);
+        } else {
+            print_event(event);
+        }
         (*count)++;
     }
     bool is_good = cJSON_IsNumber(next) || cJSON_IsString(next);
@@ -82,7 +119,8 @@ static bool print_page(const char *answer, char *cursor, size_t cursor_size, int
     return is_good;
 }
 
-static int print_pages(cli_client *client, const hr_buf *filters, const char *after, bool follows)
+static int print_pages(cli_client *client, const hr_buf *filters, const char *after, bool follows,
+                       bool as_json)
 {
     char cursor[64];
     int count;
@@ -99,8 +137,8 @@ static int print_pages(cli_client *client, const hr_buf *filters, const char *af
         int code = hr_buf_err(&path) == HR_OK
                        ? cli_client_ask(client, "GET", (const char *)path.data, NULL, 0, &answer)
                        : CLI_USAGE;
-        bool is_good =
-            code == CLI_OK && print_page((const char *)answer.data, cursor, sizeof cursor, &count);
+        bool is_good = code == CLI_OK && print_page((const char *)answer.data, as_json, cursor,
+                                                    sizeof cursor, &count);
         hr_buf_fini(&path);
         hr_buf_fini(&answer);
         if (!is_good) {
@@ -126,12 +164,13 @@ int cli_events(const cli_globals *globals, int argc, char **argv)
     hr_buf filters;
     const char *after = NULL;
     bool follows = false;
+    bool as_json = !isatty(STDOUT_FILENO);
     int code = CLI_USAGE;
     hr_buf_init(&filters, 4096);
-    if (parse(client, argc, argv, &filters, &after, &follows)) {
+    if (parse(client, argc, argv, &filters, &after, &follows, &as_json)) {
         signal(SIGINT, end_following);
         signal(SIGTERM, end_following);
-        code = print_pages(client, &filters, after, follows);
+        code = print_pages(client, &filters, after, follows, as_json);
     } else {
         fputs(help, stderr);
     }

@@ -13,23 +13,16 @@ static const char help[] =
     "       hedgerow fence export                  all fences, to standard output\n"
     "       hedgerow fence rm ID\n"
     "\n"
-    "import takes all of a FeatureCollection or nothing.\n";
+    "import takes all of a FeatureCollection or nothing. What show, add, import and export print "
+    "is\n"
+    "JSON; so is the list with --json.\n";
 
 static int list(cli_client *client, bool as_json)
 {
     static const char *const columns[] = {
         "id", "properties.name", "properties.intent", "properties.area_ha", "properties.updated",
         NULL};
-    hr_buf out;
-    hr_buf_init(&out, CLI_ANSWER_BYTES_MAX);
-    int code = cli_client_ask(client, "GET", "/v1/fences", NULL, 0, &out);
-    if (code == CLI_OK && as_json) {
-        puts((const char *)out.data);
-    } else if (code == CLI_OK) {
-        cli_print_table((const char *)out.data, "features", columns);
-    }
-    hr_buf_fini(&out);
-    return code;
+    return cli_client_list(client, "/v1/fences", "features", columns, as_json);
 }
 
 static int send_file(cli_client *client, const char *path, const char *file)
@@ -42,13 +35,6 @@ static int send_file(cli_client *client, const char *path, const char *file)
     int code = cli_client_print(client, "POST", path, text, size);
     free(text);
     return code;
-}
-
-static int one(cli_client *client, const char *method, const char *id)
-{
-    char path[256];
-    snprintf(path, sizeof path, "/v1/fences/%s", id);
-    return cli_client_print(client, method, path, NULL, 0);
 }
 
 static int import(cli_client *client, const char *file, int argc, char **argv)
@@ -71,17 +57,19 @@ static int import(cli_client *client, const char *file, int argc, char **argv)
 static int run(cli_client *client, int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "list") == 0 && argc <= 3) {
-        return list(client, argc == 3 && strcmp(argv[2], "--json") == 0);
+    bool as_json = argc > 2 && strcmp(argv[argc - 1], "--json") == 0;
+    argc -= as_json; /* most of the answers are JSON anyway */
+    if (strcmp(verb, "list") == 0 && argc == 2) {
+        return list(client, as_json);
     }
     if (strcmp(verb, "export") == 0 && argc == 2) {
         return cli_client_print(client, "GET", "/v1/export/fences", NULL, 0);
     }
     if (strcmp(verb, "show") == 0 && argc == 3) {
-        return one(client, "GET", argv[2]);
+        return cli_client_print_one(client, "GET", "/v1/fences", argv[2]);
     }
     if (strcmp(verb, "rm") == 0 && argc == 3) {
-        return one(client, "DELETE", argv[2]);
+        return cli_client_print_one(client, "DELETE", "/v1/fences", argv[2]);
     }
     if (strcmp(verb, "add") == 0 && argc == 3) {
         return send_file(client, "/v1/fences", argv[2]);

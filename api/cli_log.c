@@ -13,10 +13,10 @@
 #include "record_text.h"
 
 static const char help[] =
-    "usage: hedgerow log list   [--data DIR]\n"
+    "usage: hedgerow log list   [--data DIR] [--json]\n"
     "       hedgerow log tail   [--data DIR] [TOPIC[/PARTITION]] [--count N] [--follow]\n"
     "       hedgerow log dump   [--data DIR] [TOPIC[/PARTITION]] [--from OFFSET] [--count N]\n"
-    "       hedgerow log verify [--data DIR]\n"
+    "       hedgerow log verify [--data DIR] [--json]\n"
     "\n"
     "Reads the journal in DIR/journal (--data may also stand before log), also while the service "
     "runs.\n"
@@ -36,6 +36,7 @@ typedef struct options {
     int64_t from;       /* -1: not given */
     int64_t count;      /* -1: not given */
     bool is_following;
+    bool is_json;
 } options;
 
 static bool parse_number(const char *text, int64_t *number)
@@ -56,6 +57,8 @@ static bool parse(const char *data, int argc, char **argv, options *o)
         bool is_good = true;
         if (strcmp(argv[i], "--follow") == 0) {
             o->is_following = true;
+        } else if (strcmp(argv[i], "--json") == 0) {
+            o->is_json = true; /* which tail and dump are anyway */
         } else if (strcmp(argv[i], "--data") == 0 && value != NULL) {
             o->data = argv[++i];
         } else if (strcmp(argv[i], "--from") == 0 && value != NULL) {
@@ -76,6 +79,12 @@ static bool parse(const char *data, int argc, char **argv, options *o)
     }
     return o->what != NULL;
 }
+
+/* Where list and verify write for programs. */
+typedef struct json_log {
+    log_store *log;
+    hr_json json;
+} json_log;
 
 static log_store *open_log(const options *o)
 {
@@ -116,6 +125,102 @@ static int run_list(log_store *log)
     log_group_each(log, print_group, log);
     return CLI_OK;
 }
+
+/* ---- list and verify for programs ---- */
+
+static void put_group(const char *group, uint8_t topic, uint16_t partition, int64_t offset,
+                      void *context)
+{
+    json_log *to = context;
+    hr_json_open_object(&to->json);
+    hr_json_key_text(&to->json, "group", group);
+    hr_json_key_text(&to->json, "topic", log_topic_get(to->log, topic)->name);
+    hr_json_key_i64(&to->json, "partition", partition);
+    hr_json_key_i64(&to->json, "offset", offset);
+    hr_json_key_i64(&to->json, "behind",
+                    log_end(to->log, topic, partition, LOG_COMMITTED) - offset);
+    hr_json_close_object(&to->json);
+}
+
+static void put_partitions(hr_json *json, log_store *log)
+{
+    hr_json_key(json, "partitions");
+    hr_json_open_array(json);
+    for (uint32_t t = 0; t < log_topic_count(log); t++) {
+        const log_topic *topic = log_topic_get(log, (uint8_t)t);
+        for (uint32_t p = 0; p < topic->partition_count; p++) {
+            hr_json_open_object(json);
+            hr_json_key_text(json, "topic", topic->name);
+            hr_json_key_i64(json, "partition", p);
+            hr_json_key_i64(json, "start", log_start(log, (uint8_t)t, (uint16_t)p));
+            hr_json_key_i64(json, "end", log_end(log, (uint8_t)t, (uint16_t)p, LOG_COMMITTED));
+            hr_json_close_object(json);
+        }
+    }
+    hr_json_close_array(json);
+}
+
+static void put_damage(const log_damage *damage, void *context)
+{
+    json_log *to = context;
+    hr_json_open_object(&to->json);
+    hr_json_key_u64(&to->json, "from", damage->from);
+    hr_json_key_u64(&to->json, "to", damage->to);
+    if (damage->has_records) {
+        hr_json_key_text(&to->json, "topic", log_topic_get(to->log, damage->topic)->name);
+        hr_json_key_i64(&to->json, "partition", damage->partition);
+        hr_json_key_i64(&to->json, "first_offset", damage->first_offset);
+        hr_json_key_i64(&to->json, "end_offset", damage->end_offset);
+    }
+    hr_json_close_object(&to->json);
+}
+
+static int put_verified(json_log *to)
+{
+    log_verified verified;
+    hr_why why = {""};
+    hr_json_key(&to->json, "damages");
+    hr_json_open_array(&to->json);
+    hr_err err = log_verify(to->log, put_damage, to, &verified, &why);
+    hr_json_close_array(&to->json);
+    if (err != HR_OK) {
+        fprintf(stderr, "hedgerow log: %s\n", why.text);
+        return CLI_FAILED;
+    }
+    hr_json_key_u64(&to->json, "frames", verified.frames);
+    hr_json_key_u64(&to->json, "records", verified.records);
+    hr_json_key_u64(&to->json, "bytes", verified.bytes);
+    hr_json_key_bool(&to->json, "whole", verified.damages == 0);
+    return verified.damages == 0 ? CLI_OK : CLI_FAILED;
+}
+
+static int run_json(log_store *log, bool is_list)
+{
+    hr_buf text;
+    hr_buf_init(&text, RECORD_TEXT_MAX);
+    json_log to = {.log = log, .json = hr_json_into(&text)};
+    int result = CLI_OK;
+    hr_json_open_object(&to.json);
+    if (is_list) {
+        put_partitions(&to.json, log);
+        hr_json_key(&to.json, "groups");
+        hr_json_open_array(&to.json);
+        log_group_each(log, put_group, &to);
+        hr_json_close_array(&to.json);
+    } else {
+        result = put_verified(&to);
+    }
+    hr_json_close_object(&to.json);
+    hr_buf_put_u8(&text, '\n');
+    if (hr_buf_err(&text) != HR_OK || fwrite(text.data, 1, text.size, stdout) != text.size) {
+        fputs("hedgerow log: cannot write the answer\n", stderr);
+        result = CLI_FAILED;
+    }
+    hr_buf_fini(&text);
+    return result;
+}
+
+/* ---- the same for people ---- */
 
 static void print_damage(const log_damage *damage, void *context)
 {
@@ -304,7 +409,11 @@ int cli_log(const cli_globals *globals, int argc, char **argv)
     if (log == NULL) {
         return CLI_FAILED;
     }
-    result = is_list ? run_list(log) : is_verify ? run_verify(log) : run_print(log, &o);
+    if (o.is_json && (is_list || is_verify)) {
+        result = run_json(log, is_list);
+    } else {
+        result = is_list ? run_list(log) : is_verify ? run_verify(log) : run_print(log, &o);
+    }
     log_close(log);
     return result;
 }

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "cli_client.h"
+#include "cli_table.h"
 
 #define PASSWORD_BYTES_MAX 256
 
@@ -69,7 +70,7 @@ static int list(cli_client *client, bool is_json)
     hr_buf_init(&out, CLI_ANSWER_BYTES_MAX);
     int code = cli_client_ask(client, "GET", "/v1/users", NULL, 0, &out);
     if (code == CLI_OK) {
-        cli_print_table((const char *)out.data, "users", columns);
+        cli_table_print_text((const char *)out.data, "users", columns);
     }
     hr_buf_fini(&out);
     return code;
@@ -89,9 +90,7 @@ static int run(cli_client *client, int argc, char **argv)
         return add(client, argv[2], argv[4]);
     }
     if (strcmp(verb, "rm") == 0 && argc == 3) {
-        char path[128];
-        snprintf(path, sizeof path, "/v1/users/%s", argv[2]);
-        return cli_client_print(client, "DELETE", path, NULL, 0);
+        return cli_client_print_one(client, "DELETE", "/v1/users", argv[2]);
     }
     fputs(help, stderr);
     return CLI_USAGE;

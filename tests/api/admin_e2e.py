@@ -6,7 +6,8 @@ import sys
 
 import e2e_backup
 import e2e_care
+import e2e_commands
 from harness import run_all
 
 if __name__ == "__main__":
-    sys.exit(run_all(sys.argv[1], [e2e_backup, e2e_care], sys.argv[2:]))
+    sys.exit(run_all(sys.argv[1], [e2e_backup, e2e_care, e2e_commands], sys.argv[2:]))
