@@ -30,4 +30,7 @@ const cli_option *cli_options(void);
 int cli_completion(const cli_globals *globals, int argc, char **argv);
 int cli_man(const cli_globals *globals, int argc, char **argv);
 
+/* Write a program's page below the folder `share`, which is made. False: it could not be done. */
+bool cli_man_install(const char *program, const char *share);
+
 #endif

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "cli.h"
+#include "cli_commands.h"
 
 #define PATH_MAX_BYTES 1024
 #define UNIT_BYTES_MAX 16384
@@ -24,7 +24,8 @@ static const char help[] =
     "usage: hedgerow [--data DIR] install [--edge] [--print] [--prefix PREFIX] [--unit FILE]\n"
     "\n"
     "Writes a systemd unit that starts the service at boot, starts it again whenever it ends or\n"
-    "hangs, and lets it touch nothing but its data folder (" STATE_FOLDER "hedgerow, or DIR).\n"
+    "hangs, and lets it touch nothing but its data folder (" STATE_FOLDER "hedgerow, or DIR). The\n"
+    "pages of the manual go to PREFIX/share/man.\n"
     "  --edge           the unit of hedgerow-edge, for a gateway in the field: it reads\n"
     "                   " EDGE_CONFIG " and keeps its fixes in " STATE_FOLDER "hedgerow-edge\n"
     "  --print          show the unit, write nothing\n"
@@ -37,6 +38,7 @@ static const char help[] =
 typedef struct plan {
     char program[PATH_MAX_BYTES]; /* hedgerowd */
     char assets[PATH_MAX_BYTES];  /* "": as it was built */
+    char share[PATH_MAX_BYTES];   /* beside the programs' bin, for the manual; "": not in a bin */
     char data[PATH_MAX_BYTES];
     char user[64];
     const char *unit;
@@ -73,6 +75,9 @@ static bool find_programs(plan *p, const char *prefix)
     slash = strrchr(own, '/');
     snprintf(share, sizeof share, "%.*s/share/hedgerow", slash != NULL ? (int)(slash - own) : 0,
              own);
+    if (slash != NULL && strcmp(slash, "/bin") == 0) {
+        snprintf(p->share, sizeof p->share, "%.*s/share", (int)(slash - own), own);
+    }
     if (access(share, X_OK) == 0) {
         snprintf(p->assets, sizeof p->assets, "%s", share);
     }
@@ -228,6 +233,18 @@ static bool may_replace(const char *path)
     return size == sizeof UNIT_MARK - 1 && memcmp(line, UNIT_MARK, size) == 0;
 }
 
+/* Nothing depends on it: a failure is only told. */
+static void install_manual(const plan *p)
+{
+    const char *const pages[] = {"hedgerow", p->is_edge ? "hedgerow-edge" : "hedgerowd"};
+    for (size_t i = 0; p->share[0] != 0 && i < sizeof pages / sizeof pages[0]; i++) {
+        if (!cli_man_install(pages[i], p->share)) {
+            fprintf(stderr, "hedgerow install: the manual's page %s is not written to %s/man\n",
+                    pages[i], p->share);
+        }
+    }
+}
+
 static int install(const plan *p, const hr_buf *unit)
 {
     char aside[PATH_MAX_BYTES + 8];
@@ -251,6 +268,7 @@ static int install(const plan *p, const hr_buf *unit)
                 error == EACCES || error == EPERM ? "; run it as root (sudo)" : "");
         return CLI_FAILED;
     }
+    install_manual(p);
     if (p->is_edge) {
         printf("%s is written. Put the configuration into " EDGE_CONFIG ", readable for root "
                "alone, with data = %s, then:\n"

@@ -1,9 +1,11 @@
 /* api/cli_man.c - hedgerow man: pages of the manual, made of what --help says and nothing else. */
+#include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,8 +27,7 @@ static const char help[] =
     "\n"
     "Prints a page of the manual, made of what PROGRAM --help says: hedgerow (if none is named),\n"
     "or a program that lies beside it. To read it: hedgerow man | man -l -\n"
-    "To install it: hedgerow man > /usr/local/share/man/man1/hedgerow.1\n"
-    "               hedgerow man hedgerowd > /usr/local/share/man/man8/hedgerowd.8\n";
+    "hedgerow install puts the pages where man looks for them.\n";
 
 /* What a program prints, its errors aside. */
 static bool read_output(const char *path, char *const arguments[], hr_buf *out)
@@ -72,76 +73,102 @@ static bool read_help(const char *program, const char *command, hr_buf *out)
 }
 
 /* One line as roff shows it unchanged. */
-static void put_line(const char *text, size_t size)
+static void put_line(FILE *to, const char *text, size_t size)
 {
     if (size > 0 && (text[0] == '.' || text[0] == '\'')) {
-        fputs("\\&", stdout);
+        fputs("\\&", to);
     }
     for (size_t i = 0; i < size; i++) {
         if (text[i] == '\\') {
-            fputs("\\e", stdout);
+            fputs("\\e", to);
         } else if (text[i] == '-') {
-            fputs("\\-", stdout);
+            fputs("\\-", to);
         } else {
-            putchar(text[i]);
+            fputc(text[i], to);
         }
     }
-    putchar('\n');
+    fputc('\n', to);
 }
 
-static void put_lines(const char *text)
+static void put_lines(FILE *to, const char *text)
 {
-    fputs(".EX\n", stdout);
+    fputs(".EX\n", to);
     while (*text != 0) {
         size_t size = strcspn(text, "\n");
-        put_line(text, size);
+        put_line(to, text, size);
         text += size + (text[size] == '\n');
     }
-    fputs(".EE\n", stdout);
+    fputs(".EE\n", to);
 }
 
-static void put_heading(const char *program, int section, const char *text)
+static void put_heading(FILE *to, const char *program, int section, const char *text)
 {
     size_t size = strcspn(text, "\n");
     const char *summary = memmem(text, size, SEPARATOR, sizeof SEPARATOR - 1);
-    printf(".TH %s %d \"\" \"Hedgerow %s\" \"Hedgerow\"\n.SH NAME\n", program, section, HR_VERSION);
+    fprintf(to, ".TH %s %d \"\" \"Hedgerow %s\" \"Hedgerow\"\n.SH NAME\n", program, section,
+            HR_VERSION);
     if (summary != NULL) {
-        put_line(text, size);
+        put_line(to, text, size);
     } else {
-        printf("%s \\- a program of Hedgerow\n", program);
+        fprintf(to, "%s \\- a program of Hedgerow\n", program);
     }
-    fputs(".SH DESCRIPTION\n", stdout);
+    fputs(".SH DESCRIPTION\n", to);
     /* The first line has become the name. */
-    put_lines(summary != NULL ? text + size + strspn(text + size, "\n") : text);
+    put_lines(to, summary != NULL ? text + size + strspn(text + size, "\n") : text);
 }
 
-static int print_page(const char *program)
+static bool write_page(const char *program, FILE *to)
 {
     bool is_own = strcmp(program, "hedgerow") == 0;
-    int code = CLI_OK;
     hr_buf text;
     hr_buf_init(&text, HELP_BYTES_MAX);
-    if (!read_help(program, NULL, &text)) {
-        fprintf(stderr, "hedgerow man: %s is not beside this program, or tells nothing\n", program);
-        hr_buf_fini(&text);
-        return CLI_FAILED;
+    bool is_well = read_help(program, NULL, &text);
+    if (is_well) {
+        put_heading(to, program, is_own ? 1 : 8, (const char *)text.data);
     }
-    put_heading(program, is_own ? 1 : 8, (const char *)text.data);
     size_t count = 0;
     const cli_command *commands = cli_commands(&count);
     if (is_own) {
-        fputs(".SH COMMANDS\n", stdout);
+        fputs(".SH COMMANDS\n", to);
     }
-    for (size_t i = 0; is_own && code == CLI_OK && i < count; i++) {
-        if (read_help(program, commands[i].name, &text)) {
-            printf(".SS %s\n", commands[i].name);
-            put_lines((const char *)text.data);
-        } else {
-            code = CLI_FAILED;
+    for (size_t i = 0; is_own && is_well && i < count; i++) {
+        is_well = read_help(program, commands[i].name, &text);
+        if (is_well) {
+            fprintf(to, ".SS %s\n", commands[i].name);
+            put_lines(to, (const char *)text.data);
         }
     }
     hr_buf_fini(&text);
-    return code;
+    return is_well && ferror(to) == 0;
+}
+
+/* A folder with its parents, as far as they are not there. */
+static bool make_folders(char *path)
+{
+    for (char *at = strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+        *at = '\0';
+        bool is_there = mkdir(path, 0755) == 0 || errno == EEXIST;
+        *at = '/';
+        if (!is_there) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool cli_man_install(const char *program, const char *share)
+{
+    char path[PATH_BYTES_MAX];
+    int section = strcmp(program, "hedgerow") == 0 ? 1 : 8;
+    int size = snprintf(path, sizeof path, "%s/man/man%d/%s.%d", share, section, program, section);
+    FILE *to =
+        size > 0 && (size_t)size < sizeof path && make_folders(path) ? fopen(path, "we") : NULL;
+    bool is_well = to != NULL && write_page(program, to);
+    if (to != NULL && (fclose(to) != 0 || !is_well)) {
+        (void)unlink(path);
+        is_well = false;
+    }
+    return is_well;
 }
 
 int cli_man(const cli_globals *globals, int argc, char **argv)
@@ -152,5 +179,10 @@ int cli_man(const cli_globals *globals, int argc, char **argv)
         fputs(help, wants_help ? stdout : stderr);
         return wants_help ? CLI_OK : CLI_USAGE;
     }
-    return print_page(argc == 2 ? argv[1] : "hedgerow");
+    const char *program = argc == 2 ? argv[1] : "hedgerow";
+    if (!write_page(program, stdout)) {
+        fprintf(stderr, "hedgerow man: %s is not beside this program, or tells nothing\n", program);
+        return CLI_FAILED;
+    }
+    return CLI_OK;
 }

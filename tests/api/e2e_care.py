@@ -69,6 +69,15 @@ def the_doctor_says_what_is_wrong_and_what_to_do():
         if full.stdout:  # where this user may mount
             disk = [f for f in json.loads(full.stdout)["findings"] if f["check"] == "disk"][0]
             expect((disk["level"], "Make room" in disk["do"]), ("problem", True), disk)
+        without = subprocess.run(
+            ["unshare", "-m", "sh", "-c", "mount --bind /dev/null \"$2\" && exec \"$1\" --data "
+             "\"$3\" doctor --json", "sh",
+             os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow"), mosquitto(),
+             service.data], capture_output=True, text=True, timeout=30, check=False)
+        if without.stdout:
+            broker = [f for f in json.loads(without.stdout)["findings"]
+                      if f["check"] == "broker"][0]
+            expect((broker["level"], "apt install mosquitto" in broker["do"]), ("problem", True))
         path = os.path.join(service.data, "FORMAT")
         with open(path, "w") as file:
             file.write("hedgerow 7\nid 0123456789abcdef\n")
@@ -79,6 +88,28 @@ def the_doctor_says_what_is_wrong_and_what_to_do():
         expect(levels("--data", service.data)["format"], "problem")
         found = findings("--data", service.data + "-nowhere")[0]
         expect((list(found), found["folder"]["level"]), (["folder"], "problem"))
+
+
+def mosquitto():
+    return shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
+
+
+@test
+def the_doctor_asks_the_kernel_whether_the_clock_is_right():
+    """What adjtimex says is put into its mouth: 5 is TIME_ERROR, 0 is TIME_OK."""
+    with tempfile.TemporaryDirectory() as data:
+        for said, level in ((5, "warning"), (0, "ok")):
+            calls = ["adjtimex", "clock_adjtime"]
+            inject = [word for call in calls
+                      for word in ("-e", "inject=%s:retval=%d" % (call, said))]
+            done = subprocess.run(
+                ["strace", "-o", "/dev/null", "-e", "trace=" + ",".join(calls), *inject,
+                 os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow"), "--data", data,
+                 "doctor", "--json"], capture_output=True, text=True, timeout=30, check=False)
+            if not done.stdout and "ptrace" in done.stderr:
+                return  # where this user may not trace
+            clock = [f for f in json.loads(done.stdout)["findings"] if f["check"] == "clock"][0]
+            expect((clock["level"], "time server" in clock["do"]), (level, level != "ok"), clock)
 
 
 @test
@@ -119,12 +150,25 @@ def a_unit_is_written_but_never_over_somebodys_own():
         return  # every place that others may write to is hidden from services
     with tempfile.TemporaryDirectory(dir="/var/lib") as prefix:
         os.makedirs(os.path.join(prefix, "bin"))
-        shutil.copy(harness.PROGRAM, os.path.join(prefix, "bin", "hedgerowd"))
+        for name in ("hedgerowd", "hedgerow-edge"):
+            shutil.copy(os.path.join(os.path.dirname(harness.PROGRAM), name),
+                        os.path.join(prefix, "bin", name))
         unit = os.path.join(prefix, "hedgerow.service")
         for _ in range(2):
             done = hedgerow("install", "--prefix", prefix, "--unit", unit)
             expect((done.returncode, done.stderr), (0, ""))
             expect("systemctl enable --now hedgerow" in done.stdout, True)
+        done = hedgerow("install", "--edge", "--prefix", prefix, "--unit", unit + "-edge")
+        expect((done.returncode, done.stderr), (0, ""))
+        for page in ("man1/hedgerow.1", "man8/hedgerowd.8", "man8/hedgerow-edge.8"):
+            with open(os.path.join(prefix, "share", "man", page)) as file:
+                name = os.path.basename(page).split(".")[0]
+                words = ("man",) if name == "hedgerow" else ("man", name)
+                expect(file.read(), hedgerow(*words).stdout)
+        shutil.rmtree(os.path.join(prefix, "share"))
+        with open(os.path.join(prefix, "share"), "w"):
+            done = hedgerow("install", "--prefix", prefix, "--unit", unit)
+        expect((done.returncode, "page hedgerow is not written" in done.stderr), (0, True))
         with open(unit, "w") as file:
             file.write("[Unit]\n")
         done = hedgerow("install", "--prefix", prefix, "--unit", unit)
@@ -223,14 +267,15 @@ def a_shell_completes_commands_and_their_words():
 
 @test
 def the_manual_says_what_help_says():
-    for words, section in ((("man",), 1), (("man", "hedgerowd"), 8)):
+    for words, section in ((("man",), 1), (("man", "hedgerowd"), 8),
+                           (("man", "hedgerow-edge"), 8)):
         page = hedgerow(*words)
         expect((page.returncode, page.stderr), (0, ""))
         expect(page.stdout.startswith(".TH %s %d " % (words[-1] if section == 8 else "hedgerow",
                                                       section)), True, page.stdout[:80])
         shown = page.stdout.replace("\\-", "-").replace("\\&", "").replace("\\e", "\\")
         program = os.path.join(os.path.dirname(harness.PROGRAM),
-                               "hedgerowd" if section == 8 else "hedgerow")
+                               words[-1] if section == 8 else "hedgerow")
         helps = [[program, "--help"]]
         if section == 1:
             helps += [[program, name, "--help"] for name in hedgerow_commands()]
