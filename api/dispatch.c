@@ -276,6 +276,9 @@ void api_perform(api_context *context, const api_route *route, const api_request
                    route->role != API_ROLE_NONE && context->replays != NULL;
     if (!is_kept || api_replays_begin(context->replays, request, answer)) {
         route->handle(context, request, answer);
+        if (answer->is_left) {
+            return;
+        }
         if (is_kept) {
             api_replays_end(context->replays, request, answer);
         }

@@ -20,8 +20,8 @@ void api_dispatch_init(api_context *context);
  * for the others. Threads: any. */
 void api_note(api_context *context, const api_request *request, const api_answer *answer);
 
-/* Run the handler, then what is common to all answers (304, gzip, api_note). Threads: that of the
- * route's lane. */
+/* Run the handler, then what is common to all answers (304, gzip, api_note), unless it left its
+ * work to another lane. Threads: that of the lane. */
 void api_perform(api_context *context, const api_route *route, const api_request *request,
                  api_answer *answer);
 

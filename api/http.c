@@ -159,15 +159,23 @@ static int exchange_dispatch(http_exchange *exchange)
 {
     exchange->request.body = (const char *)exchange->body.data;
     exchange->request.body_size = exchange->body.size;
-    if (exchange->route->lane == API_INLINE) {
+    api_lane lane = exchange->route->lane;
+    if (lane == API_INLINE) {
+        /* What is kept for a repeat has been begun by then, and cannot be begun again. */
+        exchange->request.is_inline = exchange->request.idempotency_key[0] == 0;
         api_perform(exchange->server->context, exchange->route, &exchange->request,
                     &exchange->answer);
-        return exchange_respond(exchange);
+        if (!exchange->answer.is_left) {
+            return exchange_respond(exchange);
+        }
+        api_answer_reset(&exchange->answer);
+        exchange->request.is_inline = false;
+        lane = API_LANE_WORK;
     }
     exchange->job.job.run = exchange_run;
     exchange->job.finish = exchange_finish;
     exchange->state = EXCHANGE_RUNNING;
-    hr_err err = api_pool_submit(exchange->server->pool, exchange->route->lane, &exchange->job.job);
+    hr_err err = api_pool_submit(exchange->server->pool, lane, &exchange->job.job);
     if (err == HR_OK) {
         /* The handler decides how long it takes, not the network's time limit. */
         lws_set_timeout(exchange->wsi, NO_PENDING_TIMEOUT, 0);

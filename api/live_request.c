@@ -133,7 +133,8 @@ static hr_err submit(live_hub *hub, live_client *client, const api_route *route,
     work->request.body = body;
     work->request.is_gone = &client->is_gone;
     api_answer_init(&work->answer);
-    hr_err err = api_pool_submit(hub->server->pool, route->lane, &work->job.job);
+    api_lane lane = route->lane == API_INLINE ? API_LANE_WORK : route->lane;
+    hr_err err = api_pool_submit(hub->server->pool, lane, &work->job.job);
     if (err == HR_OK) {
         client->job_count++;
     } else {
@@ -226,16 +227,22 @@ static void handle_request(live_hub *hub, live_client *client, const live_object
     }
     const api_route *route = admit(hub, client, method, target, live_object_get(object, "body"),
                                    live_object_get(object, "if_match"));
+    bool is_answered = route == NULL;
     if (route != NULL && route->lane == API_INLINE) {
+        hub->request.is_inline = true;
         api_perform(hub->server->context, route, &hub->request, &hub->answer);
-    } else if (route != NULL) {
+        is_answered = !hub->answer.is_left;
+        hub->request.is_inline = false;
+    }
+    if (!is_answered) {
+        api_answer_reset(&hub->answer);
         hr_err err = submit(hub, client, route, id);
         if (err == HR_OK) {
             return;
         }
         api_answer_error(&hub->answer, 503, "server.busy", NULL, "too much at once; try again");
     }
-    if (route == NULL || route->lane != API_INLINE) {
+    if (route == NULL || !is_answered) {
         api_note(hub->server->context, &hub->request, &hub->answer);
     }
     put_answer(out, id, &hub->answer);

@@ -69,6 +69,7 @@ typedef struct api_request {
     bool is_forwarded;           /* came through a proxy: peer is not whoever asks */
     const _Atomic bool *is_gone; /* whoever asked has gone; NULL: cannot be told */
     bool is_live;                /* came over the WebSocket: the caller is known already */
+    bool is_inline;              /* everyone waits for its handler, which may leave it instead */
     api_caller caller;
     size_t arena_size;
     char arena[API_TARGET_BYTES_MAX + API_PARAMS_MAX * 2];
@@ -106,7 +107,8 @@ typedef struct api_answer {
     char cors_origin[API_HEADER_TEXT_MAX]; /* a configured origin that asks; else "" */
     char image_origin[300]; /* of a page: it may draw pictures from there too; "": nowhere else */
     int retry_after_s;
-    bool close; /* end the connection after it */
+    bool close;   /* end the connection after it */
+    bool is_left; /* by a handler that would take long: it is called again, on a lane for that */
 } api_answer;
 
 void api_answer_init(api_answer *answer);

@@ -5,8 +5,9 @@
 #include "context.h"
 #include "request.h"
 
-/* Where a handler runs. Inline ones hold up every other connection, so they only look at memory;
- * each lane is a queue with threads of its own (pool.h). */
+/* Where a handler runs. Inline ones hold up every other connection, so they only look at memory,
+ * and leave what needs many looks to API_LANE_WORK (request->is_inline, answer->is_left); each lane
+ * is a queue with threads of its own (pool.h). */
 typedef enum api_lane {
     API_INLINE,
     API_LANE_WORK,     /* the disk, long scans */

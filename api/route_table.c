@@ -79,7 +79,7 @@ static const api_route table[] = {
      "Feature"},
     {API_DELETE, "/v1/fences/{id}", EDITOR, NO_BODY, API_RATE_WRITE, API_LANE_CHANGE,
      route_fence_remove, "Remove a fence (If-Match)", NULL, NULL},
-    {API_GET, "/v1/fences/{id}/devices", VIEWER, NO_BODY, API_RATE_READ, API_INLINE,
+    {API_GET, "/v1/fences/{id}/devices", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
      route_fence_devices, "Who is inside, by the tracker's state", NULL, "DevicesAsOf"},
     {API_GET, "/v1/fences/{id}/shape", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
      route_fence_shape, "What decisions are made of: circles and corridors as polygons", NULL,

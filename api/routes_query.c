@@ -11,7 +11,10 @@
 #define NEARBY_DEFAULT 20
 #define NEARBY_MAX 1000
 #define RADIUS_M_MAX 20100000 /* beyond half the way round there is nothing more */
-#define STAYS_MAX 1024        /* fences that one device is shown to be in */
+#define INLINE_CELLS_MAX 200  /* of a box that is answered while everyone waits */
+#define INLINE_CELL_E7 65536
+#define INLINE_E7_PER_M 90 /* of latitude */
+#define STAYS_MAX 1024     /* fences that one device is shown to be in */
 
 /* How the devices of an answer are told. */
 typedef enum device_detail {
@@ -46,10 +49,25 @@ static void answer_devices(api_answer *answer, const engine_answer *found, devic
     hr_json_close_object(&json);
 }
 
+/* Beyond some hundred cells of the engine's grid every device there is will be looked at. */
+static bool leaves_wide(const api_request *request, int64_t width_e7, int64_t height_e7,
+                        api_answer *answer)
+{
+    answer->is_left =
+        request->is_inline &&
+        (width_e7 / INLINE_CELL_E7 + 1) * (height_e7 / INLINE_CELL_E7 + 1) > INLINE_CELLS_MAX;
+    return answer->is_left;
+}
+
 void route_within(api_context *context, const api_request *request, api_answer *answer)
 {
     geo_area *area = api_has_engine(context, answer) ? api_body_area(request, answer) : NULL;
     if (area == NULL) {
+        return;
+    }
+    if (leaves_wide(request, (int64_t)area->box.max.lon_e7 - area->box.min.lon_e7,
+                    (int64_t)area->box.max.lat_e7 - area->box.min.lat_e7, answer)) {
+        geo_area_free(area);
         return;
     }
     engine_answer found;
@@ -95,6 +113,10 @@ void route_nearby(api_context *context, const api_request *request, api_answer *
         radius_cm <= 0 || radius_cm > RADIUS_M_MAX * INT64_C(100)) {
         api_answer_error(answer, 400, "query.parameter", "radius_m",
                          "radius_m must be above 0 and at most %d", RADIUS_M_MAX);
+        return;
+    }
+    int64_t wide_e7 = 2 * radius_cm * INLINE_E7_PER_M / 100;
+    if (leaves_wide(request, wide_e7, wide_e7, answer)) {
         return;
     }
     engine_answer found;

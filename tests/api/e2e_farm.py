@@ -522,3 +522,40 @@ def everything_is_there_after_a_kill():
         farm.publish(("cow-1", 30, 16.02, 59.005), ("cow-1", 60, 16.03, 59.005))
         farm.wait_for("/v1/events", lambda b: len(b["events"]) == 2)
         expect(farm.stop(), 0)
+
+
+@test
+def wide_questions_do_not_hold_up_small_ones():
+    """What looks at every device there is leaves the thread that everybody's connection is on."""
+    def around(reach):
+        corners = [[16 - reach, 59 - reach], [16 + reach, 59 - reach], [16 + reach, 59 + reach],
+                   [16 - reach, 59 + reach], [16 - reach, 59 - reach]]
+        return {"type": "Polygon", "coordinates": [corners]}
+
+    def nearby(radius_m):
+        return "/v1/query/nearby?lon=16&lat=59&radius_m=%d" % radius_m
+
+    with Farm() as farm:
+        farm.publish(("cow-1", 0, 16.001, 59.001))
+        farm.wait_for("/v1/devices", lambda body: len(body["devices"]) == 1)
+        token = farm.viewer["Authorization"].split()[1]
+        client = WebSocket(farm.port, "/v1/live?token=" + token)
+        client.receive()
+        client.send([{"id": "wide", "post": "/v1/query/within", "body": around(10)},
+                     {"id": "far", "get": nearby(1000000)},
+                     {"id": "small", "post": "/v1/query/within", "body": around(0.01)},
+                     {"id": "near", "get": nearby(500)}])
+        answers = [client.receive() for _ in range(3)]
+        at_once = [answer for answer in answers if isinstance(answer, list)]
+        expect([[a["id"] for a in group] for group in at_once], [["small", "near"]])
+        later = [answer for answer in answers if isinstance(answer, dict)]
+        expect(sorted(answer["id"] for answer in later), ["far", "wide"])
+        for answer in later + at_once[0]:
+            expect([d["device"] for d in answer["body"]["devices"]], ["cow-1"], answer)
+        for reach in (10, 0.01):
+            for key in ({}, {"Idempotency-Key": "k%s" % reach}):
+                for _ in range(2):
+                    status, _, body = farm.ask("POST", "/v1/query/within", around(reach),
+                                               {**farm.viewer, **key})
+                    expect((status, [d["device"] for d in body["devices"]]), (200, ["cow-1"]))
+        client.close()
