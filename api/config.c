@@ -447,6 +447,10 @@ hr_err api_config_load(api_config *config, int argc, char *const *argv, char *co
     if (err == HR_OK && (loaded.tls_cert[0] == 0) != (loaded.tls_key[0] == 0)) {
         err = hr_why_set(why, HR_INVALID, "tls-cert and tls-key must be given together");
     }
+    /* Gateways are told the port; one that the kernel picks anew each time would be no use. */
+    if (err == HR_OK && loaded.mqtt.port == 0 && loaded.broker[0] == 0) {
+        err = hr_why_set(why, HR_INVALID, "mqtt: the broker needs a port of its own, such as 1883");
+    }
     if (err == HR_OK) {
         *config = loaded;
     }

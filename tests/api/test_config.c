@@ -94,6 +94,7 @@ static void a_bad_value_says_what_was_expected(void **state)
         {"--partitions", "8x"},
         {"--no-demo=perhaps", ""},
         {"--mqtt", "127.0.0.1:-1"},
+        {"--mqtt", "127.0.0.1:0"},
         {"--tls-cert", "only-one"},
         {"--config", "/nonexistent/file"},
         {"--retain-days", ""},
