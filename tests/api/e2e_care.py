@@ -30,6 +30,7 @@ def levels(*words):
 @test
 def the_doctor_finds_a_healthy_service_well():
     with Farm() as farm:
+        farm.wait_for("/v1/health", lambda body: body["reasons"] == [])
         found, is_well = findings("--data", farm.data)
         expect(is_well, True, found)
         expect(levels("--data", farm.data), dict.fromkeys(
