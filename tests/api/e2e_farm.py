@@ -1,7 +1,9 @@
 """tests/api/e2e_farm.py - the whole way: fences in, fixes over MQTT, events and answers out."""
+import http.client
 import json
 import os
 import re
+import socket
 import struct
 import subprocess
 import threading
@@ -559,3 +561,65 @@ def wide_questions_do_not_hold_up_small_ones():
                                                {**farm.viewer, **key})
                     expect((status, [d["device"] for d in body["devices"]]), (200, ["cow-1"]))
         client.close()
+
+
+@test
+def who_shows_slowly_is_not_sent_ahead_and_told_what_was_left_out():
+    with Farm() as farm:
+        live = WebSocket(farm.port, headers=farm.viewer)
+        live.receive()
+        live.send({"subscribe": {"positions": {"max_hz": 10}}})
+        ticks = []
+        for second in range(12):
+            if second == 1:
+                live.send({"seen": ticks[0]})  # and never again, as it seems
+            farm.publish(("cow-1", second, 16 + second / 1000, 59))
+            while len(ticks) < 5 and (message := live.receive(10)):
+                if "positions" in message and message["positions"]:
+                    ticks.append(message["tick"])
+                    break
+                expect("lagged" in message, False, "nothing was left out yet")
+        ahead = ticks[-1] - ticks[0]
+        expect(ahead <= 4, True, ticks)
+        while (message := live.receive(0.3)) is not None:
+            expect(message["tick"] - ticks[0] <= 4, True, message)
+            ticks.append(message["tick"])
+        live.send({"seen": ticks[-1]})
+        expect(live.receive_key("lagged", 10)["dropped"] > 0, True)
+        shown = live.receive_key("positions", 10)
+        expect([(d["device"], d["lon"]) for d in shown], [("cow-1", 16.011)], "the newest, once")
+        live.close()
+
+
+@test
+def a_statement_ends_when_nobody_waits_for_it():
+    """Two threads are for SQL: were both left to their 5 seconds, a third question would wait."""
+    endless = ("with recursive n(i) as (select 1 union all select i + 1 from n) "
+               "select max(i) from n")
+    with Farm() as farm:
+        expect(select(farm, "select 1"), (200, [[1]]))
+        body = json.dumps({"sql": endless}).encode()
+        head = ("POST /v1/sql HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\n"
+                "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" %
+                (farm.viewer["Authorization"], len(body))).encode()
+        web = WebSocket(farm.port, headers=farm.viewer)
+        web.send({"id": 1, "post": "/v1/sql", "body": {"sql": endless}})
+        plain = socket.create_connection(("127.0.0.1", farm.port), timeout=10)
+        plain.sendall(head + body)
+        expect(select_soon(farm, 0.5), None, "both threads are busy")
+        begun = time.monotonic()
+        plain.close()
+        web.close()
+        expect(select(farm, "select 1"), (200, [[1]]))
+        expect(time.monotonic() - begun < 3.5, True, "the statements ended with their connections")
+
+
+def select_soon(farm, timeout):
+    """The status of a small statement, or None if it is not answered that soon."""
+    link = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=timeout)
+    try:
+        return farm.ask("POST", "/v1/sql", {"sql": "select 1"}, farm.viewer, connection=link)[0]
+    except TimeoutError:
+        return None
+    finally:
+        link.close()
