@@ -29,4 +29,8 @@ HR_MUST_USE hr_err log_floor_set(log_store *log, const char *name, uint8_t topic
  * not come so far are moved to the new start, and what they missed is counted. */
 HR_MUST_USE hr_err log_retain(log_store *log, hr_why *why);
 
+/* For a disk that is full: let go of the oldest whole file, whatever the limits say.
+ * HR_NOT_FOUND: none may go. */
+HR_MUST_USE hr_err log_let_go(log_store *log, hr_why *why);
+
 #endif

@@ -340,6 +340,7 @@ const log_ops journal_ops = {
     .group_each = journal_group_each,
     .floor_set = journal_floor_set,
     .retain = journal_retain,
+    .let_go = journal_let_go,
     .damage_each = journal_damage_each,
     .verify = journal_verify,
 };

@@ -277,6 +277,11 @@ hr_err log_retain(log_store *log, hr_why *why)
     return log->ops->retain(log, why);
 }
 
+hr_err log_let_go(log_store *log, hr_why *why)
+{
+    return log->ops->let_go(log, why);
+}
+
 void log_damage_each(log_store *log, log_damage_visitor *visit, void *context)
 {
     log->ops->damage_each(log, visit, context);

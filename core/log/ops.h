@@ -44,6 +44,7 @@ typedef struct log_ops {
     hr_err (*floor_set)(log_store *log, const char *name, uint8_t topic, uint16_t partition,
                         int64_t offset);
     hr_err (*retain)(log_store *log, hr_why *why);
+    hr_err (*let_go)(log_store *log, hr_why *why);
     void (*damage_each)(log_store *log, log_damage_visitor *visit, void *context);
     hr_err (*verify)(log_store *log, log_damage_visitor *visit, void *context, log_verified *result,
                      hr_why *why);

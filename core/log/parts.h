@@ -140,5 +140,6 @@ void journal_forget_groups(journal *j);
 hr_err journal_floor_set(log_store *log, const char *name, uint8_t topic, uint16_t partition,
                          int64_t offset);
 hr_err journal_retain(log_store *log, hr_why *why);
+hr_err journal_let_go(log_store *log, hr_why *why);
 
 #endif

@@ -48,9 +48,10 @@ static bool is_below_floor(const journal *j, const int64_t *starts)
     return false;
 }
 
-/* Append and list lock held. How many of the oldest files may go; starts: where the log begins
- * then. The newest closed file stays too: its successor may not have a record yet. */
-static uint32_t count_removable(journal *j, int64_t *starts)
+/* Append and list lock held. How many of the oldest files may go, at least forced ones if floors
+ * let them; starts: where the log begins then. The newest closed file stays too: its successor may
+ * not have a record yet. */
+static uint32_t count_removable(journal *j, uint32_t forced, int64_t *starts)
 {
     journal_files *files = &j->files;
     const log_options *o = &j->options;
@@ -64,8 +65,8 @@ static uint32_t count_removable(journal *j, int64_t *starts)
         const journal_file *next = files->list[i + 1];
         bool is_too_much = o->retain_bytes > 0 && bytes > o->retain_bytes;
         bool is_too_old = has_time && file->newest_ms != INT64_MIN && file->newest_ms < oldest_ms;
-        if (!(is_too_much || is_too_old) || file->is_unsynced || next->row_count == 0 ||
-            is_below_floor(j, next->rows + 2)) {
+        if (!(is_too_much || is_too_old || i < forced) || file->is_unsynced ||
+            next->row_count == 0 || is_below_floor(j, next->rows + 2)) {
             break;
         }
         memcpy(starts, next->rows + 2, j->layout.total * sizeof *starts);
@@ -117,9 +118,9 @@ static int remove_oldest(journal *j)
     return failed == 0 ? disk_sync_folder(j->folder) : failed;
 }
 
-hr_err journal_retain(log_store *log, hr_why *why)
+/* *removed: how many files went. */
+static hr_err let_go(journal *j, uint32_t forced, uint32_t *removed, hr_why *why)
 {
-    journal *j = journal_of(log);
     int64_t starts[LOG_PARTITIONS_MAX];
     if (j->options.read_only) {
         return HR_DENIED;
@@ -127,7 +128,7 @@ hr_err journal_retain(log_store *log, hr_why *why)
     pthread_mutex_lock(&j->retain_lock);
     pthread_mutex_lock(&j->lock);
     pthread_mutex_lock(&j->files.lock);
-    uint32_t count = count_removable(j, starts);
+    uint32_t count = count_removable(j, forced, starts);
     pthread_mutex_unlock(&j->files.lock);
     if (count > 0) {
         move_starts(j, starts);
@@ -136,7 +137,7 @@ hr_err journal_retain(log_store *log, hr_why *why)
     pthread_mutex_unlock(&j->lock);
     hr_err err = HR_OK;
     int failed = 0;
-    bool has_removed = count > 0;
+    *removed = count;
     if (count > 0) {
         /* What the files say of producers must not go with them. */
         err = journal_save_side(j);
@@ -144,7 +145,7 @@ hr_err journal_retain(log_store *log, hr_why *why)
     for (; err == HR_OK && failed == 0 && count > 0; count--) {
         failed = remove_oldest(j);
     }
-    if (has_removed) {
+    if (*removed > 0) {
         journal_load_kept(j);
     }
     hr_gauge_set(j->metrics.bytes, (int64_t)(appended - atomic_load(&j->first_base)));
@@ -153,4 +154,17 @@ hr_err journal_retain(log_store *log, hr_why *why)
         return hr_why_set(why, err, "the side file in %s: %s", j->folder, hr_err_text(err));
     }
     return failed == 0 ? HR_OK : hr_why_errno(why, failed, "let go of old files in %s", j->folder);
+}
+
+hr_err journal_retain(log_store *log, hr_why *why)
+{
+    uint32_t removed;
+    return let_go(journal_of(log), 0, &removed, why);
+}
+
+hr_err journal_let_go(log_store *log, hr_why *why)
+{
+    uint32_t removed = 0;
+    hr_err err = let_go(journal_of(log), 1, &removed, why);
+    return err == HR_OK && removed == 0 ? hr_why_set(why, HR_NOT_FOUND, "no file may go") : err;
 }
