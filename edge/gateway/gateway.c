@@ -53,10 +53,21 @@ static void wait_until(gateway *g, int64_t until_ns)
 
 /* ---- from the sources ---- */
 
-static bool take(void *context, const wire_fix *fix)
+/* Under the lock. */
+static void drop_oldest_staged(gateway *g)
+{
+    g->stage_count--;
+    memmove(g->stage, g->stage + 1, g->stage_count * sizeof *g->stage);
+    sender_note_dropped(g->sender, 1);
+}
+
+static bool take(void *context, const wire_fix *fix, bool can_wait)
 {
     gateway *g = context;
     pthread_mutex_lock(&g->lock);
+    if (!can_wait && g->stage_count == GATEWAY_STAGE_MAX) {
+        drop_oldest_staged(g);
+    }
     while (g->stage_count == GATEWAY_STAGE_MAX && !g->is_stopping) {
         pthread_cond_wait(&g->changed, &g->lock);
     }
@@ -121,6 +132,28 @@ static void confirm(gateway *g)
     }
 }
 
+static void note_dropped(gateway *g, uint64_t dropped, const char *why)
+{
+    if (dropped > 0) {
+        hr_logline(HR_LEVEL_ERROR, "gateway.dropped", "fixes=%" PRIu64 " why=\"%s\"", dropped, why);
+        sender_note_dropped(g->sender, dropped);
+    }
+}
+
+/* What the service has goes first. Once the sources wait, the oldest go that it has not: what is
+ * live is worth more. */
+static void make_room(gateway *g)
+{
+    uint64_t dropped;
+    pthread_mutex_lock(&g->lock);
+    bool may_lose = g->stage_count == GATEWAY_STAGE_MAX;
+    pthread_mutex_unlock(&g->lock);
+    if (outbox_make_room(g->box, may_lose, &dropped)) {
+        hr_logline(HR_LEVEL_INFO, "gateway.made_room", "unacknowledged=%" PRIu64, dropped);
+    }
+    note_dropped(g, dropped, "disk full");
+}
+
 /* Written and fsynced, or the gateway stops. A full disk makes the sources wait. */
 static void write_batch(gateway *g, size_t count)
 {
@@ -128,6 +161,7 @@ static void write_batch(gateway *g, size_t count)
     hr_err err = outbox_put(g->box, g->writing, count, &refused);
     while (err == HR_NO_SPACE) {
         hr_logline(HR_LEVEL_ERROR, "gateway.disk_full", "fixes_waiting=%zu", count);
+        make_room(g);
         if (!pause_for_space(g)) {
             return;
         }
@@ -151,12 +185,7 @@ static void write_batch(gateway *g, size_t count)
 
 static void trim(gateway *g)
 {
-    uint64_t dropped = outbox_trim(g->box);
-    if (dropped > 0) {
-        hr_logline(HR_LEVEL_ERROR, "gateway.dropped", "fixes=%" PRIu64 " why=\"disk cap\"",
-                   dropped);
-        sender_note_dropped(g->sender, dropped);
-    }
+    note_dropped(g, outbox_trim(g->box), "disk cap");
 }
 
 /* Wait until there is a batch to write, by its size or its age; an idle gateway sleeps. False: it

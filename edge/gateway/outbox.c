@@ -342,16 +342,41 @@ uint64_t outbox_acked_next(const outbox *box)
     return acked > end ? end : acked;
 }
 
+/* The first fix held that the service has not acknowledged. */
+static uint64_t first_waiting(outbox *box)
+{
+    uint64_t acked = outbox_acked_next(box);
+    uint64_t start = outbox_start(box);
+    return start > acked ? start : acked;
+}
+
 uint64_t outbox_trim(outbox *box)
 {
     hr_why why;
-    uint64_t acked = outbox_acked_next(box);
-    uint64_t before = outbox_start(box) > acked ? outbox_start(box) : acked;
+    uint64_t before = first_waiting(box);
     if (log_retain(box->log, &why) != HR_OK) {
         hr_logline(HR_LEVEL_WARN, "outbox.not_trimmed", "why=\"%s\"", why.text);
     }
     uint64_t after = outbox_start(box);
     return after > before ? after - before : 0;
+}
+
+bool outbox_make_room(outbox *box, bool may_lose, uint64_t *dropped)
+{
+    hr_why why;
+    uint64_t before = first_waiting(box);
+    int64_t floor = may_lose ? INT64_MAX : (int64_t)before;
+    hr_err err = log_floor_set(box->log, GROUP, 0, 0, floor);
+    if (err == HR_OK) {
+        err = log_let_go(box->log, &why);
+    }
+    if (err != HR_OK && err != HR_NOT_FOUND) {
+        hr_logline(HR_LEVEL_WARN, "outbox.no_room", "why=\"%s\"", why.text);
+    }
+    (void)!log_floor_set(box->log, GROUP, 0, 0, INT64_MAX);
+    uint64_t after = outbox_start(box);
+    *dropped = after > before ? after - before : 0;
+    return err == HR_OK;
 }
 
 log_store *outbox_log(outbox *box)

@@ -82,6 +82,11 @@ uint64_t outbox_acked_next(const outbox *box);
 /* Let old files go; how many fixes went that the service had not acknowledged. */
 uint64_t outbox_trim(outbox *box);
 
+/* For a disk that is full below the cap: let the oldest file go, one with fixes that the service
+ * has not acknowledged only if may_lose. *dropped gets how many such fixes went. False: none may
+ * go. */
+bool outbox_make_room(outbox *box, bool may_lose, uint64_t *dropped);
+
 /* Have a function called after each commit, on the log's thread: it must not block. NULL: none any
  * more, and none runs when this returns. */
 void outbox_on_commit(outbox *box, void (*call)(void *context), void *context);

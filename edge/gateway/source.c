@@ -127,7 +127,9 @@ bool source_take(source *s, wire_fix *fix)
         return true;
     }
     atomic_fetch_add(&s->fixes, 1);
-    return s->options.sink(s->options.context, fix);
+    /* Messages come on the one thread of all MQTT connections, the sender's too. */
+    bool can_wait = s->options.what->kind != CONFIG_LORAWAN;
+    return s->options.sink(s->options.context, fix, can_wait);
 }
 
 bool source_wait(source *s, int fd, int timeout_ms, bool *has_bytes)

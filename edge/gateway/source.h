@@ -25,9 +25,10 @@ typedef enum source_refusal {
 
 const char *source_refusal_name(source_refusal why);
 
-/* Takes a fix, whose time is that of hr_clock_mono_ns (in ms) if it is HR_FIX_TIME_ASSIGNED; blocks
- * while there is no room. False: the gateway stops. */
-typedef bool source_sink(void *context, const wire_fix *fix);
+/* Takes a fix, whose time is that of hr_clock_mono_ns (in ms) if it is HR_FIX_TIME_ASSIGNED. While
+ * there is no room it blocks; who cannot wait has the oldest go instead. False: the gateway stops.
+ */
+typedef bool source_sink(void *context, const wire_fix *fix, bool can_wait);
 
 /* Told of each thing refused. letter: what it was, NULL for those that are only counted: the same
  * line has been told of, or there were too many lately. */

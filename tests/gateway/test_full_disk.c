@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/logline.h"
@@ -29,11 +30,18 @@ typedef struct post {
     int fd;             /* into the pipe */
     uint64_t given;
     atomic_int full_lines; /* of the log, that say so */
+    atomic_int rooms;      /* that say that there is room again; then there is */
+    _Atomic uint64_t dropped;
 } post;
 
 static void count_lines(const char *line, void *context)
 {
     post *p = context;
+    if (strstr(line, "gateway.made_room") != NULL) {
+        atomic_fetch_add(&p->rooms, 1);
+        atomic_store(&p->dropped, strtoull(strrchr(line, '=') + 1, NULL, 10));
+        fault_clear();
+    }
     if (strstr(line, "gateway.disk_full") != NULL) {
         atomic_fetch_add(&p->full_lines, 1);
     }
@@ -167,6 +175,134 @@ static void a_full_disk_makes_it_wait_and_it_goes_on_by_itself(void **state)
     assert_each_once(p);
 }
 
+/* Several files of fixes, which the service has up to a sequence. */
+static void fill(post *p, uint64_t acked)
+{
+    static wire_fix fixes[OUTBOX_PUT_MAX];
+    outbox *box;
+    outbox_options options = {
+        .folder = p->c.data, .cap_bytes = UINT64_C(4) << 20, .clock = hr_clock_real()};
+    gateway_stop(p->g);
+    fclose(p->confirm);
+    assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
+    for (size_t i = 0; i < OUTBOX_PUT_MAX; i++) {
+        fixes[i] = (wire_fix){.id = "cow-1", .id_size = 5};
+    }
+    for (int i = 0; i < 24; i++) {
+        assert_int_equal(outbox_put(box, fixes, OUTBOX_PUT_MAX, NULL), HR_OK);
+    }
+    outbox_close(box);
+    assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
+    outbox_acked(box, acked);
+    outbox_close(box);
+    p->c.disk_mb = 4;
+    start(p);
+    p->given = 24 * OUTBOX_PUT_MAX;
+}
+
+static bool has_made_room(void *context)
+{
+    return atomic_load(&((post *)context)->rooms) > 0;
+}
+
+static void on_a_full_disk_what_the_service_has_goes_at_once(void **state)
+{
+    post *p = *state;
+    fill(p, 40000); /* a file holds some 30,000 */
+    fault_arm(FAULT_WRITE, 1, FAULT_ONCE, ENOSPC);
+    give(p, 10);
+    assert_true(support_until(has_made_room, p));
+    assert_int_equal(atomic_load(&p->dropped), 0);
+    wait_confirmed(p);
+}
+
+/* The first write is of a device's name, the second of its fix; then nothing can grow. */
+static void fill_the_disk(void)
+{
+    fault_arm(FAULT_SPACE, 1, FAULT_FOREVER, ENOSPC);
+    fault_arm(FAULT_WRITE, 2, FAULT_ONCE, ENOSPC);
+}
+
+static void on_a_full_disk_the_oldest_go_once_the_sources_wait(void **state)
+{
+    post *p = *state;
+    fill(p, 0);
+    fill_the_disk();
+    give(p, 10);
+    assert_true(support_until(has_said_full, p));
+    assert_false(has_made_room(p));
+    for (int i = 0; i < GATEWAY_STAGE_MAX / LINES_MAX; i++) {
+        give(p, LINES_MAX);
+    }
+    assert_true(support_until(has_made_room, p));
+    assert_in_range(atomic_load(&p->dropped), 20000, 33000);
+    wait_confirmed(p);
+}
+
+/* A network server's broker, which is the gateway's own as well. */
+typedef struct server {
+    char port[8];
+    char heard[96];
+} server;
+
+static bool is_told_of_dropped_uplinks(void *context)
+{
+    const server *of = context;
+    const char *const uplink[] = {
+        "mosquitto_pub",
+        "-p",
+        of->port,
+        "-q",
+        "1",
+        "-t",
+        "v3/farm/devices/cow-21/up",
+        "-m",
+        "{\"end_device_ids\":{\"device_id\":\"cow-21\"},\"uplink_message\":{\"decoded_payload\":"
+        "{\"lat\":59.85,\"lon\":16.37},\"received_at\":\"2026-11-20T08:00:02.250Z\"}}",
+        NULL};
+    const char *const status[] = {"mosquitto_sub",
+                                  "-p",
+                                  of->port,
+                                  "-t",
+                                  "hedgerow/v1/status/barn",
+                                  "-C",
+                                  "1",
+                                  "-W",
+                                  "1",
+                                  NULL};
+    int exit_status;
+    (void)!support_run(uplink);
+    unlink(of->heard);
+    waitpid(support_spawn(status, of->heard), &exit_status, 0);
+    return support_file_has(of->heard, "\"state\":\"online\"", 1) &&
+           !support_file_has(of->heard, "\"dropped\":0,", 1);
+}
+
+/* The oldest make room for them, and the sender, which shares their thread, can say so. */
+static void uplinks_never_wait_for_a_full_disk(void **state)
+{
+    post *p = *state;
+    server of;
+    snprintf(of.port, sizeof of.port, "%s", strrchr(p->c.broker, ':') + 1);
+    snprintf(of.heard, sizeof of.heard, "%s/heard", p->root);
+    gateway_stop(p->g);
+    fclose(p->confirm);
+    const char *const argv[] = {"mosquitto", "-p", of.port, NULL};
+    pid_t pid = support_spawn(argv, NULL);
+    config_source *source = &p->c.sources[p->c.source_count++];
+    *source = (config_source){.kind = CONFIG_LORAWAN};
+    snprintf(source->place, sizeof source->place, "tcp://127.0.0.1:%s", of.port);
+    start(p);
+    fault_arm(FAULT_WRITE, 1, FAULT_FOREVER, ENOSPC);
+    give(p, 1);
+    assert_true(support_until(has_said_full, p));
+    for (int i = 0; i < GATEWAY_STAGE_MAX / LINES_MAX + 1; i++) {
+        give(p, LINES_MAX);
+    }
+    assert_true(support_until(is_told_of_dropped_uplinks, &of));
+    support_kill(pid);
+}
+
 /* Names of new devices fill the disk's last bytes, but not with half a name. */
 static void half_a_write_is_not_taken_for_a_whole_one(void **state)
 {
@@ -209,6 +345,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         AT_POST(a_full_disk_makes_it_wait_and_it_goes_on_by_itself),
+        AT_POST(on_a_full_disk_what_the_service_has_goes_at_once),
+        AT_POST(on_a_full_disk_the_oldest_go_once_the_sources_wait),
+        AT_POST(uplinks_never_wait_for_a_full_disk),
         AT_POST(half_a_write_is_not_taken_for_a_whole_one),
         AT_POST(it_ends_and_recovers_when_a_sync_fails),
     };

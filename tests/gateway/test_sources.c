@@ -38,8 +38,9 @@ typedef struct ear {
     size_t wanted;
 } ear;
 
-static bool take(void *context, const wire_fix *fix)
+static bool take(void *context, const wire_fix *fix, bool can_wait)
 {
+    (void)can_wait;
     ear *e = context;
     pthread_mutex_lock(&e->lock);
     if (e->count < FIXES_MAX) {
