@@ -23,7 +23,8 @@
 #define GATHER_MS 30
 #define SESSION_LOOK_MS 50
 #define SESSION_WAIT_NS (5 * INT64_C(1000000000)) /* for our own session to come back */
-#define LONG_RUN_NS (30 * INT64_C(1000000000))    /* after which a failure is a new one */
+#define NETWORK_LOOK_MS 60000
+#define LONG_RUN_NS (30 * INT64_C(1000000000)) /* after which a failure is a new one */
 
 struct broker {
     broker_path folder;
@@ -37,11 +38,14 @@ struct broker {
     broker_process process; /* the watcher's; before and after its life the caller's, as all here */
     bool is_settled;        /* see broker_reload.h */
     int64_t wanted_ns;      /* since when a reload waits for that; 0: none does */
+    int64_t look_gap_ns;    /* between two looks at the network; fixed */
+    int64_t look_ns;        /* when the next one is due */
     pthread_mutex_t lock;
     bool stopping;         /* protected by lock */
     pid_t pid;             /* protected by lock; 0 while down */
     int64_t down_since_ms; /* protected by lock */
     hr_why trouble;        /* protected by lock: why it is down */
+    hr_why lan_trouble;    /* protected by lock: why its certificate does not fit; or empty */
 };
 
 static bool file_is(const char *folder, const char *name, const hr_buf *text)
@@ -251,14 +255,49 @@ static void wait_for_session(broker *b)
     }
 }
 
+/* The machine may be called something else by now. */
+static void look_at_network(broker *b)
+{
+    hr_why why = {.text = ""};
+    bool is_new;
+    b->look_ns = hr_clock_mono_ns(hr_clock_real()) + b->look_gap_ns;
+    hr_err err = broker_lan_renew(b->folder.text, &is_new, &why);
+    if (err == HR_OK && is_new) {
+        hr_logline(HR_LEVEL_INFO, "broker.certificate", "for=\"this machine's new addresses\"");
+        err = broker_reload_ask(b->folder.text, &why);
+    }
+    if (err != HR_OK) {
+        hr_logline(HR_LEVEL_ERROR, "broker.no_certificate", "why=\"%s\"", why.text);
+    }
+    pthread_mutex_lock(&b->lock);
+    b->lan_trouble = (hr_why){.text = ""};
+    if (err != HR_OK) {
+        hr_why_set(&b->lan_trouble, err,
+                   "the broker's certificate does not fit this machine's addresses: %.300s",
+                   why.text);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+/* Until something must be looked at without having been called. */
+static int look_timeout_ms(const broker *b)
+{
+    int64_t left_ms = (b->look_ns - hr_clock_mono_ns(hr_clock_real())) / 1000000 + 1;
+    left_ms = left_ms > 0 ? left_ms : 0;
+    return b->is_settled || left_ms < SESSION_LOOK_MS ? (int)left_ms : SESSION_LOOK_MS;
+}
+
 /* Wait until the process ends or the broker is to stop. */
 static void follow(broker *b)
 {
     while (!is_stopping(b)) {
+        if (hr_clock_mono_ns(hr_clock_real()) >= b->look_ns) {
+            look_at_network(b);
+        }
         struct pollfd fds[3] = {{.fd = b->wake_fd, .events = POLLIN},
                                 {.fd = b->process.fd, .events = POLLIN},
                                 {.fd = b->process.output_fd, .events = POLLIN}};
-        poll(fds, 3, b->is_settled ? -1 : SESSION_LOOK_MS);
+        poll(fds, 3, look_timeout_ms(b));
         /* Some lines for every message: rather many at once than each on its own. */
         poll(fds, 2, GATHER_MS);
         broker_process_read(&b->process);
@@ -323,6 +362,9 @@ static hr_err make(const broker_options *options, broker **out, hr_why *why)
     }
     broker_process_init(&b->process);
     b->clock = options->clock;
+    int32_t look_ms = options->network_look_ms > 0 ? options->network_look_ms : NETWORK_LOOK_MS;
+    b->look_gap_ns = look_ms * INT64_C(1000000);
+    b->look_ns = hr_clock_mono_ns(hr_clock_real()) + b->look_gap_ns;
     if (options->metrics != NULL) {
         b->process.says.logins_refused =
             hr_metrics_counter(options->metrics, "hedgerow_broker_refused_logins_total", "",
@@ -426,6 +468,8 @@ hr_err broker_health(broker *b, hr_why *why)
         int64_t down_ms = hr_clock_now_ms(b->clock) - b->down_since_ms;
         err = hr_why_set(why, HR_IO, "the broker is down since %" PRId64 " s: %.300s",
                          down_ms / 1000, b->trouble.text);
+    } else if (b->lan_trouble.text[0] != '\0') {
+        err = hr_why_set(why, HR_IO, "%s", b->lan_trouble.text);
     }
     pthread_mutex_unlock(&b->lock);
     return err;

@@ -68,8 +68,9 @@ typedef struct broker_lan {
 } broker_lan;
 
 /* Listen on every address with TLS as well, with a certificate of an authority made here, from now
- * on and after every start; a running broker is restarted for it. HR_NOT_FOUND: there never was a
- * broker in this folder. */
+ * on and after every start; a running broker is restarted for it. The certificate follows the
+ * machine's names and addresses, so that gateways which know the authority stay let in.
+ * HR_NOT_FOUND: there never was a broker in this folder. */
 HR_MUST_USE hr_err broker_lan_open(const char *folder, uint16_t port, hr_why *why);
 
 /* Listen on the loopback only again. */
@@ -83,6 +84,7 @@ HR_MUST_USE hr_err broker_lan_get(const char *folder, broker_lan *lan, hr_why *w
 /* How a gateway reaches the broker of this folder. */
 typedef struct broker_contact {
     char host[BROKER_HOST_SIZE];
+    char name[BROKER_HOST_SIZE]; /* only with is_tls: by multicast DNS; outlives an address */
     uint16_t port;
     bool is_tls;    /* from the local network; else only where the service was told to listen */
     broker_lan lan; /* only with is_tls */
@@ -101,7 +103,8 @@ typedef struct broker_options {
     const char *address; /* NULL: 127.0.0.1 */
     uint16_t port;
     const hr_clock *clock;
-    hr_metrics *metrics; /* may be NULL */
+    hr_metrics *metrics;     /* may be NULL */
+    int32_t network_look_ms; /* between two looks at this machine's addresses; 0: a minute */
 } broker_options;
 
 /* Write its files and start it, or take over the one that a crash left running if it has the same
@@ -115,7 +118,8 @@ void broker_stop(broker *b);
 /* The service's own login, made by the first start; valid until broker_stop. */
 const char *broker_password(const broker *b);
 
-/* HR_OK while it runs; else why says since when and what it said. */
+/* HR_OK while it runs, with a certificate that fits this machine if the local network is let in;
+ * else why says since when not, and what it said. */
 hr_err broker_health(broker *b, hr_why *why);
 
 /* 0 while it does not run. */

@@ -80,7 +80,7 @@ hr_err broker_config_make(const char *folder, const char *address, uint16_t port
                           hr_why *why)
 {
     uint16_t lan_port = read_lan_port(folder);
-    hr_err err = lan_port != 0 ? broker_tls_make(folder, why) : HR_OK;
+    hr_err err = lan_port != 0 ? broker_tls_make(folder, NULL, why) : HR_OK;
     if (err != HR_OK) {
         return err;
     }
@@ -169,6 +169,21 @@ hr_err broker_lan_close(const char *folder, hr_why *why)
     return change_lan(folder, 0, why);
 }
 
+hr_err broker_lan_renew(const char *folder, bool *is_new, hr_why *why)
+{
+    int lock_fd;
+    *is_new = false;
+    if (read_lan_port(folder) == 0) {
+        return HR_OK;
+    }
+    hr_err err = broker_folder_lock(folder, &lock_fd, why);
+    if (err == HR_OK) {
+        err = broker_tls_make(folder, is_new, why);
+        close(lock_fd);
+    }
+    return err;
+}
+
 hr_err broker_lan_get(const char *folder, broker_lan *lan, hr_why *why)
 {
     broker_path real, ca;
@@ -196,6 +211,7 @@ hr_err broker_contact_get(const char *folder, broker_contact *contact, hr_why *w
         c.is_tls = true;
         c.port = c.lan.port;
         broker_machine_address(c.host);
+        broker_machine_name(c.name);
     } else if (err == HR_NOT_FOUND) {
         err = broker_address(folder, c.host, sizeof c.host, &c.port, why);
         if (err == HR_OK && strcmp(c.host, "0.0.0.0") == 0) {

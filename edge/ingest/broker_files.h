@@ -51,6 +51,17 @@ pid_t broker_running_pid(const char *folder);
 HR_MUST_USE hr_err broker_config_make(const char *folder, const char *address, uint16_t port,
                                       hr_buf *out, hr_why *why);
 
+/* If the local network is let in: a certificate for what this machine is called now. *is_new gets
+ * whether the one that was there did not fit. */
+HR_MUST_USE hr_err broker_lan_renew(const char *folder, bool *is_new, hr_why *why);
+
+/* Behind a machine's name, where there is no name server; and what such a name is made of. */
+#define BROKER_LOCAL_SUFFIX ".local"
+#define BROKER_NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
+
+/* "host.local", or "" where the machine has no plain name. */
+void broker_machine_name(char text[BROKER_HOST_SIZE]);
+
 /* The address by which the local network knows this machine; the loopback's if it has no other. */
 void broker_machine_address(char text[BROKER_HOST_SIZE]);
 

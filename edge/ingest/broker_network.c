@@ -59,3 +59,14 @@ void broker_machine_address(char text[BROKER_HOST_SIZE])
         snprintf(text, BROKER_HOST_SIZE, "127.0.0.1");
     }
 }
+
+void broker_machine_name(char text[BROKER_HOST_SIZE])
+{
+    char host[BROKER_HOST_SIZE - sizeof BROKER_LOCAL_SUFFIX + 1] = "";
+    text[0] = '\0';
+    /* A longer one is cut by some, and refused by others. */
+    bool is_known = gethostname(host, sizeof host) == 0 && host[sizeof host - 1] == '\0';
+    if (is_known && host[0] != '\0' && host[strspn(host, BROKER_NAME_LETTERS)] == '\0') {
+        snprintf(text, BROKER_HOST_SIZE, "%s" BROKER_LOCAL_SUFFIX, host);
+    }
+}

@@ -33,23 +33,29 @@ static hr_err tls_failed(hr_why *why, const char *what)
 
 /* ---- what this machine is called ---- */
 
+/* One that has no room is left out: half of it would be no name at all. */
 static void add_name(char *names, const char *kind, const char *value)
 {
     size_t size = strlen(names);
-    snprintf(names + size, NAMES_SIZE - size, "%s%s:%s", size > 0 ? "," : "", kind, value);
+    if (size + strlen(kind) + strlen(value) + 3 <= NAMES_SIZE) {
+        snprintf(names + size, NAMES_SIZE - size, "%s%s:%s", size > 0 ? "," : "", kind, value);
+    }
 }
 
 /* As OpenSSL writes a subjectAltName. */
 static void collect_names(char names[NAMES_SIZE])
 {
     struct ifaddrs *list = NULL;
-    char host[256] = "";
+    char host[256] = "", local[BROKER_HOST_SIZE];
     names[0] = '\0';
     add_name(names, "DNS", "localhost");
     if (gethostname(host, sizeof host - 1) == 0 && host[0] != '\0' &&
-        strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") ==
-            strlen(host)) {
+        host[strspn(host, BROKER_NAME_LETTERS ".")] == '\0') {
         add_name(names, "DNS", host);
+    }
+    broker_machine_name(local);
+    if (local[0] != '\0') {
+        add_name(names, "DNS", local);
     }
     if (getifaddrs(&list) != 0) {
         list = NULL;
@@ -224,17 +230,20 @@ static hr_err make_certificate(const char *folder, EVP_PKEY *ca_key, X509 *ca, c
     return err;
 }
 
-/* The certificate there speaks of these names and has half its life before it. */
+/* The certificate there speaks of these names, has its key, and half its life before it. */
 static bool is_current(const char *folder, const char *names)
 {
     hr_buf old;
     hr_buf_init(&old, NAMES_SIZE);
     X509 *cert = read_cert(folder, BROKER_CERT_NAME);
+    EVP_PKEY *key = read_key(folder, BROKER_KEY_NAME);
     time_t later = time(NULL) + CERT_DAYS * 86400 / 2;
-    bool same = cert != NULL && broker_file_read(folder, NAMES_NAME, &old, NULL) == HR_OK &&
+    bool same = cert != NULL && key != NULL && X509_check_private_key(cert, key) == 1 &&
+                broker_file_read(folder, NAMES_NAME, &old, NULL) == HR_OK &&
                 old.size == strlen(names) && memcmp(old.data, names, old.size) == 0 &&
                 X509_cmp_time(X509_get0_notAfter(cert), &later) > 0;
     X509_free(cert);
+    EVP_PKEY_free(key);
     hr_buf_fini(&old);
     return same;
 }
@@ -252,10 +261,11 @@ static hr_err write_names(const char *folder, const char *names, hr_why *why)
     return err;
 }
 
-hr_err broker_tls_make(const char *folder, hr_why *why)
+hr_err broker_tls_make(const char *folder, bool *is_new, hr_why *why)
 {
     char names[NAMES_SIZE];
     hr_err err = HR_OK;
+    bool is_made = false;
     X509 *ca = read_cert(folder, BROKER_CA_NAME);
     EVP_PKEY *ca_key = read_key(folder, CA_KEY_NAME);
     if (ca == NULL || ca_key == NULL) {
@@ -272,10 +282,14 @@ hr_err broker_tls_make(const char *folder, hr_why *why)
         err = make_certificate(folder, ca_key, ca, names, why);
         if (err == HR_OK) {
             err = write_names(folder, names, why);
+            is_made = err == HR_OK;
         }
     }
     X509_free(ca);
     EVP_PKEY_free(ca_key);
+    if (is_new != NULL) {
+        *is_new = is_made;
+    }
     return err;
 }
 

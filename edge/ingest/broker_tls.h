@@ -2,6 +2,8 @@
 #ifndef INGEST_BROKER_TLS_H
 #define INGEST_BROKER_TLS_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 #define BROKER_CA_NAME "ca.pem"
@@ -10,8 +12,9 @@
 #define BROKER_FINGERPRINT_SIZE 96 /* 32 bytes in hex with colons, and a terminator */
 
 /* Make the authority if there is none, and a certificate for every name and address that this
- * machine has now, unless the one that is there says the same already. */
-HR_MUST_USE hr_err broker_tls_make(const char *folder, hr_why *why);
+ * machine has now, unless the one that is there says the same already. *is_new (may be NULL) gets
+ * whether one was made. */
+HR_MUST_USE hr_err broker_tls_make(const char *folder, bool *is_new, hr_why *why);
 
 /* SHA-256 of the authority's certificate: what a person compares. HR_NOT_FOUND: none was made. */
 HR_MUST_USE hr_err broker_tls_fingerprint(const char *folder,

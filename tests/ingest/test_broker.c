@@ -26,7 +26,8 @@ typedef struct place {
 static void start(place *p)
 {
     hr_why why = {{0}};
-    broker_options options = {.folder = p->folder, .port = p->port, .clock = hr_clock_real()};
+    broker_options options = {
+        .folder = p->folder, .port = p->port, .clock = hr_clock_real(), .network_look_ms = 50};
     if (broker_start(&options, &p->b, &why) != HR_OK) {
         fail_msg("%s", why.text);
     }
@@ -446,6 +447,82 @@ static void the_local_network_is_let_in_by_tls_only_and_when_asked(void **state)
     assert_true(support_until(can_publish, &loop));
 }
 
+typedef struct certificate {
+    place *p;
+    char path[160];
+    struct stat before;
+} certificate;
+
+static bool is_renewed(void *context)
+{
+    certificate *c = context;
+    struct stat now;
+    return stat(c->path, &now) == 0 && now.st_ino != c->before.st_ino;
+}
+
+static bool is_unwell(void *context)
+{
+    hr_why why = {{0}};
+    return broker_health(((place *)context)->b, &why) != HR_OK &&
+           strstr(why.text, "certificate does not fit") != NULL;
+}
+
+static bool is_well(void *context)
+{
+    return broker_health(((place *)context)->b, NULL) == HR_OK;
+}
+
+/* As if the one there had been made for other addresses. */
+static void move_house(certificate *c)
+{
+    char path[176];
+    assert_int_equal(stat(c->path, &c->before), 0);
+    snprintf(path, sizeof path, "%s/server.names", c->p->folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("DNS:localhost,IP:10.0.0.7", file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void the_certificate_follows_the_machine_to_other_addresses(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE], obstacle[160];
+    broker_lan lan;
+    uint16_t port = support_port();
+    add_user(p, "barn", BROKER_GATEWAY, password);
+    assert_int_equal(broker_lan_open(p->folder, port, NULL), HR_OK);
+    assert_int_equal(broker_lan_get(p->folder, &lan, NULL), HR_OK);
+    lan_login l = {port, password, lan.ca_file, "localhost"};
+    assert_true(support_until(can_publish_by_tls, &l));
+    pid_t pid = broker_pid(p->b);
+    certificate c = {.p = p};
+    snprintf(c.path, sizeof c.path, "%s/server.pem", p->folder);
+    move_house(&c);
+    assert_true(support_until(is_renewed, &c));
+    /* Who trusts the authority is let in with the new one, by the broker that was there. */
+    assert_true(support_until(can_publish_by_tls, &l));
+    assert_int_equal(broker_pid(p->b), pid);
+    assert_int_equal(broker_health(p->b, NULL), HR_OK);
+    /* Where none can be made, health says so until one can. */
+    snprintf(obstacle, sizeof obstacle, "%s/server.pem.new", p->folder);
+    assert_int_equal(mkdir(obstacle, 0700), 0);
+    move_house(&c);
+    assert_true(support_until(is_unwell, p));
+    assert_int_equal(rmdir(obstacle), 0);
+    assert_true(support_until(is_well, p));
+    assert_true(is_renewed(&c));
+    /* A power cut between the two files leaves a key that is not the certificate's. */
+    broker_stop(p->b);
+    snprintf(obstacle, sizeof obstacle, "%s/ca.key", p->folder);
+    char key[160];
+    snprintf(key, sizeof key, "%s/server.key", p->folder);
+    const char *const argv[] = {"cp", obstacle, key, NULL};
+    assert_int_equal(support_run(argv), 0);
+    start(p);
+    assert_true(support_until(can_publish_by_tls, &l));
+}
+
 /* A card that wears out, or a power cut within a write. */
 static void a_damaged_file_of_sessions_does_not_keep_the_broker_from_starting(void **state)
 {
@@ -554,6 +631,7 @@ int main(void)
         WITH_PLACE(an_orphan_with_the_same_configuration_is_adopted),
         WITH_PLACE(an_orphan_with_another_configuration_is_ended),
         WITH_PLACE(a_taken_port_is_told_in_words),
+        WITH_PLACE(the_certificate_follows_the_machine_to_other_addresses),
         WITH_PLACE(a_damaged_file_of_sessions_does_not_keep_the_broker_from_starting),
         WITH_PLACE(a_reader_that_is_away_while_users_change_misses_nothing),
         WITH_PLACE(without_restored_readers_users_change_beside_a_running_broker),
