@@ -26,6 +26,11 @@ void gateway_config_put(hr_buf *out, const gateway_login *login, const char *ca_
     config_source *source = &c.sources[c.source_count++];
     snprintf(c.broker, sizeof c.broker, "%s://%s:%u", to->is_tls ? "ssl" : "tcp", to->host,
              to->port);
+    if (to->name[0] != '\0') {
+        /* Tried when the address is another machine's, or nobody's, one day. */
+        size_t size = strlen(c.broker);
+        snprintf(c.broker + size, sizeof c.broker - size, ",ssl://%s:%u", to->name, to->port);
+    }
     snprintf(c.user, sizeof c.user, "%s", login->name);
     snprintf(c.password, sizeof c.password, "%s", login->password);
     if (to->is_tls) {
