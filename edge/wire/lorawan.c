@@ -57,10 +57,16 @@ typedef struct place {
 
 static bool find_place(const cJSON *object, int depth, place *out)
 {
-    static const char *const lat_names[] = {"latitude", "lat", "gps_latitude"};
-    static const char *const lon_names[] = {"longitude", "lon", "lng", "gps_longitude"};
-    const char *lat_name = name_of_number(object, lat_names, 3);
-    const char *lon_name = name_of_number(object, lon_names, 4);
+    /* As the decoders of common trackers spell them. */
+    static const char *const lat_names[] = {"latitude",    "lat", "gps_latitude", "Latitude",
+                                            "latitudeDeg", "Lat", "gpsLatitude"};
+    static const char *const lon_names[] = {"longitude",    "lon", "lng", "gps_longitude",
+                                            "Longitude",    "Lon", "Lng", "longitudeDeg",
+                                            "gpsLongitude", "long"};
+    const char *lat_name =
+        name_of_number(object, lat_names, sizeof lat_names / sizeof lat_names[0]);
+    const char *lon_name =
+        name_of_number(object, lon_names, sizeof lon_names / sizeof lon_names[0]);
     if (lat_name != NULL && lon_name != NULL) {
         *out = (place){object, lat_name, lon_name};
         return true;

@@ -50,13 +50,27 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The part between $ and *, its checksum proven. */
-static hr_err check(const char *line, size_t size, field *body, hr_why *why)
+/* Multiplexers on boats put a block of tags before a sentence: \s:gps,c:1795161600*1A\$GPRMC,... */
+static field without_tags(field line)
 {
-    while (size > 0 && (line[size - 1] == '\r' || line[size - 1] == '\n')) {
-        size--;
+    const char *end =
+        line.size > 0 && line.text[0] == '\\' ? memchr(line.text + 1, '\\', line.size - 1) : NULL;
+    size_t size = end != NULL ? (size_t)(end - line.text) + 1 : 0;
+    return (field){line.text + size, line.size - size};
+}
+
+/* The part between $ and *, its checksum proven; or behind !, with which others' positions begin
+ * (AIS), which are none of ours. */
+static hr_err check(const char *text, size_t text_size, field *body, hr_why *why)
+{
+    while (text_size > 0 && (text[text_size - 1] == '\r' || text[text_size - 1] == '\n')) {
+        text_size--;
     }
-    if (size > NMEA_LINE_MAX || size < 4 || line[0] != '$' || line[size - 3] != '*') {
+    field whole = without_tags((field){text, text_size});
+    const char *line = whole.text;
+    size_t size = whole.size;
+    if (size > NMEA_LINE_MAX || size < 4 || (line[0] != '$' && line[0] != '!') ||
+        line[size - 3] != '*') {
         return hr_why_set(why, HR_INVALID, "not a sentence like $GPRMC,...*5A");
     }
     int high = hex_digit(line[size - 2]), low = hex_digit(line[size - 1]);
@@ -118,7 +132,8 @@ static bool read_time_of_day(field f, int32_t *ms)
     return true;
 }
 
-/* ddmmyy and a time of day as ms since 1970; GPS has no date before 2000 that we would see. */
+/* ddmmyy and a time of day as ms since 1970. GPS began in 1980, and a receiver that counts weeks
+ * from there, twice beyond their end, says 1987 in 2026. */
 static bool read_date(field f, int32_t day_ms, int64_t *time_ms)
 {
     int32_t day, month, year;
@@ -127,6 +142,7 @@ static bool read_date(field f, int32_t day_ms, int64_t *time_ms)
         return false;
     }
     char text[] = "20yy-mm-ddT00:00Z";
+    memcpy(text, year >= 80 ? "19" : "20", 2);
     memcpy(text + 2, f.text + 4, 2);
     memcpy(text + 5, f.text + 2, 2);
     memcpy(text + 8, f.text, 2);

@@ -207,6 +207,57 @@ static void an_owntracks_location_is_read(void **state)
     assert_string_equal(w.fixes[0].id, "tractor");
 }
 
+/* What the apps of both phones, and trackers that speak their language, really send. */
+static void what_owntracks_apps_leave_out_or_add_is_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t time_ms; /* -1: none */
+        uint16_t accuracy_dm;
+        uint16_t speed_cm_s;
+    } cases[] = {
+        {"{\"_type\":\"location\",\"BSSID\":\"00:11:22:33:44:55\",\"SSID\":\"farm\",\"_id\":"
+         "\"1a2b\","
+         "\"acc\":12,\"alt\":154,\"batt\":53,\"bs\":1,\"conn\":\"w\",\"created_at\":1795161603,"
+         "\"lat\":59.8512,\"lon\":16.3725,\"m\":1,\"t\":\"p\",\"tid\":\"3s\",\"topic\":\"owntracks/"
+         "a/b\","
+         "\"tst\":1795161600,\"vac\":1,\"vel\":0}",
+         1795161600000, 120, 0},
+        {"{\"cog\":270,\"batt\":76,\"lon\":16.3725,\"acc\":5,\"bs\":1,\"p\":99.9,\"vel\":-1,"
+         "\"vac\":3,"
+         "\"lat\":59.8512,\"conn\":\"m\",\"m\":1,\"tst\":1795161600,\"alt\":54,\"_type\":"
+         "\"location\",\"tid\":\"pi\",\"inregions\":[\"home\"],\"inrids\":[\"6da9cf\"]}",
+         1795161600000, 50, HR_FIX_U16_UNKNOWN},
+        {"{\"_type\":\"location\",\"lat\":59.8512,\"lon\":16.3725,\"tst\":1795161600.25}",
+         1795161600250, HR_FIX_U16_UNKNOWN, HR_FIX_U16_UNKNOWN},
+        {"{\"_type\":\"location\",\"lat\":59.8512,\"lon\":16.3725,\"tst\":1.7951616e9}",
+         1795161600000, HR_FIX_U16_UNKNOWN, HR_FIX_U16_UNKNOWN},
+        {"{\"_type\":\"location\",\"lat\":59.8512,\"lon\":16.3725}", -1, HR_FIX_U16_UNKNOWN,
+         HR_FIX_U16_UNKNOWN},
+        {"{\"_type\":\"location\",\"lat\":59.8512,\"lon\":16.3725,\"tst\":null,\"acc\":null,"
+         "\"batt\":null,\"vel\":null,\"cog\":null}",
+         -1, HR_FIX_U16_UNKNOWN, HR_FIX_U16_UNKNOWN},
+        {" {\"_type\":\"location\",\"lat\":59.8512,\"lon\":16.3725,\"tst\":1795161600,\"acc\":1414,"
+         "\"vel\":3.6,\"batt\":-1,\"cog\":-1,\"poi\":\"\\u00e5\\ud83d\\ude00\"}\r\n",
+         1795161600000, 14140, 100},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        wire_fix fix;
+        hr_why why = {{0}};
+        const char *text = cases[i].text;
+        if (fix_json_owntracks(text, strlen(text), "ann.phone", &fix, &why) != HR_OK) {
+            fail_msg("%s: %s", text, why.text);
+        }
+        bool has_time = (fix.fix.flags & HR_FIX_TIME_ASSIGNED) == 0;
+        assert_int_equal(has_time ? fix.fix.time_ms : -1, cases[i].time_ms);
+        assert_int_equal(fix.fix.lat_e7, 598512000);
+        assert_int_equal(fix.fix.lon_e7, 163725000);
+        assert_int_equal(fix.fix.accuracy_dm, cases[i].accuracy_dm);
+        assert_int_equal(fix.fix.speed_cm_s, cases[i].speed_cm_s);
+    }
+}
+
 static void other_owntracks_messages_do_no_harm(void **state)
 {
     (void)state;
@@ -229,6 +280,7 @@ int main(void)
         cmocka_unit_test(poison_is_refused_with_its_reason),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(an_owntracks_location_is_read),
+        cmocka_unit_test(what_owntracks_apps_leave_out_or_add_is_taken),
         cmocka_unit_test(other_owntracks_messages_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

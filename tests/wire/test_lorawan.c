@@ -1,6 +1,7 @@
 /* tests/wire/test_lorawan.c - uplinks as two network servers publish them. */
 #include "wire/lorawan.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/id.h"
@@ -49,6 +50,35 @@ static void a_things_stack_uplink_gives_a_fix(void **state)
     assert_int_equal(fix.fix.accuracy_dm, 45);
 }
 
+/* The decoded payloads of common trackers, each at the same place. */
+static void the_decoders_of_common_trackers_are_understood(void **state)
+{
+    (void)state;
+    static const char *const payloads[] = {
+        "{\"gps_1\":{\"altitude\":30,\"latitude\":59.8512,\"longitude\":16.3725}}",
+        "{\"BatV\":4.1,\"Latitude\":59.8512,\"Longitude\":16.3725,\"MD\":1}",
+        "{\"type\":\"position\",\"inTrip\":true,\"latitudeDeg\":59.8512,"
+        "\"longitudeDeg\":16.3725,\"headingDeg\":45,\"speedKmph\":5,\"batV\":4.05}",
+        "{\"valid\":true,\"gpsLatitude\":59.8512,\"gpsLongitude\":16.3725}",
+        "{\"data\":[{\"status\":\"ok\"},{\"position\":{\"lat\":59.8512,\"lng\":16.3725}}]}",
+        "{\"battery\":null,\"position\":{\"latitude\":59.8512,\"longitude\":16.3725}}",
+    };
+    for (size_t i = 0; i < sizeof payloads / sizeof payloads[0]; i++) {
+        char text[512];
+        wire_fix fix;
+        snprintf(
+            text, sizeof text,
+            "{\"deduplicationId\":\"3ac7\",\"time\":\"2026-11-20T08:00:00.775023242+00:00\","
+            "\"deviceInfo\":{\"devEui\":\"0101010101010101\",\"tags\":{}},\"adr\":true,"
+            "\"margin\":null,\"object\":%s,\"rxInfo\":[],\"txInfo\":{\"frequency\":868300000}}",
+            payloads[i]);
+        if (read_text(text, &fix, NULL) != HR_OK || fix.fix.lat_e7 != 598512000 ||
+            fix.fix.lon_e7 != 163725000 || fix.fix.time_ms != 1795161600775) {
+            fail_msg("%s", text);
+        }
+    }
+}
+
 static void an_uplink_without_a_place_does_no_harm(void **state)
 {
     (void)state;
@@ -91,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chirpstack_uplink_gives_a_fix),
         cmocka_unit_test(a_things_stack_uplink_gives_a_fix),
+        cmocka_unit_test(the_decoders_of_common_trackers_are_understood),
         cmocka_unit_test(an_uplink_without_a_place_does_no_harm),
         cmocka_unit_test(what_is_no_uplink_is_refused),
     };

@@ -107,6 +107,10 @@ static void a_receiver_that_has_counted_beyond_its_weeks_is_put_right(void **sta
         {"010126", true, NMEA_NO_CLOCK, 1767254400000},
         /* A clock that is right knows better: years back are no rollover. */
         {"311225", true, MORNING_MS, 1767168000000},
+        /* 1987-08-21 is 2,048 weeks before: counted from 1980, twice around. */
+        {"210887", true, NMEA_NO_CLOCK, MORNING_MS},
+        {"210887", true, MORNING_MS + 400, MORNING_MS},
+        {"210887", false, NMEA_NO_CLOCK, MORNING_MS - 2 * WEEKS_1024_MS},
         /* Twice around: in 2046 it says 2007 again. */
         {"060407", true, MORNING_MS + WEEKS_1024_MS, MORNING_MS + WEEKS_1024_MS},
         /* Ahead of us: nothing to mend, the service refuses it. */
@@ -223,6 +227,59 @@ static void gga_beside_rmc_is_no_fix_of_its_own(void **state)
     }
 }
 
+/* What receivers of several makers say of one moment, as their manuals show it. */
+static void the_ways_of_many_makers_mean_the_same(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        /* NMEA 2.2, 2.3 (mode), 4.1 (navigational status), with every mode that has a fix. */
+        "GPRMC,080000.00,A,5951.07200,N,01622.35000,E,0.004,77.52,201126,,",
+        "GPRMC,080000.000,A,5951.0720,N,01622.3500,E,0.13,309.62,201126,,,A",
+        "GNRMC,080000.00,A,5951.07200,N,01622.35000,E,0.004,,201126,,,A,V",
+        "GNRMC,080000.00,A,5951.07200,N,01622.35000,E,0.004,77.52,201126,6.2,E,D,C",
+        "GBRMC,080000,A,5951.0720,N,01622.3500,E,,,201126,,,E",
+        "BDRMC,080000.00,A,5951.07200,N,01622.35000,E,0.0,0.0,201126,,,R",
+        "GARMC,080000.00,A,5951.0720000,N,01622.3500000,E,0.0,360.0,201126,,,F,S",
+        "QZRMC,080000.0,A,5951.072,N,01622.35,E,,,201126,4.8,E,P",
+        "GIRMC,080000.00,A,5951.07200,N,01622.35000,E,,,201126,,,A",
+        "INRMC,080000.00,A,5951.07200,N,01622.35000,E,,,201126,,,A,U,7,8,9",
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        nmea receiver;
+        hr_fix fix;
+        nmea_init(&receiver);
+        if (read_body(&receiver, bodies[i], &fix, NULL) != HR_OK || fix.time_ms != MORNING_MS ||
+            fix.lat_e7 != 598512000 || fix.lon_e7 != 163725000) {
+            fail_msg("%s", bodies[i]);
+        }
+    }
+}
+
+static void what_others_say_on_the_same_wire_does_no_harm(void **state)
+{
+    (void)state;
+    nmea receiver;
+    hr_fix fix;
+    nmea_init(&receiver);
+    static const char *const others[] = {
+        "!AIVDM,1,1,,B,177KQJ5000G?tO`K>RA1wUbN0TKH,0*5C",
+        "$PMTK001,604,3*32\r\n",
+        "\\s:ais1,c:1795161600*00\\!AIVDM,1,1,,B,177KQJ5000G?tO`K>RA1wUbN0TKH,0*5C\r\n",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(nmea_read(&receiver, others[i], strlen(others[i]), &fix, NULL),
+                         HR_NOT_FOUND);
+    }
+    const char *tagged = "\\g:1-2-73874,n:157036,s:r003669945,c:1241544035*4A\\"
+                         "$GPRMC,225446,A,4916.45,N,12311.12,W,000.5,054.7,191194,020.3,E*68";
+    assert_int_equal(nmea_read(&receiver, tagged, strlen(tagged), &fix, NULL), HR_OK);
+    assert_int_equal(fix.lat_e7, 492741667);
+    /* Tags alone, and tags without an end. */
+    assert_int_equal(nmea_read(&receiver, "\\s:a*00\\", 8, &fix, NULL), HR_INVALID);
+    assert_int_equal(nmea_read(&receiver, "\\s:a*00", 7, &fix, NULL), HR_INVALID);
+    assert_int_equal(nmea_read(&receiver, "\\", 1, &fix, NULL), HR_INVALID);
+}
+
 static void what_brings_no_fix_is_told_from_what_is_broken(void **state)
 {
     (void)state;
@@ -287,6 +344,8 @@ int main(void)
         cmocka_unit_test(a_time_of_day_finds_its_day),
         cmocka_unit_test(fixes_of_gga_go_on_over_midnight_without_any_clock),
         cmocka_unit_test(gga_beside_rmc_is_no_fix_of_its_own),
+        cmocka_unit_test(the_ways_of_many_makers_mean_the_same),
+        cmocka_unit_test(what_others_say_on_the_same_wire_does_no_harm),
         cmocka_unit_test(what_brings_no_fix_is_told_from_what_is_broken),
         cmocka_unit_test(a_wrong_checksum_is_refused),
     };
