@@ -2,6 +2,7 @@
  * the log's durable end and appends ticks. */
 #include "ingest/ingest.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +204,7 @@ static hr_err make(const ingest_options *options, ingest **out, hr_why *why)
     in->ticks_wanted = options->ticks_wanted;
     in->ticks_context = options->ticks_context;
     in->partition_count = positions->partition_count;
+    in->dropped = -1;
     frame_init(&in->frame, in->partition_count);
     in->acks = acks_new();
     hr_err err = names_init(&in->names, INGEST_DEVICES_MAX);
@@ -339,6 +341,21 @@ hr_err ingest_health(ingest *in, hr_why *why)
         return hr_why_set(why, HR_NO_SPACE, "%.500s", trouble.text);
     }
     return mqtt_link_health(in->link, why);
+}
+
+hr_err ingest_drops(ingest *in, hr_why *why)
+{
+    pthread_mutex_lock(&in->lock);
+    int64_t ago_ms = (hr_clock_mono_ns(in->clock) - in->dropped_ns) / 1000000;
+    int64_t dropped = ago_ms <= INGEST_DROPS_MS ? in->dropped_since : 0;
+    pthread_mutex_unlock(&in->lock);
+    if (dropped == 0) {
+        return HR_OK;
+    }
+    return hr_why_set(why, HR_NO_SPACE,
+                      "the broker dropped %" PRId64 " messages %" PRId64
+                      " min ago: one of its clients is too slow, or away for too long",
+                      dropped, ago_ms / 60000);
 }
 
 void ingest_count(ingest *in, ingest_counts *counts)

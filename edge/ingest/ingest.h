@@ -58,6 +58,10 @@ void ingest_name_known(ingest *in, const char *id, size_t id_size);
 /* HR_OK while connected, subscribed and able to append; else why says what is wrong. */
 hr_err ingest_health(ingest *in, hr_why *why);
 
+/* HR_OK unless the broker dropped messages lately, by its own count; else why says how many. */
+#define INGEST_DROPS_MS 600000
+hr_err ingest_drops(ingest *in, hr_why *why);
+
 typedef struct ingest_counts {
     uint64_t fixes;          /* appended */
     uint64_t dead;           /* refused into `dead` */

@@ -62,7 +62,10 @@ struct ingest {
     acks *acks; /* protected by lock, as all below */
     log_position durable;
     bool is_stopping;
-    hr_why trouble; /* why the log cannot take more; empty: it can */
+    hr_why trouble;        /* why the log cannot take more; empty: it can */
+    int64_t dropped;       /* by the broker, as it said last; -1: nothing yet */
+    int64_t dropped_since; /* of them, those of the last time that some were */
+    int64_t dropped_ns;    /* when that was */
 };
 
 /* A message from the broker: decode and append. Blocks only while the log has no room. */

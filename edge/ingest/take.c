@@ -474,7 +474,17 @@ static void note_dropped(ingest *in, const mqtt_message *message)
     char text[24] = {0};
     if (message->size < sizeof text) {
         memcpy(text, message->payload, message->size);
-        hr_gauge_set(in->broker_dropped, strtoll(text, NULL, 10));
+        int64_t dropped = strtoll(text, NULL, 10);
+        hr_gauge_set(in->broker_dropped, dropped);
+        pthread_mutex_lock(&in->lock);
+        /* One that is met may have dropped some long ago; one that began anew counts from nothing.
+         */
+        if (in->dropped >= 0 && dropped > in->dropped) {
+            in->dropped_since = dropped - in->dropped;
+            in->dropped_ns = hr_clock_mono_ns(in->clock);
+        }
+        in->dropped = dropped;
+        pthread_mutex_unlock(&in->lock);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "base/crc32c.h"
 #include "base/id.h"
 #include "base/record.h"
+#include "ingest/ingest_private.h"
 #include "ingest/site.h"
 #include "ingest/support.h"
 #include "log/group.h"
@@ -440,6 +441,39 @@ static void a_log_without_room_stops_reading_and_goes_on_by_itself(void **state)
     support_kill(p.l.pid);
 }
 
+static hr_err say_dropped(site *s, const char *count, hr_why *why)
+{
+    mqtt_message message = {.topic = "$SYS/broker/publish/messages/dropped",
+                            .payload = (const uint8_t *)count,
+                            .size = strlen(count)};
+    ingest_take(s->ingest, &message);
+    return ingest_drops(s->ingest, why);
+}
+
+static void what_the_broker_drops_is_told_for_a_while(void **state)
+{
+    (void)state;
+    hr_clock *clock = hr_clock_fake_new(1795161600000);
+    site *s = site_new(clock);
+    hr_why why = {{0}};
+    /* Nobody else is to say anything meanwhile. */
+    ingest_stop(s->ingest);
+    s->ingest_port = support_port();
+    site_start_ingest(s);
+    /* What it dropped before we met it, or the one before it, is no news. */
+    assert_int_equal(say_dropped(s, "500", &why), HR_OK);
+    assert_int_equal(say_dropped(s, "500", &why), HR_OK);
+    assert_int_equal(say_dropped(s, "0", &why), HR_OK);
+    assert_int_equal(say_dropped(s, "7", &why), HR_NO_SPACE);
+    assert_ptr_equal(strstr(why.text, "the broker dropped 7 messages 0 min ago"), why.text);
+    hr_clock_fake_advance(clock, INGEST_DROPS_MS);
+    assert_int_equal(say_dropped(s, "7", &why), HR_NO_SPACE);
+    hr_clock_fake_advance(clock, 1);
+    assert_int_equal(ingest_drops(s->ingest, &why), HR_OK);
+    site_free(s);
+    hr_clock_fake_free(clock);
+}
+
 static bool always(void *context)
 {
     (void)context;
@@ -479,6 +513,7 @@ int main(void)
         WITH_SITE(a_restarted_service_remembers_how_far_it_was),
         WITH_SITE(json_comes_in_by_three_ways),
         WITH_SITE(a_fix_without_time_gets_ours_and_a_flag),
+        cmocka_unit_test(what_the_broker_drops_is_told_for_a_while),
         WITH_SITE(poison_goes_to_the_dead_topic_and_harms_nobody),
         WITH_SITE(what_a_gateway_could_not_read_is_a_dead_letter_with_its_bytes),
         WITH_SITE(a_batch_that_cannot_be_read_uses_up_its_sequences),
