@@ -431,6 +431,9 @@ static void add_ingest_health(void *part, api_health_add *add, void *context)
     if (ingest_health(part, &why) != HR_OK) {
         add(context, why.text);
     }
+    if (ingest_drops(part, &why) != HR_OK) {
+        add(context, why.text);
+    }
 }
 
 static void add_clock_health(void *part, api_health_add *add, void *context)
