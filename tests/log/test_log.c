@@ -268,6 +268,35 @@ static void append_rules(fixture *f, uint16_t partition, uint64_t version)
     assert_int_equal(log_append(f->log, &batch, 1, NULL, NULL, NULL), HR_OK);
 }
 
+static void one_file_is_let_go_within_the_limits_if_a_floor_allows(void **state)
+{
+    fixture *f = *state;
+    log_position end = 0;
+    assert_int_equal(log_let_go(f->log, NULL), HR_NOT_FOUND);
+    for (uint64_t i = 0; i < 1000; i++) {
+        assert_int_equal(fixture_append(f, 0, 0, i * 64, 64, &end), HR_OK);
+    }
+    fixture_commit(f, end);
+    assert_int_equal(log_retain(f->log, NULL), HR_OK);
+    assert_int_equal(log_start(f->log, 0, 0), 0);
+    assert_int_equal(log_floor_set(f->log, "checkpoint", 0, 0, 10), HR_OK);
+    assert_int_equal(log_let_go(f->log, NULL), HR_NOT_FOUND);
+    assert_int_equal(log_floor_set(f->log, "checkpoint", 0, 0, INT64_MAX), HR_OK);
+    int64_t start = 0;
+    int files = 0;
+    while (log_let_go(f->log, NULL) == HR_OK) {
+        assert_true(log_start(f->log, 0, 0) > start);
+        start = log_start(f->log, 0, 0);
+        files++;
+    }
+    /* What is being written stays, and a reader finds what is left. */
+    assert_true(files > 2);
+    assert_true(start < log_end(f->log, 0, 0, LOG_COMMITTED));
+    fixture_reopen(f);
+    assert_int_equal(log_start(f->log, 0, 0), start);
+    assert_int_equal(log_end(f->log, 0, 0, LOG_COMMITTED), 64000);
+}
+
 static void what_was_said_before_the_start_is_kept(void **state)
 {
     fixture *f = *state;
@@ -484,6 +513,7 @@ int main(void)
         TEST(sequences_can_be_used_up_without_a_record),
         TEST(a_time_is_found_though_the_clock_steps_back),
         TEST(old_files_go_but_never_what_a_floor_keeps),
+        TEST(one_file_is_let_go_within_the_limits_if_a_floor_allows),
         TEST(what_was_said_before_the_start_is_kept),
         TEST(old_files_go_by_age_only_while_the_clock_is_kept),
         TEST(group_offsets_survive),
