@@ -675,14 +675,6 @@ void sender_get(sender *s, sender_state *state)
     pthread_mutex_unlock(&s->lock);
 }
 
-bool sender_is_connected(sender *s)
-{
-    pthread_mutex_lock(&s->lock);
-    bool is_connected = s->is_up;
-    pthread_mutex_unlock(&s->lock);
-    return is_connected;
-}
-
 void sender_note_dropped(sender *s, uint64_t dropped)
 {
     pthread_mutex_lock(&s->lock);

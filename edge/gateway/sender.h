@@ -48,7 +48,6 @@ typedef struct sender_state {
 } sender_state;
 
 void sender_get(sender *s, sender_state *state);
-bool sender_is_connected(sender *s);
 
 /* Told in the retained status: fixes that went unsent because of the disk cap. */
 void sender_note_dropped(sender *s, uint64_t dropped);

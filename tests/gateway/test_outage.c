@@ -213,7 +213,7 @@ static void what_it_writes_is_little_more_than_the_fixes(void **state)
 static void what_a_live_gateway_writes_is_little_more_than_its_fixes(void **state)
 {
     field *f = *state;
-    const uint32_t seconds = is_long() ? 72 * 3600 : 600;
+    const uint32_t seconds = is_long() ? 6 * 3600 : 600;
     const uint32_t batch_s = CONFIG_BATCH_MS_DEFAULT / 1000;
     char folder[128];
     uint64_t number = 0;
