@@ -95,7 +95,8 @@ describe("a page that stays open", () => {
       await other.waitForSelector('.status[data-link="live"]');
       await other.click(".settings");
       await other.click("text=Sign out");
-      // It ends in both tabs.
+      // It ends in both tabs; this one looks when it comes to the front again.
+      await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
       await page.waitForSelector("input[name=user]");
       await signIn(page, "anna");
       await until("the same outline", async () => (await corners(page)) === before);

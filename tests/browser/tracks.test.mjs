@@ -13,9 +13,10 @@ describe("tracks", () => {
     await farm.ask("POST", "/v1/fences", square("north", "North paddock", 150));
     await farm.ask("POST", "/v1/fences", square("south", "South field", 60, {}, [0, -400]));
     // Half an hour in the paddock, out for ten minutes, back; a fix every minute.
+    const nowS = (Date.now() - farm.startMs) / 1000;
     const walk = Array.from({ length: 60 }, (_, i) => {
       const isOut = i >= 30 && i < 40;
-      return ["cow-1", (i - 60) * 60, isOut ? 300 : 10 * Math.cos(i), 10 * Math.sin(i)];
+      return ["cow-1", nowS + (i - 60) * 60, isOut ? 300 : 10 * Math.cos(i), 10 * Math.sin(i)];
     });
     await farm.publish(...walk);
   });
