@@ -38,6 +38,17 @@ export function fill(element: Element, ...children: Child[]): void {
   append(element, children);
 }
 
+/** Again and again while the element is to be seen; ends when it is taken out of its parent. */
+export function whileThere(element: HTMLElement, every_ms: number, run: () => void): void {
+  const timer = setInterval(() => {
+    if (element.parentElement === null) {
+      clearInterval(timer);
+    } else if (element.isConnected) {
+      run();
+    }
+  }, every_ms);
+}
+
 interface Kept {
   stamp: string;
   element: HTMLElement;

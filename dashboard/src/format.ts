@@ -23,6 +23,10 @@ export function labelOf(name: string): string {
 export interface Format {
   number(value: number, digits?: number): string;
   length(m: number): string;
+  /** Metres as the number that a form shows, in this unit, and back. */
+  lengthUnit: string;
+  lengthValue(m: number): number;
+  metres(value: number): number;
   area(m2: number): string;
   speed(mps: number): string;
   /** The number of the same, and its unit, for charts. */
@@ -59,6 +63,9 @@ export function formatter(settings: Settings, t: Translate): Format {
       const ft = m / M_PER_FT;
       return ft < 5280 ? `${number(ft)} ft` : `${number(m / M_PER_MILE, 2)} mi`;
     },
+    lengthUnit: isMetric ? "m" : "ft",
+    lengthValue: (m) => Math.round((isMetric ? m : m / M_PER_FT) * 100) / 100,
+    metres: (value) => (isMetric ? value : Math.round(value * M_PER_FT * 100) / 100),
     area(m2) {
       const value = isMetric ? m2 / M2_PER_HA : m2 / M2_PER_ACRE;
       const unit = isMetric ? "ha" : t("unit.acres");

@@ -1,6 +1,7 @@
 // test/parts.test.ts - undo, schedules, languages, numbers of the service, tracks.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatter, labelOf } from "../src/format.ts";
 import { begin, push, redo, undo } from "../src/history.ts";
 import { readReason } from "../src/health.ts";
 import { isolated, translator } from "../src/i18n.ts";
@@ -181,4 +182,24 @@ test("of a long list only the rows near the screen are made", () => {
   assert.ok(end.from < 9990);
   // The list has become short while one was far down: its rows are there all the same.
   assert.deepEqual(rowsNear(5, -72 * 9000, 800), { from: 0, to: 5 });
+});
+
+test("lengths in a form are of the unit that the person has chosen, and kept in metres", () => {
+  // Not every Node has one.
+  Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
+  const t = translator(en);
+  const settings = { language: "en", theme: "auto", sound: false, notify: false } as const;
+  const metric = formatter({ ...settings, units: "metric" }, t);
+  assert.equal(metric.lengthUnit, "m");
+  assert.equal(metric.lengthValue(12.345), 12.35);
+  assert.equal(metric.metres(7), 7);
+  const imperial = formatter({ ...settings, units: "imperial" }, t);
+  assert.equal(imperial.lengthUnit, "ft");
+  assert.equal(imperial.lengthValue(30.48), 100);
+  assert.equal(imperial.metres(100), 30.48);
+});
+
+test("a name on the map is cut between letters, also where one letter is two codes", () => {
+  assert.equal(labelOf("Birch meadow"), "Birch meadow");
+  assert.equal(labelOf("🐄".repeat(30)), `${"🐄".repeat(23)}…`);
 });

@@ -1,7 +1,7 @@
 // src/views/animal_card.ts - one animal: where it is, how it is, which fences it is in, its track.
 import type { App } from "../app.ts";
 import { attempt, deviceName, fenceName, mayEdit, tell } from "../app.ts";
-import { field, fill, h } from "../dom.ts";
+import { field, fill, h, whileThere } from "../dom.ts";
 import type { Device } from "../types.ts";
 import { trackPart } from "./track.ts";
 
@@ -84,13 +84,6 @@ export function animalCard(app: App, id: string): HTMLElement {
     }
   };
   void attempt(app, () => load(true));
-  const timer = setInterval(() => {
-    if (card.isConnected) {
-      void load(false).catch(() => {});
-    } else if (app.store.state.selection?.id !== id) {
-      clearInterval(timer);
-    }
-  }, REFRESH_MS);
   const card = h(
     "div",
     { class: "card", "data-selected": id },
@@ -116,5 +109,6 @@ export function animalCard(app: App, id: string): HTMLElement {
     trackPart(app, id),
     more,
   );
+  whileThere(card, REFRESH_MS, () => void load(false).catch(() => {}));
   return card;
 }

@@ -202,7 +202,7 @@ function numberField(
 
 /** Radius or width, as an exact number. */
 function sizeField(app: App): HTMLElement | null {
-  const { t, store } = app;
+  const { t, store, format } = app;
   const shape = store.state.draft?.history?.present;
   if (!shape || shape.kind === "polygon") {
     return null;
@@ -211,8 +211,7 @@ function sizeField(app: App): HTMLElement | null {
   const input = h("input", { type: "number", min: 1, step: "any", inputmode: "decimal" });
   const show = (now: Shape | undefined): void => {
     if (now && now.kind !== "polygon" && document.activeElement !== input) {
-      const size_m = now.kind === "circle" ? now.radius_m : now.width_m;
-      input.value = String(Math.round(size_m * 100) / 100);
+      input.value = String(format.lengthValue(now.kind === "circle" ? now.radius_m : now.width_m));
     }
   };
   show(shape);
@@ -224,14 +223,15 @@ function sizeField(app: App): HTMLElement | null {
   });
   input.addEventListener("change", () => {
     const now = store.state.draft?.history?.present;
-    const size_m = input.valueAsNumber;
+    const size_m = format.metres(input.valueAsNumber);
     if (now?.kind === "circle" && size_m > 0) {
       pushShape(app, { ...now, radius_m: size_m });
     } else if (now?.kind === "corridor" && size_m > 0) {
       pushShape(app, { ...now, width_m: size_m });
     }
   });
-  return field(`${t(isCircle ? "form.radius" : "form.width")} (m)`, input);
+  const label = t(isCircle ? "form.radius" : "form.width");
+  return field(`${label} (${format.lengthUnit})`, input);
 }
 
 function intentField(app: App, draft: Draft): HTMLElement {
@@ -262,7 +262,7 @@ function localTime(iso: string | null | undefined): string {
 }
 
 function moreFields(app: App, draft: Draft): HTMLElement {
-  const { t } = app;
+  const { t, format } = app;
   const { props } = draft;
   const groups = h("input", { value: (props.groups ?? []).join(", ") });
   groups.addEventListener("change", () => {
@@ -289,10 +289,10 @@ function moreFields(app: App, draft: Draft): HTMLElement {
       t("form.dwell_hint"),
     ),
     numberField(
-      t("form.approach"),
-      props.approach_m,
+      t("form.approach", { unit: format.lengthUnit }),
+      props.approach_m ? format.lengthValue(props.approach_m) : null,
       1,
-      (m) => changeProps(app, { approach_m: m || null }),
+      (value) => changeProps(app, { approach_m: value ? format.metres(value) : null }),
       t("form.approach_hint"),
     ),
     numberField(

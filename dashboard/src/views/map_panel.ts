@@ -1,7 +1,7 @@
 // src/views/map_panel.ts - beside the map: search, new fences, what is on the map as a list.
 import type { App } from "../app.ts";
 import { attempt, deviceName, matches, mayEdit } from "../app.ts";
-import { fill, h, syncList } from "../dom.ts";
+import { fill, h, syncList, whileThere } from "../dom.ts";
 import { beginFence, editFence } from "../draft.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
 import { recall, remember } from "../remembered.ts";
@@ -18,6 +18,8 @@ import type { Parts } from "./shell.ts";
 
 const ROWS_STEP = 60;
 const REFRESH_MS = 2000;
+const INSIDE_REFRESH_MS = 5000;
+const COLLATOR = new Intl.Collator(undefined, { numeric: true }); // field 9 before field 10
 const KINDS: readonly { kind: ShapeKind; sign: string }[] = [
   { kind: "polygon", sign: "⬠" },
   { kind: "circle", sign: "◯" },
@@ -127,7 +129,7 @@ function fencesPart(app: App): HTMLElement {
   const render = (): void => {
     const wanted = store.state.filter.trim().toLocaleLowerCase();
     const all = [...store.state.fences.values()].sort((a, b) =>
-      a.properties.name.localeCompare(b.properties.name),
+      COLLATOR.compare(a.properties.name, b.properties.name),
     );
     const fences = all.filter(
       (fence) => wanted === "" || fence.properties.name.toLocaleLowerCase().includes(wanted),
@@ -213,13 +215,14 @@ function fenceCard(app: App, fence: Fence): HTMLElement {
   const { t, format } = app;
   const { name, intent, area_ha, perimeter_m, updated, updated_by } = fence.properties;
   const inside = h("p", {}, "");
-  app.api
-    .get<{ devices: { device: string }[] }>(`/v1/fences/${encodeURIComponent(fence.id)}/devices`)
-    .then(({ devices }) => {
-      inside.textContent = t("fence.inside", { n: devices.length });
-    })
-    .catch(() => inside.remove());
-  return h(
+  const path = `/v1/fences/${encodeURIComponent(fence.id)}/devices`;
+  const load = async (): Promise<void> => {
+    const { devices } = await app.api.get<{ devices: { device: string }[] }>(path);
+    inside.textContent = t("fence.inside", { n: format.number(devices.length) });
+  };
+  const count = (): void => void load().catch(() => {});
+  count();
+  const card = h(
     "div",
     { class: "card", "data-selected": fence.id },
     h("h2", {}, `${intentSign(intent)} ${name}`),
@@ -248,6 +251,8 @@ function fenceCard(app: App, fence: Fence): HTMLElement {
       h("button", { onclick: () => app.store.set({ selection: null }) }, t("close")),
     ),
   );
+  whileThere(card, INSIDE_REFRESH_MS, count);
+  return card;
 }
 
 /** What is selected on the map. */

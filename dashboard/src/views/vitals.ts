@@ -61,7 +61,9 @@ export function vitalsPart(app: App): HTMLElement {
     const rows: [string, string][] = [];
     const fixes = sumOf(samples, "hedgerow_ingest_fixes_total");
     const timeMs = Date.now();
-    if (fixes !== null && before) {
+    if (fixes !== null && !before) {
+      rows.push([t("vitals.rate"), "–"]); // told by the second look; its place is kept
+    } else if (fixes !== null && before) {
       const rate = rateOf(before.fixes, fixes, (timeMs - before.timeMs) / 1000);
       rows.push([t("vitals.rate"), format.number(rate, rate < 10 ? 1 : 0)]);
       points = [...points, { at: timeMs / 1000, rate }].slice(-POINTS_MAX);
