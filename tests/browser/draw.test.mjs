@@ -168,11 +168,14 @@ describe("drawing", () => {
       await page.tap("button:has-text('Walk it with GPS')");
       await page.waitForSelector("button[aria-pressed=true]:has-text('Walk it')");
       await told(page, geolocation);
+      // Who glances at the alerts goes on walking.
+      await page.tap('.tabs [data-tab="alerts"]');
       const way = [[-240, -300], [-240, -301], [-240, -240, 80], [-240, -250], [-300, -250]];
       for (const [east, north, accuracy] of way) {
         await page.context().setGeolocation(at(east, north, accuracy));
         await told(page, at(east, north, accuracy));
       }
+      await page.tap('.tabs [data-tab="map"]');
       await shot(page, "draw-walk");
       await page.tap("button:has-text('Finish')");
       await page.waitForSelector("button:has-text('Add a hole')");

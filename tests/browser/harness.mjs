@@ -28,6 +28,7 @@ const SCREENSHOTS = process.env.HR_SCREENSHOTS ?? join(root, "build/screenshots"
 export const AXE = need.resolve("axe-core/axe.min.js");
 export const PASSWORD = "a long enough one";
 const WAIT_MS = 20_000;
+const STOP_MS = 30_000;
 const BATCH_MS = 20; // the gateway's, so that a test need not wait a second for each fix
 
 /** Where the tests' farm lies; places are metres east and north of it. */
@@ -130,8 +131,14 @@ export class Farm {
   async stop(how) {
     if (this.process && isRunning(this.process)) {
       this.wasKilled = true;
-      this.process.kill(how);
-      await once(this.process, "exit");
+      const { process } = this;
+      const ended = once(process, "exit");
+      process.kill(how);
+      // A service that does not stop is a failure, and no reason for the tests not to end.
+      const timer = setTimeout(() => process.kill("SIGKILL"), STOP_MS);
+      const [, signal] = await ended;
+      clearTimeout(timer);
+      assert.ok(how === "SIGKILL" || signal !== "SIGKILL", `did not stop:\n${this.output()}`);
     }
   }
 

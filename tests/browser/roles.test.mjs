@@ -57,20 +57,26 @@ describe("roles", () => {
       await users.locator("summary").click();
       await users.locator("input >> nth=0").fill("anna");
       await users.locator("input >> nth=1").fill(PASSWORD);
-      await users.locator("select").selectOption("editor");
+      await users.locator("form select").selectOption("editor");
       await users.locator("button:has-text('Add')").click();
       await users.locator("li:has-text('anna')").waitFor();
       assert.ok(await farm.logIn("anna"));
+      await users.locator("select[aria-label='Role of anna']").selectOption("viewer");
+      await page.waitForSelector(".notice:has-text('anna is now: Viewer')");
+      const { users: all } = await farm.ask("GET", "/v1/users");
+      assert.equal(all.find(({ user }) => user === "anna").role, "viewer");
       await users.locator("button[aria-label='Remove anna']").click();
       await users.locator("li:has-text('anna')").waitFor({ state: "detached" });
       const tokens = page.locator("section:has(> h2:has-text('Tokens'))");
       await tokens.locator("summary").click();
       await tokens.locator("input").fill("weather");
+      await tokens.locator("select >> nth=1").selectOption("30");
       await tokens.locator("button:has-text('Add')").click();
       const secret = await tokens.locator("code.secret").textContent();
       const asked = () =>
         fetch(`${farm.url}/v1/fences`, { headers: { Authorization: `Bearer ${secret}` } });
       assert.equal((await asked()).status, 200);
+      await tokens.locator("li:has-text('weather'):has-text('until')").waitFor();
       await tokens.locator("button[aria-label='Remove the token weather']").click();
       await tokens.locator("li:has-text('weather')").waitFor({ state: "detached" });
       assert.equal((await asked()).status, 401);

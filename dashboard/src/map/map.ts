@@ -380,6 +380,10 @@ export class FarmMap implements MapPort {
     this.#own.addFeatures([new Feature(circle), new Feature(new Point(toMap(position)))]);
   }
 
+  hideOwnPosition(): void {
+    this.#own.clear();
+  }
+
   resize(): void {
     this.map.updateSize();
     this.#placeOnce();

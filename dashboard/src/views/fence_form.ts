@@ -81,8 +81,12 @@ function walkButton({ app, editor, farm }: Parts): HTMLElement | null {
   }
   let watch: number | null = null;
   let last: GeolocationCoordinates | null = null;
+  let awake: Promise<WakeLockSentinel | null> = Promise.resolve(null);
   const button = h("button", { type: "button", "aria-pressed": "false" }, t("draw.walk"));
+  // One may look at another part of the page meanwhile; the outline ends it, or the form.
+  const isGone = (): boolean => !editor.isDrawing || !button.closest("form")?.parentElement;
   const stop = (): void => {
+    void awake.then((lock) => lock?.release());
     if (watch !== null) {
       navigator.geolocation.clearWatch(watch);
       watch = null;
@@ -90,7 +94,7 @@ function walkButton({ app, editor, farm }: Parts): HTMLElement | null {
     button.setAttribute("aria-pressed", "false");
   };
   const step = ({ coords }: GeolocationPosition): void => {
-    if (!button.isConnected) {
+    if (isGone()) {
       stop();
       return;
     }
@@ -120,6 +124,8 @@ function walkButton({ app, editor, farm }: Parts): HTMLElement | null {
       return;
     }
     button.setAttribute("aria-pressed", "true");
+    // A phone that goes to sleep hears no positions.
+    awake = navigator.wakeLock?.request("screen").catch(() => null) ?? Promise.resolve(null);
     watch = navigator.geolocation.watchPosition(step, failed, { enableHighAccuracy: true });
   });
   return button;

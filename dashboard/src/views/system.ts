@@ -12,6 +12,9 @@ import { vitalsPart } from "./vitals.ts";
 
 const ROLES: readonly Role[] = ["viewer", "editor", "owner"];
 
+const TOKEN_DAYS: readonly number[] = [30, 365];
+const DAY_MS = 86_400_000;
+
 interface User {
   user: string;
   role: Role;
@@ -70,6 +73,20 @@ function healthPart(app: App): HTMLElement {
 function usersPart(app: App): HTMLElement {
   const { t } = app;
   const list = h("ul", { class: "items" });
+  const roleOf = (user: string, role: Role): HTMLElement => {
+    const select = roleSelect(app);
+    select.setAttribute("aria-label", t("users.role_of", { user }));
+    select.value = role;
+    select.addEventListener("change", () => {
+      const wanted = select.value as Role;
+      void attempt(app, async () => {
+        const path = `/v1/users/${encodeURIComponent(user)}`;
+        await app.api.request("PATCH", path, { role: wanted });
+        tell(app, t("users.role_set", { user, role: t(`role.${wanted}`) }), "good");
+      }).then(() => load().catch(() => {}));
+    });
+    return select;
+  };
   const load = async (): Promise<void> => {
     const { users } = await app.api.get<{ users: User[] }>("/v1/users");
     const remove = (user: string): void => {
@@ -90,8 +107,9 @@ function usersPart(app: App): HTMLElement {
             "span",
             { class: "text" },
             h("strong", {}, user),
-            h("small", {}, t(`role.${role}`)),
+            user === app.store.state.me?.user && h("small", {}, t(`role.${role}`)),
           ),
+          user !== app.store.state.me?.user && roleOf(user, role),
           user !== app.store.state.me?.user &&
             h(
               "button",
@@ -166,17 +184,26 @@ function tokensPart(app: App): HTMLElement {
   };
   const name = h("input", { required: true });
   const role = roleSelect(app);
+  const span = h(
+    "select",
+    {},
+    h("option", { value: "" }, t("tokens.forever")),
+    ...TOKEN_DAYS.map((n) => h("option", { value: n }, t("tokens.days", { n }))),
+  );
   const form = h(
     "form",
     {},
     field(t("tokens.name"), name),
     field(t("users.role"), role),
+    field(t("tokens.ends"), span),
     h("button", { class: "primary" }, t("add")),
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void attempt(app, async () => {
-      const body = { name: name.value.trim(), role: role.value, expires_at: null };
+      const endMs = app.clock.now() + Number(span.value) * DAY_MS;
+      const expires_at = span.value === "" ? null : new Date(endMs).toISOString();
+      const body = { name: name.value.trim(), role: role.value, expires_at };
       const { token } = await app.api.post<{ token: string }>("/v1/tokens", body);
       fill(fresh, h("p", {}, t("tokens.once")), h("code", { class: "secret" }, token));
       form.reset();

@@ -60,6 +60,7 @@ export function positionPart({ app, farm }: Parts): HTMLElement {
       navigator.geolocation.clearWatch(watch);
     }
     watch = null;
+    farm.hideOwnPosition();
     button.setAttribute("aria-pressed", "false");
     text.textContent = "";
   };
