@@ -7,10 +7,13 @@
 #include "base/fix.h"
 #include "base/record.h"
 #include "body.h"
+#include "engine/history.h"
 #include "engine/live.h"
+#include "engine/query.h"
 #include "event_text.h"
 #include "log/group.h"
 #include "log/log.h"
+#include "notify/notify.h"
 #include "routes.h"
 
 #define RECORDS_DEFAULT 100
@@ -300,9 +303,18 @@ void route_group_offsets(api_context *context, const api_request *request, api_a
     }
 }
 
-/* One {"topic","partition","offset"}; names of our own groups begin with "hedgerow". */
-static bool commit_offset(api_context *context, const char *group, const cJSON *item,
-                          api_answer *answer)
+/* Groups by which the service itself reads. Whoever moved them would have events told twice or not
+ * at all. */
+static bool is_our_own(const char *group)
+{
+    return strcmp(group, ENGINE_HISTORY_GROUP) == 0 || strcmp(group, ENGINE_QUERIES_GROUP) == 0 ||
+           strcmp(group, NOTIFY_MQTT_GROUP) == 0 || strncmp(group, "hedgerow", 8) == 0 ||
+           strncmp(group, NOTIFY_WEBHOOK_GROUP, strlen(NOTIFY_WEBHOOK_GROUP)) == 0;
+}
+
+/* One {"topic","partition","offset"}. Looks only, or commits too. */
+static bool take_offset(api_context *context, const char *group, const cJSON *item, bool commits,
+                        api_answer *answer)
 {
     uint8_t topic = 0;
     uint16_t partition = 0;
@@ -321,11 +333,26 @@ static bool commit_offset(api_context *context, const char *group, const cJSON *
                          "each needs a topic, a partition and an offset up to its end");
         return false;
     }
+    if (!commits) {
+        return true;
+    }
     hr_err err = log_group_commit(context->log, group, topic, partition, offset);
     if (err != HR_OK) {
         api_answer_failure(answer, err, "group", NULL);
     }
     return err == HR_OK;
+}
+
+static bool take_offsets(api_context *context, const char *group, const cJSON *offsets,
+                         bool commits, api_answer *answer)
+{
+    bool is_done = true;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, offsets)
+    {
+        is_done = is_done && take_offset(context, group, item, commits, answer);
+    }
+    return is_done;
 }
 
 void route_group_commit(api_context *context, const api_request *request, api_answer *answer)
@@ -334,10 +361,15 @@ void route_group_commit(api_context *context, const api_request *request, api_an
     if (!has_log(context, answer)) {
         return;
     }
-    if (!hr_fence_id_is_valid(group, strlen(group)) || strncmp(group, "hedgerow", 8) == 0) {
+    if (!hr_fence_id_is_valid(group, strlen(group))) {
         api_answer_error(answer, 400, "group.invalid", NULL,
                          "a group's name has 1 to 64 letters, digits, dots, dashes or "
-                         "underscores and does not begin with hedgerow");
+                         "underscores");
+        return;
+    }
+    if (is_our_own(group)) {
+        api_answer_error(answer, 403, "group.reserved", NULL,
+                         "the service itself reads as this group: choose another name");
         return;
     }
     cJSON *body = api_body_parse(request, answer);
@@ -345,13 +377,9 @@ void route_group_commit(api_context *context, const api_request *request, api_an
     if (body != NULL && !cJSON_IsArray(offsets)) {
         api_answer_error(answer, 400, "body.field", "offsets", "offsets must be a list");
     } else if (body != NULL) {
-        bool is_done = true;
-        const cJSON *item = NULL;
-        cJSON_ArrayForEach(item, offsets)
-        {
-            is_done = is_done && commit_offset(context, group, item, answer);
-        }
-        if (is_done) {
+        /* All of them are looked at before the first is committed: a bad one changes nothing. */
+        if (take_offsets(context, group, offsets, false, answer) &&
+            take_offsets(context, group, offsets, true, answer)) {
             answer_offsets(context, group, answer);
         }
     }

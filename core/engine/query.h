@@ -30,6 +30,8 @@
 #include "base/limits.h"
 #include "engine/engine.h"
 
+#define ENGINE_QUERIES_GROUP "queries"
+
 #define ENGINE_QUERIES_MAX 64
 #define ENGINE_QUERY_FIELD_MAX 96
 #define ENGINE_QUERY_STATE_BYTES (16u << 20) /* of all queries; the largest is stopped above */

@@ -12,7 +12,6 @@
 #include "engine/change.h"
 #include "log/group.h"
 
-#define GROUP "queries"
 #define WAIT_MS 500
 #define BEHIND_WAIT_MS 20 /* while workers are at it */
 #define SAVE_GAP_NS INT64_C(30000000000)
@@ -220,7 +219,8 @@ static void save(engine_queries *queries)
     }
     hr_err err = query_keep_save(queries, &why);
     if (err == HR_OK) {
-        err = log_group_commit(queries->options.log, GROUP, HR_TOPIC_EVENTS, 0, offset);
+        err = log_group_commit(queries->options.log, ENGINE_QUERIES_GROUP, HR_TOPIC_EVENTS, 0,
+                               offset);
     }
     if (err != HR_OK) {
         hr_logline(HR_LEVEL_WARN, "query.not_kept", "why=\"%s\"", why.text);

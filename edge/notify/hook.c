@@ -52,7 +52,7 @@ hr_err hook_open(hook *h, const notify_webhook *what, log_store *log, hr_metrics
         return hr_why_set(why, HR_INVALID, "webhook %s: the URL is not http:// or https://",
                           what->name);
     }
-    snprintf(group, sizeof group, "webhook-%.50s", what->name);
+    snprintf(group, sizeof group, NOTIFY_WEBHOOK_GROUP "%.50s", what->name);
     if (!copy_text(&h->name, what->name) || !copy_text(&h->url, what->url) ||
         !copy_text(&h->secret, what->secret) || !copy_text(&h->group, group)) {
         return hr_why_set(why, HR_NO_MEMORY, "no memory for webhook %s", what->name);

@@ -11,7 +11,6 @@
 #include "notify/sinks.h"
 #include "wire/event_json.h"
 
-#define GROUP "notify-mqtt"
 #define IDLE_MS 1000
 #define EVENT_BYTES_MAX 8192
 #define TOPIC_SIZE 256
@@ -292,7 +291,7 @@ static hr_err start_made(mqtt_sink *n, const notify_options *options, hr_why *wh
         .context = n,
     };
     make_metrics(n, options->metrics);
-    hr_err err = feed_open(&n->feed, options->log, GROUP);
+    hr_err err = feed_open(&n->feed, options->log, NOTIFY_MQTT_GROUP);
     if (err != HR_OK) {
         return hr_why_set(why, err, "events cannot be read: %s", hr_err_text(err));
     }

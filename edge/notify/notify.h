@@ -14,6 +14,9 @@
 #include "base/metrics.h"
 #include "log/log.h"
 
+#define NOTIFY_MQTT_GROUP "notify-mqtt"
+#define NOTIFY_WEBHOOK_GROUP "webhook-" /* and the webhook's name */
+
 #define NOTIFY_INFLIGHT_MAX 100 /* messages sent to the broker and not answered yet */
 
 #define NOTIFY_WEBHOOKS_MAX 16

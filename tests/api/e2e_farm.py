@@ -416,6 +416,26 @@ def a_crowd_is_counted_instead_of_shown():
 
 
 @test
+def a_group_keeps_its_place_and_nobody_moves_the_services_own():
+    with Farm() as farm:
+        farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)
+        place = {"topic": "events", "partition": 0, "offset": 1}
+        status, _, body = farm.ask("PUT", "/v1/groups/mine/offsets", {"offsets": [place]},
+                                   farm.editor)
+        expect((status, body["offsets"]), (200, [dict(place, lag=0)]))
+        for bad in (dict(place, offset=9), dict(place, partition=1), dict(place, topic="none")):
+            status, _, body = farm.ask("PUT", "/v1/groups/mine/offsets",
+                                       {"offsets": [dict(place, offset=0), bad]}, farm.editor)
+            expect((status, body["error"]["field"]), (400, "offsets"), bad)
+            body = farm.ask("GET", "/v1/groups/mine/offsets", headers=farm.viewer)[2]
+            expect(body["offsets"], [dict(place, lag=0)], "a bad place changes no other")
+        for group in ("historian", "queries", "notify-mqtt", "webhook-barn", "hedgerow.x"):
+            status, _, body = farm.ask("PUT", "/v1/groups/%s/offsets" % group,
+                                       {"offsets": [place]}, farm.editor)
+            expect((status, body["error"]["code"]), (403, "group.reserved"), group)
+
+
+@test
 def lists_are_whole_when_they_are_read_page_by_page():
     with Farm() as farm:
         fences = [{**PADDOCK, "id": "f%02d" % i} for i in range(10)]
