@@ -237,6 +237,21 @@ def broker_status_says_who_listens_and_how_many_may_come():
 
 
 @test
+def what_prints_json_in_any_case_understands_json_too():
+    with Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        farm.publish(("cow-1", 0, 16.005, 59.005))
+        farm.wait_for("/v1/events", lambda body: body["events"])
+        for words in (("fence", "show", "north"), ("fence", "export"), ("events",)):
+            plain, asked = (hedgerow("--data", farm.data, *words, *more)
+                            for more in ((), ("--json",)))
+            expect((asked.returncode, asked.stdout), (0, plain.stdout), words)
+            expect(bool(json.loads(asked.stdout)), True, words)
+        expect(hedgerow("--data", farm.data, "events", "--what").returncode, 2)
+        expect(hedgerow("--data", farm.data, "fence", "show", "--json").returncode, 2)
+
+
+@test
 def a_shell_completes_commands_and_their_words():
     program = os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow")
 
