@@ -23,18 +23,6 @@ static void put_key(hr_json *json, uint64_t device)
     hr_json_key_text(json, "device_key", key);
 }
 
-static void put_hex(hr_json *json, const uint8_t *bytes, size_t size)
-{
-    static const char digits[] = "0123456789abcdef";
-    hr_json_key(json, "hex");
-    hr_json_raw(json, "\"", 1);
-    for (size_t i = 0; i < size; i++) {
-        char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
-        hr_buf_put(json->buf, pair, sizeof pair);
-    }
-    hr_buf_put(json->buf, "\"", 1);
-}
-
 static bool put_fix(hr_json *json, const uint8_t *bytes, size_t size)
 {
     hr_fix fix;
@@ -107,7 +95,7 @@ static bool put_dead(hr_json *json, const uint8_t *bytes, size_t size)
     hr_json_text_sized(json, (const char *)topic, topic_size);
     hr_json_key(json, "reason");
     hr_json_text_sized(json, (const char *)reason, reason_size);
-    put_hex(json, hr_cursor_take(&cursor, left), left);
+    hr_json_key_hex(json, "hex", hr_cursor_take(&cursor, left), left);
     return true;
 }
 
@@ -162,7 +150,7 @@ void record_text_write(hr_json *json, const char *topic, uint16_t partition, con
     hr_json_key_text(json, "type", type_text(view->type));
     if (!put_meaning(json, view->type, bytes, size, offset)) {
         hr_json_key_u64(json, "type_number", view->type);
-        put_hex(json, bytes, size);
+        hr_json_key_hex(json, "hex", bytes, size);
     }
     hr_json_close_object(json);
 }

@@ -127,7 +127,9 @@ static void put_dead(hr_json *json, const uint8_t *bytes, size_t size)
     hr_json_text_sized(json, (const char *)topic, topic_size);
     hr_json_key(json, "reason");
     hr_json_text_sized(json, (const char *)reason, reason_size);
-    hr_json_key_i64(json, "payload_bytes", (int64_t)hr_cursor_left(&cursor));
+    size_t left = hr_cursor_left(&cursor);
+    hr_json_key_i64(json, "payload_bytes", (int64_t)left);
+    hr_json_key_hex(json, "hex", hr_cursor_take(&cursor, left), left);
 }
 
 static void put_event(hr_json *json, const uint8_t *bytes, size_t size, int64_t offset)

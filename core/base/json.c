@@ -239,6 +239,18 @@ void hr_json_key_text(hr_json *json, const char *key, const char *text)
     hr_json_text(json, text);
 }
 
+void hr_json_key_hex(hr_json *json, const char *key, const uint8_t *bytes, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    hr_json_key(json, key);
+    hr_json_raw(json, "\"", 1);
+    for (size_t i = 0; i < size; i++) {
+        char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
+        hr_buf_put(json->buf, pair, sizeof pair);
+    }
+    hr_buf_put(json->buf, "\"", 1);
+}
+
 void hr_json_key_i64(hr_json *json, const char *key, int64_t value)
 {
     hr_json_key(json, key);

@@ -53,6 +53,7 @@ void hr_json_raw(hr_json *json, const char *text, size_t size);
 
 /* Key and value in one. */
 void hr_json_key_text(hr_json *json, const char *key, const char *text);
+void hr_json_key_hex(hr_json *json, const char *key, const uint8_t *bytes, size_t size);
 void hr_json_key_i64(hr_json *json, const char *key, int64_t value);
 void hr_json_key_u64(hr_json *json, const char *key, uint64_t value);
 void hr_json_key_bool(hr_json *json, const char *key, bool value);

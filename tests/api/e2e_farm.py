@@ -39,11 +39,14 @@ class Farm(Service):
 
     def publish(self, *fixes):
         """Fixes as (device, seconds after the start, lon, lat)."""
-        body = [{"device": device, "time": START_MS + int(1000 * seconds), "lon": lon, "lat": lat}
-                for device, seconds, lon, lat in fixes]
+        self.publish_text(json.dumps([
+            {"device": device, "time": START_MS + int(1000 * seconds), "lon": lon, "lat": lat}
+            for device, seconds, lon, lat in fixes]))
+
+    def publish_text(self, text):
         subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.mqtt_port), "-u", "gate",
-                        "-P", self.password, "-q", "1", "-t", "hedgerow/v1/fix/gate", "-m",
-                        json.dumps(body)], check=True, timeout=20)
+                        "-P", self.password, "-q", "1", "-t", "hedgerow/v1/fix/gate", "-m", text],
+                       check=True, timeout=20)
 
     def wait_for(self, path, wanted, timeout=15):
         """Ask until the answer pleases; events come a commit later than fixes."""
@@ -413,6 +416,17 @@ def a_crowd_is_counted_instead_of_shown():
             body = farm.ask("GET", "/v1/fences?limit=500&after=" + after, headers=farm.viewer)[2]
             after, pages = body["next"], pages + 1
         expect(pages in (3, 4), True)
+
+
+@test
+def poison_input_is_in_the_log_with_its_reason_and_its_bytes():
+    with Farm() as farm:
+        farm.publish_text("no fix")
+        records = farm.wait_for("/v1/log/dead/0", lambda body: body["records"])["records"]
+        found = {name: records[0][name] for name in ("type", "topic", "payload_bytes", "hex")}
+        expect(found, {"type": "dead", "topic": "hedgerow/v1/fix/gate", "payload_bytes": 6,
+                       "hex": b"no fix".hex()})
+        expect("JSON" in records[0]["reason"], True, records[0])
 
 
 @test

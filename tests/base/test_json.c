@@ -34,9 +34,11 @@ static void commas_and_nesting_look_after_themselves(void **state)
     hr_json_key_time(&json, "t", 0);
     hr_json_key(&json, "r");
     hr_json_raw(&json, "[1]", 3);
+    hr_json_key_hex(&json, "h", (const uint8_t *)"\x00\xa9", 2);
+    hr_json_key_hex(&json, "e", NULL, 0);
     hr_json_close_object(&json);
     assert_written(&buf, "{\"a\":\"x\",\"b\":[-1,18446744073709551615,{},null],\"c\":false,"
-                         "\"t\":\"1970-01-01T00:00:00.000Z\",\"r\":[1]}");
+                         "\"t\":\"1970-01-01T00:00:00.000Z\",\"r\":[1],\"h\":\"00a9\",\"e\":\"\"}");
 }
 
 static void text_is_escaped_and_made_utf8(void **state)
