@@ -54,8 +54,8 @@ void engine_snapshot_take(engine *engine, engine_partition *partition)
     uint64_t wanted = engine->snapshot_wanted;
     bool is_done = engine->snapshot_done[partition->number] == wanted;
     pthread_mutex_unlock(&engine->lock);
-    if (is_done) {
-        return;
+    if (is_done || !engine_partition_is_shown(partition)) {
+        return; /* what a query keeps from being shown is part of the snapshot: the next time */
     }
     engine_snapshot *snapshot = &engine->snapshots[partition->number];
     snapshot->offset = atomic_load(&partition->offset);

@@ -22,27 +22,38 @@ hr_err engine_devices_init(engine_devices *devices)
                                 .names_size = 1,
                                 .names_capacity = NAMES_CAPACITY_MIN};
     devices->entries = malloc(CAPACITY_MIN * sizeof *devices->entries);
+    devices->shown = malloc(CAPACITY_MIN * sizeof *devices->shown);
     devices->spots = malloc(CAPACITY_MIN * sizeof *devices->spots);
     devices->wake_ms = malloc(CAPACITY_MIN * sizeof *devices->wake_ms);
     devices->stirred = malloc(CAPACITY_MIN * sizeof *devices->stirred);
     devices->slots = calloc(CAPACITY_MIN * 2, sizeof *devices->slots);
     devices->cells = calloc(CAPACITY_MIN * 2, sizeof *devices->cells);
     devices->names = calloc(1, NAMES_CAPACITY_MIN);
-    if (devices->entries == NULL || devices->spots == NULL || devices->wake_ms == NULL ||
-        devices->stirred == NULL || devices->slots == NULL || devices->cells == NULL ||
-        devices->names == NULL) {
+    if (devices->entries == NULL || devices->shown == NULL || devices->spots == NULL ||
+        devices->wake_ms == NULL || devices->stirred == NULL || devices->slots == NULL ||
+        devices->cells == NULL || devices->names == NULL) {
         engine_devices_fini(devices);
         return HR_NO_MEMORY;
     }
     return HR_OK;
 }
 
+static void forget_inside(engine_shown *shown)
+{
+    if (shown->inside_count > 1) {
+        free(shown->inside.many);
+    }
+    shown->inside_count = 0;
+}
+
 void engine_devices_fini(engine_devices *devices)
 {
     for (uint32_t i = 0; i < devices->count; i++) {
         geo_tracker_state_fini(&devices->entries[i].state);
+        forget_inside(&devices->shown[i]);
     }
     free(devices->entries);
+    free(devices->shown);
     free(devices->spots);
     free(devices->wake_ms);
     free(devices->stirred);
@@ -76,10 +87,12 @@ void engine_devices_fetch_entry(const engine_devices *devices, uint64_t key)
     if (slot != 0) {
         /* Mostly it is the device itself. */
         const char *entry = (const char *)&devices->entries[slot - 1];
-        __builtin_prefetch(&devices->spots[slot - 1], 1);
-        for (size_t at = 0; at < sizeof(engine_device_entry); at += 64) {
+        for (size_t at = 0; at < sizeof(engine_device_entry) + 48; at += 64) {
             __builtin_prefetch(entry + at, 1);
         }
+        __builtin_prefetch(&devices->spots[slot - 1], 1);
+        __builtin_prefetch(&devices->shown[slot - 1], 1);
+        __builtin_prefetch((const char *)&devices->shown[slot - 1] + 48, 1);
     }
 }
 
@@ -104,6 +117,11 @@ static hr_err grow(engine_devices *devices)
         return HR_NO_MEMORY;
     }
     devices->entries = entries;
+    engine_shown *shown = realloc(devices->shown, (size_t)capacity * sizeof *shown);
+    if (shown == NULL) {
+        return HR_NO_MEMORY;
+    }
+    devices->shown = shown;
     engine_device_spot *spots = realloc(devices->spots, (size_t)capacity * sizeof *spots);
     if (spots == NULL) {
         return HR_NO_MEMORY;
@@ -147,9 +165,10 @@ hr_err engine_devices_get(engine_devices *devices, uint64_t key, uint32_t *index
         engine_device_entry *entry = &devices->entries[found];
         memset(entry, 0, sizeof *entry);
         entry->key = key;
-        entry->latest.time_ms = INT64_MIN;
         entry->tick_ms = INT64_MIN;
-        entry->cell = ENGINE_NO_DEVICE;
+        devices->shown[found] =
+            (engine_shown){.time_ms = INT64_MIN, .cell = ENGINE_NO_DEVICE, .name = 0};
+        devices->spots[found] = (engine_device_spot){.next = ENGINE_NO_DEVICE};
         geo_tracker_state_init(&entry->state);
         devices->wake_ms[found] = INT64_MAX;
         insert_slot(devices->slots, devices->slot_mask, key, found + 1);
@@ -160,8 +179,8 @@ hr_err engine_devices_get(engine_devices *devices, uint64_t key, uint32_t *index
 
 hr_err engine_devices_name(engine_devices *devices, uint32_t index, const char *id, size_t size)
 {
-    engine_device_entry *entry = &devices->entries[index];
-    if (entry->name != 0) {
+    engine_shown *shown = &devices->shown[index];
+    if (shown->name != 0) {
         return HR_OK;
     }
     size_t needed = devices->names_size + size + 1;
@@ -177,7 +196,7 @@ hr_err engine_devices_name(engine_devices *devices, uint32_t index, const char *
         devices->names = names;
         devices->names_capacity = capacity;
     }
-    entry->name = (uint32_t)devices->names_size;
+    shown->name = (uint32_t)devices->names_size;
     memcpy(devices->names + devices->names_size, id, size);
     devices->names[devices->names_size + size] = '\0';
     devices->names_size = needed;
@@ -221,7 +240,7 @@ static hr_err grow_cells(engine_devices *devices)
         uint32_t at = find_cell(cells, size - 1, old->key);
         cells[at] = *old;
         for (uint32_t d = old->first; d != ENGINE_NO_DEVICE; d = devices->spots[d].next) {
-            devices->entries[d].cell = at;
+            devices->shown[d].cell = at;
         }
     }
     free(devices->cells);
@@ -233,8 +252,8 @@ static hr_err grow_cells(engine_devices *devices)
 
 static void leave_cell(engine_devices *devices, uint32_t index)
 {
-    engine_device_entry *entry = &devices->entries[index];
-    if (entry->cell == ENGINE_NO_DEVICE) {
+    engine_shown *shown = &devices->shown[index];
+    if (shown->cell == ENGINE_NO_DEVICE) {
         return;
     }
     engine_device_spot *spots = devices->spots;
@@ -242,18 +261,17 @@ static void leave_cell(engine_devices *devices, uint32_t index)
     if (spot->previous != ENGINE_NO_DEVICE) {
         spots[spot->previous].next = spot->next;
     } else {
-        devices->cells[entry->cell].first = spot->next;
+        devices->cells[shown->cell].first = spot->next;
     }
     if (spot->next != ENGINE_NO_DEVICE) {
         spots[spot->next].previous = spot->previous;
     }
-    entry->cell = ENGINE_NO_DEVICE;
+    shown->cell = ENGINE_NO_DEVICE;
 }
 
-hr_err engine_devices_enter_cell(engine_devices *devices, uint32_t index)
+/* Put a device, whose fix has changed, into the cell of that key. */
+static hr_err place(engine_devices *devices, uint32_t index, uint64_t key)
 {
-    engine_device_entry *entry = &devices->entries[index];
-    uint64_t key = engine_cell_key(&entry->latest);
     if (devices->cell_count * 2 > devices->cell_mask) {
         hr_err err = grow_cells(devices);
         if (err != HR_OK) {
@@ -267,8 +285,7 @@ hr_err engine_devices_enter_cell(engine_devices *devices, uint32_t index)
         *cell = (engine_cell){.key = key, .first = ENGINE_NO_DEVICE, .is_used = true};
         devices->cell_count++;
     }
-    entry->cell = at;
-    entry->cell_key = key;
+    devices->shown[index].cell = at;
     devices->spots[index].previous = ENGINE_NO_DEVICE;
     devices->spots[index].next = cell->first;
     if (cell->first != ENGINE_NO_DEVICE) {
@@ -276,6 +293,73 @@ hr_err engine_devices_enter_cell(engine_devices *devices, uint32_t index)
     }
     cell->first = index;
     return HR_OK;
+}
+
+hr_err engine_devices_show(engine_devices *devices, uint32_t index, const hr_fix *fix,
+                           int64_t append_ms, uint64_t *moved)
+{
+    engine_shown *shown = &devices->shown[index];
+    if (fix->time_ms <= shown->time_ms) {
+        return HR_OK;
+    }
+    engine_device_spot *spot = &devices->spots[index];
+    uint64_t before = engine_cell_key(spot->at);
+    shown->time_ms = fix->time_ms;
+    shown->append_ms = append_ms;
+    spot->at = (geo_point){fix->lon_e7, fix->lat_e7};
+    shown->accuracy_dm = fix->accuracy_dm;
+    shown->speed_cm_s = fix->speed_cm_s;
+    shown->heading_cdeg = fix->heading_cdeg;
+    shown->battery_pct = fix->battery_pct;
+    shown->flags = fix->flags;
+    shown->moved = ++*moved;
+    /* Mostly it is still in its cell, and need not be placed. */
+    uint64_t key = engine_cell_key(spot->at);
+    return shown->cell != ENGINE_NO_DEVICE && key == before ? HR_OK : place(devices, index, key);
+}
+
+hr_err engine_devices_show_inside(engine_devices *devices, uint32_t index)
+{
+    engine_shown *shown = &devices->shown[index];
+    const geo_tracker_state *state = &devices->entries[index].state;
+    engine_inside_of one = {.slot = 0};
+    uint32_t count = 0;
+    while (geo_tracker_state_inside(state, count, &one.slot, &one.since_ms)) {
+        count++;
+    }
+    engine_inside_of *many = NULL;
+    if (count > 1) {
+        many = malloc(count * sizeof *many);
+        if (many == NULL) {
+            return HR_NO_MEMORY;
+        }
+        for (uint32_t n = 0; n < count; n++) {
+            (void)geo_tracker_state_inside(state, n, &many[n].slot, &many[n].since_ms);
+        }
+    }
+    forget_inside(shown);
+    shown->inside_count = count;
+    shown->inside_slot = one.slot;
+    if (count > 1) {
+        shown->inside.many = many;
+    } else {
+        shown->inside.since_ms = one.since_ms;
+    }
+    return HR_OK;
+}
+
+hr_fix engine_device_fix(const engine_devices *devices, uint32_t index)
+{
+    const engine_shown *shown = &devices->shown[index];
+    return (hr_fix){.device = devices->entries[index].key,
+                    .time_ms = shown->time_ms,
+                    .lon_e7 = devices->spots[index].at.lon_e7,
+                    .lat_e7 = devices->spots[index].at.lat_e7,
+                    .accuracy_dm = shown->accuracy_dm,
+                    .speed_cm_s = shown->speed_cm_s,
+                    .heading_cdeg = shown->heading_cdeg,
+                    .battery_pct = shown->battery_pct,
+                    .flags = shown->flags};
 }
 
 /* Cells of the grid, both ends included. */
@@ -309,15 +393,16 @@ static void find_cells(const engine_devices *devices, const cell_range *range, u
     }
 }
 
-/* What a query reads of an entry stands at its end. */
-static void fetch_place(const engine_device_entry *entry)
+static void fetch_shown(const engine_devices *devices, uint32_t index)
 {
-    __builtin_prefetch(&entry->latest);
-    __builtin_prefetch(&entry->name);
+    const engine_shown *shown = &devices->shown[index];
+    __builtin_prefetch(shown);
+    __builtin_prefetch(&shown->name);
+    __builtin_prefetch(&devices->entries[index].key);
 }
 
-/* The numbers of the devices of those lists that lie in the box; their entries are on the way when
- * it returns. False: it would take too many looks. */
+/* The numbers of the devices of those lists that lie in the box; what is shown of
+ * them is on the way when it returns. False: it would take too many looks. */
 static bool list_box(const engine_devices *devices, const geo_box *box, const uint32_t *firsts,
                      uint32_t cell_count, uint32_t *found, uint32_t *count)
 {
@@ -330,7 +415,7 @@ static bool list_box(const engine_devices *devices, const geo_box *box, const ui
             }
             if (at.lon_e7 >= box->min.lon_e7 && at.lon_e7 <= box->max.lon_e7 &&
                 at.lat_e7 >= box->min.lat_e7 && at.lat_e7 <= box->max.lat_e7) {
-                fetch_place(&devices->entries[d]);
+                fetch_shown(devices, d);
                 found[(*count)++] = d;
             }
         }
@@ -360,7 +445,7 @@ bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_de
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        __builtin_prefetch(devices->names + devices->entries[found[i]].name);
+        __builtin_prefetch(devices->names + devices->shown[found[i]].name);
     }
     for (uint32_t i = 0; i < count; i++) {
         visit(devices, found[i], context);

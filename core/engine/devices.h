@@ -11,40 +11,18 @@
 #include "base/fix.h"
 #include "geo/point.h"
 #include "geo/tracker_state.h"
+#include "shown.h"
 
 #define ENGINE_DEVICES_MAX                                                                         \
     (1u << 24) /* in one partition; fixes of more are counted and dropped                          \
                 */
-#define ENGINE_NO_DEVICE UINT32_MAX
 
+/* What the worker alone reads and writes, but for the key, which never changes. */
 typedef struct engine_device_entry {
     uint64_t key;
     int64_t tick_ms; /* newest tick that the tracker was given */
     geo_tracker_state state;
-    hr_fix latest; /* newest in event time; time_ms is INT64_MIN before the first fix */
-    int64_t latest_append_ms;
-    uint64_t moved;    /* value of the partition's counter when latest changed */
-    uint64_t cell_key; /* of the cell that it is in */
-    uint32_t cell;     /* its place in the cells; ENGINE_NO_DEVICE: not in the grid */
-    uint32_t name;     /* place in the names; 0: not known */
 } engine_device_entry;
-
-/* Where a device is, again, and its neighbours in the list of its cell. Beside the entries, because
- * who looks for devices in a box passes many of which few lie in it, and entries are large. */
-typedef struct engine_device_spot {
-    geo_point at;
-    uint32_t next;
-    uint32_t previous;
-} engine_device_spot;
-
-/* A cell of the grid is 2^16 units, about 700 m: some of a herd, few cells for a paddock. */
-#define ENGINE_CELL_SHIFT 16
-
-static inline uint64_t engine_cell_key(const hr_fix *fix)
-{
-    return (uint64_t)(uint32_t)(fix->lon_e7 >> ENGINE_CELL_SHIFT) << 32 |
-           (uint32_t)(fix->lat_e7 >> ENGINE_CELL_SHIFT);
-}
 
 /* One cell of the grid that has, or had, devices. */
 typedef struct engine_cell {
@@ -53,14 +31,16 @@ typedef struct engine_cell {
     bool is_used;
 } engine_cell;
 
-/* Protected by its partition's lock. */
+/* Changed by the worker alone: what is marked so, and what adds a device, under the partition's
+ * lock; the rest is the worker's own. */
 typedef struct engine_devices {
-    engine_device_entry *entries;
-    engine_device_spot *spots;
-    int64_t *wake_ms;  /* beside the entries, because every tick looks at all of them */
+    engine_device_entry *entries; /* the array: under the lock */
+    engine_shown *shown;          /* under the lock; by the same numbers */
+    engine_device_spot *spots;    /* likewise */
+    int64_t *wake_ms;             /* beside the entries, because every tick looks at all of them */
     uint32_t *stirred; /* those whose wake_ms is not known, but for INT64_MIN, until it is asked */
     uint32_t stirred_count;
-    uint32_t count;
+    uint32_t count; /* from here on all is under the lock */
     uint32_t capacity;
     uint32_t *slots; /* open addressing by key: entry + 1, 0 is empty */
     uint32_t slot_mask;
@@ -91,7 +71,7 @@ HR_MUST_USE hr_err engine_devices_name(engine_devices *devices, uint32_t index, 
 
 static inline const char *engine_device_id(const engine_devices *devices, uint32_t index)
 {
-    return devices->names + devices->entries[index].name;
+    return devices->names + devices->shown[index].name;
 }
 
 /* A device's state has changed, and with it the time when it needs a tick. Finding that out can
@@ -104,19 +84,15 @@ static inline void engine_devices_stir(engine_devices *devices, uint32_t index)
     }
 }
 
-/* Put it into the list of the cell that its latest fix is in. */
-HR_MUST_USE hr_err engine_devices_enter_cell(engine_devices *devices, uint32_t index);
+/* Show a fix, if it is the newest in event time, and put the device where it belongs. */
+HR_MUST_USE hr_err engine_devices_show(engine_devices *devices, uint32_t index, const hr_fix *fix,
+                                       int64_t append_ms, uint64_t *moved);
 
-/* The device's latest fix has changed: put it where it belongs. Inline, since mostly it is in that
- * cell already. */
-HR_MUST_USE static inline hr_err engine_devices_place(engine_devices *devices, uint32_t index)
-{
-    const engine_device_entry *entry = &devices->entries[index];
-    devices->spots[index].at = (geo_point){entry->latest.lon_e7, entry->latest.lat_e7};
-    return entry->cell != ENGINE_NO_DEVICE && entry->cell_key == engine_cell_key(&entry->latest)
-               ? HR_OK
-               : engine_devices_enter_cell(devices, index);
-}
+/* Show which fences the device is in now, by its state. */
+HR_MUST_USE hr_err engine_devices_show_inside(engine_devices *devices, uint32_t index);
+
+/* The fix that is shown. */
+hr_fix engine_device_fix(const engine_devices *devices, uint32_t index);
 
 /* Call visit for every device whose latest fix lies in the box, boundary included, as long as
  * that takes few steps. False: it would take more than ENGINE_LOOKS_MAX; none has been visited. */
@@ -125,12 +101,13 @@ typedef void engine_device_visit(const engine_devices *devices, uint32_t index, 
 bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_device_visit *visit,
                            void *context);
 
-static inline bool engine_device_in_box(const engine_device_entry *entry, const geo_box *box)
+static inline bool engine_device_in_box(const engine_devices *devices, uint32_t index,
+                                        const geo_box *box)
 {
-    const hr_fix *fix = &entry->latest;
-    return entry->cell != ENGINE_NO_DEVICE && fix->lon_e7 >= box->min.lon_e7 &&
-           fix->lon_e7 <= box->max.lon_e7 && fix->lat_e7 >= box->min.lat_e7 &&
-           fix->lat_e7 <= box->max.lat_e7;
+    geo_point at = devices->spots[index].at;
+    return devices->shown[index].cell != ENGINE_NO_DEVICE && at.lon_e7 >= box->min.lon_e7 &&
+           at.lon_e7 <= box->max.lon_e7 && at.lat_e7 >= box->min.lat_e7 &&
+           at.lat_e7 <= box->max.lat_e7;
 }
 
 #endif

@@ -10,7 +10,7 @@
 #include "engine/change.h"
 
 /* Long enough that steps do not get in each other's way, short enough that the block stays in the
- * nearest cache, and that a query waits for its lock for some tens of microseconds at the most. */
+ * nearest cache, and that a query waits for what it shows for some microseconds at the most. */
 #define BLOCK (4 * GEO_INDEX_BLOCK_POINTS)
 /* What a step crosses is four accuracies long at least (rule 8), so a step of fewer units than this
  * for each decimetre crosses nothing, and the tracker sees that by itself. */
@@ -127,18 +127,20 @@ static void count_fates(const engine_partition *partition, const fates *fates, u
     hr_counter_add(counters->refused, fates->refused);
 }
 
-/* The newest fix in event time is what the live view shows. */
-static hr_err show(engine_partition *partition, uint32_t index, const hr_fix *fix,
-                   int64_t append_ms)
+/* Queries shall see the fix, and in which fences the device is now if something was told of it. */
+static hr_err note(engine_partition *partition, uint32_t index, const hr_fix *fix,
+                   int64_t append_ms, bool is_told)
 {
-    engine_device_entry *entry = &partition->devices.entries[index];
-    if (fix->time_ms <= entry->latest.time_ms) {
-        return HR_OK;
+    engine_note *note = engine_note_add(&partition->notes);
+    if (note == NULL) {
+        return HR_NO_MEMORY;
     }
-    entry->latest = *fix;
-    entry->latest_append_ms = append_ms;
-    entry->moved = ++partition->moved;
-    return engine_devices_place(&partition->devices, index);
+    *note = (engine_note){.device = index,
+                          .has_fix = true,
+                          .is_inside_changed = is_told,
+                          .append_ms = append_ms,
+                          .fix = *fix};
+    return HR_OK;
 }
 
 static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int64_t append_ms,
@@ -177,12 +179,13 @@ static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int
         return engine_err_from_geo(geo);
     }
     fates->of[geo_tracker_fix_fate(partition->tracker)]++;
+    uint32_t told_before = source.index;
     hr_err err = engine_partition_tell(partition, index, &source, append_ms);
     engine_devices_stir(&partition->devices, index);
-    return err == HR_OK ? show(partition, index, fix, append_ms) : err;
+    return err == HR_OK ? note(partition, index, fix, append_ms, source.index > told_before) : err;
 }
 
-/* The devices of the block's fixes; those that are new are made under the lock. */
+/* The devices of the block's fixes. */
 static void find_devices(engine_partition *partition, uint32_t count)
 {
     struct partition_block *block = partition->block;
@@ -191,19 +194,27 @@ static void find_devices(engine_partition *partition, uint32_t count)
     }
 }
 
+/* Those that are new are made under the lock, because queries look for devices, too. */
 static hr_err make_devices(engine_partition *partition, uint32_t count)
 {
     struct partition_block *block = partition->block;
-    for (uint32_t i = 0; i < count; i++) {
-        if (block->devices[i] == ENGINE_NO_DEVICE) {
-            hr_err err =
-                engine_devices_get(&partition->devices, block->fixes[i].device, &block->devices[i]);
-            if (err != HR_OK && err != HR_TOO_BIG) {
-                return err;
-            }
+    bool is_locked = false;
+    hr_err err = HR_OK;
+    for (uint32_t i = 0; err == HR_OK && i < count; i++) {
+        if (block->devices[i] != ENGINE_NO_DEVICE) {
+            continue;
         }
+        if (!is_locked) {
+            pthread_rwlock_wrlock(&partition->lock);
+            is_locked = true;
+        }
+        err = engine_devices_get(&partition->devices, block->fixes[i].device, &block->devices[i]);
+        err = err == HR_TOO_BIG ? HR_OK : err;
     }
-    return HR_OK;
+    if (is_locked) {
+        pthread_rwlock_unlock(&partition->lock);
+    }
+    return err;
 }
 
 /* Is the step longer than what the tracker needs to know that it crosses nothing? */
@@ -245,7 +256,7 @@ static void ask_ways(engine_partition *partition, uint32_t first, uint32_t count
         is_any_long ? geo_index_clear(partition->world->index, block->from + first, to, count) : 0;
 }
 
-/* Everything that needs no lock, because only this worker changes the devices. */
+/* What is asked of many fixes at once. */
 static hr_err prepare(engine_partition *partition, const uint8_t *bytes, uint32_t count)
 {
     struct partition_block *block = partition->block;
@@ -299,11 +310,12 @@ hr_err engine_fixes_apply(engine_partition *partition, const log_view *view)
         if (err != HR_OK) {
             break;
         }
-        pthread_rwlock_wrlock(&partition->lock);
         err = apply_block(partition, count, view->first_offset + at, view->append_ms);
         at += count;
         atomic_store_explicit(&partition->offset, view->first_offset + at, memory_order_release);
-        pthread_rwlock_unlock(&partition->lock);
+        if (err == HR_OK) {
+            err = engine_partition_show(partition);
+        }
     }
     return err;
 }

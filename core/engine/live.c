@@ -1,7 +1,7 @@
 /* engine/live.c - pull queries over the partitions' devices, one partition's lock at a time.
  *
- * No lock is held for longer than it takes to look at some hundred devices: a worker waits for it.
- * What is slow (exact tests, distances, sorting) is done with copies. */
+ * No lock is held for longer than it takes to look at some hundred devices: new devices wait for
+ * it. What is slow (exact tests, distances, sorting) is done with copies. */
 #include "engine/live.h"
 
 #include <math.h>
@@ -58,9 +58,8 @@ static engine_device *add(engine_answer *answer, hr_err *err)
 
 static void fill(const engine_devices *devices, uint32_t index, engine_device *device)
 {
-    const engine_device_entry *entry = &devices->entries[index];
-    device->fix = entry->latest;
-    device->append_ms = entry->latest_append_ms;
+    device->fix = engine_device_fix(devices, index);
+    device->append_ms = devices->shown[index].append_ms;
     device->distance_m = 0;
     device->since_ms = 0;
     const char *id = engine_device_id(devices, index);
@@ -133,8 +132,7 @@ static void look_through(engine *engine, uint32_t p, search *search, bool is_beg
         size_t before = search->answer->count;
         pthread_rwlock_rdlock(&partition->lock);
         if (from == 0) {
-            search->answer->as_of[p] =
-                atomic_load_explicit(&partition->offset, memory_order_relaxed);
+            search->answer->as_of[p] = partition->shown;
         }
         is_more = search->begin == NULL || search->begin(search, partition, from == 0 && !is_begun);
         uint32_t end =
@@ -162,7 +160,7 @@ static void visit_box(const engine_devices *devices, uint32_t index, void *conte
 
 static bool wants_in_box(search *search, const engine_devices *devices, uint32_t index)
 {
-    return engine_device_in_box(&devices->entries[index], &search->box);
+    return engine_device_in_box(devices, index, &search->box);
 }
 
 /* Add what is wanted of the devices in the search's box: by the grid, where few have to be looked
@@ -173,7 +171,7 @@ static void look_in_box(engine *engine, search *search)
         engine_partition *partition = &engine->partitions[p];
         size_t before = search->answer->count;
         pthread_rwlock_rdlock(&partition->lock);
-        search->answer->as_of[p] = atomic_load_explicit(&partition->offset, memory_order_relaxed);
+        search->answer->as_of[p] = partition->shown;
         bool is_done = (search->begin != NULL && !search->begin(search, partition, true)) ||
                        engine_devices_in_box(&partition->devices, search->box, visit_box, search);
         pthread_rwlock_unlock(&partition->lock);
@@ -364,8 +362,8 @@ static bool begin_moved(search *search, const engine_partition *partition, bool 
 
 static bool wants_moved(search *search, const engine_devices *devices, uint32_t index)
 {
-    return devices->entries[index].moved > search->moved_since &&
-           engine_device_in_box(&devices->entries[index], &search->box);
+    return devices->shown[index].moved > search->moved_since &&
+           engine_device_in_box(devices, index, &search->box);
 }
 
 hr_err engine_moved(engine *engine, geo_box box, engine_moved_mark *mark, engine_answer *answer)
@@ -378,7 +376,7 @@ hr_err engine_moved(engine *engine, geo_box box, engine_moved_mark *mark, engine
     return search.err;
 }
 
-/* ---- the tracker's state ---- */
+/* ---- inside ---- */
 
 /* At each step anew: the rules may have changed since the one before. */
 static bool begin_fence(search *search, const engine_partition *partition, bool is_first)
@@ -391,10 +389,11 @@ static bool begin_fence(search *search, const engine_partition *partition, bool 
 
 static bool wants_inside(search *search, const engine_devices *devices, uint32_t index)
 {
-    uint32_t inside;
-    const geo_tracker_state *state = &devices->entries[index].state;
-    for (uint32_t n = 0; geo_tracker_state_inside(state, n, &inside, &search->since_ms); n++) {
-        if (inside == search->slot) {
+    engine_inside_of inside;
+    const engine_shown *shown = &devices->shown[index];
+    for (uint32_t n = 0; engine_device_inside(shown, n, &inside); n++) {
+        if (inside.slot == search->slot) {
+            search->since_ms = inside.since_ms;
             return true;
         }
     }
@@ -420,8 +419,7 @@ static engine_partition *partition_of(engine *engine, const char *id, uint64_t *
 static uint32_t find_device(const engine_partition *partition, uint64_t key, const char *id)
 {
     uint32_t index = engine_devices_find(&partition->devices, key);
-    if (index == ENGINE_NO_DEVICE ||
-        partition->devices.entries[index].latest.time_ms == INT64_MIN ||
+    if (index == ENGINE_NO_DEVICE || partition->devices.shown[index].time_ms == INT64_MIN ||
         strcmp(engine_device_id(&partition->devices, index), id) != 0) {
         return ENGINE_NO_DEVICE;
     }
@@ -465,23 +463,21 @@ hr_err engine_inside(engine *engine, const char *device_id, engine_stay *stays, 
     engine_partition *partition = partition_of(engine, device_id, &key);
     pthread_rwlock_rdlock(&partition->lock);
     uint32_t index = find_device(partition, key, device_id);
-    uint32_t slot;
-    int64_t since_ms;
-    for (uint32_t n = 0;
-         index != ENGINE_NO_DEVICE &&
-         geo_tracker_state_inside(&partition->devices.entries[index].state, n, &slot, &since_ms);
+    engine_inside_of inside;
+    for (uint32_t n = 0; index != ENGINE_NO_DEVICE &&
+                         engine_device_inside(&partition->devices.shown[index], n, &inside);
          n++) {
-        const geo_fence *fence = geo_rules_fence(partition->world->rules, slot);
+        const geo_fence *fence = geo_rules_fence(partition->world->rules, inside.slot);
         if (fence != NULL && found++ < room) {
             engine_stay *stay = &stays[found - 1];
             size_t size = strnlen(fence->id, HR_FENCE_ID_MAX);
             memcpy(stay->fence_id, fence->id, size);
             stay->fence_id[size] = '\0';
-            stay->since_ms = since_ms;
+            stay->since_ms = inside.since_ms;
         }
     }
     as_of->partition = hr_device_partition(key, engine->partition_count);
-    as_of->offset = atomic_load_explicit(&partition->offset, memory_order_relaxed);
+    as_of->offset = partition->shown;
     pthread_rwlock_unlock(&partition->lock);
     *count = found;
     return index != ENGINE_NO_DEVICE ? HR_OK : HR_NOT_FOUND;
@@ -494,7 +490,7 @@ static int compare_ids(const void *a, const void *b)
 
 static bool wants_listed(search *search, const engine_devices *devices, uint32_t index)
 {
-    return devices->entries[index].latest.time_ms != INT64_MIN &&
+    return devices->shown[index].time_ms != INT64_MIN &&
            (search->after == NULL || strcmp(engine_device_id(devices, index), search->after) > 0);
 }
 

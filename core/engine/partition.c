@@ -57,6 +57,7 @@ void engine_partition_fini(engine_partition *partition)
     engine_fixes_free(partition->block);
     hr_buf_fini(&partition->events);
     hr_buf_fini(&partition->new_names);
+    engine_notes_fini(&partition->notes);
     pthread_rwlock_destroy(&partition->lock);
 }
 
@@ -119,6 +120,17 @@ hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
     return HR_OK;
 }
 
+/* Queries shall see in which fences the device is now. */
+static hr_err note_inside(engine_partition *partition, uint32_t index)
+{
+    engine_note *note = engine_note_add(&partition->notes);
+    if (note == NULL) {
+        return HR_NO_MEMORY;
+    }
+    *note = (engine_note){.device = index, .is_inside_changed = true};
+    return HR_OK;
+}
+
 hr_err engine_partition_catch_up(engine_partition *partition, uint32_t index, engine_source *source,
                                  int64_t append_ms)
 {
@@ -133,7 +145,12 @@ hr_err engine_partition_catch_up(engine_partition *partition, uint32_t index, en
     if (err == GEO_NO_MEMORY) {
         return HR_NO_MEMORY;
     }
-    return err == GEO_OK ? engine_partition_tell(partition, index, source, append_ms) : HR_OK;
+    if (err != GEO_OK) {
+        return HR_OK;
+    }
+    uint32_t told_before = source->index;
+    hr_err told = engine_partition_tell(partition, index, source, append_ms);
+    return told == HR_OK && source->index > told_before ? note_inside(partition, index) : told;
 }
 
 void engine_partition_set_wake(engine_partition *partition, uint32_t index)
@@ -238,6 +255,8 @@ static hr_err meet_rules(engine_partition *partition, const geo_rules *before,
                 return engine_err_from_geo(geo);
             }
             hr_err err = engine_partition_tell(partition, index, source, append_ms);
+            /* A fence's slot is another one in other rules, told or not. */
+            err = err == HR_OK ? engine_devices_show_inside(&partition->devices, index) : err;
             if (err != HR_OK) {
                 return err;
             }
@@ -311,7 +330,7 @@ static hr_err apply_name(engine_partition *partition, const uint8_t *bytes, size
         hr_counter_add(partition->counters->refused, 1);
         return HR_OK;
     }
-    if (err == HR_OK && partition->devices.entries[index].name == 0) {
+    if (err == HR_OK && partition->devices.shown[index].name == 0) {
         err = engine_devices_name(&partition->devices, index, (const char *)bytes + 8, size - 8);
         engine_names_note(partition, hr_load_u64(bytes), (const char *)bytes + 8, size - 8,
                           append_ms);
@@ -344,6 +363,36 @@ static hr_err apply_record(engine_partition *partition, const log_view *view, in
     }
 }
 
+/* New rules and names are rare, and queries look into both; ticks and names that are told again
+ * change nothing that they see. */
+static bool changes_what_queries_see(const engine_partition *partition, const log_view *view,
+                                     const uint8_t *bytes, size_t size)
+{
+    if (view->type != HR_RECORD_NAME) {
+        return view->type != HR_RECORD_TICK;
+    }
+    uint32_t index =
+        size > 8 ? engine_devices_find(&partition->devices, hr_load_u64(bytes)) : ENGINE_NO_DEVICE;
+    return index == ENGINE_NO_DEVICE || partition->devices.shown[index].name == 0;
+}
+
+/* One record by itself, when nobody looks. */
+static hr_err apply_locked(engine_partition *partition, const log_view *view, int64_t offset,
+                           const uint8_t *bytes, size_t size, hr_why *why)
+{
+    pthread_rwlock_wrlock(&partition->lock);
+    hr_err err = engine_partition_show_locked(partition);
+    if (err == HR_OK) {
+        err = apply_record(partition, view, offset, bytes, size, why);
+    }
+    atomic_store_explicit(&partition->offset, offset + 1, memory_order_release);
+    if (err == HR_OK) {
+        err = engine_partition_show_locked(partition);
+    }
+    pthread_rwlock_unlock(&partition->lock);
+    return err;
+}
+
 static hr_err apply_controls(engine_partition *partition, const log_view *view, hr_why *why)
 {
     const uint8_t *bytes;
@@ -355,10 +404,13 @@ static hr_err apply_controls(engine_partition *partition, const log_view *view, 
         if (offset < atomic_load_explicit(&partition->offset, memory_order_relaxed)) {
             continue;
         }
-        pthread_rwlock_wrlock(&partition->lock);
+        if (changes_what_queries_see(partition, view, bytes, size)) {
+            err = apply_locked(partition, view, offset, bytes, size, why);
+            continue;
+        }
         err = apply_record(partition, view, offset, bytes, size, why);
         atomic_store_explicit(&partition->offset, offset + 1, memory_order_release);
-        pthread_rwlock_unlock(&partition->lock);
+        err = err == HR_OK ? engine_partition_show(partition) : err;
     }
     return err;
 }
@@ -388,4 +440,5 @@ void engine_partition_begin_at(engine_partition *partition, int64_t offset)
 {
     atomic_store(&partition->offset, offset);
     atomic_store(&partition->settled, offset);
+    partition->shown = offset;
 }

@@ -13,6 +13,7 @@
 #include "devices.h"
 #include "log/log.h"
 #include "log/reader.h"
+#include "show.h"
 #include "world.h"
 
 /* Where an event comes from; events of a partition are told in this order. */
@@ -33,14 +34,17 @@ typedef struct engine_counters {
 
 typedef struct engine_partition {
     uint32_t number;
-    /* Written by the worker under lock; read by pull queries under lock, and by the worker. */
+    /* Written by the worker under lock; read by pull queries under lock, and by the worker. Of the
+     * devices some is the worker's own, see there. */
     pthread_rwlock_t lock;
     engine_devices devices;
     const engine_world *world;
     uint64_t moved; /* grows with every latest fix that changes */
-    int64_t tick_ms;
+    int64_t shown;  /* queries see what lies before this offset */
 
     /* The worker's own. */
+    engine_notes notes; /* what they shall see of the rest */
+    int64_t tick_ms;
     geo_tracker *tracker;
     engine_worlds *worlds;
     engine_source told; /* the last event that is in the log already: not told again */
@@ -66,7 +70,8 @@ void engine_partition_fini(engine_partition *partition);
 HR_MUST_USE hr_err engine_partition_use(engine_partition *partition, uint64_t version, hr_why *why);
 
 /* Apply the records of a view that lie at or after the partition's offset. Events gather in
- * partition->events. On failure the partition must not be used any more, only freed. */
+ * partition->events. Queries may see it later (show.h). On failure the partition must not be used
+ * any more, only freed. */
 HR_MUST_USE hr_err engine_partition_apply(engine_partition *partition, const log_view *view,
                                           hr_why *why);
 

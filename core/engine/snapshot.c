@@ -8,14 +8,15 @@
 static void write_device(const engine_devices *devices, uint32_t index, hr_buf *out)
 {
     const engine_device_entry *entry = &devices->entries[index];
+    hr_fix latest = engine_device_fix(devices, index);
     const char *id = engine_device_id(devices, index);
     size_t id_size = strlen(id);
     hr_buf_put_u64(out, entry->key);
     hr_buf_put_u64(out, (uint64_t)entry->tick_ms);
-    hr_buf_put_u64(out, (uint64_t)entry->latest_append_ms);
+    hr_buf_put_u64(out, (uint64_t)devices->shown[index].append_ms);
     uint8_t *fix = hr_buf_extend(out, HR_FIX_BYTES);
     if (fix != NULL) {
-        hr_fix_store(fix, &entry->latest);
+        hr_fix_store(fix, &latest);
     }
     hr_buf_put_u8(out, (uint8_t)id_size);
     hr_buf_put(out, id, id_size);
@@ -55,7 +56,7 @@ static hr_err read_device(engine_partition *partition, hr_cursor *cursor)
     }
     engine_device_entry *entry = &devices->entries[index];
     entry->tick_ms = (int64_t)hr_cursor_u64(cursor);
-    entry->latest_append_ms = (int64_t)hr_cursor_u64(cursor);
+    int64_t append_ms = (int64_t)hr_cursor_u64(cursor);
     const uint8_t *fix = hr_cursor_take(cursor, HR_FIX_BYTES);
     size_t id_size = hr_cursor_u8(cursor);
     const uint8_t *id = hr_cursor_take(cursor, id_size);
@@ -64,16 +65,16 @@ static hr_err read_device(engine_partition *partition, hr_cursor *cursor)
     if (cursor->short_read) {
         return HR_CORRUPT;
     }
-    hr_fix_load(fix, &entry->latest);
+    hr_fix latest;
+    hr_fix_load(fix, &latest);
     err = read_state(&entry->state, state, state_size);
     if (err == HR_OK && id_size > 0) {
         err = engine_devices_name(devices, index, (const char *)id, id_size);
     }
-    if (err == HR_OK && entry->latest.time_ms != INT64_MIN) {
-        devices->entries[index].moved = ++partition->moved;
-        err = engine_devices_place(devices, index);
+    if (err == HR_OK) {
+        err = engine_devices_show(devices, index, &latest, append_ms, &partition->moved);
     }
-    return err;
+    return err == HR_OK ? engine_devices_show_inside(devices, index) : err;
 }
 
 hr_err engine_snapshot_read(engine_partition *partition, const uint8_t *bytes, size_t size)

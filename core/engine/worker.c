@@ -10,6 +10,8 @@
 #define FRAME_BYTES_AIM (256u << 10)
 /* How long to leave a full disk alone before trying again. */
 #define NO_SPACE_WAIT_MS 200
+/* And a query that is looking at a partition. */
+#define SHOW_WAIT_MS 1
 
 /* Nobody may wait for a worker that waits for space: a checkpoint, a start, a stop. */
 static void set_starved(engine *engine, bool is_starved)
@@ -41,14 +43,13 @@ static hr_err append_frame(engine *engine, const log_batch *batch, hr_why *why)
     return err == HR_OK ? err : hr_why_set(why, err, "cannot append events to the log");
 }
 
-/* Everything read so far is told. The keeper waits for the last of what the log held at the start.
- */
+/* Everything that queries see is told. The keeper waits for the last of what the log held at the
+ * start. */
 static void settle(engine *engine, engine_partition *partition)
 {
     int64_t start_end = engine->start_ends[partition->number];
-    int64_t offset = atomic_load(&partition->offset);
-    bool catches_up = atomic_load(&partition->settled) < start_end && offset >= start_end;
-    atomic_store(&partition->settled, offset);
+    bool catches_up = atomic_load(&partition->settled) < start_end && partition->shown >= start_end;
+    atomic_store(&partition->settled, partition->shown);
     if (catches_up) {
         pthread_mutex_lock(&engine->lock);
         pthread_cond_broadcast(&engine->changed);
@@ -108,7 +109,8 @@ static hr_err take_turn(engine *engine, uint32_t number, bool *is_busy, hr_why *
     }
     engine_partition_set_wakes(partition);
     if (err == HR_OK || err == HR_TIMEOUT) {
-        hr_err flushed = flush_events(engine, partition, why);
+        hr_err shown = engine_partition_show(partition);
+        hr_err flushed = shown == HR_OK ? flush_events(engine, partition, why) : shown;
         err = flushed != HR_OK ? flushed : err;
     }
     atomic_fetch_add_explicit(&seat->work_done, bytes, memory_order_relaxed);
@@ -120,13 +122,16 @@ static hr_err take_turn(engine *engine, uint32_t number, bool *is_busy, hr_why *
     return err == HR_TIMEOUT ? HR_OK : err;
 }
 
-/* Nothing more to read: sleep until there is. A thread without a partition hears of no append. */
-static hr_err rest(engine_thread *thread, bool has_partition, log_position seen, hr_why *why)
+/* Nothing more to read: sleep until there is, or while a query is in the way of showing what was
+ * read. A thread without a partition hears of no append. */
+static hr_err rest(engine_thread *thread, bool has_partition, bool is_shown, log_position seen,
+                   hr_why *why)
 {
     engine *engine = thread->engine;
     if (!has_partition) {
         engine_seat_wait(engine, thread->number);
-    } else if (log_wait(engine->options.log, LOG_APPENDED, seen, -1) == seen &&
+    } else if (log_wait(engine->options.log, LOG_APPENDED, seen, is_shown ? -1 : SHOW_WAIT_MS) ==
+                   seen &&
                log_health(engine->options.log, why) == HR_IO) {
         return HR_IO; /* it would wake us for ever */
     }
@@ -140,6 +145,7 @@ static hr_err work(engine_thread *thread, hr_why *why)
     while (!atomic_load(&engine->is_stopping)) {
         bool is_busy = false;
         bool has_partition = false;
+        bool is_shown = true;
         log_position seen = log_appended(engine->options.log);
         for (uint32_t p = 0; p < engine->partition_count; p++) {
             if (!engine_seat_take(engine, p, thread->number)) {
@@ -151,12 +157,13 @@ static hr_err work(engine_thread *thread, hr_why *why)
                 return err;
             }
             engine_snapshot_take(engine, &engine->partitions[p]);
+            is_shown = is_shown && engine_partition_is_shown(&engine->partitions[p]);
         }
         if (is_busy) {
             engine_keeper_stir(engine);
             continue;
         }
-        hr_err err = rest(thread, has_partition, seen, why);
+        hr_err err = rest(thread, has_partition, is_shown, seen, why);
         if (err != HR_OK) {
             return err;
         }

@@ -25,7 +25,10 @@ static void child(ranch *ranch, uint64_t seed, int64_t run_us)
     farm_open(&ranch->farm, 2);
     ranch_open_history(ranch);
     (void)setitimer(ITIMER_REAL, &alarm, NULL);
-    for (int64_t step = log_end(ranch->farm.log, HR_TOPIC_POSITIONS, 0, LOG_APPENDED);; step++) {
+    int64_t step = log_end(ranch->farm.log, HR_TOPIC_POSITIONS, 0, LOG_APPENDED);
+    /* No fix is from the future: readers pass over what was appended before their span. */
+    hr_clock_fake_advance(ranch->farm.clock, step * 10000);
+    for (;; step++, hr_clock_fake_advance(ranch->farm.clock, 10000)) {
         uint32_t count = ranch_step(seed, step, fixes);
         farm_fixes(&ranch->farm, fixes, count);
         if (step % 2 == 0) {

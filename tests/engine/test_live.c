@@ -146,7 +146,8 @@ static void what_has_moved_is_told_once(void **state)
     farm_end(&farm);
 }
 
-/* The worker waits for the lock, so it is let go of after every few hundred devices. */
+/* New rules and new devices do wait for the lock, and other queries behind them: so it is let go of
+ * after every few hundred devices. */
 static void no_reader_holds_a_partition_for_more_than_some_hundred_devices(void **state)
 {
     (void)state;
@@ -182,6 +183,100 @@ static void no_reader_holds_a_partition_for_more_than_some_hundred_devices(void 
     farm_end(&farm);
 }
 
+static void wait_for_event(farm *farm, int64_t count)
+{
+    for (int tries = 0; log_end(farm->log, HR_TOPIC_EVENTS, 0, LOG_APPENDED) < count; tries++) {
+        assert_true(tries < 2000);
+        log_wait(farm->log, LOG_APPENDED, UINT64_MAX, 10);
+    }
+}
+
+/* As if a query had lost its processor at the worst moment. */
+static void a_query_that_holds_a_partition_keeps_no_worker_waiting(void **state)
+{
+    (void)state;
+    farm farm;
+    engine_device device;
+    engine_stay stays[4];
+    size_t count = 4;
+    engine_as_of as_of;
+    const double north[4] = {16.0, 59.0, 16.01, 59.01};
+    farm_start(&farm, 1);
+    farm_fence(&farm, "north", north, "");
+    farm_fix(&farm, "cow-1", T0, 15.9, 59.005);
+    farm_settle(&farm);
+    uint32_t p = hr_device_partition(hr_device_key("cow-1", 5), FARM_PARTITIONS);
+    engine_partition *partition = &farm.engine->partitions[p];
+    int64_t told = log_end(farm.log, HR_TOPIC_EVENTS, 0, LOG_APPENDED);
+    int64_t settled = engine_offset(farm.engine, p);
+
+    pthread_rwlock_rdlock(&partition->lock);
+    farm_fix(&farm, "cow-1", T0 + 10000, 16.005, 59.005);
+    wait_for_event(&farm, told + 1);
+    farm_fix(&farm, "cow-1", T0 + 20000, 15.9, 59.005);
+    farm_fix(&farm, "cow-1", T0 + 30000, 16.006, 59.005);
+    wait_for_event(&farm, told + 3);
+    /* What is told is not shown yet, and nobody says that it is. */
+    assert_int_equal(partition->devices.shown[0].time_ms, T0);
+    assert_int_equal(partition->shown, settled);
+    assert_int_equal(engine_offset(farm.engine, p), settled);
+    pthread_rwlock_unlock(&partition->lock);
+
+    farm_settle(&farm);
+    assert_int_equal(engine_device_get(farm.engine, "cow-1", &device), HR_OK);
+    assert_int_equal(device.fix.time_ms, T0 + 30000);
+    assert_int_equal(engine_inside(farm.engine, "cow-1", stays, &count, &as_of), HR_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(stays[0].since_ms, T0 + 30000);
+    assert_int_equal(as_of.offset,
+                     log_end(farm.log, HR_TOPIC_POSITIONS, (uint16_t)p, LOG_APPENDED));
+    farm_end(&farm);
+}
+
+/* ids gets the fences' ids, of one letter each. */
+static size_t inside(farm *farm, const char *device, char ids[9])
+{
+    engine_stay stays[8];
+    size_t count = 8;
+    engine_as_of as_of;
+    farm_settle(farm);
+    assert_int_equal(engine_inside(farm->engine, device, stays, &count, &as_of), HR_OK);
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = stays[i].fence_id[0];
+    }
+    ids[count] = '\0';
+    return count;
+}
+
+static void the_fences_of_a_device_follow_fixes_rules_and_ticks(void **state)
+{
+    (void)state;
+    farm farm;
+    char ids[9];
+    const double wide[4] = {16.0, 59.0, 16.1, 59.1};
+    const double narrow[4] = {16.0, 59.0, 16.01, 59.01};
+    farm_start(&farm, 2);
+    farm_fence(&farm, "a", wide, "");
+    farm_fence(&farm, "b", narrow, ",\"expires_at\":\"2026-11-20T08:01:00Z\"");
+    farm_fence(&farm, "c", narrow, "");
+    farm_fix(&farm, "cow", T0, 16.005, 59.005);
+    assert_int_equal(inside(&farm, "cow", ids), 3);
+    farm_restart(&farm, 1);
+    assert_int_equal(inside(&farm, "cow", ids), 3);
+    farm_tick(&farm, T0 + 61000); /* b expires */
+    assert_int_equal(inside(&farm, "cow", ids), 2);
+    assert_null(strchr(ids, 'b'));
+    farm_remove_fence(&farm, "a");
+    assert_int_equal(inside(&farm, "cow", ids), 1);
+    assert_string_equal(ids, "c");
+    farm_fence(&farm, "d", wide, "");
+    assert_int_equal(inside(&farm, "cow", ids), 2);
+    farm_fix(&farm, "cow", T0 + 70000, 16.05, 59.05);
+    assert_int_equal(inside(&farm, "cow", ids), 1);
+    assert_string_equal(ids, "d");
+    farm_end(&farm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +284,8 @@ int main(void)
         cmocka_unit_test(a_list_comes_page_by_page_in_the_order_of_ids),
         cmocka_unit_test(what_has_moved_is_told_once),
         cmocka_unit_test(no_reader_holds_a_partition_for_more_than_some_hundred_devices),
+        cmocka_unit_test(a_query_that_holds_a_partition_keeps_no_worker_waiting),
+        cmocka_unit_test(the_fences_of_a_device_follow_fixes_rules_and_ticks),
     };
     return cmocka_run_group_tests_name("engine live", tests, NULL, NULL);
 }
