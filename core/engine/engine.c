@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,9 @@
 #include <unistd.h>
 
 #include "internal.h"
+
+#define MAPPED_BYTES_MIN (1 << 20)
+#define HEAPS_MAX 2
 
 void engine_fail(engine *engine, hr_err err, const hr_why *why)
 {
@@ -158,6 +162,17 @@ static hr_err start_threads(engine *engine, hr_why *why)
     return err;
 }
 
+/* A process that runs for years must not end up with its memory in holes. What is large (tables
+ * that grow by doubling, a checkpoint's bytes) is a mapping of its own: it grows in place, its
+ * unused end takes no memory, and it goes back to the system; the library would otherwise raise
+ * that limit with the largest block that was ever freed. And threads share two heaps instead of
+ * having one each. */
+static void keep_memory_together(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+    (void)mallopt(M_ARENA_MAX, HEAPS_MAX);
+}
+
 hr_err engine_start(const engine_options *options, engine **out, hr_why *why)
 {
     engine *made = calloc(1, sizeof *made);
@@ -166,6 +181,7 @@ hr_err engine_start(const engine_options *options, engine **out, hr_why *why)
     }
     made->options = *options;
     atomic_store(&made->is_change_untold, true); /* a crash may have kept it from the log */
+    keep_memory_together();
     init_locks(made);
     make_counters(made);
     made->folder = strdup(options->folder);

@@ -30,7 +30,7 @@ typedef struct engine_options {
 /* Load the newest valid checkpoint, append what a crash kept from the log (the rules of a change
  * that was committed but not yet told), and start the workers, which replay the rest.
  * HR_TOO_NEW: a checkpoint of a newer version. HR_CORRUPT: the log no longer holds what neither a
- * checkpoint nor the catalogue has. */
+ * checkpoint nor the catalogue has. Sets limits of the process's malloc (engine.c says why). */
 HR_MUST_USE hr_err engine_start(const engine_options *options, engine **out, hr_why *why);
 
 /* Finish the batches at hand, write a checkpoint, stop. NULL is fine. The log is still open. */

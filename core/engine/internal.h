@@ -17,6 +17,7 @@ typedef struct engine_thread {
     uint32_t number;
     bool is_started;
     hr_counter *wakes;
+    hr_buf events; /* empty between turns; lent to the partition whose turn it is */
 } engine_thread;
 
 /* One partition as its worker left it at a batch's end, on its way into a checkpoint. The fields

@@ -13,8 +13,6 @@
 #include "fixes.h"
 #include "geo/rules_diff.h"
 
-/* Room for the events of one view: a rules change can move every device of a partition. */
-#define EVENTS_BYTES_MAX ((size_t)1 << 30)
 /* Room for the names of every device that a partition may have. */
 #define NEW_NAMES_BYTES_MAX ((size_t)ENGINE_DEVICES_MAX * (HR_DEVICE_ID_MAX + 18))
 
@@ -32,7 +30,7 @@ hr_err engine_partition_init(engine_partition *partition, uint32_t number, engin
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&partition->lock, &attributes);
     pthread_rwlockattr_destroy(&attributes);
-    hr_buf_init(&partition->events, EVENTS_BYTES_MAX);
+    hr_buf_init(&partition->events, ENGINE_EVENTS_BYTES_MAX);
     hr_buf_init(&partition->new_names, NEW_NAMES_BYTES_MAX);
     atomic_init(&partition->wake_ms, INT64_MAX);
     hr_err err = engine_devices_init(&partition->devices);
@@ -330,11 +328,11 @@ static hr_err apply_name(engine_partition *partition, const uint8_t *bytes, size
         hr_counter_add(partition->counters->refused, 1);
         return HR_OK;
     }
-    if (err == HR_OK && partition->devices.shown[index].name == 0) {
-        err = engine_devices_name(&partition->devices, index, (const char *)bytes + 8, size - 8);
-        engine_names_note(partition, hr_load_u64(bytes), (const char *)bytes + 8, size - 8,
-                          append_ms);
+    if (err != HR_OK || partition->devices.shown[index].name != 0) {
+        return err;
     }
+    err = engine_devices_name(&partition->devices, index, (const char *)bytes + 8, size - 8);
+    engine_names_note(partition, hr_load_u64(bytes), (const char *)bytes + 8, size - 8, append_ms);
     return err == HR_OK ? hr_buf_err(&partition->new_names) : err;
 }
 

@@ -16,6 +16,9 @@
 #include "show.h"
 #include "world.h"
 
+/* Room for the events of one view: a rules change can move every device of a partition. */
+#define ENGINE_EVENTS_BYTES_MAX ((size_t)1 << 30)
+
 /* Where an event comes from; events of a partition are told in this order. */
 typedef struct engine_source {
     int64_t offset;
@@ -48,8 +51,9 @@ typedef struct engine_partition {
     geo_tracker *tracker;
     engine_worlds *worlds;
     engine_source told; /* the last event that is in the log already: not told again */
-    hr_buf events;      /* stored events not yet appended, each behind its length */
-    hr_buf new_names;   /* of devices that the catalogue has not been told of; under lock */
+    hr_buf events; /* stored events not yet appended, each behind its length; its memory is lent by
+                      the thread whose turn it is */
+    hr_buf new_names; /* of devices that the catalogue has not been told of; under lock */
     const engine_counters *counters;
     struct partition_block *block; /* scratch of the fix path */
 

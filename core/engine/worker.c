@@ -139,6 +139,19 @@ static hr_err rest(engine_thread *thread, bool has_partition, bool is_shown, log
     return HR_OK;
 }
 
+/* A turn with the thread's memory for events: partitions hold none between their turns. */
+static hr_err take_turn_with(hr_buf *events, engine *engine, uint32_t number, bool *is_busy,
+                             hr_why *why)
+{
+    hr_buf *its = &engine->partitions[number].events;
+    hr_buf without = *its;
+    *its = *events;
+    hr_err err = take_turn(engine, number, is_busy, why);
+    *events = *its;
+    *its = without;
+    return err;
+}
+
 static hr_err work(engine_thread *thread, hr_why *why)
 {
     engine *engine = thread->engine;
@@ -152,7 +165,7 @@ static hr_err work(engine_thread *thread, hr_why *why)
                 continue;
             }
             has_partition = true;
-            hr_err err = take_turn(engine, p, &is_busy, why);
+            hr_err err = take_turn_with(&thread->events, engine, p, &is_busy, why);
             if (err != HR_OK) {
                 return err;
             }
@@ -219,6 +232,7 @@ hr_err engine_workers_start(engine *engine, hr_why *why)
         engine_thread *thread = &engine->threads[i];
         *thread = (engine_thread){
             .engine = engine, .number = i, .wakes = wakes_counter(engine->options.metrics, i)};
+        hr_buf_init(&thread->events, ENGINE_EVENTS_BYTES_MAX);
         int status = pthread_create(&thread->handle, NULL, worker_main, thread);
         if (status != 0) {
             return hr_why_errno(why, status, "cannot start a partition worker");
@@ -240,6 +254,7 @@ void engine_workers_stop(engine *engine)
             pthread_join(engine->threads[i].handle, NULL);
             engine->threads[i].is_started = false;
         }
+        hr_buf_fini(&engine->threads[i].events);
     }
     for (uint32_t p = 0; p < engine->partition_count; p++) {
         log_reader_close(engine->seats[p].reader);
