@@ -48,14 +48,23 @@ static void file_path(const engine *engine, uint64_t number, const char *suffix,
 
 /* ---- taking ---- */
 
-void engine_snapshot_take(engine *engine, engine_partition *partition)
+/* Does the partition take part in a round, and has not yet? */
+static bool begin_snapshot(engine *engine, const engine_partition *partition)
 {
     pthread_mutex_lock(&engine->lock);
-    uint64_t wanted = engine->snapshot_wanted;
-    bool is_done = engine->snapshot_done[partition->number] == wanted;
+    /* What a query keeps from being shown is part of the snapshot: then the next time. */
+    bool is_begun = engine->snapshots_are_open &&
+                    engine->snapshot_done[partition->number] != engine->snapshot_wanted &&
+                    engine_partition_is_shown(partition);
+    engine->snapshots_begun += is_begun;
     pthread_mutex_unlock(&engine->lock);
-    if (is_done || !engine_partition_is_shown(partition)) {
-        return; /* what a query keeps from being shown is part of the snapshot: the next time */
+    return is_begun;
+}
+
+void engine_snapshot_take(engine *engine, engine_partition *partition)
+{
+    if (!begin_snapshot(engine, partition)) {
+        return;
     }
     engine_snapshot *snapshot = &engine->snapshots[partition->number];
     snapshot->offset = atomic_load(&partition->offset);
@@ -67,31 +76,43 @@ void engine_snapshot_take(engine *engine, engine_partition *partition)
     hr_buf_clear(&snapshot->bytes);
     engine_snapshot_write(partition, &snapshot->bytes);
     pthread_mutex_lock(&engine->lock);
-    engine->snapshot_done[partition->number] = wanted;
+    engine->snapshots_begun--;
+    engine->snapshot_done[partition->number] = engine->snapshot_wanted;
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
+}
+
+/* With the lock held: wait for the partitions that have not taken part yet. A worker that waits for
+ * space will not before there is some. */
+static hr_err wait_for_snapshots(engine *engine, hr_why *why)
+{
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        while (engine->snapshot_done[p] != engine->snapshot_wanted) {
+            if (engine->failure != HR_OK || atomic_load(&engine->is_stopping)) {
+                return hr_why_set(why, HR_CLOSED, "the engine stopped during a checkpoint");
+            }
+            if (atomic_load(&engine->starved) > 0) {
+                return hr_why_set(why, HR_NO_SPACE, "a worker waits for space on the disk");
+            }
+            pthread_cond_wait(&engine->changed, &engine->lock);
+        }
+    }
+    return HR_OK;
 }
 
 /* Ask every worker for its partitions and wait for all. */
 static hr_err gather(engine *engine, hr_why *why)
 {
     pthread_mutex_lock(&engine->lock);
-    uint64_t wanted = ++engine->snapshot_wanted;
+    ++engine->snapshot_wanted;
+    engine->snapshots_are_open = true;
     pthread_mutex_unlock(&engine->lock);
     log_wake(engine->options.log);
-    hr_err err = HR_OK;
     pthread_mutex_lock(&engine->lock);
-    for (uint32_t p = 0; p < engine->partition_count; p++) {
-        while (engine->snapshot_done[p] != wanted && engine->failure == HR_OK &&
-               !atomic_load(&engine->is_stopping) && atomic_load(&engine->starved) == 0) {
-            pthread_cond_wait(&engine->changed, &engine->lock);
-        }
-        if (engine->snapshot_done[p] != wanted) {
-            err = atomic_load(&engine->starved) > 0
-                      ? hr_why_set(why, HR_NO_SPACE, "a worker waits for space on the disk")
-                      : hr_why_set(why, HR_CLOSED, "the engine stopped during a checkpoint");
-            break;
-        }
+    hr_err err = wait_for_snapshots(engine, why);
+    engine->snapshots_are_open = false;
+    while (engine->snapshots_begun > 0) {
+        pthread_cond_wait(&engine->changed, &engine->lock);
     }
     pthread_mutex_unlock(&engine->lock);
     for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
@@ -273,7 +294,7 @@ hr_err engine_checkpoint(engine *engine, hr_why *why)
         older[p] = engine->snapshots[p].offset;
     }
     file_path(engine, number, "new", aside, sizeof aside);
-    atomic_store(&engine->bytes_since_checkpoint, 0);
+    uint64_t bytes = atomic_exchange(&engine->bytes_since_checkpoint, 0);
     hr_err err = gather(engine, why);
     if (err == HR_OK) {
         err = engine_names_flush(engine, why);
@@ -294,6 +315,7 @@ hr_err engine_checkpoint(engine *engine, hr_why *why)
         forget_rules(engine);
     } else {
         unlink(aside);
+        atomic_fetch_add(&engine->bytes_since_checkpoint, bytes);
     }
     for (uint32_t p = 0; p < engine->partition_count; p++) {
         hr_buf_fini(&engine->snapshots[p].bytes);

@@ -53,7 +53,8 @@ bool engine_wants_tick(engine *engine, int64_t now_ms);
 int64_t engine_offset(engine *engine, uint32_t partition);
 uint64_t engine_rules_version(engine *engine, uint32_t partition);
 
-/* Write a checkpoint now; returns when it is on the disk. Waits for the log's commit. */
+/* Write a checkpoint now; returns when it is on the disk. Waits for the log's commit.
+ * HR_NO_SPACE: the disk is full; the engine itself tries again until there is room. */
 HR_MUST_USE hr_err engine_checkpoint(engine *engine, hr_why *why);
 
 #endif

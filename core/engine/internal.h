@@ -64,6 +64,8 @@ struct engine {
 
     /* A checkpoint in the making; protected by lock. Workers fill in what is asked of them. */
     uint64_t snapshot_wanted; /* number of the round; 0: none ever */
+    bool snapshots_are_open; /* else the round is over, and nobody may begin one of its snapshots */
+    uint32_t snapshots_begun; /* by workers that are at it */
     uint64_t *snapshot_done;  /* per partition: the last round it took part in */
     engine_snapshot *snapshots;
     pthread_mutex_t names_lock;

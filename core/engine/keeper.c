@@ -12,6 +12,8 @@
 #define CHECKPOINT_BYTES_MIN_DEFAULT (16u << 20)
 /* A checkpoint is worth its bytes once the log has grown by this many times its size. */
 #define CHECKPOINT_GROWTH 4
+/* After a checkpoint that failed: the disk may have room again. */
+#define CHECKPOINT_RETRY_MS 2000
 
 static int64_t now_ns(void)
 {
@@ -152,31 +154,44 @@ static bool checkpoint_is_due(engine *engine)
     return atomic_load(&engine->bytes_since_checkpoint) >= (grown > least ? grown : least);
 }
 
+/* Write a checkpoint if it is time for one. False: it failed, and must be tried again. */
+static bool try_checkpoint(engine *engine, int64_t *retry_ns)
+{
+    hr_why why = {""};
+    if (!checkpoint_is_due(engine)) {
+        return true;
+    }
+    if (now_ns() < *retry_ns) {
+        return false;
+    }
+    hr_err err = engine_checkpoint(engine, &why);
+    if (err != HR_OK) {
+        /* Nothing is lost without it but time at the next start; the log still has all. */
+        hr_logline(HR_LEVEL_ERROR, "engine.checkpoint_failed", "error=%s why=\"%s\"",
+                   hr_err_name(err), why.text);
+        *retry_ns = now_ns() + (int64_t)CHECKPOINT_RETRY_MS * 1000000;
+    }
+    return err == HR_OK;
+}
+
 void *engine_keeper_main(void *context)
 {
     engine *engine = context;
     hr_why why = {""};
+    int64_t retry_ns = INT64_MIN;
+    bool has_left_over = true;
     if (!see_start_through(engine)) {
         return NULL;
     }
-    bool has_left_over = true;
     while (nap_until_stirred(engine, has_left_over)) {
         engine_packing_look(engine, now_ns());
         hr_err err = engine_names_flush(engine, &why);
-        has_left_over = tell_left_out(engine) || err != HR_OK;
         if (err != HR_OK) {
             hr_logline(HR_LEVEL_ERROR, "engine.names_failed", "why=\"%s\"", why.text);
         }
-        if (!checkpoint_is_due(engine)) {
-            continue;
-        }
-        err = engine_checkpoint(engine, &why);
-        if (err != HR_OK) {
-            /* Nothing is lost without it but time at the next start; the log still has all. */
-            hr_logline(HR_LEVEL_ERROR, "engine.checkpoint_failed", "error=%s why=\"%s\"",
-                       hr_err_name(err), why.text);
-            atomic_store(&engine->bytes_since_checkpoint, 0);
-        }
+        bool is_untold = tell_left_out(engine);
+        bool is_kept = try_checkpoint(engine, &retry_ns);
+        has_left_over = err != HR_OK || is_untold || !is_kept;
     }
     return NULL;
 }

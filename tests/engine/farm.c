@@ -72,7 +72,8 @@ hr_err farm_try_open(farm *farm, uint32_t thread_count, hr_why *out)
                              .catalog = farm->catalog,
                              .metrics = farm->metrics,
                              .folder = path,
-                             .thread_count = thread_count};
+                             .thread_count = thread_count,
+                             .checkpoint_bytes_min = farm->checkpoint_bytes};
     err = engine_start(&engine, &farm->engine, out);
     if (err == HR_OK) {
         err = engine_wait_ready(farm->engine, WAIT_MS, out);

@@ -22,9 +22,10 @@ typedef struct farm {
     log_store *log;
     catalog *catalog;
     engine *engine;
-    uint64_t file_bytes;   /* of the log's files; 0: the default */
-    uint64_t retain_bytes; /* 0: everything is kept */
-    uint64_t hard_bytes;   /* 0: no limit */
+    uint64_t file_bytes;       /* of the log's files; 0: the default */
+    uint64_t retain_bytes;     /* 0: everything is kept */
+    uint64_t hard_bytes;       /* 0: no limit */
+    uint64_t checkpoint_bytes; /* of the log, between checkpoints; 0: the default */
 } farm;
 
 /* A new folder, everything started and ready. Fails the test on any error. */
