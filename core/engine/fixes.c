@@ -111,7 +111,6 @@ static void gather(struct partition_block *block, uint32_t count, size_t hit_cou
 /* What became of a block's fixes; added to the shared counters once. */
 typedef struct fates {
     uint32_t of[(GEO_FIX_INACCURATE + 1)];
-    uint32_t refused;
 } fates;
 
 static void count_fates(const engine_partition *partition, const fates *fates, uint32_t count)
@@ -124,7 +123,6 @@ static void count_fates(const engine_partition *partition, const fates *fates, u
     hr_counter_add(counters->repeated, fates->of[GEO_FIX_REPEATED]);
     hr_counter_add(counters->out_of_order, fates->of[GEO_FIX_OUT_OF_ORDER]);
     hr_counter_add(counters->inaccurate, fates->of[GEO_FIX_INACCURATE]);
-    hr_counter_add(counters->refused, fates->refused);
 }
 
 /* Queries shall see the fix, and in which fences the device is now if something was told of it. */
@@ -143,6 +141,15 @@ static hr_err note(engine_partition *partition, uint32_t index, const hr_fix *fi
     return HR_OK;
 }
 
+/* Ingest refuses such fixes at the door; this one came another way. */
+static void refuse(engine_partition *partition, const hr_fix *fix, int64_t offset,
+                   const char *reason)
+{
+    uint8_t bytes[HR_FIX_BYTES];
+    hr_fix_store(bytes, fix);
+    engine_partition_refuse(partition, offset, 1, reason, bytes, sizeof bytes);
+}
+
 static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int64_t append_ms,
                     fates *fates)
 {
@@ -151,7 +158,7 @@ static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int
     const hr_fix *fix = &block->fixes[i];
     engine_source source = {.offset = offset};
     if (index == ENGINE_NO_DEVICE) {
-        fates->refused++;
+        refuse(partition, fix, offset, "too many devices");
         return HR_OK;
     }
     engine_device_entry *entry = &partition->devices.entries[index];
@@ -172,7 +179,7 @@ static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int
         geo_tracker_fix(partition->tracker, &entry->state, entry->key, &input,
                         block->areas + block->starts[i], block->starts[i + 1] - block->starts[i]);
     if (geo == GEO_RANGE) {
-        fates->refused++;
+        refuse(partition, fix, offset, "a time or a place out of range");
         return HR_OK;
     }
     if (geo != GEO_OK) {
@@ -285,7 +292,7 @@ static hr_err prepare(engine_partition *partition, const uint8_t *bytes, uint32_
 static hr_err apply_block(engine_partition *partition, uint32_t count, int64_t first_offset,
                           int64_t append_ms)
 {
-    fates fates = {.refused = 0};
+    fates fates = {{0}};
     hr_err err = make_devices(partition, count);
     for (uint32_t i = 0; err == HR_OK && i < count; i++) {
         err = track(partition, i, first_offset + i, append_ms, &fates);
@@ -297,7 +304,8 @@ static hr_err apply_block(engine_partition *partition, uint32_t count, int64_t f
 hr_err engine_fixes_apply(engine_partition *partition, const log_view *view)
 {
     if (view->record_bytes != HR_FIX_BYTES || view->size != (size_t)view->count * HR_FIX_BYTES) {
-        engine_partition_refuse(partition, view->count, "fixes of a wrong size");
+        engine_partition_refuse(partition, view->first_offset, view->count, "fixes of a wrong size",
+                                view->bytes, view->size);
         engine_partition_skip(partition, view->first_offset + view->count);
         return HR_OK;
     }

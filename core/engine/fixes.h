@@ -17,9 +17,11 @@ HR_MUST_USE hr_err engine_fixes_apply(engine_partition *partition, const log_vie
 HR_MUST_USE hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
                                          engine_source *source, int64_t append_ms);
 
-/* Records that no version of this program writes: counted and told. They stay in the log; the
- * worker goes on, because nobody could mend them, and every replay passes them alike. */
-void engine_partition_refuse(engine_partition *partition, uint32_t count, const char *reason);
+/* A record (or so many in a batch without bounds) that no version of this program writes: counted,
+ * told, and kept in `dead`. It stays in the log; the worker goes on, because nobody could mend it,
+ * and every replay passes it alike. */
+void engine_partition_refuse(engine_partition *partition, int64_t offset, uint32_t count,
+                             const char *reason, const uint8_t *bytes, size_t size);
 
 /* Give a device the newest tick, if it was left out. */
 HR_MUST_USE hr_err engine_partition_catch_up(engine_partition *partition, uint32_t index,

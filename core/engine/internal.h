@@ -83,6 +83,13 @@ void engine_fail(engine *engine, hr_err err, const hr_why *why);
 HR_MUST_USE hr_err engine_workers_start(engine *engine, hr_why *why);
 void engine_workers_stop(engine *engine);
 
+/* Append a batch of a worker's. Waits out a full disk: the state is ahead already, so nothing else
+ * may be done first. */
+HR_MUST_USE hr_err engine_append(engine *engine, const log_batch *batch, hr_why *why);
+
+/* dead.c: append the partition's dead records, but for those that are in `dead` already. */
+HR_MUST_USE hr_err engine_dead_flush(engine *engine, engine_partition *partition, hr_why *why);
+
 /* checkpoint.c: files. */
 HR_MUST_USE hr_err engine_checkpoint_load(engine *engine, hr_why *why);
 

@@ -32,6 +32,7 @@ hr_err engine_partition_init(engine_partition *partition, uint32_t number, engin
     pthread_rwlockattr_destroy(&attributes);
     hr_buf_init(&partition->events, ENGINE_EVENTS_BYTES_MAX);
     hr_buf_init(&partition->new_names, NEW_NAMES_BYTES_MAX);
+    hr_buf_init(&partition->dead.records, ENGINE_DEAD_BYTES_MAX);
     atomic_init(&partition->wake_ms, INT64_MAX);
     hr_err err = engine_devices_init(&partition->devices);
     if (err == HR_OK && geo_tracker_new(&partition->tracker) != GEO_OK) {
@@ -55,6 +56,7 @@ void engine_partition_fini(engine_partition *partition)
     engine_fixes_free(partition->block);
     hr_buf_fini(&partition->events);
     hr_buf_fini(&partition->new_names);
+    hr_buf_fini(&partition->dead.records);
     engine_notes_fini(&partition->notes);
     pthread_rwlock_destroy(&partition->lock);
 }
@@ -308,24 +310,29 @@ static hr_err apply_rules(engine_partition *partition, uint64_t version, engine_
     return err;
 }
 
-void engine_partition_refuse(engine_partition *partition, uint32_t count, const char *reason)
+void engine_partition_refuse(engine_partition *partition, int64_t offset, uint32_t count,
+                             const char *reason, const uint8_t *bytes, size_t size)
 {
     hr_counter_add(partition->counters->refused, count);
-    hr_logline(HR_LEVEL_ERROR, "engine.refused", "partition=%u offset=%lld records=%u why=\"%s\"",
-               partition->number, (long long)atomic_load(&partition->offset), count, reason);
+    if (partition->dead.records.size == 0) { /* one line a turn says enough */
+        hr_logline(HR_LEVEL_ERROR, "engine.refused",
+                   "partition=%u offset=%lld records=%u why=\"%s\"", partition->number,
+                   (long long)offset, count, reason);
+    }
+    engine_dead_add(&partition->dead, partition->number, offset, reason, bytes, size);
 }
 
-static hr_err apply_name(engine_partition *partition, const uint8_t *bytes, size_t size,
-                         int64_t append_ms)
+static hr_err apply_name(engine_partition *partition, int64_t offset, const uint8_t *bytes,
+                         size_t size, int64_t append_ms)
 {
     if (size <= 8 || size - 8 > HR_DEVICE_ID_MAX) {
-        engine_partition_refuse(partition, 1, "a name of a wrong size");
+        engine_partition_refuse(partition, offset, 1, "a name of a wrong size", bytes, size);
         return HR_OK;
     }
     uint32_t index;
     hr_err err = engine_devices_get(&partition->devices, hr_load_u64(bytes), &index);
     if (err == HR_TOO_BIG) {
-        hr_counter_add(partition->counters->refused, 1);
+        engine_partition_refuse(partition, offset, 1, "too many devices", bytes, size);
         return HR_OK;
     }
     if (err != HR_OK || partition->devices.shown[index].name != 0) {
@@ -345,16 +352,16 @@ static hr_err apply_record(engine_partition *partition, const log_view *view, in
         if (size == HR_RULES_BYTES) {
             return apply_rules(partition, hr_load_u64(bytes), &source, view->append_ms, why);
         }
-        engine_partition_refuse(partition, 1, "rules of a wrong size");
+        engine_partition_refuse(partition, offset, 1, "rules of a wrong size", bytes, size);
         return HR_OK;
     case HR_RECORD_TICK:
         if (size == HR_TICK_BYTES) {
             return apply_tick(partition, (int64_t)hr_load_u64(bytes), &source, view->append_ms);
         }
-        engine_partition_refuse(partition, 1, "a tick of a wrong size");
+        engine_partition_refuse(partition, offset, 1, "a tick of a wrong size", bytes, size);
         return HR_OK;
     case HR_RECORD_NAME:
-        return apply_name(partition, bytes, size, view->append_ms);
+        return apply_name(partition, offset, bytes, size, view->append_ms);
     default:
         return hr_why_set(why, HR_TOO_NEW, "record type %u is not known to this version",
                           view->type);

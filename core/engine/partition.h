@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/metrics.h"
+#include "dead.h"
 #include "devices.h"
 #include "log/log.h"
 #include "log/reader.h"
@@ -53,6 +54,7 @@ typedef struct engine_partition {
     engine_source told; /* the last event that is in the log already: not told again */
     hr_buf events; /* stored events not yet appended, each behind its length; its memory is lent by
                       the thread whose turn it is */
+    engine_dead dead; /* what was refused and is not in `dead` yet */
     hr_buf new_names; /* of devices that the catalogue has not been told of; under lock */
     const engine_counters *counters;
     struct partition_block *block; /* scratch of the fix path */

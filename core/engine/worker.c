@@ -22,9 +22,7 @@ static void set_starved(engine *engine, bool is_starved)
     pthread_mutex_unlock(&engine->lock);
 }
 
-/* Append a frame of events. Waits out a full disk: the state is ahead already, so nothing else may
- * be done first. */
-static hr_err append_frame(engine *engine, const log_batch *batch, hr_why *why)
+hr_err engine_append(engine *engine, const log_batch *batch, hr_why *why)
 {
     log_position end;
     hr_err err = log_append(engine->options.log, batch, 1, NULL, NULL, &end);
@@ -40,7 +38,7 @@ static hr_err append_frame(engine *engine, const log_batch *batch, hr_why *why)
     if (err == HR_NO_SPACE) {
         return hr_why_set(why, err, "stopped while the disk was full");
     }
-    return err == HR_OK ? err : hr_why_set(why, err, "cannot append events to the log");
+    return err == HR_OK ? err : hr_why_set(why, err, "cannot append to the log");
 }
 
 /* Everything that queries see is told. The keeper waits for the last of what the log held at the
@@ -62,7 +60,7 @@ static void settle(engine *engine, engine_partition *partition)
 static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *why)
 {
     const hr_buf *events = &partition->events;
-    hr_err err = HR_OK;
+    hr_err err = engine_dead_flush(engine, partition, why);
     for (size_t at = 0; err == HR_OK && at < events->size;) {
         log_batch batch = {
             .topic = HR_TOPIC_EVENTS, .type = HR_RECORD_EVENT, .bytes = events->data + at};
@@ -72,7 +70,7 @@ static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *
             batch.count++;
             at += record;
         }
-        err = append_frame(engine, &batch, why);
+        err = engine_append(engine, &batch, why);
     }
     hr_buf_clear(&partition->events);
     if (err == HR_OK) {
