@@ -49,7 +49,8 @@ hr_err engine_health(engine *engine, hr_why *why);
 /* True when a tick at now_ms could have something to tell: ingest then appends one. */
 bool engine_wants_tick(engine *engine, int64_t now_ms);
 
-/* The offset before which a partition is judged, its events appended, and by which rules. */
+/* The offset before which a partition is judged, its events appended and what queries see of it
+ * shown; and the rules that it is judged by. */
 int64_t engine_offset(engine *engine, uint32_t partition);
 uint64_t engine_rules_version(engine *engine, uint32_t partition);
 

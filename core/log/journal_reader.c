@@ -9,7 +9,7 @@
 
 /* Small frames are read many at a time. Where frames are large, only heads are read ahead, so that
  * other partitions' records stay on the disk. */
-#define AHEAD_SMALL_BYTES (128u << 10)
+#define AHEAD_SMALL_BYTES (64u << 10)
 #define AHEAD_LARGE_BYTES 2048
 #define LARGE_FRAME_BYTES (8u << 10)
 
