@@ -290,9 +290,7 @@ hr_err engine_checkpoint(engine *engine, hr_why *why)
     pthread_mutex_lock(&engine->checkpoint_lock);
     uint64_t number = engine->checkpoint_number + 1;
     int64_t older[HR_PARTITIONS_MAX];
-    for (uint32_t p = 0; p < engine->partition_count; p++) {
-        older[p] = engine->snapshots[p].offset;
-    }
+    memcpy(older, engine->checkpoint_offsets, sizeof older);
     file_path(engine, number, "new", aside, sizeof aside);
     uint64_t bytes = atomic_exchange(&engine->bytes_since_checkpoint, 0);
     hr_err err = gather(engine, why);
@@ -311,6 +309,9 @@ hr_err engine_checkpoint(engine *engine, hr_why *why)
     if (err == HR_OK) {
         engine->checkpoint_number = number;
         engine->checkpoint_size = size;
+        for (uint32_t p = 0; p < engine->partition_count; p++) {
+            engine->checkpoint_offsets[p] = engine->snapshots[p].offset;
+        }
         err = set_floors(engine, older);
         forget_rules(engine);
     } else {
@@ -438,7 +439,7 @@ static hr_err adopt_states(engine *engine, const header *head, const uint8_t *st
         partition->told = snapshot->told;
         partition->tick_ms = snapshot->tick_ms;
         engine_partition_begin_at(partition, snapshot->offset);
-        engine->snapshots[p].offset = snapshot->offset;
+        engine->checkpoint_offsets[p] = snapshot->offset;
         engine->snapshots[p].events_offset = snapshot->events_offset;
     }
     return HR_OK;

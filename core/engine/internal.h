@@ -74,6 +74,7 @@ struct engine {
     pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
     uint64_t checkpoint_number;      /* of the newest file; protected by checkpoint_lock */
     uint64_t checkpoint_size;        /* bytes; protected by checkpoint_lock */
+    int64_t checkpoint_offsets[HR_PARTITIONS_MAX]; /* and where it stands; likewise */
 };
 
 /* Keep the first failure and wake everyone. */
