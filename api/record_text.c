@@ -80,6 +80,17 @@ static bool put_json_text(hr_json *json, const uint8_t *bytes, size_t size)
     return true;
 }
 
+/* What a person can read: no control characters but those that end lines and columns. */
+static bool is_text(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] < 0x20 && bytes[i] != '\t' && bytes[i] != '\r' && bytes[i] != '\n') {
+            return false;
+        }
+    }
+    return size > 0;
+}
+
 static bool put_dead(hr_json *json, const uint8_t *bytes, size_t size)
 {
     hr_cursor cursor = hr_cursor_of(bytes, size);
@@ -95,7 +106,12 @@ static bool put_dead(hr_json *json, const uint8_t *bytes, size_t size)
     hr_json_text_sized(json, (const char *)topic, topic_size);
     hr_json_key(json, "reason");
     hr_json_text_sized(json, (const char *)reason, reason_size);
-    hr_json_key_hex(json, "hex", hr_cursor_take(&cursor, left), left);
+    const uint8_t *payload = hr_cursor_take(&cursor, left);
+    if (is_text(payload, left)) {
+        hr_json_key(json, "text");
+        hr_json_text_sized(json, (const char *)payload, left);
+    }
+    hr_json_key_hex(json, "hex", payload, left);
     return true;
 }
 

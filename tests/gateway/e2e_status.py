@@ -1,4 +1,5 @@
 """tests/gateway/e2e_status.py - what the service knows of a gateway, and tells."""
+import json
 import signal
 import subprocess
 
@@ -61,6 +62,19 @@ def what_is_no_status_is_kept_as_dead():
         for record in dead["records"]:
             expect(record["topic"], "hedgerow/v1/status/gate")
         expect(gateway_list(farm)[0].get("online"), None)
+
+
+@test
+def what_a_sensor_sent_is_seen_where_the_owner_looks():
+    with Farm() as farm, Edge(farm) as edge:
+        edge.give('{"device":"cow-1","lat":59.85}\n')
+        farm.wait_for("/v1/log/dead/0?offset=0&limit=10", lambda b: len(b["records"]) == 1)
+        said = subprocess.run([program("hedgerow"), "--data", farm.data, "log", "tail", "dead"],
+                              check=True, capture_output=True, text=True, timeout=20).stdout
+        record = json.loads(said)
+        expect((record["mqtt_topic"], record["reason"], record["text"]),
+               ("hedgerow/v1/dead/gate", "json:-: format: lon is missing",
+                '{"device":"cow-1","lat":59.85}'))
 
 
 @test
