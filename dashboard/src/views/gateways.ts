@@ -1,5 +1,6 @@
 // src/views/gateways.ts - who may send positions to the broker or read events from it; a new one
 // gets its password once, as text and as a QR code.
+import { ApiError } from "../api.ts";
 import type { App } from "../app.ts";
 import { attempt } from "../app.ts";
 import { field, fill, h, syncList } from "../dom.ts";
@@ -126,7 +127,19 @@ export function gatewaysPart(app: App): HTMLElement {
   const { t } = app;
   const list = h("ul", { class: "items" });
   const fresh = h("div", { role: "status" });
+  const foreign = h("p", { class: "hint", hidden: true }, t("gateways.foreign"));
   const load = async (): Promise<void> => {
+    if (foreign.hidden) {
+      await ask().catch((reason: unknown) => {
+        if (!(reason instanceof ApiError) || reason.code !== "gateway.foreign") {
+          throw reason;
+        }
+        foreign.hidden = false;
+        add.hidden = true;
+      });
+    }
+  };
+  const ask = async (): Promise<void> => {
     const { gateways } = await app.api.get<{ gateways: Gateway[] }>("/v1/gateways");
     syncList(list, gateways, ({ user }) => user, (gateway) => stamp(gateway), row);
   };
@@ -187,6 +200,7 @@ export function gatewaysPart(app: App): HTMLElement {
       await load();
     });
   });
+  const add = h("details", {}, h("summary", {}, t("steps.gateway")), form);
   whenShown(app, load);
   setInterval(() => {
     if (app.store.state.tab === "system" && app.store.state.link === "live") {
@@ -197,8 +211,9 @@ export function gatewaysPart(app: App): HTMLElement {
     "section",
     {},
     h("h2", {}, t("gateways.title")),
+    foreign,
     list,
     fresh,
-    h("details", {}, h("summary", {}, t("steps.gateway")), form),
+    add,
   );
 }

@@ -43,10 +43,12 @@ function statusLine(app: App): HTMLElement {
     const words = { live: t("link.live"), connecting: t("link.connecting"), lost: t("link.lost") };
     const isWell = link !== "live" || health === null || health.status === "ok";
     line.dataset["health"] = isWell ? "ok" : "degraded";
-    fill(line, h("span", { class: "dot", "aria-hidden": "true" }), words[link]);
-    if (!isWell) {
-      line.append(" · ", t("health.degraded"));
-    }
+    fill(
+      line,
+      h("span", { class: "dot", "aria-hidden": "true" }),
+      h("span", { class: "link-word" }, words[link]),
+      !isWell && h("span", { class: "health-word" }, t("health.degraded")),
+    );
   };
   store.on(["link", "health"], render);
   render();

@@ -47,7 +47,7 @@ function healthPart(app: App): HTMLElement {
     state.dataset["health"] = health?.status ?? "";
     fill(
       reasons,
-      ...(health?.reasons ?? []).map((reason) => {
+      ...[...new Set(health?.reasons)].map((reason) => {
         const { text, original } = readReason(reason, t);
         return h(
           "li",
