@@ -29,6 +29,7 @@ export const AXE = need.resolve("axe-core/axe.min.js");
 export const PASSWORD = "a long enough one";
 const WAIT_MS = 20_000;
 const STOP_MS = 30_000;
+const STARTS_MAX = 3;
 const BATCH_MS = 20; // the gateway's, so that a test need not wait a second for each fix
 
 /** Where the tests' farm lies; places are metres east and north of it. */
@@ -82,16 +83,39 @@ export class Farm {
     this.folder = mkdtempSync(join(tmpdir(), "hr-browser-"));
     this.data = join(this.folder, "data");
     this.flags = flags;
-    this.httpPort = await freePort();
-    this.mqttPort = await freePort();
-    this.url = `http://127.0.0.1:${this.httpPort}`;
     this.startMs = Date.now() - 300_000;
     this.children = [];
-    await this.run();
+    await this.runSomewhere();
     if (!isNew) {
       await this.setUp();
     }
     return this;
+  }
+
+  /** A port that was free a moment ago may be somebody else's by now: then another one. */
+  async runSomewhere() {
+    for (let left = STARTS_MAX - 1; ; left--) {
+      this.httpPort = await freePort();
+      this.mqttPort = await freePort();
+      this.url = `http://127.0.0.1:${this.httpPort}`;
+      try {
+        await this.run();
+        return;
+      } catch (error) {
+        if (left === 0 || isRunning(this.process)) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  /** Whether it is our own service that listens there. */
+  isOurs() {
+    try {
+      return readFileSync(join(this.data, "local-address"), "utf8").trim() === this.url;
+    } catch {
+      return false;
+    }
   }
 
   async run() {
@@ -108,7 +132,8 @@ export class Farm {
     await until("hedgerowd", async () => {
       assert.equal(this.process.exitCode, null, this.output());
       try {
-        return (await (await fetch(`${this.url}/v1/health`)).json()).ready;
+        const { ready } = await (await fetch(`${this.url}/v1/health`)).json();
+        return ready && this.isOurs();
       } catch {
         return false;
       }
