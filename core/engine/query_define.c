@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/id.h"
 #include "query_pairs.h"
@@ -304,6 +305,23 @@ static void find_state(query_spec *spec, uint32_t at, uint32_t first)
     spec->states[spec->state_count++] = *aggregate;
 }
 
+/* Would a row of the answer, or of the table, have two members of that name? */
+static bool is_name_taken(const query_spec *spec, const char *name)
+{
+    static const char *const own[] = {"from", "to", "final", "group", "window_from", "window_to"};
+    bool is_taken = false;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        is_taken = is_taken || strcasecmp(name, own[i]) == 0;
+    }
+    for (uint32_t i = 0; i < spec->group_count; i++) {
+        is_taken = is_taken || strcasecmp(name, spec->groups[i]) == 0;
+    }
+    for (uint32_t i = 0; i < spec->select_count; i++) {
+        is_taken = is_taken || strcasecmp(name, spec->names[i]) == 0;
+    }
+    return is_taken;
+}
+
 static hr_err read_aggregate(query_spec *spec, const cJSON *item, engine_query_fault *fault)
 {
     char field[ENGINE_QUERY_FIELD_MAX];
@@ -311,6 +329,9 @@ static hr_err read_aggregate(query_spec *spec, const cJSON *item, engine_query_f
     snprintf(field, sizeof field, "select.%s", item->string);
     if (!hr_fence_id_is_valid(item->string, strlen(item->string))) {
         return complain(fault, field, "a name is made of letters, digits, '.', '_' and '-'");
+    }
+    if (is_name_taken(spec, item->string)) {
+        return complain(fault, field, "a row has a member of that name already");
     }
     size_t size = text != NULL ? strspn(text, "abcdefghijklmnopqrstuvwxyz") : 0;
     stream_aggregate *aggregate = &spec->aggregates[spec->select_count];

@@ -73,6 +73,13 @@ static void every_fault_names_its_part(void **state)
                  "select.s", "sum");
     expect_fault(&scene, "\"from\":\"events\",\"select\":{\"a b\":\"count()\"}", "select.a b",
                  "letters");
+    expect_fault(&scene, "\"from\":\"events\",\"select\":{\"final\":\"count()\"}", "select.final",
+                 "already");
+    expect_fault(&scene,
+                 "\"from\":\"events\",\"select\":{\"Fence\":\"count()\"},\"group_by\":[\"fence\"]",
+                 "select.Fence", "already");
+    expect_fault(&scene, "\"from\":\"events\",\"select\":{\"n\":\"count()\",\"N\":\"sum(time)\"}",
+                 "select.N", "already");
     expect_fault(&scene, "\"from\":\"events\",\"select\":{}", "select", "1 to 8");
     scene_end(&scene);
 }
