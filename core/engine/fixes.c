@@ -27,6 +27,12 @@ struct partition_block {
     uint32_t starts[BLOCK + 1];                     /* where each point's areas begin */
     geo_point from[BLOCK];                          /* the last deciding fix of each one's device */
     uint64_t clear[BLOCK / GEO_INDEX_BLOCK_POINTS]; /* whose way from there meets no boundary */
+    uint8_t views[BLOCK];                           /* what queries shall see of each, VIEW_* */
+};
+
+enum {
+    VIEW_FIX = 1,
+    VIEW_INSIDE = 2, /* something was told of it: the device may be in other fences now */
 };
 
 static hr_err grow_hits(struct partition_block *block, size_t hits_max)
@@ -125,19 +131,41 @@ static void count_fates(const engine_partition *partition, const fates *fates, u
     hr_counter_add(counters->inaccurate, fates->of[GEO_FIX_INACCURATE]);
 }
 
-/* Queries shall see the fix, and in which fences the device is now if something was told of it. */
-static hr_err note(engine_partition *partition, uint32_t index, const hr_fix *fix,
-                   int64_t append_ms, bool is_told)
+/* Under the lock. */
+static hr_err show_block(engine_partition *partition, uint32_t count, int64_t append_ms)
 {
-    engine_note *note = engine_note_add(&partition->notes);
-    if (note == NULL) {
-        return HR_NO_MEMORY;
+    const struct partition_block *block = partition->block;
+    engine_devices *devices = &partition->devices;
+    hr_err err = engine_partition_show_locked(partition);
+    for (uint32_t i = 0; err == HR_OK && i < count; i++) {
+        if ((block->views[i] & VIEW_FIX) != 0) {
+            err = engine_devices_show(devices, block->devices[i], &block->fixes[i], append_ms,
+                                      &partition->moved);
+        }
+        if (err == HR_OK && (block->views[i] & VIEW_INSIDE) != 0) {
+            err = engine_devices_show_inside(devices, block->devices[i]);
+        }
     }
-    *note = (engine_note){.device = index,
-                          .has_fix = true,
-                          .is_inside_changed = is_told,
-                          .append_ms = append_ms,
-                          .fix = *fix};
+    return err;
+}
+
+static hr_err note_block(engine_partition *partition, uint32_t count, int64_t append_ms)
+{
+    const struct partition_block *block = partition->block;
+    for (uint32_t i = 0; i < count; i++) {
+        if ((block->views[i] & VIEW_FIX) == 0) {
+            continue;
+        }
+        engine_note *note = engine_note_add(&partition->notes);
+        if (note == NULL) {
+            return HR_NO_MEMORY;
+        }
+        *note = (engine_note){.device = block->devices[i],
+                              .has_fix = true,
+                              .is_inside_changed = (block->views[i] & VIEW_INSIDE) != 0,
+                              .append_ms = append_ms,
+                              .fix = block->fixes[i]};
+    }
     return HR_OK;
 }
 
@@ -156,6 +184,7 @@ static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int
     struct partition_block *block = partition->block;
     uint32_t index = block->devices[i];
     const hr_fix *fix = &block->fixes[i];
+    block->views[i] = 0;
     engine_source source = {.offset = offset};
     if (index == ENGINE_NO_DEVICE) {
         refuse(partition, fix, offset, "too many devices");
@@ -189,7 +218,8 @@ static hr_err track(engine_partition *partition, uint32_t i, int64_t offset, int
     uint32_t told_before = source.index;
     hr_err err = engine_partition_tell(partition, index, &source, append_ms);
     engine_devices_stir(&partition->devices, index);
-    return err == HR_OK ? note(partition, index, fix, append_ms, source.index > told_before) : err;
+    block->views[i] = source.index > told_before ? VIEW_FIX | VIEW_INSIDE : VIEW_FIX;
+    return err;
 }
 
 /* The devices of the block's fixes. */
@@ -321,8 +351,11 @@ hr_err engine_fixes_apply(engine_partition *partition, const log_view *view)
         err = apply_block(partition, count, view->first_offset + at, view->append_ms);
         at += count;
         atomic_store_explicit(&partition->offset, view->first_offset + at, memory_order_release);
-        if (err == HR_OK) {
-            err = engine_partition_show(partition);
+        if (err == HR_OK && engine_partition_lock_to_show(partition)) {
+            err = show_block(partition, count, view->append_ms);
+            pthread_rwlock_unlock(&partition->lock);
+        } else if (err == HR_OK) {
+            err = note_block(partition, count, view->append_ms);
         }
     }
     return err;

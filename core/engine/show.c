@@ -56,16 +56,22 @@ hr_err engine_partition_show_locked(engine_partition *partition)
     return err;
 }
 
+bool engine_partition_lock_to_show(engine_partition *partition)
+{
+    if (pthread_rwlock_trywrlock(&partition->lock) == 0) {
+        return true;
+    }
+    if (partition->notes.count < ENGINE_NOTES_MAX) {
+        return false;
+    }
+    pthread_rwlock_wrlock(&partition->lock);
+    return true;
+}
+
 hr_err engine_partition_show(engine_partition *partition)
 {
-    if (engine_partition_is_shown(partition)) {
+    if (engine_partition_is_shown(partition) || !engine_partition_lock_to_show(partition)) {
         return HR_OK;
-    }
-    if (pthread_rwlock_trywrlock(&partition->lock) != 0) {
-        if (partition->notes.count < ENGINE_NOTES_MAX) {
-            return HR_OK;
-        }
-        pthread_rwlock_wrlock(&partition->lock);
     }
     hr_err err = engine_partition_show_locked(partition);
     pthread_rwlock_unlock(&partition->lock);

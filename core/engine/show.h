@@ -1,8 +1,8 @@
 /* engine/show.h - queries see what a worker has judged, and never keep it waiting.
  *
- * The worker judges fixes and ticks without a lock, and notes what queries shall see of them. It
- * shows that under the partition's lock when it has done a block, unless a query holds the lock:
- * then it goes on, and shows it later, at once. */
+ * The worker judges fixes and ticks without a lock. When it has done a block, it shows what queries
+ * shall see of it under the partition's lock, unless a query holds that: then it notes it, goes on,
+ * and shows it later. */
 #ifndef ENGINE_SHOW_H
 #define ENGINE_SHOW_H
 
@@ -37,7 +37,11 @@ struct engine_partition;
 engine_note *engine_note_add(engine_notes *notes);
 void engine_notes_fini(engine_notes *notes);
 
-/* Show everything that was judged, unless that would mean to wait. Look at
+/* Lock the partition for showing. False: a query has the lock, and what there is to show is to be
+ * noted instead. */
+bool engine_partition_lock_to_show(struct engine_partition *partition);
+
+/* Show everything that was judged and noted, unless that would mean to wait. Look at
  * engine_partition_is_shown(). */
 HR_MUST_USE hr_err engine_partition_show(struct engine_partition *partition);
 
