@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "geo/index.h"
+
 static void count_up(atomic_uint_fast32_t *refs)
 {
     atomic_fetch_add_explicit(refs, 1, memory_order_relaxed);
@@ -189,6 +191,7 @@ static geo_err own_table(fence_table **table)
     own->fence_count = shared->fence_count;
     own->page_count = shared->page_count;
     own->run_count = shared->run_count;
+    own->span = shared->span;
     for (uint32_t i = 0; i < own->page_count; i++) {
         own->pages[i] = shared->pages[i];
         count_up(&own->pages[i]->refs);
@@ -335,8 +338,17 @@ static geo_err make_room(fence_table *table, place *at)
     return behind_all ? append_run(table, at) : halve_run(table, at);
 }
 
+static uint64_t span_of(const geo_fence *fence)
+{
+    return geo_index_span(fence->area) + (fence->zone != NULL ? geo_index_span(fence->zone) : 0);
+}
+
 geo_err fence_table_insert(fence_table **table, const geo_fence *fence, uint32_t slot)
 {
+    const uint64_t span = (*table)->span + span_of(fence);
+    if (span > GEO_INDEX_SPAN_MAX) {
+        return GEO_TOO_BIG;
+    }
     geo_err err = own_table(table);
     err = err == GEO_OK ? grow_pages(*table, slot) : err;
     err = err == GEO_OK ? own_page(*table, slot / FENCE_PAGE_SLOTS) : err;
@@ -361,12 +373,17 @@ geo_err fence_table_insert(fence_table **table, const geo_fence *fence, uint32_t
     page->fences[slot % FENCE_PAGE_SLOTS] = geo_fence_ref(fence);
     page->used++;
     t->fence_count++;
+    t->span = span;
     t->slot_count = slot < t->slot_count ? t->slot_count : slot + 1;
     return GEO_OK;
 }
 
 geo_err fence_table_replace(fence_table **table, const geo_fence *fence, uint32_t slot)
 {
+    const uint64_t span = (*table)->span - span_of(fence_table_at(*table, slot)) + span_of(fence);
+    if (span > GEO_INDEX_SPAN_MAX) {
+        return GEO_TOO_BIG;
+    }
     geo_err err = own_table(table);
     err = err == GEO_OK ? own_page(*table, slot / FENCE_PAGE_SLOTS) : err;
     if (err == GEO_OK) {
@@ -375,6 +392,7 @@ geo_err fence_table_replace(fence_table **table, const geo_fence *fence, uint32_
         const geo_fence *old = *at;
         *at = geo_fence_ref(fence);
         geo_fence_unref(old);
+        (*table)->span = span;
     }
     return err;
 }
@@ -407,6 +425,7 @@ geo_err fence_table_remove(fence_table **table, uint32_t slot)
         t->run_count--;
     }
     fence_page *page = t->pages[slot / FENCE_PAGE_SLOTS];
+    t->span -= span_of(page->fences[slot % FENCE_PAGE_SLOTS]);
     geo_fence_unref(page->fences[slot % FENCE_PAGE_SLOTS]);
     page->fences[slot % FENCE_PAGE_SLOTS] = NULL;
     page->used--;

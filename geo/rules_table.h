@@ -37,6 +37,7 @@ typedef struct fence_table {
     uint32_t page_capacity;
     uint32_t run_count;
     uint32_t run_capacity;
+    uint64_t span; /* of all areas and zones, as the index counts it */
     fence_page **pages;
     fence_run **runs;     /* each one's ids are above those of the run before */
     uint32_t *run_starts; /* the rank of each run's first slot */
@@ -63,7 +64,8 @@ uint32_t fence_table_by_rank(const fence_table *table, uint32_t rank);
 uint32_t fence_table_free_slot(const fence_table *table, uint32_t from);
 
 /* Changes. Each first makes *table the caller's own, by copying what it must not touch.
- * GEO_NO_MEMORY: *table says what it said before. */
+ * GEO_NO_MEMORY; GEO_TOO_BIG: the index would refuse the fences (GEO_INDEX_SPAN_MAX). *table then
+ * says what it said before. */
 
 /* A fence at a free slot; its id is not there yet. */
 GEO_MUST_USE geo_err fence_table_insert(fence_table **table, const geo_fence *fence, uint32_t slot);

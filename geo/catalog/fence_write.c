@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "draft.h"
+#include "geo/index.h"
 #include "geo/tracker_event.h"
 #include "internal.h"
 #include "schema.h"
@@ -235,6 +236,12 @@ geo_err draft_write(catalog_change *change, const fence_draft *draft, const fenc
     (void)snprintf(made.id, sizeof made.id, "%s", draft->id);
     uint32_t slot = 0;
     geo_err err = geo_rules_put_fence(change->builder, draft->fence, &slot);
+    if (err == GEO_TOO_BIG) {
+        return geo_why_set(why, err,
+                           "the fence cannot be taken up: all fences together may be %u, and their "
+                           "edges may span %u squares of 23 km",
+                           GEO_RULES_FENCES_MAX, GEO_INDEX_SPAN_MAX);
+    }
     if (err != GEO_OK) {
         return geo_why_set(why, err, "the fence cannot be taken up: %s", geo_err_text(err));
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fault/fault.h"
+#include "geo/index.h"
 #include "geo/rules_diff.h"
 #include "geo/rules_internal.h"
 #include "shapes.h"
@@ -253,6 +254,59 @@ static void an_edit_without_memory_changes_nothing(void **state)
     geo_rules_unref(v.rules);
 }
 
+/* A comb from pole to pole: edges that are as long as they are many. */
+static const geo_fence *comb_of(const char *id, uint32_t teeth)
+{
+    geo_area *area = NULL;
+    uint32_t end = 2 * teeth;
+    geo_point *corners = malloc(end * sizeof *corners);
+    const geo_fence *fence = NULL;
+    assert_non_null(corners);
+    for (uint32_t i = 0; i < end; i++) {
+        corners[i] = (geo_point){(int32_t)(i / 2) * 100 + 50 * (int32_t)(i % 2),
+                                 i % 4 == 1 || i % 4 == 2 ? 850000000 : -850000000};
+    }
+    assert_int_equal(geo_area_new(corners, &end, 1, &area), GEO_OK);
+    free(corners);
+    geo_fence description = {.id = id, .name = "", .expires_at_ms = GEO_NEVER_MS, .area = area};
+    assert_int_equal(geo_fence_new(&description, &fence, NULL), GEO_OK);
+    return fence;
+}
+
+static void edges_that_the_index_would_refuse_are_not_taken(void **state)
+{
+    (void)state;
+    geo_rules_builder *builder = NULL;
+    const geo_rules *rules = NULL;
+    const geo_fence *small = comb_of("small", 10);
+    const geo_fence *big = comb_of("big", 2500);
+    const geo_fence *same = comb_of("big", 20);
+    const geo_fence *next = comb_of("next", 2500);
+    const geo_fence *huge = comb_of("huge", 10000);
+    assert_true(geo_index_span(big->area) > GEO_INDEX_SPAN_MAX / 2);
+    assert_int_equal(geo_rules_builder_new(NULL, &builder), GEO_OK);
+    assert_int_equal(geo_rules_put_fence(builder, huge, NULL), GEO_TOO_BIG);
+    assert_int_equal(geo_rules_put_fence(builder, big, NULL), GEO_OK);
+    assert_int_equal(geo_rules_build(builder, 1, &rules), GEO_OK);
+    geo_rules_builder_free(builder);
+    /* The sum goes on in the next version, and shrinks by what goes. */
+    assert_int_equal(geo_rules_builder_new(rules, &builder), GEO_OK);
+    geo_rules_unref(rules);
+    assert_int_equal(geo_rules_put_fence(builder, next, NULL), GEO_TOO_BIG);
+    assert_int_equal(geo_rules_put_fence(builder, small, NULL), GEO_OK);
+    assert_int_equal(geo_rules_put_fence(builder, same, NULL), GEO_OK);
+    assert_int_equal(geo_rules_put_fence(builder, next, NULL), GEO_OK);
+    assert_int_equal(geo_rules_put_fence(builder, big, NULL), GEO_TOO_BIG);
+    assert_int_equal(geo_rules_remove_fence(builder, "next"), GEO_OK);
+    assert_int_equal(geo_rules_put_fence(builder, big, NULL), GEO_OK);
+    geo_rules_builder_free(builder);
+    geo_fence_unref(small);
+    geo_fence_unref(big);
+    geo_fence_unref(same);
+    geo_fence_unref(next);
+    geo_fence_unref(huge);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +314,7 @@ int main(void)
         cmocka_unit_test(all_may_go_and_come_again),
         cmocka_unit_test(one_edit_copies_one_page_and_one_run),
         cmocka_unit_test(an_edit_without_memory_changes_nothing),
+        cmocka_unit_test(edges_that_the_index_would_refuse_are_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
