@@ -430,26 +430,35 @@ static void what_is_older_than_the_limit_goes_oldest_first(void **state)
     ranch_end(&r);
 }
 
+static int64_t used_bytes(ranch *r)
+{
+    return ranch_ask(r, "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
+                        "pragma_freelist_count, pragma_page_size");
+}
+
 static void above_its_size_the_oldest_goes_and_the_file_stays_small(void **state)
 {
     (void)state;
     ranch r = {.step = 0};
-    r.options.retain_bytes = 400 << 10;
+    /* The disk gets back only what is worth moving: some megabytes. */
+    const bool is_long = getenv("HR_LONG") != NULL;
+    const int slots = is_long ? 300 : 25;
+    const int64_t limit = is_long ? 4 << 20 : 400 << 10;
+    r.options.retain_bytes = (uint64_t)limit;
     ranch_start(&r, new_seed());
-    graze_long(&r, 25);
+    graze_long(&r, slots);
     assert_true(ranch_ask(&r, "SELECT min(number) FROM slot") > 1);
-    assert_true(ranch_ask(&r, "SELECT (page_count - freelist_count) * page_size FROM "
-                              "pragma_page_count, pragma_freelist_count, pragma_page_size") <=
-                (400 << 10));
+    const int64_t used = used_bytes(&r);
+    assert_true(used <= limit);
     assert_true(ranch_ask(&r, "SELECT count(*) FROM slot") > 1);
-    /* With a smaller limit the disk gets its space back. */
     int64_t pages = ranch_ask(&r, "PRAGMA page_count");
     ranch_close_history(&r);
-    r.options.retain_bytes = 100 << 10;
+    r.options.retain_bytes = (uint64_t)limit / 4;
     ranch_open_history(&r);
     graze_long(&r, 1);
     assert_true(ranch_ask(&r, "SELECT count(*) FROM slot") >= 1);
-    assert_true(ranch_ask(&r, "PRAGMA page_count") <= pages);
+    assert_true(used_bytes(&r) < used);
+    assert_true(!is_long || ranch_ask(&r, "PRAGMA page_count") < pages / 2);
     ranch_end(&r);
 }
 
