@@ -77,8 +77,8 @@ static void anything_else_is_left_to_the_general_reader(void **state)
         /* not closed, two vertices, two rings, heights */
         "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1,0],[1,1],[0,1]]]}",
         "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[1,0],[0,0]]]}",
-        "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[9,0],[9,9],[0,0]],[[1,1],[2,1],[2,2],[1,1]"
-        "]]}",
+        ("{\"type\":\"Polygon\","
+         "\"coordinates\":[[[0,0],[9,0],[9,9],[0,0]],[[1,1],[2,1],[2,2],[1,1]]]}"),
         "{\"type\":\"Polygon\",\"coordinates\":[[[0,0,1],[1,0,1],[1,1,1],[0,0,1]]]}",
         /* numbers that are none, or that need rounding */
         "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[01,0],[1,1],[0,0]]]}",

@@ -57,8 +57,8 @@ static void the_decoders_of_common_trackers_are_understood(void **state)
     static const char *const payloads[] = {
         "{\"gps_1\":{\"altitude\":30,\"latitude\":59.8512,\"longitude\":16.3725}}",
         "{\"BatV\":4.1,\"Latitude\":59.8512,\"Longitude\":16.3725,\"MD\":1}",
-        "{\"type\":\"position\",\"inTrip\":true,\"latitudeDeg\":59.8512,"
-        "\"longitudeDeg\":16.3725,\"headingDeg\":45,\"speedKmph\":5,\"batV\":4.05}",
+        ("{\"type\":\"position\",\"inTrip\":true,\"latitudeDeg\":59.8512,"
+         "\"longitudeDeg\":16.3725,\"headingDeg\":45,\"speedKmph\":5,\"batV\":4.05}"),
         "{\"valid\":true,\"gpsLatitude\":59.8512,\"gpsLongitude\":16.3725}",
         "{\"data\":[{\"status\":\"ok\"},{\"position\":{\"lat\":59.8512,\"lng\":16.3725}}]}",
         "{\"battery\":null,\"position\":{\"latitude\":59.8512,\"longitude\":16.3725}}",
