@@ -138,7 +138,7 @@ void field_give(field *f, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         size += (size_t)snprintf(text + size, sizeof text - size,
                                  "{\"device\":\"cow-%u\",\"time\":%lu,\"lon\":16.5,\"lat\":%.7f}\n",
-                                 (unsigned)(f->given % 50), 1795161600000 + f->given * 1000,
+                                 (unsigned)(f->given % 50), 1735689600000 + f->given * 1000,
                                  (double)f->given / 1e7);
         f->given++;
         if (size > sizeof text - 200 || i + 1 == count) {

@@ -181,12 +181,12 @@ static void json_comes_in_by_three_ways(void **state)
         "{\"device\":\"cow-17\",\"time\":\"2025-01-01T08:00:00.123Z\",\"lon\":16.3725,"
         "\"lat\":59.8512}");
     site_publish_text(s, "hedgerow/v1/fix/barn",
-                      "[{\"lon\":1,\"lat\":2,\"time\":1795161600000},"
-                      "{\"device\":\"cow-18\",\"lon\":1,\"lat\":2,\"time\":1795161600000}]");
+                      "[{\"lon\":1,\"lat\":2,\"time\":1735689600000},"
+                      "{\"device\":\"cow-18\",\"lon\":1,\"lat\":2,\"time\":1735689600000}]");
     site_publish_text(
         s, "owntracks/barn/phone",
-        "{\"_type\":\"location\",\"lat\":59.8512,\"lon\":16.3725,\"tst\":1795161600}");
-    site_publish_text(s, "owntracks/barn/phone", "{\"_type\":\"lwt\",\"tst\":1795161600}");
+        "{\"_type\":\"location\",\"lat\":59.8512,\"lon\":16.3725,\"tst\":1735689600}");
+    site_publish_text(s, "owntracks/barn/phone", "{\"_type\":\"lwt\",\"tst\":1735689600}");
     site_wait_fixes(s, 4);
     static const char *const ids[] = {"cow-17", "barn", "cow-18", "barn.phone"};
     size_t count;
@@ -293,7 +293,7 @@ static void a_batch_that_cannot_be_read_uses_up_its_sequences(void **state)
     hr_store_u64(bytes + 12, 7);   /* epoch */
     hr_store_u64(bytes + 20, 100); /* base_seq */
     hr_store_u64(bytes + 28, 101); /* oldest_seq */
-    hr_store_u64(bytes + 36, (uint64_t)1795161600000);
+    hr_store_u64(bytes + 36, (uint64_t)1735689600000);
     hr_store_u32(bytes + 44, hr_crc32c(0, bytes, sizeof bytes));
     site_hear_acks(s, &l);
     site_publish_batch(s, 7, 0, 0, 100);
