@@ -1,6 +1,6 @@
 /* tests/bench/bench_log.c - the journal measured, beside SQLite doing the same on the same disk.
  *
- * usage: bench_log [--quick] [--folder DIR]. Each result is a JSON line on stdout. */
+ * usage: bench_log [--quick] [--json FILE] [--folder DIR]. Each result is a JSON line. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@
 typedef struct bench {
     char folder[256];
     bool is_quick;
+    FILE *json; /* beside stdout; or NULL */
     uint8_t fixes[BATCH_FIXES * BENCH_FIX_BYTES];
 } bench;
 
@@ -46,18 +47,24 @@ static void remove_files(const char *folder)
 }
 
 /* theirs <= 0: there is no peer for this. lower_is_better turns the ratio round. */
-static void tell(const char *name, const char *what, double ours, const char *peer_name,
-                 double theirs, const char *unit, bool lower_is_better)
+static void tell(const bench *b, const char *name, const char *what, double ours,
+                 const char *peer_name, double theirs, const char *unit, bool lower_is_better)
 {
-    printf("{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,", name, what, ours);
+    FILE *const to[] = {stdout, b->json};
+    char beside[200] = "\"peer\":null,\"theirs\":null,\"ratio\":null";
     if (theirs > 0) {
-        printf("\"peer\":\"%s\",\"theirs\":%.4g,\"unit\":\"%s\",\"ratio\":%.4g,", peer_name, theirs,
-               unit, lower_is_better ? theirs / ours : ours / theirs);
-    } else {
-        printf("\"peer\":null,\"theirs\":null,\"unit\":\"%s\",\"ratio\":null,", unit);
+        snprintf(beside, sizeof beside, "\"peer\":\"%s\",\"theirs\":%.4g,\"ratio\":%.4g", peer_name,
+                 theirs, lower_is_better ? theirs / ours : ours / theirs);
     }
-    printf("\"runs\":1}\n");
-    fflush(stdout);
+    for (size_t i = 0; i < 2; i++) {
+        if (to[i] != NULL) {
+            fprintf(to[i],
+                    "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,%s,\"unit\":\"%s\","
+                    "\"runs\":1}\n",
+                    name, what, ours, beside, unit);
+            fflush(to[i]);
+        }
+    }
 }
 
 static log_store *open_log(const bench *b, hr_metrics *metrics, bool is_read_only)
@@ -132,9 +139,9 @@ static void bench_append(bench *b)
     double theirs = (double)peer_batches * BATCH_FIXES / (now_s() - began) / 1e6;
     double theirs_cpu = (double)peer_batches * BATCH_FIXES / (cpu_s() - began_cpu) / 1e6;
     peer_close(p);
-    tell("log.append", "\"batch\":1000,\"to\":\"page cache\"", ours, "SQLite WAL/OFF", theirs,
+    tell(b, "log.append", "\"batch\":1000,\"to\":\"page cache\"", ours, "SQLite WAL/OFF", theirs,
          "M fixes/s", false);
-    tell("log.append", "\"batch\":1000,\"to\":\"page cache\",\"time\":\"cpu\"", ours_cpu,
+    tell(b, "log.append", "\"batch\":1000,\"to\":\"page cache\",\"time\":\"cpu\"", ours_cpu,
          "SQLite WAL/OFF", theirs_cpu, "M fixes/s", false);
     remove_files(b->folder);
 }
@@ -157,7 +164,7 @@ static void bench_durable(bench *b)
     }
     double theirs = (double)batches * BATCH_FIXES / (now_s() - began) / 1e6;
     peer_close(p);
-    tell("log.append", "\"batch\":1000,\"to\":\"disk, each batch\"", ours, "SQLite WAL/FULL",
+    tell(b, "log.append", "\"batch\":1000,\"to\":\"disk, each batch\"", ours, "SQLite WAL/FULL",
          theirs, "M fixes/s", false);
     remove_files(b->folder);
 }
@@ -180,7 +187,7 @@ static void bench_single(bench *b)
     }
     double theirs = (double)peer_count / (now_s() - began) / 1e3;
     peer_close(p);
-    tell("log.append", "\"batch\":1,\"to\":\"page cache\"", ours, "SQLite WAL/OFF", theirs,
+    tell(b, "log.append", "\"batch\":1,\"to\":\"page cache\"", ours, "SQLite WAL/OFF", theirs,
          "k records/s", false);
     remove_files(b->folder);
 }
@@ -230,7 +237,7 @@ static void bench_read(bench *b)
     double ours = read_partition(log, 3);
     double began = now_s();
     double theirs = (double)peer_read(p, 3) / (now_s() - began) / 1e6;
-    tell("log.read", "\"partitions\":8,\"frame_fixes\":1000", ours, "SQLite", theirs, "MB/s",
+    tell(b, "log.read", "\"partitions\":8,\"frame_fixes\":1000", ours, "SQLite", theirs, "MB/s",
          false);
     log_close(log);
     remove_files(b->folder);
@@ -249,8 +256,8 @@ static void bench_read(bench *b)
             die("log_append failed");
         }
     }
-    tell("log.read", "\"partitions\":8,\"frame_fixes\":1000,\"mixed\":true", read_partition(log, 3),
-         "SQLite", theirs, "MB/s", false);
+    tell(b, "log.read", "\"partitions\":8,\"frame_fixes\":1000,\"mixed\":true",
+         read_partition(log, 3), "SQLite", theirs, "MB/s", false);
     log_close(log);
     peer_close(p);
     remove_files(b->folder);
@@ -280,7 +287,7 @@ static void bench_recovery(bench *b)
     double took = now_s() - began;
     char what[128];
     snprintf(what, sizeof what, "\"bytes\":%llu,\"from\":\"page cache\"", (unsigned long long)end);
-    tell("log.recover", what, (double)end / took / 1e9, NULL, 0, "GB/s", false);
+    tell(b, "log.recover", what, (double)end / took / 1e9, NULL, 0, "GB/s", false);
     log_close(log);
     remove_files(b->folder);
 }
@@ -299,7 +306,7 @@ static void bench_open(bench *b)
     double took = now_s() - began;
     char what[128];
     snprintf(what, sizeof what, "\"bytes\":%llu,\"stop\":\"clean\"", (unsigned long long)end);
-    tell("log.open", what, took * 1e3, NULL, 0, "ms", true);
+    tell(b, "log.open", what, took * 1e3, NULL, 0, "ms", true);
     log_close(log);
     remove_files(b->folder);
 }
@@ -364,13 +371,13 @@ static void bench_paced(bench *b)
     uint64_t records = (uint64_t)seconds * 20 * BATCH_FIXES * BENCH_FIX_BYTES;
     uint64_t ours = hr_counter_value(written) - written_before;
     uint64_t device = device_bytes(b->folder) - device_before;
-    tell("log.commit_latency", "\"fixes_per_s\":20000,\"part\":0.5",
+    tell(b, "log.commit_latency", "\"fixes_per_s\":20000,\"part\":0.5",
          hr_histogram_quantile(latency, 0.5) / 1e6, NULL, 0, "ms", true);
-    tell("log.commit_latency", "\"fixes_per_s\":20000,\"part\":0.99",
+    tell(b, "log.commit_latency", "\"fixes_per_s\":20000,\"part\":0.99",
          hr_histogram_quantile(latency, 0.99) / 1e6, NULL, 0, "ms", true);
-    tell("log.write_share", "\"fixes_per_s\":20000,\"count\":\"write()\"",
+    tell(b, "log.write_share", "\"fixes_per_s\":20000,\"count\":\"write()\"",
          (double)ours / (double)records, NULL, 0, "bytes per byte appended", true);
-    tell("log.write_share", "\"fixes_per_s\":20000,\"count\":\"device, others included\"",
+    tell(b, "log.write_share", "\"fixes_per_s\":20000,\"count\":\"device, others included\"",
          (double)device / (double)records, NULL, 0, "bytes per byte appended", true);
     log_close(log);
     hr_metrics_free(metrics);
@@ -387,8 +394,13 @@ int main(int argc, char **argv)
             b.is_quick = true;
         } else if (strcmp(argv[i], "--folder") == 0 && i + 1 < argc) {
             where = argv[++i];
+        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+            b.json = fopen(argv[++i], "w");
+            if (b.json == NULL) {
+                die("cannot write %s", argv[i]);
+            }
         } else {
-            die("usage: bench_log [--quick] [--folder DIR]");
+            die("usage: bench_log [--quick] [--json FILE] [--folder DIR]");
         }
     }
     for (size_t i = 0; i < sizeof b.fixes; i += 8) {
@@ -407,5 +419,8 @@ int main(int argc, char **argv)
     bench_paced(&b);
     bench_open(&b);
     rmdir(b.folder);
+    if (b.json != NULL) {
+        fclose(b.json);
+    }
     return 0;
 }
