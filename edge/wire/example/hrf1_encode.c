@@ -33,9 +33,8 @@ size_t hrf1_encode(uint8_t *to, size_t capacity, const char *device, uint64_t ep
     if (id_size < 1 || id_size > 64 || count == 0 || size > capacity) {
         return 0;
     }
-    uint8_t *at = to;
-    memcpy(at, "HRF1\1\0\1\0", 8); /* version 1, no flags, one device */
-    at += 8;
+    uint8_t *at = to + 8;
+    memcpy(to, "HRF1\1\0\1\0", 8); /* version 1, no flags, one device */
     put(&at, count, 4);
     put(&at, epoch, 8);      /* a random number made with the memory that keeps the fixes */
     put(&at, base_seq, 8);   /* the number of fixes[0]; they count up from there */
