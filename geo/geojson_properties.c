@@ -169,17 +169,35 @@ static geo_err read_schedule(const member *m, geo_feature *out, geo_why *why)
     return GEO_OK;
 }
 
-/* A whole number that may be absent; `what` says what is wanted. */
-static geo_err read_whole(const member *m, unsigned scale, int64_t max, uint32_t *out,
-                          const char *what, geo_why *why)
+/* A number that may be absent, in hundredths where it may have places; `what` says what is wanted.
+ */
+static geo_err read_hundredths(const member *m, int64_t max, uint32_t *out, const char *what,
+                               geo_why *why)
 {
     int64_t value = 0;
-    geo_err err = member_number(m, scale, 0, max, &value);
+    geo_err err = member_number(m, 2, 0, max, &value);
     if (err != GEO_OK) {
         return geo_why_set(why, err, "%s must be a number from 0 to %lld %s", m->name,
-                           (long long)(scale == 0 ? max : max / 100), what);
+                           (long long)(max / 100), what);
     }
     *out = (uint32_t)value;
+    return GEO_OK;
+}
+
+/* The same, but for whole numbers: half a second of dwelling would round to none at all. */
+static geo_err read_whole(const member *m, int64_t max, uint32_t *out, const char *what,
+                          geo_why *why)
+{
+    int64_t thousandths = 0;
+    geo_err err = member_number(m, 3, 0, max * 1000, &thousandths);
+    if (err == GEO_OK && thousandths % 1000 != 0) {
+        err = GEO_INVALID;
+    }
+    if (err != GEO_OK) {
+        return geo_why_set(why, err, "%s must be a whole number from 0 to %lld %s", m->name,
+                           (long long)max, what);
+    }
+    *out = (uint32_t)(thousandths / 1000);
     return GEO_OK;
 }
 
@@ -202,13 +220,13 @@ static geo_err read_rules(const member *members, geo_feature *out, geo_why *why)
     }
     err = read_intent(&members[PROPERTY_INTENT], out, why);
     err = err == GEO_OK ? read_groups(&members[PROPERTY_GROUPS], out, why) : err;
-    err = err == GEO_OK ? read_whole(&members[PROPERTY_DWELL], 0, GEO_DWELL_S_MAX, &out->dwell_s,
-                                     "seconds", why)
+    err = err == GEO_OK
+              ? read_whole(&members[PROPERTY_DWELL], GEO_DWELL_S_MAX, &out->dwell_s, "seconds", why)
+              : err;
+    err = err == GEO_OK ? read_hundredths(&members[PROPERTY_APPROACH], GEO_APPROACH_CM_MAX,
+                                          &out->approach_cm, "metres", why)
                         : err;
-    err = err == GEO_OK ? read_whole(&members[PROPERTY_APPROACH], 2, GEO_APPROACH_CM_MAX,
-                                     &out->approach_cm, "metres", why)
-                        : err;
-    err = err == GEO_OK ? read_whole(&members[PROPERTY_CONFIRM], 0, GEO_FENCE_CONFIRM_MAX,
+    err = err == GEO_OK ? read_whole(&members[PROPERTY_CONFIRM], GEO_FENCE_CONFIRM_MAX,
                                      &out->confirm_fixes, "fixes", why)
                         : err;
     err = err == GEO_OK ? read_schedule(&members[PROPERTY_SCHEDULE], out, why) : err;

@@ -189,6 +189,8 @@ static void mistakes_are_told_with_their_place(void **state)
         {WITH("{\"groups\":[\"\"]}"), "feature 0: groups must be"},
         {WITH("{\"dwell_s\":-5}"), "feature 0: dwell_s must be"},
         {WITH("{\"dwell_s\":\"5\"}"), "feature 0: dwell_s must be"},
+        {WITH("{\"dwell_s\":0.4}"), "feature 0: dwell_s must be a whole number"},
+        {WITH("{\"confirm_fixes\":1.5}"), "feature 0: confirm_fixes must be a whole number"},
         {WITH("{\"confirm_fixes\":101}"), "feature 0: confirm_fixes must be"},
         {WITH("{\"expires_at\":\"soon\"}"), "feature 0: expires_at must be"},
         {WITH("{\"geodesic\":1}"), "feature 0: geodesic must be"},
