@@ -1,5 +1,6 @@
 /* tests/bench/bench_client.c - the report, and a client's side of HTTP and WebSocket. */
 #include "bench_client.h"
+#include "bench_line.h"
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -17,16 +18,13 @@ double bench_now_s(void)
 void bench_report(bench *b, const char *name, const char *details, double ours, double aim,
                   const char *unit)
 {
-    char line[640];
-    snprintf(line, sizeof line,
-             "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,\"peer\":\"target\",\"theirs\":%.4g,"
-             "\"unit\":\"%s\",\"ratio\":%.3g,\"runs\":1}",
-             name, details, ours, aim, unit, ours / aim);
-    puts(line);
-    fflush(stdout);
-    if (b->json != NULL) {
-        fprintf(b->json, "%s\n", line);
-    }
+    bench_line_put(b->json, &(bench_line){.name = name,
+                                          .details = details,
+                                          .ours = ours,
+                                          .unit = unit,
+                                          .peer = "target",
+                                          .theirs = aim,
+                                          .runs = 1});
 }
 
 int bench_connect(const bench_server *server)

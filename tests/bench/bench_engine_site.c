@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/record.h"
 #include "bench_engine.h"
+#include "bench_line.h"
 #include "engine/change.h"
 
 #define FIX_PERIOD_MS 5000
@@ -64,18 +65,13 @@ double median(double *values, int count)
 void report(const bench *b, const char *name, const char *details, double ours, const char *peer,
             double theirs, const char *unit, int runs)
 {
-    FILE *to[2] = {stdout, b->json};
-    for (int i = 0; i < 2 && to[i] != NULL; i++) {
-        fprintf(to[i], "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,", name, details, ours);
-        if (peer != NULL) {
-            fprintf(to[i], "\"peer\":\"%s\",\"theirs\":%.4g,\"unit\":\"%s\",\"ratio\":%.3g,", peer,
-                    theirs, unit, ours / theirs);
-        } else {
-            fprintf(to[i], "\"peer\":null,\"theirs\":null,\"unit\":\"%s\",\"ratio\":null,", unit);
-        }
-        fprintf(to[i], "\"runs\":%d}\n", runs);
-        fflush(to[i]);
-    }
+    bench_line_put(b->json, &(bench_line){.name = name,
+                                          .details = details,
+                                          .ours = ours,
+                                          .unit = unit,
+                                          .peer = peer,
+                                          .theirs = theirs,
+                                          .runs = runs});
 }
 
 void site_open_log(site *s)

@@ -2,6 +2,7 @@
  * bench_geo [--quick] [--json FILE] [--only SUBSTRING]. Times are CPU times of one thread, figures
  * are medians. */
 #include "bench_geo.h"
+#include "bench_line.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,24 +47,14 @@ void bench_need(bool ok, const char *what)
 void bench_report(const bench *b, const char *name, const char *details, double ours,
                   const char *peer_name, double theirs, const char *unit, bool is_time)
 {
-    char line[512];
-    int used = snprintf(line, sizeof line, "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,", name,
-                        details, ours);
-    if (peer_name == NULL) {
-        snprintf(line + used, sizeof line - (size_t)used,
-                 "\"peer\":null,\"theirs\":null,\"unit\":\"%s\",\"ratio\":null,\"runs\":%d}", unit,
-                 b->runs);
-    } else {
-        double ratio = is_time ? theirs / ours : ours / theirs;
-        snprintf(line + used, sizeof line - (size_t)used,
-                 "\"peer\":\"%s\",\"theirs\":%.4g,\"unit\":\"%s\",\"ratio\":%.4g,\"runs\":%d}",
-                 peer_name, theirs, unit, ratio, b->runs);
-    }
-    puts(line);
-    fflush(stdout);
-    if (b->json != NULL) {
-        fprintf(b->json, "%s\n", line);
-    }
+    bench_line_put(b->json, &(bench_line){.name = name,
+                                          .details = details,
+                                          .ours = ours,
+                                          .unit = unit,
+                                          .peer = peer_name,
+                                          .theirs = theirs,
+                                          .less_is_better = is_time,
+                                          .runs = b->runs});
 }
 
 static uint64_t count_hits(const geo_index_version *version, const geo_point *points, size_t count)

@@ -21,6 +21,7 @@
 #include "base/logline.h"
 #include "base/record.h"
 #include "bench_bare_mqtt.h"
+#include "bench_line.h"
 #include "bench_publisher.h"
 #include "ingest/broker.h"
 #include "ingest/ingest.h"
@@ -67,21 +68,13 @@ static _Noreturn void die(const char *what, const char *why)
 static void tell_beside(const bench *b, const char *name, const char *what, double ours,
                         const char *unit, const char *peer, double theirs)
 {
-    FILE *const to[] = {stdout, b->json};
-    char beside[200] = "\"peer\":null,\"theirs\":null,\"ratio\":null";
-    if (peer != NULL) {
-        snprintf(beside, sizeof beside, "\"peer\":\"%s\",\"theirs\":%.4g,\"ratio\":%.3g", peer,
-                 theirs, ours / theirs);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (to[i] != NULL) {
-            fprintf(to[i],
-                    "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,%s,\"unit\":\"%s\","
-                    "\"runs\":1}\n",
-                    name, what, ours, beside, unit);
-            fflush(to[i]);
-        }
-    }
+    bench_line_put(b->json, &(bench_line){.name = name,
+                                          .details = what,
+                                          .ours = ours,
+                                          .unit = unit,
+                                          .peer = peer,
+                                          .theirs = theirs,
+                                          .runs = 1});
 }
 
 static void tell(const bench *b, const char *name, const char *what, double ours, const char *unit)

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/logline.h"
+#include "bench_line.h"
 #include "bench_log.h"
 #include "log/log.h"
 #include "log/reader.h"
@@ -46,25 +47,18 @@ static void remove_files(const char *folder)
     }
 }
 
-/* theirs <= 0: there is no peer for this. lower_is_better turns the ratio round. */
+/* peer_name NULL: there is no peer for this. */
 static void tell(const bench *b, const char *name, const char *what, double ours,
-                 const char *peer_name, double theirs, const char *unit, bool lower_is_better)
+                 const char *peer_name, double theirs, const char *unit, bool less_is_better)
 {
-    FILE *const to[] = {stdout, b->json};
-    char beside[200] = "\"peer\":null,\"theirs\":null,\"ratio\":null";
-    if (theirs > 0) {
-        snprintf(beside, sizeof beside, "\"peer\":\"%s\",\"theirs\":%.4g,\"ratio\":%.4g", peer_name,
-                 theirs, lower_is_better ? theirs / ours : ours / theirs);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        if (to[i] != NULL) {
-            fprintf(to[i],
-                    "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.4g,%s,\"unit\":\"%s\","
-                    "\"runs\":1}\n",
-                    name, what, ours, beside, unit);
-            fflush(to[i]);
-        }
-    }
+    bench_line_put(b->json, &(bench_line){.name = name,
+                                          .details = what,
+                                          .ours = ours,
+                                          .unit = unit,
+                                          .peer = peer_name,
+                                          .theirs = theirs,
+                                          .less_is_better = less_is_better,
+                                          .runs = 1});
 }
 
 static log_store *open_log(const bench *b, hr_metrics *metrics, bool is_read_only)
