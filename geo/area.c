@@ -110,16 +110,10 @@ void geo_area_free(geo_area *area)
     free(area);
 }
 
-static bool in_box(geo_box box, geo_point point)
-{
-    return point.lon_e7 >= box.min.lon_e7 && point.lon_e7 <= box.max.lon_e7 &&
-           point.lat_e7 >= box.min.lat_e7 && point.lat_e7 <= box.max.lat_e7;
-}
-
 /* Where the point lies among the rings as they are drawn on the plane. */
 static geo_side locate_on_plane(const geo_area *area, geo_point point)
 {
-    if (!in_box(area->box, point)) {
+    if (!geo_box_has(&area->box, point)) {
         return GEO_OUTSIDE;
     }
     bool inside = false;

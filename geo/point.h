@@ -2,6 +2,7 @@
 #ifndef GEO_POINT_H
 #define GEO_POINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define GEO_LON_E7_MAX 1800000000
@@ -18,6 +19,12 @@ typedef struct geo_box {
     geo_point min;
     geo_point max;
 } geo_box;
+
+static inline bool geo_box_has(const geo_box *box, geo_point point)
+{
+    return point.lon_e7 >= box->min.lon_e7 && point.lon_e7 <= box->max.lon_e7 &&
+           point.lat_e7 >= box->min.lat_e7 && point.lat_e7 <= box->max.lat_e7;
+}
 
 /* Wide products of lattice differences: two int32 differences multiply to 66 bits. */
 __extension__ typedef __int128 geo_wide;

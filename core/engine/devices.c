@@ -409,12 +409,10 @@ static bool list_box(const engine_devices *devices, const geo_box *box, const ui
     uint32_t looks = cell_count;
     for (uint32_t n = 0; n < cell_count; n++) {
         for (uint32_t d = firsts[n]; d != ENGINE_NO_DEVICE; d = devices->spots[d].next) {
-            geo_point at = devices->spots[d].at;
             if (++looks > ENGINE_LOOKS_MAX) {
                 return false;
             }
-            if (at.lon_e7 >= box->min.lon_e7 && at.lon_e7 <= box->max.lon_e7 &&
-                at.lat_e7 >= box->min.lat_e7 && at.lat_e7 <= box->max.lat_e7) {
+            if (geo_box_has(box, devices->spots[d].at)) {
                 fetch_shown(devices, d);
                 found[(*count)++] = d;
             }

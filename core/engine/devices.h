@@ -104,10 +104,8 @@ bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_de
 static inline bool engine_device_in_box(const engine_devices *devices, uint32_t index,
                                         const geo_box *box)
 {
-    geo_point at = devices->spots[index].at;
-    return devices->shown[index].cell != ENGINE_NO_DEVICE && at.lon_e7 >= box->min.lon_e7 &&
-           at.lon_e7 <= box->max.lon_e7 && at.lat_e7 >= box->min.lat_e7 &&
-           at.lat_e7 <= box->max.lat_e7;
+    return devices->shown[index].cell != ENGINE_NO_DEVICE &&
+           geo_box_has(box, devices->spots[index].at);
 }
 
 #endif
