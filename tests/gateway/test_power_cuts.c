@@ -157,14 +157,7 @@ static bool is_service_dead(farm *m)
 
 static void set_up(farm *m)
 {
-    m->s.clock = hr_clock_real();
-    snprintf(m->s.root, sizeof m->s.root, "%s", support_folder());
-    snprintf(m->s.broker_folder, sizeof m->s.broker_folder, "%s/broker", m->s.root);
-    snprintf(m->s.log_folder, sizeof m->s.log_folder, "%s/journal", m->s.root);
-    m->s.port = support_port();
-    assert_int_equal(
-        broker_user_add(m->s.broker_folder, "barn", BROKER_GATEWAY, m->s.password, NULL), HR_OK);
-    site_start_broker(&m->s);
+    site_settle(&m->s, NULL);
     m->f.s = &m->s;
     field_write_config(&m->f);
     start_service(m, some_step(m));
@@ -207,9 +200,7 @@ static void run_round(uint64_t seed, uint32_t *gateways, uint32_t *services)
     support_kill(m->service);
     site_open_log(&m->s);
     field_assert_each_once(&m->f);
-    log_close(m->s.log);
-    broker_stop(m->s.broker);
-    support_folder_remove(m->s.root);
+    site_leave(&m->s);
     free(m);
 }
 

@@ -79,10 +79,8 @@ void site_wait_connected(site *s)
     assert_true(support_until(is_connected, s));
 }
 
-site *site_new(const hr_clock *clock)
+void site_settle(site *s, const hr_clock *clock)
 {
-    site *s = calloc(1, sizeof *s);
-    assert_non_null(s);
     s->clock = clock != NULL ? clock : hr_clock_real();
     snprintf(s->root, sizeof s->root, "%s", support_folder());
     snprintf(s->broker_folder, sizeof s->broker_folder, "%s/broker", s->root);
@@ -91,18 +89,30 @@ site *site_new(const hr_clock *clock)
     assert_int_equal(broker_user_add(s->broker_folder, "barn", BROKER_GATEWAY, s->password, NULL),
                      HR_OK);
     site_start_broker(s);
+}
+
+site *site_new(const hr_clock *clock)
+{
+    site *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    site_settle(s, clock);
     site_open_log(s);
     site_start_ingest(s);
     site_wait_connected(s);
     return s;
 }
 
-void site_free(site *s)
+void site_leave(site *s)
 {
-    ingest_stop(s->ingest);
     log_close(s->log);
     broker_stop(s->broker);
     support_folder_remove(s->root);
+}
+
+void site_free(site *s)
+{
+    ingest_stop(s->ingest);
+    site_leave(s);
     free(s);
 }
 

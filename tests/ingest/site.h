@@ -35,6 +35,11 @@ typedef struct site {
     uint64_t hard_bytes;
 } site;
 
+/* Folders, a port, the gateway "barn" and a running broker: the rest may be other processes. The
+ * log must be open when it is left. clock NULL: the real one. */
+void site_settle(site *s, const hr_clock *clock);
+void site_leave(site *s);
+
 /* Start everything; the intake is connected and subscribed. clock NULL: the real one. */
 site *site_new(const hr_clock *clock);
 void site_free(site *s);
