@@ -198,10 +198,7 @@ def a_service_manager_hears_that_it_is_ready_alive_and_stopping():
 @test
 def status_is_in_words_and_the_raw_answer_with_json():
     with Farm() as farm:
-        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
-        farm.publish(("cow-1", 0, 16.005, 59.005), ("cow-2", 1, 16.5, 59.5))
-        farm.wait_for("/v1/devices", lambda body: len(body["devices"]) == 2)
-        farm.wait_for("/v1/fences/north/devices", lambda body: len(body["devices"]) == 1)
+        farm.let_graze()
         done = hedgerow("--data", farm.data, "status")
         expect((done.returncode, done.stderr), (0, ""))
         for line in ("service   ", "version   ", "running   ", "fences    1\n",

@@ -32,10 +32,7 @@ def on_terminal(*words, environment=None):
 @test
 def each_question_has_a_table_for_people_and_json_for_programs():
     with Farm() as farm:
-        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
-        farm.publish(("cow-1", 0, 16.005, 59.005), ("cow-2", 1, 16.5, 59.5))
-        farm.wait_for("/v1/devices", lambda body: len(body["devices"]) == 2)
-        farm.wait_for("/v1/fences/north/devices", lambda body: len(body["devices"]) == 1)
+        farm.let_graze()
         at = ("--data", farm.data)
         for words, key, head in (
                 (("fence", "list"), "features", "id"), (("device", "list"), "devices", "device"),

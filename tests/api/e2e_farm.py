@@ -37,6 +37,13 @@ class Farm(Service):
             open(os.path.join(self.data, "owner"), "w").close()
         return self
 
+    def let_graze(self):
+        """A paddock, a cow in it, another one far away; all of it is known when this returns."""
+        expect(self.ask("POST", "/v1/fences", PADDOCK, self.editor)[0], 201)
+        self.publish(("cow-1", 0, 16.005, 59.005), ("cow-2", 1, 16.5, 59.5))
+        self.wait_for("/v1/devices", lambda body: len(body["devices"]) == 2)
+        self.wait_for("/v1/fences/north/devices", lambda body: len(body["devices"]) == 1)
+
     def publish(self, *fixes):
         """Fixes as (device, seconds after the start, lon, lat)."""
         self.publish_text(json.dumps([
