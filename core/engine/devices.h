@@ -91,6 +91,15 @@ HR_MUST_USE hr_err engine_devices_show(engine_devices *devices, uint32_t index, 
 /* Show which fences the device is in now, by its state. */
 HR_MUST_USE hr_err engine_devices_show_inside(engine_devices *devices, uint32_t index);
 
+/* Show what has changed of a device; fix NULL: it told none. */
+static inline hr_err engine_devices_show_change(engine_devices *devices, uint32_t index,
+                                                const hr_fix *fix, int64_t append_ms,
+                                                bool is_inside_changed, uint64_t *moved)
+{
+    hr_err err = fix != NULL ? engine_devices_show(devices, index, fix, append_ms, moved) : HR_OK;
+    return err == HR_OK && is_inside_changed ? engine_devices_show_inside(devices, index) : err;
+}
+
 /* The fix that is shown. */
 hr_fix engine_device_fix(const engine_devices *devices, uint32_t index);
 

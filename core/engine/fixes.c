@@ -135,16 +135,12 @@ static void count_fates(const engine_partition *partition, const fates *fates, u
 static hr_err show_block(engine_partition *partition, uint32_t count, int64_t append_ms)
 {
     const struct partition_block *block = partition->block;
-    engine_devices *devices = &partition->devices;
     hr_err err = engine_partition_show_locked(partition);
     for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-        if ((block->views[i] & VIEW_FIX) != 0) {
-            err = engine_devices_show(devices, block->devices[i], &block->fixes[i], append_ms,
-                                      &partition->moved);
-        }
-        if (err == HR_OK && (block->views[i] & VIEW_INSIDE) != 0) {
-            err = engine_devices_show_inside(devices, block->devices[i]);
-        }
+        err = engine_devices_show_change(
+            &partition->devices, block->devices[i],
+            (block->views[i] & VIEW_FIX) != 0 ? &block->fixes[i] : NULL, append_ms,
+            (block->views[i] & VIEW_INSIDE) != 0, &partition->moved);
     }
     return err;
 }

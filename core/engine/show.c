@@ -40,13 +40,9 @@ hr_err engine_partition_show_locked(engine_partition *partition)
     hr_err err = HR_OK;
     for (uint32_t i = 0; err == HR_OK && i < notes->count; i++) {
         const engine_note *note = &notes->list[i];
-        if (note->has_fix) {
-            err = engine_devices_show(&partition->devices, note->device, &note->fix,
-                                      note->append_ms, &partition->moved);
-        }
-        if (err == HR_OK && note->is_inside_changed) {
-            err = engine_devices_show_inside(&partition->devices, note->device);
-        }
+        err = engine_devices_show_change(&partition->devices, note->device,
+                                         note->has_fix ? &note->fix : NULL, note->append_ms,
+                                         note->is_inside_changed, &partition->moved);
     }
     notes->count = 0;
     if (notes->capacity > CAPACITY_KEPT) {
