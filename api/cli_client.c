@@ -259,9 +259,13 @@ int cli_client_list(cli_client *client, const char *path, const char *key,
     hr_buf_init(&out, CLI_ANSWER_BYTES_MAX);
     do {
         code = ask_page(client, path, cursor, &out);
-    } while (code == CLI_OK &&
-             take_page((const char *)out.data, key, &all, cursor, sizeof cursor) &&
-             cursor[0] != '\0');
+        if (code == CLI_OK &&
+            !take_page((const char *)out.data, key, &all, cursor, sizeof cursor)) {
+            fprintf(stderr, "hedgerow %s: the answer is not that of a Hedgerow service\n",
+                    client->command);
+            code = CLI_FAILED;
+        }
+    } while (code == CLI_OK && cursor[0] != '\0');
     hr_buf_fini(&out);
     if (code == CLI_OK && as_json) {
         cJSON_ReplaceItemInObjectCaseSensitive(all, "next", cJSON_CreateNull());
