@@ -37,7 +37,6 @@ struct proxy {
 typedef struct connection {
     proxy *p;
     int fd;
-    size_t cut_bytes; /* 0: never */
 } connection;
 
 static int connect_to(uint16_t port)
@@ -93,6 +92,21 @@ static bool forward(proxy *p, int from, int to, size_t *carried)
     return true;
 }
 
+/* Is it time, and is a cut left? A connection that carries little uses up none. */
+static bool takes_cut(proxy *p, size_t carried)
+{
+    if (carried < atomic_load(&p->cut_bytes)) {
+        return false;
+    }
+    for (int left = atomic_load(&p->cuts_left); left > 0;) {
+        if (atomic_compare_exchange_weak(&p->cuts_left, &left, left - 1)) {
+            atomic_fetch_add(&p->cut_count, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void carry(const connection *c, int to)
 {
     size_t carried = 0;
@@ -107,8 +121,7 @@ static void carry(const connection *c, int to)
             (fds[1].revents != 0 && !forward(c->p, to, c->fd, &carried))) {
             return;
         }
-        if (c->cut_bytes > 0 && carried >= c->cut_bytes) {
-            atomic_fetch_add(&c->p->cut_count, 1);
+        if (takes_cut(c->p, carried)) {
             return;
         }
     }
@@ -137,10 +150,6 @@ static void take_connection(proxy *p, int fd)
     connection *c = calloc(1, sizeof *c);
     assert_non_null(c);
     *c = (connection){.p = p, .fd = fd};
-    if (atomic_load(&p->cuts_left) > 0) {
-        atomic_fetch_sub(&p->cuts_left, 1);
-        c->cut_bytes = atomic_load(&p->cut_bytes);
-    }
     atomic_fetch_add(&p->connection_count, 1);
     assert_int_equal(pthread_create(&p->threads[p->thread_count++], NULL, run_connection, c), 0);
 }

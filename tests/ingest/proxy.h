@@ -13,7 +13,7 @@ proxy *proxy_new(uint16_t to_port);
 void proxy_free(proxy *p);
 uint16_t proxy_port(const proxy *p);
 
-/* Each of the next count connections is cut once it has carried that many bytes. */
+/* Each of the next count connections that carry that many bytes is cut then. */
 void proxy_cut_after(proxy *p, size_t bytes, int count);
 
 /* Bytes go on in pieces of that size, one each millisecond; 0: as they come. */

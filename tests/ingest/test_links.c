@@ -92,8 +92,8 @@ static void an_intake_whose_link_is_cut_again_and_again_loses_nothing(void **sta
 {
     far_site *f = *state;
     go_far(f);
-    proxy_cut_after(f->p, 600, 3);
     ingest_stop(f->s->ingest);
+    proxy_cut_after(f->p, 600, 3);
     publish(f, 0, 12);
     site_start_ingest(f->s);
     wait_for_all(f, 12);
