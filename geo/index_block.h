@@ -14,7 +14,6 @@
 #ifndef GEO_INDEX_BLOCK_H
 #define GEO_INDEX_BLOCK_H
 
-#include "index_block_span.h"
 #include "index_eval.h"
 #include "index_private.h"
 
@@ -27,13 +26,21 @@ typedef struct block_list {
     uint8_t points[BLOCK_ROOM];
 } block_list;
 
+/* From a branch with covers to the next one are two bits at least. */
+#define BLOCK_COMMON_MAX ((INDEX_ROOT_SHIFT - INDEX_CELL_SHIFT_MAX) / INDEX_FANOUT_MIN)
+
 typedef struct block {
     const uint8_t *base;
-    index_desc root;
     const geo_point *points;
     uint32_t count;
-    uint32_t first;     /* the number of its first point in the answer */
-    block_list covered; /* these lie in branches that fences cover as a whole */
+    uint32_t first;       /* the number of its first point in the answer */
+    index_desc start;     /* the deepest branch that holds all the points */
+    unsigned start_shift; /* of its square */
+    uint32_t common_count;
+    index_desc common[BLOCK_COMMON_MAX]; /* what covers the branches down to it, itself included */
+    block_list covered;                  /* these lie in pages below it that fences cover */
+    index_desc covers[BLOCK_ROOM];       /* what covers each of their pages */
+    block_list strays;                   /* these lie in branches with covers at odd places */
     _Alignas(
         64) uint32_t places[BLOCK_ROOM]; /* step 1: descriptors, counted from the arena's base */
     uint32_t shifts[BLOCK_ROOM];         /* of the squares that the descriptors stand for */
@@ -51,11 +58,12 @@ static inline void block_begin(block *b, const geo_index_version *version, const
                                uint32_t count, uint32_t first)
 {
     b->base = version->base;
-    b->root = version->root;
     b->points = points;
     b->count = count;
     b->first = first;
+    b->common_count = 0;
     b->covered.count = 0;
+    b->strays.count = 0;
 }
 
 static inline void block_answer_begin(block_answer *answer, geo_hit *hits, size_t hits_max)
@@ -79,62 +87,6 @@ static inline index_desc block_desc(const uint8_t *base, uint32_t place)
 static inline uint32_t block_node_place(index_desc node)
 {
     return (node & (INDEX_OFFSET_MASK & ~3u)) * (INDEX_UNIT_BYTES / sizeof(index_desc));
-}
-
-/* A branch that is divided as finely as can be: the usual one where it is busy. */
-#define BLOCK_DENSE_MASK (3u << INDEX_KIND_SHIFT | 3)
-#define BLOCK_DENSE                                                                                \
-    ((uint32_t)INDEX_KIND_NODE << INDEX_KIND_SHIFT | (INDEX_FANOUT_MAX - INDEX_FANOUT_MIN))
-
-/* In busy places the root's children are dense (directories), and so are theirs (pages), whose
- * children (tiles) may be divided in any way: all shifts but the last are known. */
-#define BLOCK_PAGE_SHIFT 21
-#define BLOCK_TILE_SHIFT 16
-
-/* The deepest branch that holds all points of the block and has no covers on the way. */
-static inline index_desc block_common_branch(const block *b, index_desc root, uint32_t differ,
-                                             unsigned *shift)
-{
-    const int32_t x = b->points[0].lon_e7;
-    const int32_t y = b->points[0].lat_e7;
-    index_desc desc = root;
-    unsigned fanout = INDEX_ROOT_FANOUT;
-    *shift = INDEX_ROOT_SHIFT;
-    while (differ >> (*shift - fanout) == 0) {
-        index_desc child = index_node(b->base, desc)[index_slot(fanout, *shift - fanout, x, y)];
-        if (!index_is_plain_branch(child, *shift - fanout)) {
-            break;
-        }
-        desc = child;
-        *shift -= fanout;
-        fanout = index_node_fanout(desc);
-    }
-    return desc;
-}
-
-/* Step 1 for point j from a node whose children have 2^shift units. A point in a square without
- * cells is done with the descriptor of that square. */
-static inline void block_find_place(block *b, uint32_t j, index_desc node, unsigned fanout,
-                                    unsigned shift)
-{
-    const int32_t x = b->points[j].lon_e7;
-    const int32_t y = b->points[j].lat_e7;
-    uint32_t place = block_node_place(node) + index_slot(fanout, shift, x, y);
-    bool is_covered = false;
-    index_desc desc;
-    while (shift > INDEX_CELL_SHIFT_MAX &&
-           index_kind(desc = block_desc(b->base, place)) == INDEX_KIND_NODE) {
-        fanout = index_node_fanout(desc);
-        is_covered |= (desc & INDEX_FLAG) != 0;
-        shift -= fanout;
-        place = block_node_place(desc) + index_slot(fanout, shift, x, y);
-    }
-    __builtin_prefetch((const index_desc *)b->base + place);
-    b->places[j] = place;
-    b->shifts[j] = shift;
-    if (is_covered) {
-        block_list_add(&b->covered, j);
-    }
 }
 
 #endif

@@ -24,12 +24,38 @@ static inline void block_prefetch(const block *b, index_desc desc)
     __builtin_prefetch(at + ((desc & 3) == 0 ? 64 : 0));
 }
 
-/* The fences that cover branches on the way to some points. Rare. */
-static inline void block_covers(const block *b, block_answer *answer)
+/* The records of a list are on their way. */
+static inline void block_prefetch_list(const block *b, const block_list *list)
 {
+    for (uint32_t t = 0; t < list->count; t++) {
+        block_prefetch(b, b->descs[list->points[t]]);
+    }
+}
+
+/* ... and so are those of all lists. */
+static inline void block_prefetch_lists(const block *b, const block_answer *answer)
+{
+    block_prefetch_list(b, &answer->nodes);
+    block_prefetch_list(b, &answer->lists);
+    block_prefetch_list(b, &answer->longs);
+    block_prefetch_list(b, &answer->narrows);
+}
+
+/* The fences that cover branches on the way to the points: large ones. */
+static inline void block_tell_covers(const block *b, block_answer *answer)
+{
+    for (uint32_t c = 0; c < b->common_count; c++) {
+        for (uint32_t j = 0; j < b->count; j++) {
+            index_sink_list(&answer->sink, b->base, b->common[c], b->first + j);
+        }
+    }
     for (uint32_t t = 0; t < b->covered.count; t++) {
-        const uint32_t j = b->covered.points[t];
-        index_eval_branches(b->base, b->root, b->points[j], b->first + j, &answer->sink);
+        index_sink_list(&answer->sink, b->base, b->covers[t], b->first + b->covered.points[t]);
+    }
+    for (uint32_t t = 0; t < b->strays.count; t++) {
+        const uint32_t j = b->strays.points[t];
+        index_eval_branches(b->base, b->start, b->start_shift, b->points[j], b->first + j,
+                            &answer->sink);
     }
 }
 

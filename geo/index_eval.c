@@ -101,13 +101,13 @@ static void eval_record(index_desc desc, const index_narrow *record, int32_t x, 
     }
 }
 
-/* Walk down to the undivided square; the fences that cover branches on the way. */
-static index_spot walk_down(const uint8_t *base, index_desc root, geo_point point, uint32_t number,
-                            index_sink *sink)
+/* Walk down to the undivided square; the fences that cover branches below the first one. */
+static index_spot walk_down(const uint8_t *base, index_desc start, unsigned shift, geo_point point,
+                            uint32_t number, index_sink *sink)
 {
-    unsigned shift = INDEX_ROOT_SHIFT - INDEX_ROOT_FANOUT;
-    index_desc desc =
-        index_node(base, root)[index_slot(INDEX_ROOT_FANOUT, shift, point.lon_e7, point.lat_e7)];
+    const unsigned first = shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(start);
+    shift -= first;
+    index_desc desc = index_node(base, start)[index_slot(first, shift, point.lon_e7, point.lat_e7)];
     while (index_kind(desc) == INDEX_KIND_NODE) {
         unsigned fanout = index_node_fanout(desc);
         const index_desc *node = index_node(base, desc);
@@ -121,16 +121,16 @@ static index_spot walk_down(const uint8_t *base, index_desc root, geo_point poin
     return (index_spot){desc, shift};
 }
 
-void index_eval_branches(const uint8_t *base, index_desc root, geo_point point, uint32_t number,
-                         index_sink *sink)
+void index_eval_branches(const uint8_t *base, index_desc branch, unsigned shift, geo_point point,
+                         uint32_t number, index_sink *sink)
 {
-    (void)walk_down(base, root, point, number, sink);
+    (void)walk_down(base, branch, shift, point, number, sink);
 }
 
 index_spot index_eval_point(const uint8_t *base, index_desc root, geo_point point, uint32_t number,
                             index_sink *sink)
 {
-    const index_spot spot = walk_down(base, root, point, number, sink);
+    const index_spot spot = walk_down(base, root, INDEX_ROOT_SHIFT, point, number, sink);
     const index_desc desc = spot.desc;
     if (index_is_short(desc) || index_is_long(desc)) {
         eval_record(desc, index_at(base, desc), index_cell_offset(point.lon_e7, spot.shift),

@@ -50,9 +50,10 @@ static inline int32_t index_cell_offset(int32_t coordinate, unsigned shift)
 /* Which edges of a narrow or long record hold the point; virtual edges are no boundary. */
 uint32_t index_on_edges(index_desc desc, const index_narrow *record, int32_t x, int32_t y);
 
-/* The fences that cover branches on the point's way down. */
-void index_eval_branches(const uint8_t *base, index_desc root, geo_point point, uint32_t number,
-                         index_sink *sink);
+/* The fences that cover branches on the point's way down from one of 2^shift units: not this one.
+ */
+void index_eval_branches(const uint8_t *base, index_desc branch, unsigned shift, geo_point point,
+                         uint32_t number, index_sink *sink);
 
 /* The fences of a wide record that contain the point. */
 void index_wide_eval(const index_wide *record, int32_t lon, int32_t lat, uint32_t point,

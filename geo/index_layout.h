@@ -77,13 +77,6 @@ static inline const index_desc *index_node(const uint8_t *base, index_desc desc)
                                 (uint64_t)(desc & (INDEX_OFFSET_MASK & ~3u)) * INDEX_UNIT_BYTES);
 }
 
-/* A branch that no fence covers as a whole. */
-static inline bool index_is_plain_branch(index_desc desc, unsigned shift)
-{
-    return index_kind(desc) == INDEX_KIND_NODE && shift > INDEX_CELL_SHIFT_MAX &&
-           !(desc & INDEX_FLAG);
-}
-
 /* How a node of fan-out f numbers its children where they are cells: 4 x 4 neighbours share one
  * cache line. Bits from 2 up of the row and the column number the blocks. */
 typedef struct index_grid {

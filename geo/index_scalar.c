@@ -1,4 +1,5 @@
 /* geo/index_scalar.c - the block query in plain C: the reference of the vector builds. */
+#include "index_block_places.h"
 #include "index_block_steps.h"
 
 /* The parts of index_slot_of_cell() in a tile, by its fan-out and by the upper five bits of the
@@ -48,10 +49,10 @@ static void find_slots(const block *b, block_slots *slots)
 }
 
 /* Step 1 for points that share a directory. */
-static void find_places_dense(block *b, index_desc directory)
+static void find_places_dense(block *b)
 {
     block_slots slots;
-    const uint32_t first = block_node_place(directory);
+    const uint32_t first = block_node_place(b->start);
     const uint8_t *base = b->base;
     const uint32_t count = b->count;
     find_slots(b, &slots);
@@ -59,9 +60,10 @@ static void find_places_dense(block *b, index_desc directory)
         const index_desc page = block_desc(base, first + slots.page[j]);
         if (__builtin_expect((page & (BLOCK_DENSE_MASK | INDEX_FLAG)) != BLOCK_DENSE, 0)) {
             if ((page & BLOCK_DENSE_MASK) != BLOCK_DENSE) {
-                block_find_place(b, j, directory, INDEX_FANOUT_MAX, BLOCK_PAGE_SHIFT);
+                block_find_place(b, j);
                 continue;
             }
+            b->covers[b->covered.count] = block_desc(base, block_covers_place(page));
             block_list_add(&b->covered, j);
         }
         const uint32_t entry = block_node_place(page) + slots.tile[j];
@@ -79,18 +81,14 @@ static void find_places_dense(block *b, index_desc directory)
 }
 
 /* Step 1. */
-static void find_places(block *b, index_desc root, uint32_t differ)
+static void find_places(block *b)
 {
-    unsigned shift;
-    const index_desc start = block_common_branch(b, root, differ, &shift);
-    const unsigned fanout =
-        shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(start);
-    if (shift - fanout == BLOCK_PAGE_SHIFT && fanout == INDEX_FANOUT_MAX) {
-        find_places_dense(b, start);
+    if (block_is_dense(b)) {
+        find_places_dense(b);
         return;
     }
     for (uint32_t j = 0; j < b->count; j++) {
-        block_find_place(b, j, start, fanout, shift - fanout);
+        block_find_place(b, j);
     }
 }
 
@@ -110,7 +108,6 @@ static void read_places(block *b, block_answer *answer)
     for (uint32_t j = 0; j < count; j++) {
         const index_desc desc = block_desc(b->base, b->places[j]);
         const unsigned top = desc >> (INDEX_KIND_SHIFT - 1); /* the kind and the flag */
-        block_prefetch(b, desc);
         b->descs[j] = desc;
         *hits = (geo_hit){first + j, desc - 1};
         hits += (top < 2) & (desc != 0);
@@ -245,7 +242,8 @@ static bool seek(block *b, const geo_index_version *version, const geo_point *po
         return false;
     }
     block_begin(b, version, points, count, first);
-    find_places(b, version->root, span.differ);
+    block_find_start(b, version->root, span.differ);
+    find_places(b);
     return true;
 }
 
@@ -261,12 +259,13 @@ bool index_query_block_scalar(const geo_index_version *version, const geo_point 
     }
     rest.list.count = 0;
     block_answer_begin(&answer, hits, hits_max);
-    block_covers(&b, &answer);
+    block_tell_covers(&b, &answer);
     /* What follows writes hits before it knows whether there are any: one for each point. */
     if (answer.sink.count + count >= hits_max) {
         return false;
     }
     read_places(&b, &answer);
+    block_prefetch_lists(&b, &answer);
     block_walk_nodes(&b, &answer);
     block_wides(&b, &answer);
     if (answer.sink.count + count >= hits_max) {

@@ -13,6 +13,7 @@
 #define CLEAR_BLOCK index_clear_block_neon
 #endif
 
+#include "index_block_places.h"
 #include "index_lanes_clear.h"
 
 /* block_node_place() of every lane. */
@@ -39,27 +40,35 @@ static inline lanes cell_slots(lanes small, lanes shifts, lanes x, lanes y)
     return lanes_or(lanes_or(row_part, lanes_left(lanes_and(column, blocks), 2)), low);
 }
 
-/* Step 1 for the lanes that need more than find_places_of_lanes() does, in their order. Rare, so it
- * stays out of line. */
-static __attribute__((noinline)) void find_places_of_rest(block *b, index_desc directory,
-                                                          uint32_t j, uint32_t dense, uint32_t rest)
+/* Append some lanes to a list; j: the number of the first lane's point. */
+static inline uint32_t list_add(block_list *list, uint32_t count, lanes_mask some, uint32_t j)
 {
-    for (; rest != 0; rest &= rest - 1) {
-        const uint32_t lane = (uint32_t)__builtin_ctz(rest);
-        if (dense >> lane & 1) {
-            block_list_add(&b->covered, j + lane);
-        } else {
-            block_find_place(b, j + lane, directory, INDEX_FANOUT_MAX, BLOCK_PAGE_SHIFT);
-        }
+    lanes_store_numbers(list->points + count, some, j);
+    return count + mask_count(some);
+}
+
+/* Step 1 for the lanes that need more than find_places_of_lanes() does. Rare, so it stays out of
+ * line. */
+static __attribute__((noinline)) void
+find_places_of_rest(block *b, uint32_t j, lanes pages, lanes_mask is_covered, lanes_mask is_stray)
+{
+    const uint32_t *descs = (const uint32_t *)b->base;
+    const uint32_t covers_at = block_covers_place(BLOCK_DENSE);
+    const lanes covers = lanes_gather_some(is_covered, lanes_all(0), descs,
+                                           lanes_add(node_places(pages), lanes_all(covers_at)));
+    lanes_store(b->covers + b->covered.count, lanes_pack(covers, is_covered));
+    b->covered.count = list_add(&b->covered, b->covered.count, is_covered, j);
+    for (uint32_t left = mask_bits(is_stray); left != 0; left &= left - 1) {
+        block_find_place(b, j + (uint32_t)__builtin_ctz(left));
     }
 }
 
 /* Step 1 for the LANES points from number j on. Where a page is not dense, the directory stands for
  * it: what is read beneath is of no use, but it is there to be read. */
-static inline void find_places_of_lanes(block *b, index_desc directory, uint32_t j)
+static inline void find_places_of_lanes(block *b, uint32_t j)
 {
     const uint32_t *descs = (const uint32_t *)b->base;
-    const uint32_t all = (uint32_t)((1ull << LANES) - 1);
+    const index_desc directory = b->start;
     lanes x, y;
     lanes_load_pairs(b->points + j, &x, &y);
     const lanes pages = lanes_gather(descs, lanes_add(lanes_all(block_node_place(directory)),
@@ -67,7 +76,6 @@ static inline void find_places_of_lanes(block *b, index_desc directory, uint32_t
     const lanes_mask is_dense =
         lanes_equal(lanes_and(pages, lanes_all(BLOCK_DENSE_MASK)), lanes_all(BLOCK_DENSE));
     const lanes_mask is_plain = lanes_equal(lanes_and(pages, lanes_all(INDEX_FLAG)), lanes_all(0));
-    const uint32_t simple = mask_bits(mask_and(is_dense, is_plain));
     const lanes nodes = lanes_choose(is_dense, pages, lanes_all(directory));
     const lanes entries = lanes_add(node_places(nodes), DENSE_SLOTS(x, y, BLOCK_TILE_SHIFT));
     const lanes tiles = lanes_gather(descs, entries);
@@ -78,9 +86,9 @@ static inline void find_places_of_lanes(block *b, index_desc directory, uint32_t
         lanes_equal(lanes_right(tiles, INDEX_KIND_SHIFT), lanes_all(INDEX_KIND_NODE));
     lanes_store(b->places + j, lanes_choose(is_node, cells, entries));
     lanes_store(b->shifts + j, shifts);
-    if (__builtin_expect(simple != all, 0)) {
-        const uint32_t valid = mask_bits(lanes_within(j, b->count));
-        find_places_of_rest(b, directory, j, mask_bits(is_dense), ~simple & valid);
+    const lanes_mask rest = mask_without(lanes_within(j, b->count), mask_and(is_dense, is_plain));
+    if (__builtin_expect(mask_is_any(rest), 0)) {
+        find_places_of_rest(b, j, pages, mask_and(rest, is_dense), mask_without(rest, is_dense));
     }
     for (uint32_t lane = 0; lane < LANES; lane++) {
         __builtin_prefetch(descs + b->places[j + lane]);
@@ -88,34 +96,23 @@ static inline void find_places_of_lanes(block *b, index_desc directory, uint32_t
 }
 
 /* Step 1. */
-static void find_places(block *b, index_desc root, uint32_t differ)
+static void find_places(block *b)
 {
-    unsigned shift;
-    const index_desc start = block_common_branch(b, root, differ, &shift);
-    const unsigned fanout =
-        shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(start);
-    const bool is_dense = shift - fanout == BLOCK_PAGE_SHIFT && fanout == INDEX_FANOUT_MAX;
+    const bool is_dense = block_is_dense(b);
     for (uint32_t j = 0; j < b->count; j += LANES) {
         if (is_dense) {
-            find_places_of_lanes(b, start, j);
+            find_places_of_lanes(b, j);
             continue;
         }
         for (uint32_t lane = 0; lane < LANES; lane++) {
             if (j + lane < b->count) {
-                block_find_place(b, j + lane, start, fanout, shift - fanout);
+                block_find_place(b, j + lane);
             } else {
                 b->places[j + lane] = b->places[j];
                 b->shifts[j + lane] = b->shifts[j];
             }
         }
     }
-}
-
-/* Append some lanes to a list; j: the number of the first lane's point. */
-static inline uint32_t list_add(block_list *list, uint32_t count, lanes_mask some, uint32_t j)
-{
-    lanes_store_numbers(list->points + count, some, j);
-    return count + mask_count(some);
 }
 
 /* Step 2. What is counted is counted in registers: byte stores might change anything in memory. */
@@ -163,14 +160,6 @@ static void read_places(block *b, block_answer *answer)
     answer->narrows.count = narrows;
 }
 
-/* The records of a list are on their way. */
-static inline void prefetch_list(const block *b, const block_list *list)
-{
-    for (uint32_t t = 0; t < list->count; t++) {
-        block_prefetch(b, b->descs[list->points[t]]);
-    }
-}
-
 /* Whole vectors are read: the last one must be there. Its surplus points are the last one again. */
 static const geo_point *padded(const geo_point *points, uint32_t count, geo_point *room)
 {
@@ -193,7 +182,8 @@ static bool seek(block *b, const geo_index_version *version, const geo_point *po
         return false;
     }
     block_begin(b, version, padded(points, count, b->padded), count, first);
-    find_places(b, version->root, span.differ);
+    block_find_start(b, version->root, span.differ);
+    find_places(b);
     return true;
 }
 
@@ -204,16 +194,13 @@ static bool answer_block(block *b, geo_hit *hits, size_t hits_max, size_t *hit_c
     lanes_rest rest;
     rest.count = 0;
     block_answer_begin(&answer, hits, hits_max);
-    block_covers(b, &answer);
+    block_tell_covers(b, &answer);
     /* What follows writes whole vectors of hits before it knows whether there are any. */
     if (answer.sink.count + BLOCK + LANES > hits_max) {
         return false;
     }
     read_places(b, &answer);
-    prefetch_list(b, &answer.nodes);
-    prefetch_list(b, &answer.lists);
-    prefetch_list(b, &answer.longs);
-    prefetch_list(b, &answer.narrows);
+    block_prefetch_lists(b, &answer);
     block_walk_nodes(b, &answer);
     block_wides(b, &answer);
     if (answer.sink.count + BLOCK + LANES > hits_max) {

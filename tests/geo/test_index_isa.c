@@ -114,6 +114,52 @@ static void all_builds_give_the_same_answers(void **state)
     free(found.hits);
 }
 
+/* A fence around the world's centre that reaches at least a third of the radius to every side. */
+static void put_around(world *w, uint32_t id, int32_t radius)
+{
+    geo_point ring[60];
+    const uint32_t count = 60;
+    shape_star(&w->random, w->center, radius, count, ring);
+    assert_int_equal(geo_area_new(ring, &count, 1, &w->areas[id]), GEO_OK);
+    w->id_end = id + 1;
+}
+
+/* Countries and continents lie over whole branches of a busy place: one fence over some, several
+ * over others, at each level of the index. */
+static void fences_over_whole_branches_are_told_by_every_build(void **state)
+{
+    (void)state;
+    static const int32_t radii[] = {9000000, 9000000, 30000000, 90000000, 310000000, 310000000};
+    const geo_index_isa best = geo_index_isa_in_use();
+    answers expected = {malloc(HITS_MAX * sizeof(geo_hit)), 0};
+    answers found = {malloc(HITS_MAX * sizeof(geo_hit)), 0};
+    size_t clear_count = 0;
+    assert_non_null(expected.hits);
+    assert_non_null(found.hits);
+    for (uint32_t large = 1; large <= 6; large++) {
+        world w;
+        world_init(&w, shape_seed(__func__) + large, (geo_point){163725000, 581000000}, 3000000);
+        world_fill(&w, 200);
+        for (uint32_t i = 0; i < large; i++) {
+            put_around(&w, 200 + i, radii[i]);
+        }
+        check_world(&w, &expected, &found, &clear_count);
+        geo_index *index = world_index(&w);
+        geo_index_version *version = geo_index_acquire(index);
+        for (int isa = GEO_INDEX_SCALAR; isa <= GEO_INDEX_AVX512; isa++) {
+            if (geo_index_force_isa((geo_index_isa)isa)) {
+                world_check_points(&w, version, 400);
+            }
+        }
+        geo_index_release(version);
+        geo_index_free(index);
+        world_fini(&w);
+    }
+    assert_true(geo_index_force_isa(best));
+    free(expected.hits);
+    free(found.hits);
+}
+
 static void the_scalar_build_is_always_there(void **state)
 {
     (void)state;
@@ -128,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_builds_give_the_same_answers),
+        cmocka_unit_test(fences_over_whole_branches_are_told_by_every_build),
         cmocka_unit_test(the_scalar_build_is_always_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
