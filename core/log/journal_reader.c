@@ -82,22 +82,32 @@ void journal_reader_seek(log_reader *reader, int64_t offset)
     r->is_past_bad = false;
 }
 
-/* Find where to begin. HR_GONE: the offset lies before the log's start, and is moved there. */
-static hr_err place(journal_reader *r, hr_why *why)
+/* Move to the log's start if that lies behind the reader: HR_GONE. */
+static hr_err catch_up(journal_reader *r, hr_why *why)
 {
     journal *j = journal_of(r->reader.log);
     int64_t start = atomic_load_explicit(&j->starts[r->flat], memory_order_acquire);
-    let_go(r);
-    if (r->offset < start) {
-        int64_t wanted = r->offset;
-        r->offset = start;
-        return hr_why_set(why, HR_GONE, "offset %lld is no longer kept, %lld is the first",
-                          (long long)wanted, (long long)start);
+    int64_t wanted = r->offset;
+    if (wanted >= start) {
+        return HR_OK;
     }
-    r->at = files_find_offset(&j->files, r->flat, r->offset);
+    r->offset = start;
+    r->is_placed = false;
+    r->is_past_bad = false;
+    return hr_why_set(why, HR_GONE, "offset %lld is no longer kept, %lld is the first",
+                      (long long)wanted, (long long)start);
+}
+
+/* Find where to begin. HR_GONE: the offset lies before the log's start, and is moved there. */
+static hr_err place(journal_reader *r, hr_why *why)
+{
+    let_go(r);
+    r->at = files_find_offset(&journal_of(r->reader.log)->files, r->flat, r->offset);
     r->batch = 0;
     r->is_placed = true;
-    return HR_OK;
+    /* Retention moves the start before it takes a file: asked now, it tells of any that is no
+     * longer in the list. */
+    return catch_up(r, why);
 }
 
 /* Hold the file with r->at, or the next one behind. False: there is none, or *err is set. */
@@ -120,11 +130,8 @@ static bool hold_file(journal_reader *r, hr_err *err, hr_why *why)
         return false;
     }
     if (r->file != NULL && r->at < r->file->base) {
-        if (r->offset < atomic_load_explicit(&journal_of(r->reader.log)->starts[r->flat],
-                                             memory_order_acquire)) {
-            /* Not damage: retention has overtaken us. */
-            *err = place(r, why);
-            r->is_placed = false;
+        *err = catch_up(r, why); /* or it is damage */
+        if (*err != HR_OK) {
             return false;
         }
         r->bad_from = r->is_past_bad ? r->bad_from : r->at;

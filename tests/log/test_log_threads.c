@@ -164,6 +164,50 @@ static void readers_see_what_writers_wrote_in_order(void **state)
     fixture_fini(&s.f);
 }
 
+/* Stand at the log's start again and again, where retention takes files away. */
+static void *read_the_oldest(void *argument)
+{
+    worker *w = argument;
+    log_store *log = w->s->f.log;
+    log_reader *reader = NULL;
+    log_view view;
+    expect(w->s, log_reader_open(log, 0, w->partition, 0, LOG_APPENDED, &reader) == HR_OK, "open");
+    while (!atomic_load(&w->s->is_over)) {
+        log_reader_seek(reader, log_start(log, 0, w->partition));
+        hr_err err = log_reader_next(reader, &view, NULL);
+        expect(w->s, err == HR_OK || err == HR_GONE || err == HR_TIMEOUT, hr_err_name(err));
+    }
+    log_reader_close(reader);
+    return NULL;
+}
+
+static void what_retention_takes_from_under_a_reader_is_no_damage(void **state)
+{
+    (void)state;
+    static shared s;
+    pthread_t threads[WRITERS + 2];
+    worker workers[WRITERS + 2];
+    fixture_init(&s.f);
+    s.f.options.file_bytes = 4096;
+    s.f.options.retain_bytes = 8192;
+    fixture_open(&s.f);
+    s.frames = fixture_is_long() ? 50000 : 3000;
+    for (uint16_t i = 0; i < WRITERS + 2; i++) {
+        workers[i] = (worker){.s = &s};
+        void *(*run)(void *) = i == 0            ? write_frames
+                               : i < WRITERS + 1 ? read_the_oldest
+                                                 : keep_house;
+        assert_int_equal(pthread_create(&threads[i], NULL, run, &workers[i]), 0);
+    }
+    pthread_join(threads[0], NULL);
+    atomic_store(&s.is_over, true);
+    for (uint32_t i = 1; i < WRITERS + 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(s.failures, 0);
+    fixture_fini(&s.f);
+}
+
 /* A log without a gap between commits may not sync more often than it must: waiters share. */
 static void commits_are_shared_by_those_who_wait(void **state)
 {
@@ -235,6 +279,7 @@ int main(void)
     fixture_hush();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_what_writers_wrote_in_order),
+        cmocka_unit_test(what_retention_takes_from_under_a_reader_is_no_damage),
         cmocka_unit_test(commits_are_shared_by_those_who_wait),
         cmocka_unit_test(an_append_does_not_wake_who_waits_for_a_commit),
     };
