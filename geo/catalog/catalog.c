@@ -56,6 +56,7 @@ geo_err catalog_open(const char *path, catalog **out, geo_why *why)
         catalog_close(made);
         return err;
     }
+    db_release_memory(made->writer);
     *out = made;
     return GEO_OK;
 }
@@ -132,11 +133,24 @@ void catalog_reader_give(catalog *store, catalog_db *db)
         drop_reader(store, db); /* it would hold on to an old moment */
         return;
     }
+    db_release_memory(db);
     (void)pthread_mutex_lock(&store->readers_lock);
     store->readers[store->idle_count] = db;
     store->idle_count++;
     (void)pthread_cond_signal(&store->reader_free);
     (void)pthread_mutex_unlock(&store->readers_lock);
+}
+
+catalog_db *catalog_writer_take(catalog *store)
+{
+    (void)pthread_mutex_lock(&store->change_lock);
+    return store->writer;
+}
+
+void catalog_writer_give(catalog *store)
+{
+    db_release_memory(store->writer);
+    (void)pthread_mutex_unlock(&store->change_lock);
 }
 
 /* The handle is const to the callers of these: only its lock moves. */

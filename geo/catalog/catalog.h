@@ -23,8 +23,8 @@ typedef struct catalog catalog;
 
 /* Open the file, or make it. The caller sees to it that no other process changes it meanwhile (a
  * change that finds another's version fails with GEO_LOCKED); others may read.
- * GEO_TOO_NEW: a newer program wrote it. GEO_INVALID: some other kind of file. GEO_CORRUPT.
- * GEO_IO, also when mod_spatialite is not installed. */
+ * GEO_TOO_NEW: a newer program wrote it. GEO_INVALID: some other kind of file. GEO_CORRUPT. GEO_IO,
+ * also when it must be made and mod_spatialite is not installed. */
 GEO_MUST_USE geo_err catalog_open(const char *path, catalog **out, geo_why *why);
 
 /* No other thread is inside the catalogue any more, and no change is open. NULL is fine. */

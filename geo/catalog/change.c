@@ -22,7 +22,7 @@ static void end_change(catalog_change *change)
     geo_rules_builder_free(change->builder);
     free(change->edits);
     free(change);
-    (void)pthread_mutex_unlock(&store->change_lock);
+    catalog_writer_give(store);
 }
 
 static geo_err begin_transaction(catalog_change *change, geo_why *why)
@@ -59,7 +59,7 @@ geo_err catalog_change_begin(catalog *store, const char *who, int64_t now_ms, ca
     if (change == NULL) {
         return geo_why_set(why, GEO_NO_MEMORY, "out of memory");
     }
-    (void)pthread_mutex_lock(&store->change_lock);
+    (void)catalog_writer_take(store);
     change->store = store;
     /* Only a commit replaces what is current, and it holds the lock that we hold now. */
     change->version = geo_rules_version(store->current) + 1;
@@ -104,6 +104,12 @@ geo_err change_edit_begin(catalog_change *change, geo_why *why)
         err = change_failed(change, db_exec(change->store->writer, "SAVEPOINT edit", why));
     }
     return err;
+}
+
+geo_err change_fences_begin(catalog_change *change, geo_why *why)
+{
+    geo_err err = db_need_spatialite(change->store->writer, why);
+    return err == GEO_OK ? change_edit_begin(change, why) : err;
 }
 
 geo_err change_edit_end(catalog_change *change, geo_err err, geo_why *why)

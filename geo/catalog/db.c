@@ -37,9 +37,12 @@ geo_err db_fail(catalog_db *db, int code, geo_why *why, const char *doing)
     return geo_why_set(why, err_of_code(db, code), "the catalogue: %s: %s", doing, text);
 }
 
-static geo_err load_spatialite(catalog_db *db, geo_why *why)
+geo_err db_need_spatialite(catalog_db *db, geo_why *why)
 {
     char *text = NULL;
+    if (db->has_spatialite) {
+        return GEO_OK;
+    }
     int code = sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, (int *)NULL);
     if (code == SQLITE_OK) {
         code = sqlite3_load_extension(db->handle, "mod_spatialite", NULL, &text);
@@ -54,14 +57,13 @@ static geo_err load_spatialite(catalog_db *db, geo_why *why)
     }
     /* Nothing that reaches this connection later may load more. */
     code = sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, (int *)NULL);
+    db->has_spatialite = code == SQLITE_OK;
     return code == SQLITE_OK ? GEO_OK : db_fail(db, code, why, "configuring");
 }
 
-static geo_err configure(catalog_db *db, db_mode mode, geo_why *why)
+void db_release_memory(catalog_db *db)
 {
-    (void)sqlite3_extended_result_codes(db->handle, 1);
-    (void)sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
-    return mode == DB_READ ? GEO_OK : load_spatialite(db, why);
+    (void)sqlite3_db_release_memory(db->handle);
 }
 
 geo_err db_open(const char *path, db_mode mode, catalog_db **out, geo_why *why)
@@ -77,7 +79,8 @@ geo_err db_open(const char *path, db_mode mode, catalog_db **out, geo_why *why)
     if (code != SQLITE_OK) {
         err = db_fail(db, code, why, path);
     } else {
-        err = configure(db, mode, why);
+        (void)sqlite3_extended_result_codes(db->handle, 1);
+        (void)sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
     }
     if (err != GEO_OK) {
         db_close(db);

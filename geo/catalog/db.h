@@ -16,6 +16,7 @@
 /* A connection, used by one thread at a time. */
 typedef struct catalog_db {
     sqlite3 *handle;
+    bool has_spatialite;
     struct {
         const char *sql;
         sqlite3_stmt *stmt;
@@ -25,11 +26,18 @@ typedef struct catalog_db {
 
 typedef enum db_mode {
     DB_READ,
-    DB_WRITE, /* makes the file, if there is none, and loads SpatiaLite */
+    DB_WRITE, /* makes the file, if there is none */
 } db_mode;
 
 GEO_MUST_USE geo_err db_open(const char *path, db_mode mode, catalog_db **out, geo_why *why);
 void db_close(catalog_db *db);
+
+/* Before a statement that uses SpatiaLite, or changes a table whose triggers do; none may be on its
+ * way. It brings 50 libraries and 17 MB, so a catalogue that is only read goes without. */
+GEO_MUST_USE geo_err db_need_spatialite(catalog_db *db, geo_why *why);
+
+/* Let go of the pages that it keeps to read them again: the system has them too. */
+void db_release_memory(catalog_db *db);
 
 /* What the connection's last failure means, with its text in why. */
 geo_err db_fail(catalog_db *db, int code, geo_why *why, const char *doing);

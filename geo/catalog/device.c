@@ -70,8 +70,7 @@ geo_err catalog_names_put(catalog *store, const catalog_name *names, size_t coun
     if (count == 0) {
         return GEO_OK;
     }
-    (void)pthread_mutex_lock(&store->change_lock);
-    catalog_db *db = store->writer;
+    catalog_db *db = catalog_writer_take(store);
     geo_err err = db_exec(db, "BEGIN IMMEDIATE", why);
     if (err == GEO_OK) {
         for (size_t i = 0; err == GEO_OK && i < count; i++) {
@@ -84,7 +83,7 @@ geo_err catalog_names_put(catalog *store, const catalog_name *names, size_t coun
             db_rollback(db);
         }
     }
-    (void)pthread_mutex_unlock(&store->change_lock);
+    catalog_writer_give(store);
     return err;
 }
 

@@ -85,8 +85,7 @@ geo_err catalog_document_put(catalog *store, const char *kind, const char *name,
     if (err != GEO_OK) {
         return err;
     }
-    (void)pthread_mutex_lock(&store->change_lock);
-    catalog_db *db = store->writer;
+    catalog_db *db = catalog_writer_take(store);
     err = json_check_is_object(db, text, size, CATALOG_DOCUMENT_BYTES_MAX, why);
     if (err == GEO_OK) {
         err = db_exec(db, "BEGIN IMMEDIATE", why);
@@ -98,7 +97,7 @@ geo_err catalog_document_put(catalog *store, const char *kind, const char *name,
         }
         err = end_transaction(db, err, why);
     }
-    (void)pthread_mutex_unlock(&store->change_lock);
+    catalog_writer_give(store);
     return err;
 }
 
@@ -125,13 +124,12 @@ static geo_err delete_document(catalog_db *db, const char *kind, const char *nam
 geo_err catalog_document_remove(catalog *store, const char *kind, const char *name,
                                 uint64_t expected, geo_why *why)
 {
-    (void)pthread_mutex_lock(&store->change_lock);
-    catalog_db *db = store->writer;
+    catalog_db *db = catalog_writer_take(store);
     geo_err err = db_exec(db, "BEGIN IMMEDIATE", why);
     if (err == GEO_OK) {
         err = end_transaction(db, delete_document(db, kind, name, expected, why), why);
     }
-    (void)pthread_mutex_unlock(&store->change_lock);
+    catalog_writer_give(store);
     return err;
 }
 

@@ -39,7 +39,7 @@ static geo_err put_fence(catalog_change *change, const char *id, const char *fea
 geo_err catalog_change_put(catalog_change *change, const char *id, const char *feature, size_t size,
                            uint64_t expected, catalog_edit *edit, geo_why *why)
 {
-    geo_err err = change_edit_begin(change, why);
+    geo_err err = change_fences_begin(change, why);
     if (err == GEO_OK) {
         err = put_fence(change, id, feature, size, expected, edit, why);
         err = change_edit_end(change, err, why);
@@ -115,7 +115,7 @@ static geo_err patch_fence(catalog_change *change, const char *id, const char *p
 geo_err catalog_change_patch(catalog_change *change, const char *id, const char *patch, size_t size,
                              uint64_t expected, catalog_edit *edit, geo_why *why)
 {
-    geo_err err = change_edit_begin(change, why);
+    geo_err err = change_fences_begin(change, why);
     if (err == GEO_OK) {
         err = patch_fence(change, id, patch, size, expected, edit, why);
         err = change_edit_end(change, err, why);
@@ -143,7 +143,7 @@ static geo_err remove_fence(catalog_change *change, const char *id, uint64_t exp
 geo_err catalog_change_remove(catalog_change *change, const char *id, uint64_t expected,
                               catalog_edit *edit, geo_why *why)
 {
-    geo_err err = change_edit_begin(change, why);
+    geo_err err = change_fences_begin(change, why);
     if (err == GEO_OK) {
         err = remove_fence(change, id, expected, edit, why);
         err = change_edit_end(change, err, why);
@@ -241,7 +241,7 @@ static geo_err restore_fence(catalog_change *change, const char *id, uint64_t re
 geo_err catalog_change_restore(catalog_change *change, const char *id, uint64_t revision,
                                uint64_t expected, catalog_edit *edit, geo_why *why)
 {
-    geo_err err = change_edit_begin(change, why);
+    geo_err err = change_fences_begin(change, why);
     if (err == GEO_OK) {
         err = restore_fence(change, id, revision, expected, edit, why);
         err = change_edit_end(change, err, why);

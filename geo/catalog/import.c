@@ -162,7 +162,7 @@ geo_err catalog_change_import(catalog_change *change, const char *text, size_t s
                               const catalog_import_options *options, uint32_t *count, geo_why *why)
 {
 import job = {.change = change, .options = options };
-    geo_err err = change_edit_begin(change, why);
+    geo_err err = change_fences_begin(change, why);
     if (err != GEO_OK) {
         return err;
     }

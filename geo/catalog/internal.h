@@ -21,7 +21,7 @@
 struct catalog {
     char *path;
 
-    pthread_mutex_t change_lock; /* held from the beginning of a change to its end */
+    pthread_mutex_t change_lock; /* held while the writer is lent */
     catalog_db *writer;          /* protected by change_lock */
 
     pthread_mutex_t readers_lock;
@@ -53,9 +53,14 @@ struct catalog_change {
     bool broken; /* only abandoning is left */
 };
 
-/* Lend a reading connection, inside a read transaction, and take it back. */
+/* Lend a reading connection, inside a read transaction, and take it back. What is given back keeps
+ * none of the file's pages: of each connection they would come to 2 MB. */
 GEO_MUST_USE geo_err catalog_reader_take(catalog *store, catalog_db **out, geo_why *why);
 void catalog_reader_give(catalog *store, catalog_db *db);
+
+/* Likewise the one that writes; whoever comes second waits. */
+catalog_db *catalog_writer_take(catalog *store);
+void catalog_writer_give(catalog *store);
 
 /* The rules of the last commit; the caller owns one reference. */
 const geo_rules *rules_current(catalog *store);
@@ -87,6 +92,8 @@ geo_err change_failed(catalog_change *change, geo_err err);
 /* Undo what the edit wrote to the file, unless it went well. Every edit runs between these two;
  * it touches the builder and the list of edits last, when nothing can fail by bad input. */
 GEO_MUST_USE geo_err change_edit_begin(catalog_change *change, geo_why *why);
+/* The same for an edit of fences. */
+GEO_MUST_USE geo_err change_fences_begin(catalog_change *change, geo_why *why);
 geo_err change_edit_end(catalog_change *change, geo_err err, geo_why *why);
 
 /* Note what was done to a fence. */

@@ -45,19 +45,19 @@ static geo_err prune(catalog_db *db, int64_t before, int64_t floor, geo_why *why
 
 geo_err catalog_prune(catalog *store, uint64_t floor, geo_why *why)
 {
-    (void)pthread_mutex_lock(&store->change_lock);
+    catalog_db *db = catalog_writer_take(store);
     uint64_t before = catalog_floor(store);
     uint64_t version = catalog_version(store);
     geo_err err = GEO_OK;
     floor = floor < version ? floor : version;
     if (floor > before) {
-        err = prune(store->writer, (int64_t)before, (int64_t)floor, why);
+        err = prune(db, (int64_t)before, (int64_t)floor, why);
         if (err == GEO_OK) {
             (void)pthread_mutex_lock(&store->state_lock);
             store->floor = floor;
             (void)pthread_mutex_unlock(&store->state_lock);
         }
     }
-    (void)pthread_mutex_unlock(&store->change_lock);
+    catalog_writer_give(store);
     return err;
 }

@@ -102,7 +102,10 @@ static geo_err insert_default_settings(catalog_db *db, geo_why *why)
 
 static geo_err make_tables(catalog_db *db, geo_why *why)
 {
-    geo_err err = db_exec(db, "BEGIN IMMEDIATE", why);
+    geo_err err = db_need_spatialite(db, why);
+    if (err == GEO_OK) {
+        err = db_exec(db, "BEGIN IMMEDIATE", why);
+    }
     for (size_t i = 0; err == GEO_OK && i < sizeof schema_sql / sizeof *schema_sql; i++) {
         err = db_exec(db, schema_sql[i], why);
     }

@@ -112,7 +112,8 @@ static void spatialite_gives_a_second_opinion_with_a_place(void **state)
     static const uint32_t ends[] = {4, 3};
     catalog_db *db = NULL;
     geo_why why = {""};
-    if (db_open(":memory:", DB_WRITE, &db, &why) != GEO_OK) {
+    if (db_open(":memory:", DB_WRITE, &db, &why) != GEO_OK ||
+        db_need_spatialite(db, &why) != GEO_OK) {
         fail_msg("%s", why.text);
     }
     geo_area *bad = area_of(crossed, &ends[0], 1);
