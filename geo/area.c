@@ -1,10 +1,18 @@
 /* geo/area.c - making areas, and the scalar truth about points in them. */
 #include "geo/area.h"
 
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "geo/predicate.h"
 #include "ring.h"
+
+/* An area and the number of its holders; vertices and ends of rings stand behind it. */
+typedef struct area_block {
+    atomic_uint_fast32_t refs;
+    geo_area area;
+} area_block;
 
 static bool in_world(geo_point point)
 {
@@ -75,39 +83,56 @@ geo_err geo_area_new(const geo_point *vertices, const uint32_t *ring_ends, uint3
         return err;
     }
     uint32_t given = ring_ends[ring_count - 1];
-    geo_area *area =
-        malloc(sizeof *area + given * sizeof(geo_point) + ring_count * sizeof(uint32_t));
-    if (area == NULL) {
+    area_block *block = malloc(sizeof *block + ((size_t)given + 1) * sizeof(geo_point) +
+                               ring_count * sizeof(uint32_t));
+    if (block == NULL) {
         return GEO_NO_MEMORY;
     }
-    geo_point *copied = (geo_point *)(area + 1);
-    uint32_t *ends = (uint32_t *)(copied + given);
+    geo_point *copied = (geo_point *)(block + 1);
+    uint32_t *ends = (uint32_t *)(copied + given + 1);
     uint32_t count = 0;
     uint32_t begin = 0;
     for (uint32_t r = 0; r < ring_count; r++) {
         uint32_t kept = copy_ring(vertices + begin, ring_ends[r] - begin, copied + count);
         if (!geo_ring_has_three(copied + count, kept)) {
-            free(area);
+            free(block);
             return GEO_INVALID;
         }
         count += kept;
         ends[r] = count;
         begin = ring_ends[r];
     }
-    *area = (geo_area){
+    copied[count] = copied[0];
+    atomic_init(&block->refs, 1);
+    block->area = (geo_area){
         .ring_count = ring_count,
         .vertex_count = count,
         .ring_ends = ends,
         .vertices = copied,
         .box = box_of(copied, count),
     };
-    *out = area;
+    *out = &block->area;
     return GEO_OK;
+}
+
+static area_block *block_of(const geo_area *area)
+{
+    return (area_block *)((uintptr_t)area - offsetof(area_block, area));
+}
+
+geo_area *geo_area_ref(const geo_area *area)
+{
+    area_block *block = block_of(area);
+    atomic_fetch_add_explicit(&block->refs, 1, memory_order_relaxed);
+    return &block->area;
 }
 
 void geo_area_free(geo_area *area)
 {
-    free(area);
+    if (area != NULL &&
+        atomic_fetch_sub_explicit(&block_of(area)->refs, 1, memory_order_acq_rel) == 1) {
+        free(block_of(area));
+    }
 }
 
 /* Where the point lies among the rings as they are drawn on the plane. */

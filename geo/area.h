@@ -13,8 +13,9 @@
 
 /* A multipolygon, closed set, inside by the even-odd rule over all its rings: shells and holes need
  * no mark, and the parts of a valid multipolygon do not overlap. Rings are open (the last vertex
- * joins the first), have at least 3 vertices and no two equal neighbours. Immutable once made;
- * whoever holds it owns ring_ends and vertices (one allocation, see geo_area_new). */
+ * joins the first), have at least 3 vertices and no two equal neighbours. Immutable once made, so
+ * that it may have several holders; they own ring_ends and vertices (one allocation, see
+ * geo_area_new). Behind the vertices stands the first one again: a single ring is closed there. */
 typedef struct geo_area {
     uint32_t ring_count;
     uint32_t vertex_count;
@@ -29,14 +30,16 @@ typedef enum geo_side {
     GEO_INSIDE,
 } geo_side;
 
-/* Copy rings into a new area; *out is freed with geo_area_free. Structure is checked (limits, ring
- * sizes, ranges), shape is not (see geo/validate.h). A vertex that repeats its neighbour is left
- * out, so a ring may also be given closed. The point at a longitude of -180 and the one at +180
- * stay as they are given.
- * GEO_TOO_BIG: above the limits. GEO_INVALID: a ring with fewer than 3 different vertices.
- * GEO_RANGE: a vertex outside the world. GEO_NO_MEMORY. */
+/* Copy rings into a new area; its holder lets go of it with geo_area_free. Structure is checked
+ * (limits, ring sizes, ranges), shape is not (see geo/validate.h). A vertex that repeats its
+ * neighbour is left out, so a ring may also be given closed. The point at a longitude of -180 and
+ * the one at +180 stay as they are given. GEO_TOO_BIG: above the limits. GEO_INVALID: a ring with
+ * fewer than 3 different vertices. GEO_RANGE: a vertex outside the world. GEO_NO_MEMORY. */
 GEO_MUST_USE geo_err geo_area_new(const geo_point *vertices, const uint32_t *ring_ends,
                                   uint32_t ring_count, geo_area **out);
+/* One holder more, of an area that geo_area_new made. Any thread. */
+geo_area *geo_area_ref(const geo_area *area);
+/* It is freed when the last holder lets go. */
 void geo_area_free(geo_area *area);
 
 /* Where a point lies, by exact integer arithmetic: the scalar truth that the index must equal. A

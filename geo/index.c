@@ -151,10 +151,10 @@ geo_err geo_index_remove(geo_index *index, uint32_t id)
     return change(index, id, NULL);
 }
 
-/* A table of copies of the areas, by id. */
-static geo_err copy_areas(const geo_area *const *areas, const uint32_t *ids, size_t count,
-                          index_fence ***out, uint32_t *out_room, size_t *out_bytes,
-                          uint64_t *out_span)
+/* A table of the areas as fences, by id. */
+static geo_err make_fences(const geo_area *const *areas, const uint32_t *ids, size_t count,
+                           index_fence ***out, uint32_t *out_room, size_t *out_bytes,
+                           uint64_t *out_span)
 {
     uint32_t room = 16;
     for (size_t i = 0; i < count; i++) {
@@ -212,7 +212,7 @@ geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const ui
     uint32_t room = 0;
     size_t bytes = 0;
     uint64_t span = 0;
-    geo_err err = copy_areas(areas, ids, count, &fences, &room, &bytes, &span);
+    geo_err err = make_fences(areas, ids, count, &fences, &room, &bytes, &span);
     if (err != GEO_OK) {
         return err;
     }

@@ -42,14 +42,16 @@ GEO_MUST_USE geo_err geo_index_new(const geo_index_options *options, geo_index *
 void geo_index_free(geo_index *index);
 
 /* Replace the whole content by count fences; ids are different, in any order, and at most
- * GEO_INDEX_ID_MAX. Areas are copied. Much faster than as many puts. On failure nothing changes.
+ * GEO_INDEX_ID_MAX. The areas are made by geo_area_new(), and the index becomes a holder of them.
+ * Much faster than as many puts. On failure nothing changes.
  * GEO_NO_MEMORY. GEO_RANGE: an id is too big. GEO_EXISTS: an id occurs twice. GEO_TOO_BIG: the
  * spans of all fences together are above GEO_INDEX_SPAN_MAX. */
 GEO_MUST_USE geo_err geo_index_build(geo_index *index, const geo_area *const *areas,
                                      const uint32_t *ids, size_t count);
 
-/* Insert a fence or replace it. Readers see nothing of it before geo_index_publish(). On failure
- * nothing changes. GEO_NO_MEMORY. GEO_RANGE: the id is too big. GEO_TOO_BIG: as above. */
+/* Insert a fence or replace it; area as above. Readers see nothing of it before
+ * geo_index_publish(). On failure nothing changes. GEO_NO_MEMORY. GEO_RANGE: the id is too big.
+ * GEO_TOO_BIG: as above. */
 GEO_MUST_USE geo_err geo_index_put(geo_index *index, uint32_t id, const geo_area *area);
 
 /* How many squares of 23 km (2^21 units) the edges of an area span, each rounded down: nothing for

@@ -226,7 +226,7 @@ static geo_err query_area(const geo_index_version *version, const geo_area *area
     const index_square root = {INT32_MIN, INT32_MIN, INDEX_ROOT_SHIFT};
     area_query q = {.base = version->base};
     index_fence *fence;
-    geo_err err = index_fence_new(area, &fence);
+    geo_err err = index_fence_copy(area, &fence);
     if (err != GEO_OK) {
         return err;
     }

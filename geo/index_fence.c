@@ -1,4 +1,4 @@
-/* geo/index_fence.c - copies of fences, cut into blocks of edges. */
+/* geo/index_fence.c - rings of fences, cut into blocks of edges. */
 #include "index_fence.h"
 
 #include <stdlib.h>
@@ -44,49 +44,81 @@ uint64_t geo_index_span(const geo_area *area)
     return span;
 }
 
-geo_err index_fence_new(const geo_area *area, index_fence **out)
+/* All rings, closed. */
+static void copy_rings(const geo_area *area, geo_point *points)
+{
+    for (uint32_t r = 0; r < area->ring_count; r++) {
+        const uint32_t first = ring_first(area, r);
+        const uint32_t edges = area->ring_ends[r] - first;
+        geo_point *ring = points + first + r;
+        memcpy(ring, area->vertices + first, edges * sizeof *ring);
+        ring[edges] = ring[0];
+    }
+}
+
+static void cut_blocks(const geo_area *area, const geo_point *points, index_block *blocks)
+{
+    for (uint32_t r = 0; r < area->ring_count; r++) {
+        const uint32_t first = ring_first(area, r);
+        const uint32_t edges = area->ring_ends[r] - first;
+        const geo_point *ring = points + first + r;
+        for (uint32_t e = 0; e < edges; e += INDEX_BLOCK_EDGES) {
+            uint32_t count = edges - e < INDEX_BLOCK_EDGES ? edges - e : INDEX_BLOCK_EDGES;
+            *blocks++ = (index_block){first + r + e, count, box_of(ring + e, count + 1)};
+        }
+    }
+}
+
+static geo_err make(const geo_area *area, bool shares, index_fence **out)
 {
     uint32_t block_count = 0;
     for (uint32_t r = 0; r < area->ring_count; r++) {
         uint32_t edges = area->ring_ends[r] - ring_first(area, r);
         block_count += (edges + INDEX_BLOCK_EDGES - 1) / INDEX_BLOCK_EDGES;
     }
-    size_t point_count = (size_t)area->vertex_count + area->ring_count;
-    size_t bytes =
-        sizeof(index_fence) + block_count * sizeof(index_block) + point_count * sizeof(geo_point);
-    index_fence *fence = malloc(bytes);
+    const size_t own_bytes = sizeof(index_fence) + block_count * sizeof(index_block);
+    const size_t point_bytes = ((size_t)area->vertex_count + area->ring_count) * sizeof(geo_point);
+    index_fence *fence = malloc(shares ? own_bytes : own_bytes + point_bytes);
     if (fence == NULL) {
         return GEO_NO_MEMORY;
     }
     index_block *blocks = (index_block *)(fence + 1);
-    geo_point *points = (geo_point *)(blocks + block_count);
+    geo_point *copies = (geo_point *)(blocks + block_count);
+    const geo_point *points = shares ? area->vertices : copies;
+    if (!shares) {
+        copy_rings(area, copies);
+    }
+    cut_blocks(area, points, blocks);
     *fence = (index_fence){
         .edge_count = area->vertex_count,
         .block_count = block_count,
-        .bytes = bytes,
+        .bytes = own_bytes + point_bytes,
+        .area = shares ? geo_area_ref(area) : NULL,
         .span = geo_index_span(area),
         .box = area->box,
         .points = points,
         .blocks = blocks,
     };
-    for (uint32_t r = 0; r < area->ring_count; r++) {
-        uint32_t first = ring_first(area, r);
-        uint32_t edges = area->ring_ends[r] - first;
-        geo_point *ring = points + first + r;
-        memcpy(ring, area->vertices + first, edges * sizeof *ring);
-        ring[edges] = ring[0];
-        for (uint32_t e = 0; e < edges; e += INDEX_BLOCK_EDGES) {
-            uint32_t count = edges - e < INDEX_BLOCK_EDGES ? edges - e : INDEX_BLOCK_EDGES;
-            *blocks++ = (index_block){first + r + e, count, box_of(ring + e, count + 1)};
-        }
-    }
     *out = fence;
     return GEO_OK;
 }
 
+geo_err index_fence_new(const geo_area *area, index_fence **out)
+{
+    return make(area, area->ring_count == 1, out);
+}
+
+geo_err index_fence_copy(const geo_area *area, index_fence **out)
+{
+    return make(area, false, out);
+}
+
 void index_fence_free(index_fence *fence)
 {
-    free(fence);
+    if (fence != NULL) {
+        geo_area_free(fence->area);
+        free(fence);
+    }
 }
 
 bool index_fence_parity(const index_fence *fence, int64_t x, int64_t y)

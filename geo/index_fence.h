@@ -1,4 +1,4 @@
-/* geo/index_fence.h - the writer's copy of a fence, and exact predicates about its edges. */
+/* geo/index_fence.h - a fence as the writer keeps it, and exact predicates about its edges. */
 #ifndef GEO_INDEX_FENCE_H
 #define GEO_INDEX_FENCE_H
 
@@ -20,11 +20,13 @@ typedef struct index_block {
     geo_box box;
 } index_block;
 
-/* Every ring is closed by a copy of its first vertex. One allocation. */
+/* Every ring is closed by a copy of its first vertex. One allocation, but for the vertices of a
+ * single ring, which are the area's. */
 typedef struct index_fence {
     uint32_t edge_count;
     uint32_t block_count;
-    size_t bytes;
+    size_t bytes;   /* with the vertices, whosoever they are */
+    geo_area *area; /* one reference; NULL: the vertices are its own */
     uint64_t span;  /* see geo_index_span() */
     uint64_t stamp; /* of the last walk that met this fence, so that each is met once */
     geo_box box;
@@ -32,7 +34,10 @@ typedef struct index_fence {
     const index_block *blocks;
 } index_fence;
 
+/* Of an area that geo_area_new() made. */
 GEO_MUST_USE geo_err index_fence_new(const geo_area *area, index_fence **out);
+/* Of any; everything is copied. */
+GEO_MUST_USE geo_err index_fence_copy(const geo_area *area, index_fence **out);
 void index_fence_free(index_fence *fence);
 
 /* By the half-open rule (an edge has its lower end, not its upper one): does the ray from (x, y) to

@@ -275,6 +275,51 @@ static void bad_ids_are_refused(void **state)
     geo_area_free(area);
 }
 
+/* Each area is let go of as soon as the index has it, and what comes later walks the rings of what
+ * lies there already. */
+static void an_index_holds_the_areas_that_it_was_given(void **state)
+{
+    (void)state;
+    world w;
+    const uint64_t seed = shape_seed(__func__);
+    world_init(&w, seed, (geo_point){163000000, 590000000}, 300000);
+    world_fill(&w, 48);
+    const geo_area *areas[48];
+    uint32_t ids[48];
+    uint32_t count = 0;
+    for (uint32_t id = 0; id < 48; id++) {
+        if (w.areas[id] != NULL) {
+            areas[count] = geo_area_ref(w.areas[id]);
+            ids[count++] = id;
+        }
+    }
+    geo_index *index = NULL;
+    assert_int_equal(geo_index_new(NULL, &index), GEO_OK);
+    assert_int_equal(geo_index_build(index, areas, ids, count), GEO_OK);
+    world_fini(&w); /* its own ones; the caller of the build holds them still */
+    for (uint32_t i = 0; i < count; i++) {
+        geo_area_free((geo_area *)(uintptr_t)areas[i]);
+    }
+    world_init(&w, seed, (geo_point){163000000, 590000000}, 300000);
+    world_fill(&w, 48); /* the same once more */
+    for (uint32_t id = 0; id < 48; id += 3) {
+        geo_area *other = world_area(&w);
+        geo_err err = geo_index_put(index, id, other);
+        assert_true(err == GEO_OK || err == GEO_TOO_BIG);
+        if (err == GEO_OK) {
+            geo_area_free(w.areas[id]);
+            w.areas[id] = geo_area_ref(other);
+        }
+        geo_area_free(other);
+    }
+    assert_int_equal(geo_index_publish(index), GEO_OK);
+    geo_index_version *version = geo_index_acquire(index);
+    world_check_points(&w, version, 2000);
+    geo_index_release(version);
+    world_fini(&w);
+    geo_index_free(index);
+}
+
 /* Edges from anywhere to anywhere. */
 static geo_area *tangle(uint64_t *random, uint32_t count)
 {
@@ -325,6 +370,7 @@ int main(void)
         cmocka_unit_test(an_index_answers_like_the_areas),
         cmocka_unit_test(changes_equal_a_build),
         cmocka_unit_test(a_version_keeps_its_answers),
+        cmocka_unit_test(an_index_holds_the_areas_that_it_was_given),
         cmocka_unit_test(memory_does_not_grow_under_changes),
         cmocka_unit_test(out_of_memory_changes_nothing),
         cmocka_unit_test(a_small_buffer_is_filled_in_several_calls),
