@@ -20,11 +20,11 @@ typedef struct pane {
 } pane;
 #define PANE_HEAD_BYTES(window) ((window)->type == STREAM_SESSION ? 16u : 8u)
 
+/* Behind the key, at a multiple of 8, is room for one pane, which is all that most groups ever
+ * have. Where there are more, they lie in an array, and that room holds its address. */
 typedef struct group {
     struct group *next; /* in its bucket */
-    uint8_t *panes;     /* sorted; pane_bytes each */
-    uint32_t hash;
-    uint32_t used;
+    uint32_t used;      /* panes, sorted by their start */
     uint32_t room;
     uint16_t key_size;
     uint8_t key[];
@@ -86,9 +86,29 @@ hr_err stream_windows_new(const stream_window *window, const stream_aggregate *a
 
 /* ---- states ---- */
 
+/* Where in a group the room behind the key is. */
+static size_t room_at(size_t key_size)
+{
+    return (offsetof(group, key) + key_size + 7) / 8 * 8;
+}
+
+static uint8_t *room_of(const group *group)
+{
+    return (uint8_t *)(uintptr_t)group + room_at(group->key_size);
+}
+
+static uint8_t *panes_of(const group *group)
+{
+    uint8_t *panes = room_of(group);
+    if (group->room > 1) {
+        memcpy(&panes, panes, sizeof panes);
+    }
+    return panes;
+}
+
 static pane *pane_of(const stream_windows *windows, const group *group, uint32_t at)
 {
-    return (pane *)(void *)(group->panes + (size_t)at * windows->pane_bytes);
+    return (pane *)(void *)(panes_of(group) + (size_t)at * windows->pane_bytes);
 }
 
 static stream_state *state_of(const stream_windows *windows, const pane *pane, uint32_t at)
@@ -103,10 +123,16 @@ static void states_fini(const stream_windows *windows, pane *pane)
     }
 }
 
+static uint32_t hash_of(const stream_windows *windows, const uint8_t *key, size_t size)
+{
+    return (uint32_t)hr_hash64_seeded(key, size, windows->seed);
+}
+
 static hr_err states_init(const stream_windows *windows, const group *group, int64_t start_ms,
                           pane *pane)
 {
-    uint64_t part = hr_hash64_seeded(&start_ms, sizeof start_ms, windows->seed ^ group->hash);
+    uint64_t seed = windows->seed ^ hash_of(windows, group->key, group->key_size);
+    uint64_t part = hr_hash64_seeded(&start_ms, sizeof start_ms, seed);
     memset(pane, 0, windows->pane_bytes);
     for (uint32_t i = 0; i < windows->count; i++) {
         if (stream_state_init(&windows->aggregates[i], part + i, state_of(windows, pane, i)) !=
@@ -154,14 +180,27 @@ static void drop_panes(stream_windows *windows, group *group, uint32_t from, uin
     group->used -= count;
 }
 
+/* What a group takes, and the array of its panes. */
+static size_t group_bytes(const stream_windows *windows, size_t key_size)
+{
+    return room_at(key_size) + windows->pane_bytes;
+}
+
+static size_t array_bytes(const stream_windows *windows, uint32_t room)
+{
+    return room > 1 ? (size_t)room * windows->pane_bytes : 0;
+}
+
 static void group_free(stream_windows *windows, group *group)
 {
     if (group->used > 0) {
         drop_panes(windows, group, 0, group->used);
     }
-    windows->bytes -= sizeof *group + group->key_size + (size_t)group->room * windows->pane_bytes;
+    windows->bytes -= group_bytes(windows, group->key_size) + array_bytes(windows, group->room);
     windows->group_count--;
-    free(group->panes);
+    if (group->room > 1) {
+        free(panes_of(group));
+    }
     free(group);
 }
 
@@ -190,9 +229,10 @@ static void grow_buckets(stream_windows *windows)
     }
     for (uint32_t i = 0; i < windows->bucket_count; i++) {
         for (group *at = windows->buckets[i], *next; at != NULL; at = next) {
+            group **bucket = &buckets[hash_of(windows, at->key, at->key_size) & (count - 1)];
             next = at->next;
-            at->next = buckets[at->hash & (count - 1)];
-            buckets[at->hash & (count - 1)] = at;
+            at->next = *bucket;
+            *bucket = at;
         }
     }
     windows->bytes += (count - windows->bucket_count) * sizeof *buckets;
@@ -203,10 +243,9 @@ static void grow_buckets(stream_windows *windows)
 
 static group *find_or_add_group(stream_windows *windows, const uint8_t *key, size_t size)
 {
-    uint32_t hash = (uint32_t)hr_hash64_seeded(key, size, windows->seed);
+    uint32_t hash = hash_of(windows, key, size);
     group *at = windows->buckets[hash & (windows->bucket_count - 1)];
-    while (at != NULL &&
-           (at->hash != hash || at->key_size != size || memcmp(at->key, key, size) != 0)) {
+    while (at != NULL && (at->key_size != size || memcmp(at->key, key, size) != 0)) {
         at = at->next;
     }
     if (at != NULL) {
@@ -215,16 +254,17 @@ static group *find_or_add_group(stream_windows *windows, const uint8_t *key, siz
     if (windows->group_count >= windows->bucket_count) {
         grow_buckets(windows);
     }
-    at = malloc(sizeof *at + size);
+    const size_t bytes = group_bytes(windows, size);
+    at = malloc(bytes);
     if (at == NULL) {
         return NULL;
     }
     group **bucket = &windows->buckets[hash & (windows->bucket_count - 1)];
-    *at = (group){.next = *bucket, .hash = hash, .key_size = (uint16_t)size};
+    *at = (group){.next = *bucket, .room = 1, .key_size = (uint16_t)size};
     memcpy(at->key, key, size);
     *bucket = at;
     windows->group_count++;
-    windows->bytes += sizeof *at + size;
+    windows->bytes += bytes;
     return at;
 }
 
@@ -276,17 +316,28 @@ static void note_end(stream_windows *windows, int64_t start_ms)
     }
 }
 
+/* False: no memory. */
+static bool make_room(stream_windows *windows, group *group)
+{
+    uint32_t room = group->room + group->room / 4 + 1;
+    uint8_t *before = panes_of(group);
+    uint8_t *panes = realloc(group->room > 1 ? before : NULL, array_bytes(windows, room));
+    if (panes == NULL) {
+        return false;
+    }
+    if (group->room == 1) {
+        memcpy(panes, before, windows->pane_bytes);
+    }
+    windows->bytes += array_bytes(windows, room) - array_bytes(windows, group->room);
+    memcpy(room_of(group), &panes, sizeof panes);
+    group->room = room;
+    return true;
+}
+
 static pane *insert_pane(stream_windows *windows, group *group, uint32_t at, int64_t start_ms)
 {
-    if (group->used == group->room) {
-        uint32_t room = group->room + group->room / 4 + 1;
-        uint8_t *panes = realloc(group->panes, (size_t)room * windows->pane_bytes);
-        if (panes == NULL) {
-            return NULL;
-        }
-        windows->bytes += (size_t)(room - group->room) * windows->pane_bytes;
-        group->panes = panes;
-        group->room = room;
+    if (group->used == group->room && !make_room(windows, group)) {
+        return NULL;
     }
     /* In the free place at the end first: it may fail. */
     pane *made = pane_of(windows, group, group->used);

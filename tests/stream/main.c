@@ -9,5 +9,6 @@ int main(void)
     failed += run_models_tests();
     failed += run_stored_tests();
     failed += run_evaluate_tests();
+    failed += run_windows_tests();
     return failed != 0;
 }

@@ -7,5 +7,6 @@ int run_values_tests(void);
 int run_models_tests(void);
 int run_stored_tests(void);
 int run_evaluate_tests(void);
+int run_windows_tests(void);
 
 #endif

@@ -1,0 +1,196 @@
+/* tests/stream/test_windows.c - groups and panes against plain counting. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stream/windows.h"
+#include "suites.h"
+#include "test.h"
+
+#define KEYS 40 /* few enough for the first buckets */
+#define ROWS 3000
+#define TIMES_MS 1000
+
+static const stream_aggregate aggregates[] = {{.kind = STREAM_COUNT}, {.kind = STREAM_DISTINCT}};
+
+typedef struct row {
+    uint32_t key;
+    int64_t time_ms;
+} row;
+
+typedef struct scene {
+    stream_window window;
+    row rows[ROWS];
+    uint32_t told; /* windows */
+    uint64_t counted;
+} scene;
+
+static uint64_t seed_of(const char *test)
+{
+    const char *given = getenv("HR_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 20261120;
+    printf("%s: HR_SEED=%" PRIu64 "\n", test, seed);
+    return seed;
+}
+
+static uint32_t dice(uint64_t *random, uint32_t sides)
+{
+    *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(*random >> 33) % sides;
+}
+
+/* Keys of all lengths: what stands behind them is aligned for each. */
+static size_t key_of(uint32_t number, uint8_t key[KEYS + 1])
+{
+    memset(key, (int)('A' + number), number + 1);
+    return number + 1;
+}
+
+static void fill(scene *s, stream_window window, uint64_t *random)
+{
+    *s = (scene){.window = window};
+    for (uint32_t i = 0; i < ROWS; i++) {
+        s->rows[i] = (row){dice(random, KEYS), dice(random, TIMES_MS)};
+    }
+}
+
+static stream_windows *counted(const scene *s)
+{
+    stream_windows *windows = NULL;
+    assert_int_equal(stream_windows_new(&s->window, aggregates, 2, 7, &windows), HR_OK);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        uint8_t key[KEYS + 1];
+        bool is_late = true;
+        size_t size = key_of(s->rows[i].key, key);
+        const stream_value number = {.type = STREAM_WHOLE, .whole = i % 97};
+        assert_int_equal(stream_windows_add(windows, key, size, s->rows[i].time_ms,
+                                            STREAM_TIME_NONE, &number, &is_late),
+                         HR_OK);
+        assert_false(is_late);
+    }
+    return windows;
+}
+
+static bool check_output(void *context, const stream_output *output)
+{
+    scene *s = context;
+    const bool ends = output->to_ms != STREAM_TIME_NONE;
+    uint64_t expected = 0;
+    bool seen[97] = {false};
+    uint32_t different = 0;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        const row *at = &s->rows[i];
+        if (at->key + 1 == output->key_size &&
+            (!ends || (at->time_ms >= output->from_ms && at->time_ms < output->to_ms))) {
+            expected++;
+            different += !seen[i % 97];
+            seen[i % 97] = true;
+        }
+    }
+    assert_int_equal(output->key[0], 'A' + output->key_size - 1);
+    assert_int_equal(stream_output_state(output, 0)->count, expected);
+    if (different <= STREAM_DISTINCT_EXACT_MAX) {
+        assert_int_equal(stream_distinct_count(&stream_output_state(output, 1)->distinct),
+                         different);
+    }
+    s->told++;
+    s->counted += expected;
+    return true;
+}
+
+/* Each row lies in size / every windows. */
+static void check_all(scene *s, const stream_windows *windows)
+{
+    const stream_window *window = &s->window;
+    bool is_paned = window->type == STREAM_HOPPING || window->type == STREAM_TUMBLING;
+    uint64_t copies = is_paned ? (uint64_t)(window->size_ms / window->every_ms) : 1;
+    s->told = 0;
+    s->counted = 0;
+    assert_int_equal(stream_windows_groups(windows), KEYS);
+    assert_int_equal(stream_windows_open(windows, check_output, s), HR_OK);
+    assert_int_equal(s->counted, ROWS * copies);
+}
+
+static const stream_window kinds[] = {
+    {.type = STREAM_RUNNING},
+    {.type = STREAM_TUMBLING, .size_ms = 20, .every_ms = 20},
+    {.type = STREAM_HOPPING, .size_ms = 300, .every_ms = 30},
+    {.type = STREAM_SESSION, .gap_ms = 12},
+};
+#define KINDS (sizeof kinds / sizeof *kinds)
+
+static void every_window_counts_its_rows(void **state)
+{
+    (void)state;
+    uint64_t random = seed_of(__func__);
+    for (size_t k = 0; k < KINDS; k++) {
+        scene s;
+        fill(&s, kinds[k], &random);
+        stream_windows *windows = counted(&s);
+        check_all(&s, windows);
+        stream_windows_free(windows);
+    }
+}
+
+static void windows_come_back_as_they_were_stored(void **state)
+{
+    (void)state;
+    uint64_t random = seed_of(__func__);
+    for (size_t k = 0; k < KINDS; k++) {
+        scene s;
+        hr_buf bytes;
+        fill(&s, kinds[k], &random);
+        stream_windows *windows = counted(&s);
+        hr_buf_init(&bytes, 1u << 24);
+        stream_windows_write(windows, &bytes);
+        assert_int_equal(hr_buf_err(&bytes), HR_OK);
+        stream_windows_free(windows);
+        assert_int_equal(stream_windows_new(&s.window, aggregates, 2, 7, &windows), HR_OK);
+        hr_cursor cursor = hr_cursor_of(bytes.data, bytes.size);
+        assert_int_equal(stream_windows_read(windows, &cursor), HR_OK);
+        assert_int_equal(hr_cursor_left(&cursor), 0);
+        check_all(&s, windows);
+        stream_windows_free(windows);
+        hr_buf_fini(&bytes);
+    }
+}
+
+static bool ignore_output(void *context, const stream_output *output)
+{
+    (void)context;
+    (void)output;
+    return true;
+}
+
+static void what_windows_hold_is_counted_and_given_back(void **state)
+{
+    (void)state;
+    uint64_t random = seed_of(__func__);
+    for (size_t k = 1; k < KINDS; k++) {
+        scene s;
+        stream_windows *empty = NULL;
+        fill(&s, kinds[k], &random);
+        assert_int_equal(stream_windows_new(&s.window, aggregates, 2, 7, &empty), HR_OK);
+        stream_windows *windows = counted(&s);
+        /* One pane and its list of one hash in each group is the least. */
+        size_t pane_bytes = stream_windows_pane_bytes(&s.window, aggregates, 2);
+        assert_true(stream_windows_bytes(windows) - stream_windows_bytes(empty) >
+                    KEYS * (pane_bytes + 8));
+        assert_int_equal(stream_windows_close(windows, TIMES_MS * 2, ignore_output, NULL), HR_OK);
+        assert_int_equal(stream_windows_groups(windows), 0);
+        assert_int_equal(stream_windows_bytes(windows), stream_windows_bytes(empty));
+        stream_windows_free(windows);
+        stream_windows_free(empty);
+    }
+}
+
+int run_windows_tests(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_window_counts_its_rows),
+        cmocka_unit_test(windows_come_back_as_they_were_stored),
+        cmocka_unit_test(what_windows_hold_is_counted_and_given_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
