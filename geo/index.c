@@ -231,7 +231,8 @@ geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const ui
         err = index_maker_retire_all(&maker, index->root, INDEX_ROOT_SHIFT);
     }
     index_scratch_back(&index->scratch, (index_scratch_mark){0});
-    index_scratch_shrink(&index->scratch, SCRATCH_BYTES_KEPT);
+    /* No build follows soon, and changes need much less. */
+    index_scratch_shrink(&index->scratch, 0);
     if (err != GEO_OK) {
         index_arena_cancel(&index->arena, mark);
         index->retired.count = retired_count;
