@@ -40,10 +40,10 @@ hr_err engine_devices_init(engine_devices *devices)
 
 static void forget_inside(engine_shown *shown)
 {
-    if (shown->inside_count > 1) {
+    if (shown->inside_slot == ENGINE_INSIDE_MANY) {
         free(shown->inside.many);
     }
-    shown->inside_count = 0;
+    shown->inside_slot = ENGINE_INSIDE_NONE;
 }
 
 void engine_devices_fini(engine_devices *devices)
@@ -92,7 +92,7 @@ void engine_devices_fetch_entry(const engine_devices *devices, uint64_t key)
         }
         __builtin_prefetch(&devices->spots[slot - 1], 1);
         __builtin_prefetch(&devices->shown[slot - 1], 1);
-        __builtin_prefetch((const char *)&devices->shown[slot - 1] + 48, 1);
+        __builtin_prefetch(&devices->shown[slot - 1].name, 1);
     }
 }
 
@@ -167,7 +167,7 @@ hr_err engine_devices_get(engine_devices *devices, uint64_t key, uint32_t *index
         entry->key = key;
         entry->tick_ms = INT64_MIN;
         devices->shown[found] =
-            (engine_shown){.time_ms = INT64_MIN, .cell = ENGINE_NO_DEVICE, .name = 0};
+            (engine_shown){.time_ms = INT64_MIN, .inside_slot = ENGINE_INSIDE_NONE};
         devices->spots[found] = (engine_device_spot){.next = ENGINE_NO_DEVICE};
         geo_tracker_state_init(&entry->state);
         devices->wake_ms[found] = INT64_MAX;
@@ -208,10 +208,16 @@ static uint64_t cell_key(int32_t column, int32_t row)
     return (uint64_t)(uint32_t)column << 32 | (uint32_t)row;
 }
 
-static uint32_t find_cell(const engine_cell *cells, uint32_t mask, uint64_t key)
+/* Cells are told apart by this alone; whoever looks for devices of one looks where they are. */
+static uint32_t cell_tag(uint64_t key)
 {
-    uint32_t at = mix(key) & mask;
-    while (cells[at].is_used && cells[at].key != key) {
+    return mix(key) | 1u << 31;
+}
+
+static uint32_t find_cell(const engine_cell *cells, uint32_t mask, uint32_t tag)
+{
+    uint32_t at = tag & mask;
+    while (cells[at].tag != 0 && cells[at].tag != tag) {
         at = (at + 1) & mask;
     }
     return at;
@@ -222,7 +228,7 @@ static hr_err grow_cells(engine_devices *devices)
 {
     uint32_t live = 0;
     for (uint32_t i = 0; i <= devices->cell_mask; i++) {
-        live += devices->cells[i].is_used && devices->cells[i].first != ENGINE_NO_DEVICE;
+        live += devices->cells[i].tag != 0 && devices->cells[i].first != ENGINE_NO_DEVICE;
     }
     uint32_t size = devices->cell_mask + 1;
     if (live * 4 > size) {
@@ -233,14 +239,9 @@ static hr_err grow_cells(engine_devices *devices)
         return HR_NO_MEMORY;
     }
     for (uint32_t i = 0; i <= devices->cell_mask; i++) {
-        engine_cell *old = &devices->cells[i];
-        if (!old->is_used || old->first == ENGINE_NO_DEVICE) {
-            continue;
-        }
-        uint32_t at = find_cell(cells, size - 1, old->key);
-        cells[at] = *old;
-        for (uint32_t d = old->first; d != ENGINE_NO_DEVICE; d = devices->spots[d].next) {
-            devices->shown[d].cell = at;
+        const engine_cell *old = &devices->cells[i];
+        if (old->tag != 0 && old->first != ENGINE_NO_DEVICE) {
+            cells[find_cell(cells, size - 1, old->tag)] = *old;
         }
     }
     free(devices->cells);
@@ -250,49 +251,36 @@ static hr_err grow_cells(engine_devices *devices)
     return HR_OK;
 }
 
-static void leave_cell(engine_devices *devices, uint32_t index)
+static void leave_cell(engine_devices *devices, uint32_t index, uint64_t key)
 {
-    engine_shown *shown = &devices->shown[index];
-    if (shown->cell == ENGINE_NO_DEVICE) {
-        return;
-    }
     engine_device_spot *spots = devices->spots;
     const engine_device_spot *spot = &spots[index];
     if (spot->previous != ENGINE_NO_DEVICE) {
         spots[spot->previous].next = spot->next;
     } else {
-        devices->cells[shown->cell].first = spot->next;
+        uint32_t at = find_cell(devices->cells, devices->cell_mask, cell_tag(key));
+        devices->cells[at].first = spot->next;
     }
     if (spot->next != ENGINE_NO_DEVICE) {
         spots[spot->next].previous = spot->previous;
     }
-    shown->cell = ENGINE_NO_DEVICE;
 }
 
-/* Put a device, whose fix has changed, into the cell of that key. */
-static hr_err place(engine_devices *devices, uint32_t index, uint64_t key)
+/* Put a device into the cell of that key. */
+static void enter_cell(engine_devices *devices, uint32_t index, uint64_t key)
 {
-    if (devices->cell_count * 2 > devices->cell_mask) {
-        hr_err err = grow_cells(devices);
-        if (err != HR_OK) {
-            return err;
-        }
-    }
-    leave_cell(devices, index);
-    uint32_t at = find_cell(devices->cells, devices->cell_mask, key);
-    engine_cell *cell = &devices->cells[at];
-    if (!cell->is_used) {
-        *cell = (engine_cell){.key = key, .first = ENGINE_NO_DEVICE, .is_used = true};
+    uint32_t tag = cell_tag(key);
+    engine_cell *cell = &devices->cells[find_cell(devices->cells, devices->cell_mask, tag)];
+    if (cell->tag == 0) {
+        *cell = (engine_cell){.tag = tag, .first = ENGINE_NO_DEVICE};
         devices->cell_count++;
     }
-    devices->shown[index].cell = at;
     devices->spots[index].previous = ENGINE_NO_DEVICE;
     devices->spots[index].next = cell->first;
     if (cell->first != ENGINE_NO_DEVICE) {
         devices->spots[cell->first].previous = index;
     }
     cell->first = index;
-    return HR_OK;
 }
 
 hr_err engine_devices_show(engine_devices *devices, uint32_t index, const hr_fix *fix,
@@ -303,6 +291,7 @@ hr_err engine_devices_show(engine_devices *devices, uint32_t index, const hr_fix
         return HR_OK;
     }
     engine_device_spot *spot = &devices->spots[index];
+    bool has_cell = shown->time_ms != INT64_MIN;
     uint64_t before = engine_cell_key(spot->at);
     shown->time_ms = fix->time_ms;
     shown->append_ms = append_ms;
@@ -313,9 +302,22 @@ hr_err engine_devices_show(engine_devices *devices, uint32_t index, const hr_fix
     shown->battery_pct = fix->battery_pct;
     shown->flags = fix->flags;
     shown->moved = ++*moved;
-    /* Mostly it is still in its cell, and need not be placed. */
+    /* Mostly it is still in its cell. */
     uint64_t key = engine_cell_key(spot->at);
-    return shown->cell != ENGINE_NO_DEVICE && key == before ? HR_OK : place(devices, index, key);
+    if (has_cell && key == before) {
+        return HR_OK;
+    }
+    if (has_cell) {
+        leave_cell(devices, index, before);
+    }
+    if (devices->cell_count * 2 > devices->cell_mask) {
+        hr_err err = grow_cells(devices);
+        if (err != HR_OK) {
+            return err;
+        }
+    }
+    enter_cell(devices, index, key);
+    return HR_OK;
 }
 
 hr_err engine_devices_show_inside(engine_devices *devices, uint32_t index)
@@ -327,22 +329,23 @@ hr_err engine_devices_show_inside(engine_devices *devices, uint32_t index)
     while (geo_tracker_state_inside(state, count, &one.slot, &one.since_ms)) {
         count++;
     }
-    engine_inside_of *many = NULL;
+    engine_inside_many *many = NULL;
     if (count > 1) {
-        many = malloc(count * sizeof *many);
+        many = malloc(sizeof *many + count * sizeof *many->of);
         if (many == NULL) {
             return HR_NO_MEMORY;
         }
+        many->count = count;
         for (uint32_t n = 0; n < count; n++) {
-            (void)geo_tracker_state_inside(state, n, &many[n].slot, &many[n].since_ms);
+            (void)geo_tracker_state_inside(state, n, &many->of[n].slot, &many->of[n].since_ms);
         }
     }
     forget_inside(shown);
-    shown->inside_count = count;
-    shown->inside_slot = one.slot;
-    if (count > 1) {
+    if (many != NULL) {
+        shown->inside_slot = ENGINE_INSIDE_MANY;
         shown->inside.many = many;
     } else {
+        shown->inside_slot = count == 1 ? one.slot : ENGINE_INSIDE_NONE;
         shown->inside.since_ms = one.since_ms;
     }
     return HR_OK;
@@ -376,15 +379,16 @@ static void find_cells(const engine_devices *devices, const cell_range *range, u
     uint32_t n = 0;
     for (int32_t row = range->south; row <= range->north; row++) {
         for (int32_t column = range->west; column <= range->east; column++) {
-            __builtin_prefetch(&devices->cells[mix(cell_key(column, row)) & devices->cell_mask]);
+            uint32_t tag = cell_tag(cell_key(column, row));
+            __builtin_prefetch(&devices->cells[tag & devices->cell_mask]);
         }
     }
     for (int32_t row = range->south; row <= range->north; row++) {
         for (int32_t column = range->west; column <= range->east; column++) {
-            uint64_t key = cell_key(column, row);
+            uint32_t tag = cell_tag(cell_key(column, row));
             const engine_cell *cell =
-                &devices->cells[find_cell(devices->cells, devices->cell_mask, key)];
-            firsts[n] = cell->is_used ? cell->first : ENGINE_NO_DEVICE;
+                &devices->cells[find_cell(devices->cells, devices->cell_mask, tag)];
+            firsts[n] = cell->tag != 0 ? cell->first : ENGINE_NO_DEVICE;
             if (firsts[n] != ENGINE_NO_DEVICE) {
                 __builtin_prefetch(&devices->spots[firsts[n]]);
             }
@@ -401,18 +405,23 @@ static void fetch_shown(const engine_devices *devices, uint32_t index)
     __builtin_prefetch(&devices->entries[index].key);
 }
 
-/* The numbers of the devices of those lists that lie in the box; what is shown of
- * them is on the way when it returns. False: it would take too many looks. */
-static bool list_box(const engine_devices *devices, const geo_box *box, const uint32_t *firsts,
-                     uint32_t cell_count, uint32_t *found, uint32_t *count)
+/* The numbers of the devices of those cells that lie in the box; what is shown of them is on the
+ * way when it returns. A list may have devices of another cell with the same tag, which may be one
+ * of these, too. False: it would take too many looks. */
+static bool list_box(const engine_devices *devices, const geo_box *box, const cell_range *range,
+                     const uint32_t *firsts, uint32_t cell_count, uint32_t *found, uint32_t *count)
 {
+    const uint32_t width = (uint32_t)(range->east - range->west) + 1;
     uint32_t looks = cell_count;
     for (uint32_t n = 0; n < cell_count; n++) {
+        const uint64_t key =
+            cell_key(range->west + (int32_t)(n % width), range->south + (int32_t)(n / width));
         for (uint32_t d = firsts[n]; d != ENGINE_NO_DEVICE; d = devices->spots[d].next) {
             if (++looks > ENGINE_LOOKS_MAX) {
                 return false;
             }
-            if (geo_box_has(box, devices->spots[d].at)) {
+            const geo_point at = devices->spots[d].at;
+            if (geo_box_has(box, at) && engine_cell_key(at) == key) {
                 fetch_shown(devices, d);
                 found[(*count)++] = d;
             }
@@ -439,7 +448,7 @@ bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_de
         return false;
     }
     find_cells(devices, &range, firsts);
-    if (!list_box(devices, &box, firsts, (uint32_t)cell_count, found, &count)) {
+    if (!list_box(devices, &box, &range, firsts, (uint32_t)cell_count, found, &count)) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {

@@ -24,11 +24,10 @@ typedef struct engine_device_entry {
     geo_tracker_state state;
 } engine_device_entry;
 
-/* One cell of the grid that has, or had, devices. */
+/* One cell of the grid that has, or had, devices; or two, should their tags be equal. */
 typedef struct engine_cell {
-    uint64_t key;
+    uint32_t tag;   /* 32 bits of its key; 0: not used yet */
     uint32_t first; /* ENGINE_NO_DEVICE: empty */
-    bool is_used;
 } engine_cell;
 
 /* Changed by the worker alone: what is marked so, and what adds a device, under the partition's
@@ -47,7 +46,7 @@ typedef struct engine_devices {
     char *names; /* ids, each with its terminator; place 0 is "" */
     size_t names_size;
     size_t names_capacity;
-    engine_cell *cells; /* open addressing by cell key */
+    engine_cell *cells; /* open addressing by their tags */
     uint32_t cell_mask;
     uint32_t cell_count;
 } engine_devices;
@@ -113,8 +112,7 @@ bool engine_devices_in_box(const engine_devices *devices, geo_box box, engine_de
 static inline bool engine_device_in_box(const engine_devices *devices, uint32_t index,
                                         const geo_box *box)
 {
-    return devices->shown[index].cell != ENGINE_NO_DEVICE &&
-           geo_box_has(box, devices->spots[index].at);
+    return devices->shown[index].time_ms != INT64_MIN && geo_box_has(box, devices->spots[index].at);
 }
 
 #endif

@@ -15,9 +15,18 @@ typedef struct engine_inside_of {
     uint32_t slot;
 } engine_inside_of;
 
-/* Protected by the partition's lock. */
+typedef struct engine_inside_many {
+    uint32_t count;
+    engine_inside_of of[];
+} engine_inside_many;
+
+/* In the place of a slot. */
+#define ENGINE_INSIDE_NONE UINT32_MAX
+#define ENGINE_INSIDE_MANY (UINT32_MAX - 1)
+
+/* Protected by the partition's lock. 48 bytes, because a gateway may have a hundred thousand. */
 typedef struct engine_shown {
-    int64_t time_ms; /* of the newest fix in event time; INT64_MIN before the first one */
+    int64_t time_ms; /* of the newest fix in event time; INT64_MIN: none yet, it is in no cell */
     int64_t append_ms;
     uint16_t accuracy_dm;
     uint16_t speed_cm_s;
@@ -26,13 +35,11 @@ typedef struct engine_shown {
     uint8_t flags;
     uint64_t moved; /* value of the partition's counter when the fix changed */
     union {
-        int64_t since_ms;       /* of one fence */
-        engine_inside_of *many; /* owned; of more */
+        int64_t since_ms;         /* of one fence */
+        engine_inside_many *many; /* owned; of more */
     } inside;
-    uint32_t inside_slot; /* of one fence */
-    uint32_t inside_count;
-    uint32_t cell; /* its place in the cells; ENGINE_NO_DEVICE: not in the grid */
-    uint32_t name; /* place in the names; 0: not known */
+    uint32_t inside_slot; /* of one fence, or as above */
+    uint32_t name;        /* place in the names; 0: not known */
 } engine_shown;
 
 /* Where it is, and its neighbours in the list of its cell. By itself, because who looks for devices
@@ -56,13 +63,15 @@ static inline uint64_t engine_cell_key(geo_point at)
 static inline bool engine_device_inside(const engine_shown *shown, uint32_t n,
                                         engine_inside_of *inside)
 {
-    if (n >= shown->inside_count) {
-        return false;
+    if (shown->inside_slot == ENGINE_INSIDE_MANY) {
+        const engine_inside_many *many = shown->inside.many;
+        if (n < many->count) {
+            *inside = many->of[n];
+        }
+        return n < many->count;
     }
-    *inside = shown->inside_count > 1 ? shown->inside.many[n]
-                                      : (engine_inside_of){.since_ms = shown->inside.since_ms,
-                                                           .slot = shown->inside_slot};
-    return true;
+    *inside = (engine_inside_of){.since_ms = shown->inside.since_ms, .slot = shown->inside_slot};
+    return n == 0 && shown->inside_slot != ENGINE_INSIDE_NONE;
 }
 
 #endif
