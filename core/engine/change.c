@@ -131,19 +131,6 @@ static void describe(const engine_change *change, uint64_t version, hr_buf *out)
     hr_json_close_object(&json);
 }
 
-static hr_err wait_durable(log_store *log, log_position needed, hr_why *why)
-{
-    log_position durable = log_durable(log);
-    while (durable < needed) {
-        hr_err err = log_health(log, why);
-        if (err != HR_OK && err != HR_NO_SPACE) { /* a full disk takes no frame, but syncs */
-            return err;
-        }
-        durable = log_wait(log, LOG_COMMITTED, durable, 1000);
-    }
-    return HR_OK;
-}
-
 hr_err engine_rules_announce(engine *engine, uint64_t version, const char *edit, size_t edit_size,
                              hr_why *why)
 {
@@ -174,7 +161,7 @@ hr_err engine_rules_announce(engine *engine, uint64_t version, const char *edit,
         log_position end;
         err = log_append(engine->options.log, batches, count + 1, NULL, NULL, &end);
         if (err == HR_OK) {
-            err = wait_durable(engine->options.log, end, why);
+            err = engine_wait_durable(engine, end, true, why);
         } else {
             hr_why_set(why, err, "cannot tell the log of version %" PRIu64 " of the rules: %s",
                        version, hr_err_text(err));

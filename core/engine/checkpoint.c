@@ -205,7 +205,7 @@ static hr_err write_file(const engine *engine, const char *path, uint64_t *size,
 }
 
 /* The log must hold, for good, everything that the checkpoint stands on. */
-static hr_err wait_durable(engine *engine, hr_why *why)
+static hr_err wait_for_log(engine *engine, hr_why *why)
 {
     log_position needed = 0;
     for (uint32_t p = 0; p < engine->partition_count; p++) {
@@ -213,18 +213,7 @@ static hr_err wait_durable(engine *engine, hr_why *why)
             needed = engine->snapshots[p].position;
         }
     }
-    log_position durable = log_durable(engine->options.log);
-    if (durable < needed) {
-        log_commit_soon(engine->options.log); /* the last record may be a tick, which causes none */
-    }
-    while (durable < needed) {
-        hr_err err = log_health(engine->options.log, why);
-        if (err != HR_OK) {
-            return err;
-        }
-        durable = log_wait(engine->options.log, LOG_COMMITTED, durable, 1000);
-    }
-    return HR_OK;
+    return engine_wait_durable(engine, needed, false, why);
 }
 
 static hr_err finish_file(engine *engine, const char *aside, uint64_t number, hr_why *why)
@@ -301,7 +290,7 @@ hr_err engine_checkpoint(engine *engine, hr_why *why)
         err = write_file(engine, aside, &size, why);
     }
     if (err == HR_OK) {
-        err = wait_durable(engine, why);
+        err = wait_for_log(engine, why);
     }
     if (err == HR_OK) {
         err = finish_file(engine, aside, number, why);

@@ -88,6 +88,11 @@ void engine_workers_stop(engine *engine);
  * may be done first. */
 HR_MUST_USE hr_err engine_append(engine *engine, const log_batch *batch, hr_why *why);
 
+/* Wait until the log holds for good what lies before `needed`. A full disk takes no frame, but it
+ * syncs what it has: HR_NO_SPACE only to who does not outwait it. Other failures of the log. */
+HR_MUST_USE hr_err engine_wait_durable(engine *engine, log_position needed, bool outwaits_full_disk,
+                                       hr_why *why);
+
 /* dead.c: append the partition's dead records, but for those that are in `dead` already. */
 HR_MUST_USE hr_err engine_dead_flush(engine *engine, engine_partition *partition, hr_why *why);
 

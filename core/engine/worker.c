@@ -12,6 +12,7 @@
 #define NO_SPACE_WAIT_MS 200
 /* And a query that is looking at a partition. */
 #define SHOW_WAIT_MS 1
+#define DURABLE_WAIT_MS 1000 /* between looks at whether the log is well */
 
 /* Nobody may wait for a worker that waits for space: a checkpoint, a start, a stop. */
 static void set_starved(engine *engine, bool is_starved)
@@ -39,6 +40,24 @@ hr_err engine_append(engine *engine, const log_batch *batch, hr_why *why)
         return hr_why_set(why, err, "stopped while the disk was full");
     }
     return err == HR_OK ? err : hr_why_set(why, err, "cannot append to the log");
+}
+
+hr_err engine_wait_durable(engine *engine, log_position needed, bool outwaits_full_disk,
+                           hr_why *why)
+{
+    log_store *log = engine->options.log;
+    log_position durable = log_durable(log);
+    if (durable < needed) {
+        log_commit_soon(log); /* the last record may be a tick, which causes no commit */
+    }
+    while (durable < needed) {
+        hr_err err = log_health(log, why);
+        if (err != HR_OK && !(err == HR_NO_SPACE && outwaits_full_disk)) {
+            return err;
+        }
+        durable = log_wait(log, LOG_COMMITTED, durable, DURABLE_WAIT_MS);
+    }
+    return HR_OK;
 }
 
 /* Everything that queries see is told. The keeper waits for the last of what the log held at the
