@@ -91,6 +91,17 @@ bool api_param_number(const api_request *request, const char *name, int64_t min,
     return true;
 }
 
+bool api_param_truth(const api_request *request, const char *name, bool *value, api_answer *answer)
+{
+    const char *text = api_request_param(request, name);
+    *value = text != NULL && strcmp(text, "true") == 0;
+    if (text == NULL || *value || strcmp(text, "false") == 0) {
+        return true;
+    }
+    api_answer_error(answer, 400, "query.parameter", name, "%s must be true or false", name);
+    return false;
+}
+
 bool api_param_time(const api_request *request, const char *name, int64_t fallback, int64_t *value,
                     api_answer *answer)
 {

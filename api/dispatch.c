@@ -170,7 +170,8 @@ const api_route *api_admit(api_context *context, api_request *request, api_answe
         memcpy(answer->cors_origin, request->origin, sizeof answer->cors_origin);
     }
     const api_route *route = find_route(request, answer);
-    if (route == NULL || !admit_caller(context, route, request, answer)) {
+    if (route == NULL || !admit_caller(context, route, request, answer) ||
+        !api_params_are_known(route, request, answer)) {
         return NULL;
     }
     return route;

@@ -1,4 +1,4 @@
-/* api/route.c - finds a request's row by comparing path segments. */
+/* api/route.c - finds a request's row by comparing path segments, and looks at its parameters. */
 #include "route.h"
 
 #include <stdio.h>
@@ -89,6 +89,48 @@ const api_route *api_route_find(api_request *request, uint32_t *allowed)
         }
     }
     return NULL;
+}
+
+static const api_known_param *find_param(const api_route *route, const char *name)
+{
+    const api_known_param *known = route->params;
+    while (known != NULL && known->name != NULL && strcmp(known->name, name) != 0) {
+        known++;
+    }
+    return known != NULL && known->name != NULL ? known : NULL;
+}
+
+static void refuse_param(const api_route *route, const char *name, api_answer *answer)
+{
+    char list[160] = "no parameters";
+    size_t at = 0;
+    for (const api_known_param *known = route->params; known != NULL && known->name != NULL;
+         known++) {
+        int put = snprintf(list + at, sizeof list - at, "%s%s", at > 0 ? ", " : "", known->name);
+        at += put > 0 && (size_t)put < sizeof list - at ? (size_t)put : 0;
+    }
+    api_answer_error(answer, 400, "query.parameter", name,
+                     "%.64s is not known here; this address takes %s", name, list);
+}
+
+bool api_params_are_known(const api_route *route, const api_request *request, api_answer *answer)
+{
+    if (strncmp(route->path, "/v1/", 4) != 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < request->param_count; i++) {
+        const char *name = request->params[i].name;
+        if (find_param(route, name) == NULL) {
+            refuse_param(route, name, answer);
+            return false;
+        }
+        /* Only one of them could be obeyed, and nobody could tell which. */
+        if (api_request_param(request, name) != request->params[i].value) {
+            api_answer_error(answer, 400, "query.parameter", name, "%s is given twice", name);
+            return false;
+        }
+    }
+    return true;
 }
 
 void api_allow_text(uint32_t allowed, char *text, size_t size)

@@ -27,6 +27,14 @@ typedef enum api_rate {
     API_RATES,
 } api_rate;
 
+/* A query parameter that a route knows. */
+typedef struct api_known_param {
+    const char *name;    /* NULL: the end of the list */
+    const char *schema;  /* JSON Schema of its value */
+    const char *summary; /* one sentence for the description */
+    bool is_required;
+} api_known_param;
+
 typedef void api_handler(api_context *context, const api_request *request, api_answer *answer);
 
 typedef struct api_route {
@@ -40,6 +48,7 @@ typedef struct api_route {
     const char *summary;
     const char *request_schema; /* a name in schema.c, or NULL */
     const char *answer_schema;
+    const api_known_param *params; /* NULL: it takes none */
 } api_route;
 
 /* The table. Static. */
@@ -48,6 +57,12 @@ const api_route *api_routes(size_t *count);
 /* The row for a method and path (HEAD finds GET's), with the captures filled in; NULL when there is
  * none: then *allowed has a bit (1 << method) for each method that the path does know. */
 const api_route *api_route_find(api_request *request, uint32_t *allowed);
+
+/* Whether the route knows every parameter of the request, and none is given twice; else the answer
+ * names the first that is wrong. Outside /v1/, where pages and scrapers add what they like, all
+ * pass.
+ */
+bool api_params_are_known(const api_route *route, const api_request *request, api_answer *answer);
 
 /* "GET, HEAD, POST" from such bits. */
 void api_allow_text(uint32_t allowed, char *text, size_t size);

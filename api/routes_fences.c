@@ -81,12 +81,12 @@ void route_fences(api_context *context, const api_request *request, api_answer *
 {
     catalog_page page;
     catalog_text text;
+    bool is_removed = false;
     geo_why why = {.text = ""};
-    if (!api_has_catalog(context, answer) || !read_page(request, &page, answer)) {
+    if (!api_has_catalog(context, answer) || !read_page(request, &page, answer) ||
+        !api_param_truth(request, "removed", &is_removed, answer)) {
         return;
     }
-    const char *removed = api_request_param(request, "removed");
-    bool is_removed = removed != NULL && strcmp(removed, "true") == 0;
     geo_err err = is_removed ? catalog_fence_removed(context->catalog, &page, &text, &why)
                              : catalog_fence_list(context->catalog, &page, &text, &why);
     if (err == GEO_OK) {
@@ -306,7 +306,9 @@ void route_fences_import(api_context *context, const api_request *request, api_a
 {
     catalog_edit edit;
     uint64_t version = 0;
-    if (!has_parts(context, answer) ||
+    bool ignored = false; /* edit_import() reads them again */
+    if (!has_parts(context, answer) || !api_param_truth(request, "replace", &ignored, answer) ||
+        !api_param_truth(request, "close_rings", &ignored, answer) ||
         !change_fence(context, request, edit_import, CATALOG_ANY, &edit, &version, answer)) {
         return;
     }

@@ -46,11 +46,11 @@ static void put_answers(hr_json *json, const api_route *route)
     hr_json_close_object(json);
 }
 
-static void put_parameters(hr_json *json, const char *path)
+static void put_parameters(hr_json *json, const api_route *route)
 {
     hr_json_key(json, "parameters");
     hr_json_open_array(json);
-    for (const char *at = strchr(path, '{'); at != NULL; at = strchr(at + 1, '{')) {
+    for (const char *at = strchr(route->path, '{'); at != NULL; at = strchr(at + 1, '{')) {
         hr_json_open_object(json);
         hr_json_key(json, "name");
         hr_json_text_sized(json, at + 1, strcspn(at + 1, "}"));
@@ -60,6 +60,17 @@ static void put_parameters(hr_json *json, const char *path)
         hr_json_open_object(json);
         hr_json_key_text(json, "type", "string");
         hr_json_close_object(json);
+        hr_json_close_object(json);
+    }
+    for (const api_known_param *param = route->params; param != NULL && param->name != NULL;
+         param++) {
+        hr_json_open_object(json);
+        hr_json_key_text(json, "name", param->name);
+        hr_json_key_text(json, "in", "query");
+        hr_json_key_text(json, "description", param->summary);
+        hr_json_key_bool(json, "required", param->is_required);
+        hr_json_key(json, "schema");
+        hr_json_raw(json, param->schema, strlen(param->schema));
         hr_json_close_object(json);
     }
     hr_json_close_array(json);
@@ -77,7 +88,7 @@ static void put_operation(hr_json *json, const api_route *route)
     hr_json_key_text(json, "summary", route->summary);
     hr_json_key_text(json, "x-role", api_role_text(route->role));
     hr_json_key_i64(json, "x-body-bytes-max", route->body_bytes_max);
-    put_parameters(json, route->path);
+    put_parameters(json, route);
     if (route->request_schema != NULL) {
         hr_json_key(json, "requestBody");
         hr_json_open_object(json);

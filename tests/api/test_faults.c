@@ -167,7 +167,7 @@ static hr_err ask_openapi(void)
 
 static hr_err ask_health(void)
 {
-    return ask(API_GET, "/v1/health?x=1", "");
+    return ask(API_GET, "/v1/health", "");
 }
 
 static hr_err read_area(void)
