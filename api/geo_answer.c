@@ -1,7 +1,6 @@
 /* api/geo_answer.c - errors of geo/ as HTTP, ETags, areas out of bodies. */
 #include "geo_answer.h"
 
-#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "base/text.h"
 #include "catalog/change.h"
+#include "field.h"
 #include "geo/geojson.h"
 #include "geo/geojson_fence.h"
 #include "plain_area.h"
@@ -71,83 +71,16 @@ static const char *code_of(geo_err err)
     }
 }
 
-/* Words by which messages name a member, and the member. */
-static const struct {
-    const char *word;
-    const char *field;
-} field_words[] = {
-    {"geometry", "geometry"},
-    {"ring", "geometry"},
-    {"coordinates", "geometry"},
-    {"vertices", "geometry"},
-    {"vertex", "geometry"},
-    {"shape", "geometry"},
-    {"circle", "geometry"},
-    {"center", "geometry"},
-    {"pole", "geometry"},
-    {"area", "geometry"},
-    {"radius_m", "radius_m"},
-    {"width_m", "width_m"},
-    {"approach_m", "approach_m"},
-    {"dwell_s", "dwell_s"},
-    {"stale_after_s", "stale_after_s"},
-    {"confirm_fixes", "confirm_fixes"},
-    {"intent", "intent"},
-    {"groups", "groups"},
-    {"name", "name"},
-    {"color", "color"},
-    {"geodesic", "geodesic"},
-    {"expires_at", "expires_at"},
-    {"schedule", "schedule"},
-    {"schedules", "schedule"},
-    {"week", "schedule"},
-    {"time zone", "schedule"},
-    {"type", "type"},
-    {"id", "id"},
-    {"properties", "properties"},
-    {"features", "features"},
-};
-
-static bool is_word_byte(char c)
-{
-    return isalnum((unsigned char)c) || c == '_';
-}
-
-/* Where the word stands by itself; SIZE_MAX: nowhere. */
-static size_t find_word(const char *text, const char *word)
-{
-    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) {
-        bool is_begin = at == text || !is_word_byte(at[-1]);
-        if (is_begin && !is_word_byte(at[strlen(word)])) {
-            return (size_t)(at - text);
-        }
-    }
-    return SIZE_MAX;
-}
-
-/* The member that a message is about: the first that it names. geo/ stands alone and tells a
- * person's words only, so they are what there is to go by; the tests hold the two together. */
-static const char *field_of(geo_err err, const char *text)
-{
-    const char *field = NULL;
-    size_t first = SIZE_MAX;
-    for (size_t i = 0; status_of(err) == 400 && i < sizeof field_words / sizeof field_words[0];
-         i++) {
-        size_t at = find_word(text, field_words[i].word);
-        if (at < first) {
-            first = at;
-            field = field_words[i].field;
-        }
-    }
-    return field == NULL && err == GEO_POLE ? "geometry" : field;
-}
-
 void api_answer_geo_failure(api_answer *answer, geo_err err, const char *what, const geo_why *why)
 {
     char code[64];
     snprintf(code, sizeof code, "%s.%s", what, code_of(err));
     const char *text = why != NULL && why->text[0] != 0 ? why->text : geo_err_text(err);
-    api_answer_error(answer, status_of(err), code, field_of(err, text), "%s", text);
+    char field[API_FIELD_SIZE] = "";
+    if (status_of(err) == 400 && !api_field_of(text, field) && err == GEO_POLE) {
+        memcpy(field, "geometry", sizeof "geometry");
+    }
+    api_answer_error(answer, status_of(err), code, field[0] != 0 ? field : NULL, "%s", text);
 }
 
 bool api_has_catalog(const api_context *context, api_answer *answer)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "field.h"
+
 const char *api_method_text(api_method method)
 {
     static const char *const texts[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
@@ -273,7 +275,9 @@ void api_answer_failure(api_answer *answer, hr_err err, const char *what, const 
     char code[64];
     snprintf(code, sizeof code, "%s.%s", what, hr_err_name(err));
     const char *message = why != NULL && why->text[0] != 0 ? why->text : hr_err_text(err);
-    put_error(answer, status_of(err), code, NULL, message);
+    char field[API_FIELD_SIZE];
+    bool has_field = status_of(err) == 400 && api_field_of(message, field);
+    put_error(answer, status_of(err), code, has_field ? field : NULL, message);
 }
 
 const char *api_status_text(int status)

@@ -14,6 +14,8 @@
 #define FENCE_BODY (8u << 20)
 #define IMPORT_BODY (50u << 20)
 
+/* A table is read by its columns. */
+/* clang-format off */
 #define PARAMS(...) (const api_known_param[]){__VA_ARGS__, {0}}
 #define TEXT "{\"type\":\"string\"}"
 #define WHOLE "{\"type\":\"integer\"}"
@@ -28,8 +30,6 @@
 #define FROM {"from", TEXT, "From this time on: ISO 8601, or ms since 1970", false}
 #define TO {"to", TEXT, "Before this time: ISO 8601, or ms since 1970", false}
 
-/* A table is read by its columns. */
-/* clang-format off */
 static const api_route table[] = {
     {API_GET, "/v1/health", NONE, NO_BODY, API_RATE_FREE, API_INLINE, route_health,
      "Is everything well", NULL, "Health", NULL},

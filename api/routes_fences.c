@@ -264,7 +264,7 @@ static geo_err edit_restore(catalog_change *edits, const api_request *request, u
     cJSON_Delete(body);
     api_answer_fini(&ignored);
     if (!is_read || revision == 0) {
-        return geo_why_set(why, GEO_SYNTAX, "expected {\"revision\": number}");
+        return geo_why_set(why, GEO_SYNTAX, "revision must be a whole number from 1 on");
     }
     return catalog_change_restore(edits, request->captures[0], (uint64_t)revision, expected, edit,
                                   why);

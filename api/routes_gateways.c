@@ -121,7 +121,9 @@ void route_gateway_add(api_context *context, const api_request *request, api_ans
     if (err == HR_OK) {
         err = broker_user_add(context->broker_folder, name, role, password, &why);
     }
-    if (err != HR_OK) {
+    if (err == HR_INVALID) {
+        api_answer_error(answer, 400, "gateway.invalid", "name", "%s", why.text);
+    } else if (err != HR_OK) {
         api_answer_failure(answer, err, "gateway", &why);
     } else {
         accounts_audit(context->accounts, request->caller.user, request->peer, "gateway.add", name);

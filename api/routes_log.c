@@ -364,7 +364,7 @@ void route_group_commit(api_context *context, const api_request *request, api_an
         return;
     }
     if (!hr_fence_id_is_valid(group, strlen(group))) {
-        api_answer_error(answer, 400, "group.invalid", NULL,
+        api_answer_error(answer, 400, "group.invalid", "group",
                          "a group's name has 1 to 64 letters, digits, dots, dashes or "
                          "underscores");
         return;

@@ -222,6 +222,18 @@ static geo_err follow_settings(catalog_change *change, geo_why *why)
     return err;
 }
 
+/* A merge patch takes away what it sets to null, but each setting has a value. */
+static geo_err check_has_no_null(catalog_db *db, const char *patch, size_t size, geo_why *why)
+{
+    db_query query = db_begin(db, "SELECT max(key) FROM json_each(?) WHERE type = 'null'");
+    db_text_sized(&query, patch, size);
+    geo_err err = db_one(&query, why);
+    if (err == GEO_OK && !db_column_null(&query, 0)) {
+        err = geo_why_set(why, GEO_INVALID, "%s cannot be null", db_column_text(&query, 0, NULL));
+    }
+    return db_finish(&query, err, why);
+}
+
 /* A zone that the system does not know is found by asking for something in it. */
 static geo_err check_zone(catalog_db *db, const char *patch, size_t size, geo_why *why)
 {
@@ -235,7 +247,9 @@ static geo_err check_zone(catalog_db *db, const char *patch, size_t size, geo_wh
     if (err == GEO_OK && !db_column_null(&query, 0)) {
         (void)snprintf(weekly.tz, sizeof weekly.tz, "%s", db_column_text(&query, 0, NULL));
         err = geo_schedule_resolve(&weekly, day, NULL, &on, &count, why);
-        err = err == GEO_NOT_FOUND ? GEO_INVALID : err;
+        if (err == GEO_NOT_FOUND) {
+            err = geo_why_set(why, GEO_INVALID, "tz: there is no time zone \"%s\"", weekly.tz);
+        }
     }
     free(on);
     return db_finish(&query, err, why);
@@ -247,6 +261,9 @@ static geo_err patch_settings(catalog_change *change, const char *patch, size_t 
     catalog_db *db = change->store->writer;
     geo_err err = json_check_object(db, patch, size, PATCH_BYTES_MAX, setting_members,
                                     COUNT_OF(setting_members), why);
+    if (err == GEO_OK) {
+        err = check_has_no_null(db, patch, size, why);
+    }
     if (err == GEO_OK) {
         err = check_zone(db, patch, size, why);
     }

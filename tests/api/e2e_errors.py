@@ -2,8 +2,8 @@
 import json
 import re
 
-from e2e_farm import Farm
-from harness import expect, test
+from e2e_farm import PADDOCK, Farm
+from harness import Service, expect, test
 from websocket import WebSocket
 
 IN_BRACES = {"topic": "events", "partition": "0"}
@@ -58,3 +58,43 @@ def every_parameter_of_the_description_is_read():
                            (method, path, param["name"], json.dumps(body)))
                     count += 1
         expect(count >= 20, True, count)
+
+
+@test
+def a_refused_body_names_the_member_it_is_refused_for():
+    password = "a long enough one"
+    user = {"user": "eve", "password": password, "role": "viewer"}
+    offset = {"topic": "events", "partition": 0, "offset": 0}
+    with Service() as service:
+        for bad, field in (({"password": "short"}, "password"), ({"user": "a b"}, "user"),
+                           ({"password": 5}, "password"), ({"user": None}, "user")):
+            status, _, body = service.ask("POST", "/v1/setup",
+                                          {"user": "owner", "password": password, **bad})
+            expect((status, body["error"].get("field")), (400, field), body)
+    with Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        expect(farm.ask("POST", "/v1/users", user, farm.owner)[0], 201)
+        for method, path, good, bad in (
+                ("POST", "/v1/users", {**user, "user": "adam"},
+                 {"user": "", "password": "short", "role": "king"}),
+                ("PATCH", "/v1/users/eve", {}, {"password": "short", "role": "king"}),
+                ("PATCH", "/v1/me", {"old_password": password, "password": password},
+                 {"password": "short", "old_password": 5}),
+                ("POST", "/v1/tokens", {"name": "t", "role": "viewer"},
+                 {"name": "", "role": "king", "expires_at": "soon"}),
+                ("POST", "/v1/gateways", {"name": "g"}, {"name": "a b", "role": "king"}),
+                ("PATCH", "/v1/settings", {},
+                 {"max_gap_s": None, "max_speed_mps": 0, "max_accuracy_m": "x", "tz": "Mars/Base",
+                  "alert_max_age_s": -1, "stale_after_s": 1.5, "bogus": 1}),
+                ("PATCH", "/v1/devices/cow-1", {}, {"bogus": 1}),
+                ("PUT", "/v1/farm", {}, {"name": 5, "map_url": "x"}),
+                ("PUT", "/v1/groups/mine/offsets", {}, {"offsets": 5}),
+                ("PUT", "/v1/groups/mine/offsets", {}, {"offsets": [{**offset, "offset": 99}]}),
+                ("POST", "/v1/fences/north/restore", {}, {"revision": 0}),
+                ("POST", "/v1/fences/import", {"type": "FeatureCollection"}, {"features": [5]}),
+                ("PATCH", "/v1/fences/north", {}, {"bogus": 1})):
+            for name, value in bad.items():
+                status, _, body = farm.ask(method, path, {**good, name: value}, farm.owner)
+                expect((status, body["error"].get("field")), (400, name), (path, value, body))
+        status, _, body = farm.ask("PUT", "/v1/groups/%20/offsets", {"offsets": []}, farm.owner)
+        expect((status, body["error"].get("field")), (400, "group"))
