@@ -58,8 +58,10 @@ hr_err engine_history_health(engine_history *history, hr_why *why)
     } else if (history->lag_ms > LAG_WRITES * history->options.write_ms) {
         err = hr_why_set(why, HR_TIMEOUT, "history: %lld minutes behind the log",
                          (long long)(history->lag_ms / 60000));
-    } else if (history->aside_why.text[0] != 0) {
-        err = hr_why_set(why, HR_CORRUPT, "%s", history->aside_why.text);
+    } else if (history->aside_why.text[0] != 0 || history->anew_why.text[0] != 0) {
+        bool is_both = history->aside_why.text[0] != 0 && history->anew_why.text[0] != 0;
+        err = hr_why_set(why, HR_CORRUPT, "%s%s%s", history->anew_why.text, is_both ? "; " : "",
+                         history->aside_why.text);
     } else if (atomic_load(&history->damaged_chunks) > 0) {
         err = hr_why_set(why, HR_CORRUPT, "history: damaged pieces of tracks were left out");
     }
@@ -239,6 +241,12 @@ static hr_err trim(engine_history *history, hr_why *why)
 /* Open the file again, or replace a damaged one. */
 static hr_err mend(engine_history *history, hr_err err, hr_why *why)
 {
+    if (history->store != NULL && history_file_is_gone(history)) {
+        /* What is written to a file without a name is lost, and the log would let go of it. */
+        hr_logline(HR_LEVEL_WARN, "history.gone", "path=%s", history->path);
+        history_store_close(history->store);
+        history->store = NULL;
+    }
     if (history->store != NULL && atomic_exchange(&history->is_suspect, false)) {
         err = history_store_check(history->store, why);
     }

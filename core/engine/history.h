@@ -35,7 +35,8 @@ typedef struct engine_history_options {
 } engine_history_options;
 
 /* A damaged file, or one of another log, is put aside and made anew from the log, which health then
- * says; a full disk only makes it wait. HR_TOO_NEW: a newer format. */
+ * says; so is one that somebody has deleted, at once; a full disk only makes it wait. HR_TOO_NEW: a
+ * newer format. */
 HR_MUST_USE hr_err engine_history_start(const engine_history_options *options, engine_history **out,
                                         hr_why *why);
 
@@ -46,7 +47,8 @@ void engine_history_stop(engine_history *history);
 HR_MUST_USE hr_err engine_history_settle(engine_history *history, int32_t timeout_ms, hr_why *why);
 
 /* HR_OK, or what a person should know: it cannot write, or lags far behind (HR_IO, HR_NO_SPACE,
- * HR_TIMEOUT), or has put a damaged file aside since the start (HR_CORRUPT). */
+ * HR_TIMEOUT), or has put a damaged file aside since the start, or found none although the log has
+ * let go of its beginning (HR_CORRUPT; why says from when on the history is whole). */
 hr_err engine_history_health(engine_history *history, hr_why *why);
 
 #endif

@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/logline.h"
 #include "base/record.h"
+#include "base/text.h"
 #include "catalog/device.h"
 #include "history_thread.h"
 #include "log/group.h"
@@ -110,12 +112,56 @@ static hr_err check_sources(const engine_history *history, hr_why *why)
     return HR_OK;
 }
 
+/* When the oldest record that the log holds of a source was appended; INT64_MAX: it holds none. */
+static int64_t oldest_append_ms(const engine_history *history, uint32_t source)
+{
+    log_reader *reader = NULL;
+    log_view view;
+    int64_t oldest_ms = INT64_MAX;
+    if (log_reader_open(history->options.log, topic_of(history, source),
+                        partition_of(history, source), history->stored[source], LOG_COMMITTED,
+                        &reader) == HR_OK &&
+        log_reader_next(reader, &view, NULL) == HR_OK) {
+        oldest_ms = view.append_ms;
+    }
+    log_reader_close(reader);
+    return oldest_ms;
+}
+
+/* The log has let go of its beginning because a file held it, and that file is no longer here. The
+ * log lets go of whole files, so what is as old as the oldest of what is left is all there. */
+static void tell_loss(engine_history *history)
+{
+    char from[HR_TIME_TEXT_SIZE];
+    int64_t from_ms = hr_clock_now_ms(history->options.clock);
+    for (uint32_t i = 0; i <= history->partition_count; i++) {
+        int64_t oldest_ms = oldest_append_ms(history, i);
+        from_ms = oldest_ms < from_ms ? oldest_ms : from_ms;
+    }
+    hr_time_format(from_ms, from);
+    int64_t event = history->stored[history->partition_count];
+    hr_logline(HR_LEVEL_ERROR, "history.lost", "whole_from=%s first_event=%lld", from,
+               (long long)event);
+    pthread_mutex_lock(&history->lock);
+    (void)!hr_why_set(
+        &history->anew_why, HR_CORRUPT,
+        "the history was made anew from the log: it is whole for what arrived from %s "
+        "on, which is events from offset %lld on; what is older is gone",
+        from, (long long)event);
+    pthread_mutex_unlock(&history->lock);
+}
+
 /* A history that begins: at the log's start, with the names that the catalogue knows. */
 static hr_err begin_anew(engine_history *history)
 {
+    bool is_cut = false;
     for (uint32_t i = 0; i <= history->partition_count; i++) {
         history->stored[i] =
             log_start(history->options.log, topic_of(history, i), partition_of(history, i));
+        is_cut = is_cut || history->stored[i] > 0;
+    }
+    if (is_cut) {
+        tell_loss(history);
     }
     if (history->options.catalog != NULL) {
         (void)!catalog_names_load(history->options.catalog, load_name, &history->pending, NULL);
@@ -135,6 +181,23 @@ static void remove_leftovers(const char *path)
     }
 }
 
+/* Without it nobody would notice that the file is replaced, and that is all. */
+static void remember_file(engine_history *history)
+{
+    struct stat file = {0};
+    (void)stat(history->path, &file);
+    history->disk = file.st_dev;
+    history->inode = file.st_ino;
+}
+
+bool history_file_is_gone(const engine_history *history)
+{
+    struct stat file;
+    return stat(history->path, &file) != 0
+               ? errno == ENOENT
+               : file.st_dev != history->disk || file.st_ino != history->inode;
+}
+
 static hr_err open_file(engine_history *history, hr_why *why)
 {
     remove_leftovers(history->path);
@@ -142,6 +205,7 @@ static hr_err open_file(engine_history *history, hr_why *why)
     history_pending_init(&history->pending);
     hr_err err = history_store_open(history->path, &history->store, why);
     if (err == HR_OK) {
+        remember_file(history);
         err = history_store_devices(history->store, load_device, &history->pending, why);
     }
     if (err == HR_OK) {

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "engine/history.h"
 #include "history_pending.h"
@@ -42,9 +43,12 @@ struct engine_history {
     hr_why trouble_why;
     int64_t lag_ms;
     hr_why aside_why; /* "": nothing was put aside */
+    hr_why anew_why;  /* "": nothing older than the log's start was lost with a file */
 
     /* The thread's alone. */
     history_store *store; /* NULL: cannot be opened just now */
+    dev_t disk;           /* with the next: which file the store writes */
+    ino_t inode;
     history_pending pending;
     log_reader *readers[HISTORY_SOURCES_MAX];
     int64_t stored[HISTORY_SOURCES_MAX]; /* how far each source is written */
@@ -59,6 +63,9 @@ HR_MUST_USE hr_err history_file_resume(engine_history *history, hr_why *why);
 
 /* The same after the file turned out damaged while it was in use. */
 HR_MUST_USE hr_err history_file_replace(engine_history *history, const hr_why *damage, hr_why *why);
+
+/* Whether somebody has deleted or replaced the file that the store writes. */
+bool history_file_is_gone(const engine_history *history);
 
 /* Let the log go up to what is written. */
 HR_MUST_USE hr_err history_file_set_floors(engine_history *history);

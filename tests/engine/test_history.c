@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "base/record.h"
+#include "base/text.h"
 #include "log/group.h"
+#include "log/reader.h"
 #include "ranch.h"
 #include "test.h"
 
@@ -101,6 +103,25 @@ static void a_deleted_history_is_made_anew_from_the_log(void **state)
     ranch_settle_history(&r);
     expect_what_the_log_has(&r);
     assert_int_equal(ranch_ask(&r, "SELECT count(*) FROM device WHERE id IS NOT NULL"), RANCH_HERD);
+    assert_int_equal(engine_history_health(r.history, NULL), HR_OK);
+    ranch_end(&r);
+}
+
+/* Records that were not stored would be lost with it: the log lets go up to what was. */
+static void a_history_deleted_under_the_historian_is_made_anew_at_once(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, new_seed());
+    ranch_graze(&r, 60);
+    ranch_settle_history(&r);
+    assert_int_equal(unlink(r.path), 0);
+    ranch_graze(&r, 20);
+    ranch_settle_history(&r);
+    expect_what_the_log_has(&r);
+    size_t count = 0;
+    free(ranch_log_fixes(&r, &count));
+    assert_int_equal(ranch_ask(&r, "SELECT sum(fixes) FROM slot"), count);
     assert_int_equal(engine_history_health(r.history, NULL), HR_OK);
     ranch_end(&r);
 }
@@ -367,6 +388,64 @@ static void the_log_lets_go_only_of_what_is_kept(void **state)
     ranch_end(&r);
 }
 
+/* The oldest record that is left, of positions and events. */
+static int64_t oldest_ms(ranch *r)
+{
+    int64_t oldest = INT64_MAX;
+    for (int i = 0; i <= FARM_PARTITIONS; i++) {
+        uint8_t topic = i < FARM_PARTITIONS ? HR_TOPIC_POSITIONS : HR_TOPIC_EVENTS;
+        uint16_t partition = i < FARM_PARTITIONS ? (uint16_t)i : 0;
+        log_reader *reader = NULL;
+        log_view view;
+        assert_int_equal(log_reader_open(r->farm.log, topic, partition,
+                                         log_start(r->farm.log, topic, partition), LOG_COMMITTED,
+                                         &reader),
+                         HR_OK);
+        if (log_reader_next(reader, &view, NULL) == HR_OK && view.append_ms < oldest) {
+            oldest = view.append_ms;
+        }
+        log_reader_close(reader);
+    }
+    return oldest;
+}
+
+static void a_history_that_is_lost_for_good_is_told_of(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, new_seed());
+    ranch_close_history(&r);
+    r.farm.file_bytes = 64 << 10;
+    r.farm.retain_bytes = 128 << 10;
+    farm_restart(&r.farm, 2);
+    ranch_open_history(&r);
+    for (int i = 0; i < 12; i++) {
+        ranch_graze(&r, 150);
+    }
+    ranch_settle_history(&r);
+    farm_settle(&r.farm);
+    farm_settle(&r.farm);
+    assert_int_equal(log_retain(r.farm.log, NULL), HR_OK);
+    int64_t start = log_start(r.farm.log, HR_TOPIC_EVENTS, 0);
+    assert_true(start > 0);
+    hr_why why = {.text = ""};
+    assert_int_equal(engine_history_health(r.history, &why), HR_OK);
+    ranch_close_history(&r);
+    assert_int_equal(unlink(r.path), 0);
+    ranch_open_history(&r);
+    char wanted[HR_WHY_MAX];
+    char from[HR_TIME_TEXT_SIZE];
+    hr_time_format(oldest_ms(&r), from);
+    snprintf(wanted, sizeof wanted,
+             "the history was made anew from the log: it is whole for what arrived from %s on, "
+             "which is events from offset %lld on; what is older is gone",
+             from, (long long)start);
+    assert_int_equal(engine_history_health(r.history, &why), HR_CORRUPT);
+    assert_string_equal(why.text, wanted);
+    expect_what_the_log_has(&r);
+    ranch_end(&r);
+}
+
 static void a_reader_that_retention_overtakes_is_told(void **state)
 {
     (void)state;
@@ -469,6 +548,7 @@ int main(void)
         cmocka_unit_test(without_a_historian_the_log_alone_is_told),
         cmocka_unit_test(a_long_silence_and_a_long_track_take_several_chunks),
         cmocka_unit_test(a_deleted_history_is_made_anew_from_the_log),
+        cmocka_unit_test(a_history_deleted_under_the_historian_is_made_anew_at_once),
         cmocka_unit_test(a_damaged_history_is_put_aside_and_made_anew),
         cmocka_unit_test(damage_that_shows_while_writing_is_mended),
         cmocka_unit_test(a_history_of_another_log_is_put_aside),
@@ -478,6 +558,7 @@ int main(void)
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(a_full_disk_makes_it_wait_and_it_goes_on_by_itself),
         cmocka_unit_test(the_log_lets_go_only_of_what_is_kept),
+        cmocka_unit_test(a_history_that_is_lost_for_good_is_told_of),
         cmocka_unit_test(a_reader_that_retention_overtakes_is_told),
         cmocka_unit_test(what_is_older_than_the_limit_goes_oldest_first),
         cmocka_unit_test(above_its_size_the_oldest_goes_and_the_file_stays_small),
