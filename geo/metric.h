@@ -13,6 +13,7 @@
 #include "geo/point.h"
 
 #define GEO_METRIC_UM_PER_DM 100000
+#define GEO_METRIC_M_PER_E7 0.0111319491 /* one lattice unit of latitude */
 
 /* Whether two points lie farther apart than a limit in micrometres, in the plane at newer. A speed
  * in mm/s times a time in ms is such a limit; so is GEO_METRIC_UM_PER_DM times an accuracy. */

@@ -11,6 +11,7 @@
 #include "engine/internal.h"
 #include "engine/live.h"
 #include "farm.h"
+#include "geo/metric.h"
 #include "test.h"
 
 #define T0 1795161600000
@@ -96,6 +97,28 @@ static void answers_are_the_same_by_the_grid_and_by_steps(void **state)
     assert_true(answer.is_cut);
     assert_string_equal(answer.devices[0].id, "cow-0000");
     assert_string_equal(answer.devices[2].id, "cow-0002");
+    engine_answer_fini(&answer);
+    farm_end(&farm);
+}
+
+/* Whoever is told 100 m must not find that the tracker counts them otherwise. */
+static void nearness_is_measured_as_events_are_decided(void **state)
+{
+    (void)state;
+    farm farm;
+    engine_answer answer;
+    geo_point center = {160500000, 590090000};
+    engine_answer_init(&answer);
+    begin_row(&farm);
+    assert_int_equal(engine_nearby(farm.engine, center, 4000, MANY, &answer), HR_OK);
+    assert_true(answer.count > 1000);
+    for (size_t i = 0; i < answer.count; i++) {
+        const hr_fix *fix = &answer.devices[i].fix;
+        geo_point place = {fix->lon_e7, fix->lat_e7};
+        double um = answer.devices[i].distance_m * 1e6;
+        assert_true(geo_metric_farther_than(center, place, (uint64_t)(um * 0.9998)));
+        assert_false(geo_metric_farther_than(center, place, (uint64_t)(um * 1.0002)));
+    }
     engine_answer_fini(&answer);
     farm_end(&farm);
 }
@@ -281,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_the_same_by_the_grid_and_by_steps),
+        cmocka_unit_test(nearness_is_measured_as_events_are_decided),
         cmocka_unit_test(a_list_comes_page_by_page_in_the_order_of_ids),
         cmocka_unit_test(what_has_moved_is_told_once),
         cmocka_unit_test(no_reader_holds_a_partition_for_more_than_some_hundred_devices),
