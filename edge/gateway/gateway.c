@@ -172,6 +172,9 @@ static void write_batch(gateway *g, size_t count)
     }
     log_store *log = outbox_log(g->box);
     log_position end = log_appended(log);
+    if (g->confirm != NULL) {
+        log_commit_soon(log); /* the end may be that of a letter */
+    }
     while (err == HR_OK && g->confirm != NULL && log_durable(log) < end) {
         log_wait(log, LOG_COMMITTED, log_durable(log), 1000);
         err = log_health(log, NULL) == HR_IO ? HR_IO : HR_OK;
@@ -346,12 +349,13 @@ static bool is_drained(gateway *g)
     log_store *log = outbox_log(g->box);
     log_position durable = log_durable(log);
     if (durable < log_appended(log)) {
+        log_commit_soon(log);
         durable = log_wait(log, LOG_COMMITTED, durable, DRAIN_POLL_MS);
     }
     return durable >= log_appended(log) && sender_wait_drained(g->sender, DRAIN_POLL_MS);
 }
 
-/* Every now and then, what came of the sources. When next. */
+/* Every now and then, what came of the sources; letters alone fill the disk too. When next. */
 static int64_t tell_counts(gateway *g, int64_t tell_ns)
 {
     int64_t now_ns = mono_ns();
@@ -361,6 +365,7 @@ static int64_t tell_counts(gateway *g, int64_t tell_ns)
     for (size_t i = 0; i < g->source_count; i++) {
         source_tell(g->sources[i]);
     }
+    trim(g);
     return now_ns + TELL_GAP_NS;
 }
 

@@ -1,4 +1,5 @@
-/* gateway/outbox.c - one topic of one partition; a record is a fix as the service's log has it. */
+/* gateway/outbox.c - a topic of one partition; a record is a fix as the service's log has it. The
+ * topic beside it is that of outbox_letters.c. */
 #include "gateway/outbox.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ struct outbox {
     log_store *log;
     outbox_names names;
     outbox_spans spans;
+    outbox_letters letters;
     hr_buf records; /* of one outbox_put */
     _Atomic uint64_t acked;
     pthread_mutex_t lock;
@@ -87,22 +89,29 @@ static uint64_t kept_acked(const outbox *box)
 
 static hr_err open_log(outbox *box, const outbox_options *of, hr_why *why)
 {
-    static const log_topic topics[] = {{"fixes", 1}};
+    static const log_topic topics[] = {{"fixes", 1}, {"dead", 1}};
     uint64_t file_bytes = of->cap_bytes / 16;
     file_bytes = file_bytes > FILE_BYTES_MAX ? FILE_BYTES_MAX : file_bytes;
     file_bytes = file_bytes < FILE_BYTES_MIN ? FILE_BYTES_MIN : file_bytes;
     log_options options = {.folder = box->folder,
                            .topics = topics,
-                           .topic_count = 1,
+                           .topic_count = 2,
                            .clock = of->clock,
                            .file_bytes = file_bytes,
                            .reserve_bytes = RESERVE_BYTES,
                            .headroom_bytes = HEADROOM_BYTES,
                            .retain_bytes = of->cap_bytes,
+                           .lazy_types = UINT64_C(1) << OUTBOX_LETTERS_TYPE,
                            .closing_mark_ms = CLOSING_MARK_MS,
                            .commit_min_gap_ms = -1};
     hr_err err = log_open(&options, &box->log, why);
+    if (err == HR_INVALID) {
+        /* It was made when there was one topic: its fixes are what matters. */
+        options.topic_count = 1;
+        err = log_open(&options, &box->log, why);
+    }
     if (err == HR_OK) {
+        outbox_letters_open(&box->letters, box->log);
         atomic_store(&box->acked, kept_acked(box));
         err = log_listen(box->log, on_durable, box);
     }
@@ -161,6 +170,7 @@ void outbox_close(outbox *box)
     if (box->reader != NULL) {
         log_reader_close(box->reader);
         outbox_keep_acked(box);
+        outbox_letters_close(&box->letters);
     }
     log_close(box->log);
     outbox_names_fini(&box->names);
@@ -377,6 +387,11 @@ bool outbox_make_room(outbox *box, bool may_lose, uint64_t *dropped)
     uint64_t after = outbox_start(box);
     *dropped = after > before ? after - before : 0;
     return err == HR_OK;
+}
+
+outbox_letters *outbox_letters_of(outbox *box)
+{
+    return &box->letters;
 }
 
 log_store *outbox_log(outbox *box)

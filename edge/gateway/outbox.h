@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "gateway/outbox_letters.h"
 #include "log/log.h"
 #include "wire/fix_json.h"
 
@@ -90,6 +91,9 @@ bool outbox_make_room(outbox *box, bool may_lose, uint64_t *dropped);
 /* Have a function called after each commit, on the log's thread: it must not block. NULL: none any
  * more, and none runs when this returns. */
 void outbox_on_commit(outbox *box, void (*call)(void *context), void *context);
+
+/* What was brought and cannot be read, on its way to the service: see outbox_letters.h. */
+outbox_letters *outbox_letters_of(outbox *box);
 
 /* For waiting on commits, and for health. */
 log_store *outbox_log(outbox *box);

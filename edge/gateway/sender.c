@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "base/logline.h"
-#include "gateway/letters.h"
 #include "mqtt/link.h"
 #include "wire/ack_json.h"
 #include "wire/hrf1.h"
@@ -37,7 +36,6 @@ struct sender {
     char fixes_topic[TOPIC_SIZE];
     char status_topic[TOPIC_SIZE];
     char dead_topic[TOPIC_SIZE];
-    letters letters;
     hrf1_writer *writer; /* the thread's, as the two below */
     hr_buf message;
     uint64_t gap_end;   /* what is below is not held without a gap */
@@ -55,7 +53,8 @@ struct sender {
     uint64_t next;     /* to be sent */
     uint64_t sent_max; /* end of what was sent in this run */
     uint32_t inflight;
-    int64_t ask_ns; /* when to ask, unless something moves before */
+    bool has_letter_out; /* the oldest letter is among them */
+    int64_t ask_ns;      /* when to ask, unless something moves before */
     int64_t ask_gap_ns;
     int64_t rewound_ns;
     int64_t status_ns; /* when to publish the next one */
@@ -68,6 +67,25 @@ struct sender {
 static int64_t mono_ns(void)
 {
     return hr_clock_mono_ns(hr_clock_real());
+}
+
+/* Under the lock, as the next one. */
+static void wait_until(sender *s, int64_t until_ns)
+{
+    if (until_ns == INT64_MAX) {
+        pthread_cond_wait(&s->changed, &s->lock);
+        return;
+    }
+    struct timespec at = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    pthread_cond_timedwait(&s->changed, &s->lock, &at);
+}
+
+/* After a failure to publish: the link will soon say that it is down. */
+static void pause_publishing(sender *s)
+{
+    if (!s->is_stopping) {
+        wait_until(s, mono_ns() + PUBLISH_AGAIN_NS);
+    }
 }
 
 /* ---- what the service says ---- */
@@ -218,18 +236,18 @@ static void on_done(void *context, hr_err err)
     note_answered(s);
 }
 
-static void note_letter_lost(hr_err err)
-{
-    hr_logline(HR_LEVEL_DEBUG, "gateway.letter_lost", "why=\"%s\"", hr_err_text(err));
-}
-
-/* A broker with rules of an older service does not take letters: then there are none. */
+/* A broker with rules of an older service does not take letters: then there are none. Without an
+ * answer it is sent again. */
 static void on_letter_done(void *context, hr_err err)
 {
-    if (err != HR_OK) {
-        note_letter_lost(err);
+    sender *s = context;
+    if (err == HR_OK || err == HR_DENIED) {
+        outbox_letters_done(outbox_letters_of(s->box));
     }
-    note_answered(context);
+    pthread_mutex_lock(&s->lock);
+    s->has_letter_out = false;
+    pthread_mutex_unlock(&s->lock);
+    note_answered(s);
 }
 
 /* ---- what is sent ---- */
@@ -257,15 +275,21 @@ static hr_err publish(sender *s, const hrf1_header *header)
 static void send_letter(sender *s)
 {
     hr_buf_clear(&s->message);
-    if (!letters_take(&s->letters, &s->message)) {
+    hr_err err = outbox_letters_first(outbox_letters_of(s->box), &s->message);
+    if (err == HR_TIMEOUT) {
         return;
     }
-    hr_err err = hr_buf_err(&s->message);
+    pthread_mutex_lock(&s->lock);
+    s->has_letter_out = true;
+    pthread_mutex_unlock(&s->lock);
     if (err == HR_OK) {
         err = publish_message(s, s->dead_topic, on_letter_done);
     }
     if (err != HR_OK) {
-        note_letter_lost(err);
+        pthread_mutex_lock(&s->lock);
+        s->has_letter_out = false;
+        pause_publishing(s);
+        pthread_mutex_unlock(&s->lock);
     }
 }
 
@@ -472,7 +496,7 @@ static step choose(sender *s, int64_t *until_ns)
         return STEP_STATUS;
     }
     bool has_window = s->inflight < SENDER_INFLIGHT_MAX;
-    if (has_window && letters_are_waiting(&s->letters)) {
+    if (has_window && !s->has_letter_out && outbox_letters_wait(outbox_letters_of(s->box))) {
         return STEP_LETTER;
     }
     bool has_room =
@@ -482,16 +506,6 @@ static step choose(sender *s, int64_t *until_ns)
     }
     *until_ns = is_awaiting && s->ask_ns < s->status_ns ? s->ask_ns : s->status_ns;
     return STEP_WAIT;
-}
-
-static void wait_until(sender *s, int64_t until_ns)
-{
-    if (until_ns == INT64_MAX) {
-        pthread_cond_wait(&s->changed, &s->lock);
-        return;
-    }
-    struct timespec at = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
-    pthread_cond_timedwait(&s->changed, &s->lock, &at);
 }
 
 static void send_next(sender *s)
@@ -507,9 +521,8 @@ static void send_next(sender *s)
     if (err == HR_OK) {
         /* There may be more than one batch of it. */
         s->has_news = true;
-    } else if (err != HR_TIMEOUT && !s->is_stopping) {
-        /* The link will soon say that it is down. */
-        wait_until(s, mono_ns() + PUBLISH_AGAIN_NS);
+    } else if (err != HR_TIMEOUT) {
+        pause_publishing(s);
     }
     pthread_mutex_unlock(&s->lock);
 }
@@ -578,7 +591,6 @@ static hr_err start_link(sender *s, const sender_options *options, hr_why *why)
 
 static void release(sender *s)
 {
-    letters_fini(&s->letters);
     hrf1_writer_free(s->writer);
     hr_buf_fini(&s->message);
     pthread_cond_destroy(&s->changed);
@@ -599,7 +611,6 @@ static sender *make(const sender_options *options)
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&s->lock, NULL);
     hr_buf_init(&s->message, HRF1_BYTES_MAX);
-    letters_init(&s->letters);
     s->box = options->box;
     s->clock = options->clock;
     s->batch_fixes = options->batch_fixes;
@@ -684,10 +695,25 @@ void sender_note_dropped(sender *s, uint64_t dropped)
     pthread_mutex_unlock(&s->lock);
 }
 
+static void keep_letter(sender *s, const dead_letter *letter)
+{
+    hr_buf message;
+    hr_buf_init(&message, DEAD_LETTER_MESSAGE_MAX);
+    dead_letter_write(letter, &message);
+    hr_err err = hr_buf_err(&message);
+    if (err == HR_OK) {
+        err = outbox_letters_put(outbox_letters_of(s->box), message.data, message.size);
+    }
+    if (err != HR_OK) {
+        hr_logline(HR_LEVEL_DEBUG, "gateway.letter_lost", "why=\"%s\"", hr_err_text(err));
+    }
+    hr_buf_fini(&message);
+}
+
 void sender_note_refused(sender *s, const dead_letter *letter)
 {
     if (letter != NULL) {
-        letters_put(&s->letters, letter);
+        keep_letter(s, letter);
     }
     pthread_mutex_lock(&s->lock);
     s->refused++;
@@ -695,15 +721,21 @@ void sender_note_refused(sender *s, const dead_letter *letter)
     pthread_mutex_unlock(&s->lock);
 }
 
+/* Under the lock. */
+static bool has_sent_all(sender *s, uint64_t wanted)
+{
+    return s->acked_next >= wanted && !outbox_letters_wait(outbox_letters_of(s->box));
+}
+
 bool sender_wait_drained(sender *s, int32_t timeout_ms)
 {
     int64_t end_ns = mono_ns() + timeout_ms * INT64_C(1000000);
     uint64_t wanted = outbox_end(s->box);
     pthread_mutex_lock(&s->lock);
-    while (s->acked_next < wanted && !s->is_stopping && mono_ns() < end_ns) {
+    while (!has_sent_all(s, wanted) && !s->is_stopping && mono_ns() < end_ns) {
         wait_until(s, end_ns);
     }
-    bool is_drained = s->acked_next >= wanted;
+    bool is_drained = has_sent_all(s, wanted);
     pthread_mutex_unlock(&s->lock);
     return is_drained;
 }

@@ -52,11 +52,12 @@ void sender_get(sender *s, sender_state *state);
 /* Told in the retained status: fixes that went unsent because of the disk cap. */
 void sender_note_dropped(sender *s, uint64_t dropped);
 
-/* Told likewise: something that a source brought could not be read. The letter is passed on while
- * there are not too many; NULL: it is only counted. */
+/* Told likewise: something that a source brought could not be read. The letter is kept and
+ * passed on while not too many wait; NULL: it is only counted. */
 void sender_note_refused(sender *s, const dead_letter *letter);
 
-/* Wait until everything in the outbox is acknowledged, or timeout_ms is over. */
+/* Wait until everything in the outbox is acknowledged, and the broker has the letters, or
+ * timeout_ms is over. */
 bool sender_wait_drained(sender *s, int32_t timeout_ms);
 
 #endif

@@ -103,6 +103,29 @@ static void letters_wait_for_a_link(void **state)
     field_assert_each_once(f);
 }
 
+/* And so is what a gateway was told before it was killed. */
+static void letters_outlive_the_gateway(void **state)
+{
+    field *f = *state;
+    site_dead letter;
+    broker_stop(f->s->broker);
+    assert_int_equal(write(f->in_fd, "not this\n", 9), 9);
+    field_give(f, 10);
+    field_wait_stored(f);
+    field_restart(f);
+    assert_int_equal(write(f->in_fd, "nor that\n", 9), 9);
+    field_give(f, 10);
+    field_wait_stored(f);
+    field_restart(f);
+    site_start_broker(f->s);
+    site_wait_dead(f->s, 2);
+    site_read_dead(f->s, 0, &letter);
+    assert_string_equal(letter.payload, "not this");
+    site_read_dead(f->s, 1, &letter);
+    assert_string_equal(letter.payload, "nor that");
+    field_assert_each_once(f);
+}
+
 static void a_gateway_comes_in_over_tls(void **state)
 {
     field *f = *state;
@@ -184,6 +207,7 @@ int main(void)
         WITH_FIELD(fixes_wait_out_an_outage_and_are_flagged),
         WITH_FIELD(what_cannot_be_read_is_told_to_the_service),
         WITH_FIELD(letters_wait_for_a_link),
+        WITH_FIELD(letters_outlive_the_gateway),
         WITH_FIELD(a_gateway_comes_in_over_tls),
         WITH_FIELD(a_killed_gateway_goes_on),
         WITH_FIELD(anyone_may_die_at_any_time),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/id.h"
 #include "gateway/config.h"
@@ -266,6 +267,97 @@ static void above_the_cap_the_oldest_go_and_are_counted(void **state)
     assert_int_equal(outbox_trim(p->box), 0);
 }
 
+/* The next letter has that number. */
+static void expect_letter(place *p, int number)
+{
+    char wanted[32];
+    hr_buf message;
+    int size = snprintf(wanted, sizeof wanted, "letter %d", number);
+    hr_buf_init(&message, 100);
+    assert_int_equal(outbox_letters_first(outbox_letters_of(p->box), &message), HR_OK);
+    assert_int_equal(message.size, size);
+    assert_memory_equal(message.data, wanted, (size_t)size);
+    hr_buf_fini(&message);
+}
+
+static void letters_wait_up_to_a_number_and_go_one_by_one(void **state)
+{
+    place *p = *state;
+    hr_buf message;
+    outbox_letters *letters = outbox_letters_of(p->box);
+    hr_buf_init(&message, 100);
+    assert_false(outbox_letters_wait(letters));
+    assert_int_equal(outbox_letters_first(letters, &message), HR_TIMEOUT);
+    for (int i = 0; i < OUTBOX_LETTERS_MAX; i++) {
+        char text[32];
+        size_t size = (size_t)snprintf(text, sizeof text, "letter %d", i);
+        assert_int_equal(outbox_letters_put(letters, text, size), HR_OK);
+    }
+    assert_int_equal(outbox_letters_put(letters, "x", 1), HR_NO_SPACE);
+    put(p, 0, 10);
+    for (int i = 0; i < 3; i++) {
+        expect_letter(p, i);
+        expect_letter(p, i);
+        outbox_letters_done(letters);
+    }
+    assert_int_equal(outbox_letters_put(letters, "letter 256", 10), HR_OK);
+    outbox_close(p->box);
+    open_box(p, UINT64_C(64) << 20);
+    letters = outbox_letters_of(p->box);
+    for (int i = 3; i <= OUTBOX_LETTERS_MAX; i++) {
+        assert_true(outbox_letters_wait(letters));
+        expect_letter(p, i);
+        outbox_letters_done(letters);
+    }
+    assert_false(outbox_letters_wait(letters));
+    assert_int_equal(outbox_end(p->box), 10);
+    outbox_close(p->box);
+    open_box(p, UINT64_C(64) << 20);
+    assert_false(outbox_letters_wait(outbox_letters_of(p->box)));
+    hr_buf_fini(&message);
+}
+
+static void letters_that_the_cap_took_are_passed(void **state)
+{
+    place *p = *state;
+    outbox_letters *letters = outbox_letters_of(p->box);
+    assert_int_equal(outbox_letters_put(letters, "old", 3), HR_OK);
+    outbox_close(p->box);
+    open_box(p, 3u << 20);
+    for (uint64_t i = 0; i < 50; i++) {
+        put(p, i * 4000, 4000);
+    }
+    assert_true(outbox_trim(p->box) > 0);
+    letters = outbox_letters_of(p->box);
+    assert_int_equal(outbox_letters_put(letters, "letter 7", 8), HR_OK);
+    expect_letter(p, 7);
+    outbox_letters_done(letters);
+    assert_false(outbox_letters_wait(letters));
+}
+
+/* Those that were in the field before letters were kept. */
+static void an_outbox_without_letters_goes_on(void **state)
+{
+    place *p = *state;
+    char inner[128];
+    static const log_topic topics[] = {{"fixes", 1}};
+    log_store *log = NULL;
+    outbox_close(p->box);
+    p->box = NULL;
+    support_folder_remove(p->folder);
+    assert_int_equal(mkdir(p->folder, 0700), 0);
+    snprintf(inner, sizeof inner, "%s/outbox", p->folder);
+    log_options options = {
+        .folder = inner, .topics = topics, .topic_count = 1, .clock = hr_clock_real()};
+    assert_int_equal(log_open(&options, &log, NULL), HR_OK);
+    log_close(log);
+    open_box(p, UINT64_C(64) << 20);
+    put(p, 0, 10);
+    assert_int_equal(outbox_end(p->box), 10);
+    assert_int_equal(outbox_letters_put(outbox_letters_of(p->box), "x", 1), HR_UNSUPPORTED);
+    assert_false(outbox_letters_wait(outbox_letters_of(p->box)));
+}
+
 static void a_configuration_is_read(void **state)
 {
     (void)state;
@@ -355,6 +447,9 @@ int main(void)
         WITH_PLACE(damaged_small_files_do_not_stop_it),
         WITH_PLACE(a_device_too_many_costs_its_own_fixes_alone),
         WITH_PLACE(above_the_cap_the_oldest_go_and_are_counted),
+        WITH_PLACE(letters_wait_up_to_a_number_and_go_one_by_one),
+        WITH_PLACE(letters_that_the_cap_took_are_passed),
+        WITH_PLACE(an_outbox_without_letters_goes_on),
         cmocka_unit_test(a_configuration_is_read),
         cmocka_unit_test(a_configuration_is_written_as_it_is_read),
         cmocka_unit_test(what_is_wrong_is_told_by_its_line),
