@@ -4,8 +4,8 @@
 usage: bench_report.py PAGE.html LINES.jsonl...
 
 Each line: {"bench":..,"case":{..},"ours":num,"peer":..,"theirs":num,"unit":..,"ratio":num,"runs":n}
-A case without a peer leaves `peer`, `theirs` and `ratio` out, or null. The plots are drawn by
-gnuplot, one for each bench; without it the page has its table alone.
+All keys are there; in a case without a peer `peer`, `theirs` and `ratio` are null. The plots are
+drawn by gnuplot, one for each bench; without it the page has its table alone.
 """
 import html
 import json
@@ -37,6 +37,8 @@ def read_lines(paths):
         for number, line in enumerate(Path(path).read_text("utf-8").splitlines(), 1):
             try:
                 row = json.loads(line)
+                for column in COLUMNS:
+                    row[column]  # whoever reads the lines relies on every one
                 rows.append({**row, "bench": str(row["bench"]), "ours": float(row["ours"])})
             except (ValueError, KeyError, TypeError) as problem:
                 sys.exit(f"{path}:{number}: not a line of a benchmark: {problem!r}")

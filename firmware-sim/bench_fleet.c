@@ -42,16 +42,20 @@ double bench_quantile(double *values, unsigned count, double part)
 void bench_report(const bench *b, const char *name, const char *details, double *values,
                   unsigned runs, const char *peer, double theirs, const char *unit)
 {
-    char against[160] = "";
+    char peer_text[80] = "null";
+    char theirs_text[32] = "null";
+    char ratio_text[32] = "null";
     char line[768];
     double ours = bench_quantile(values, runs, 0.5);
     if (peer != NULL) {
-        snprintf(against, sizeof against, "\"peer\":\"%s\",\"theirs\":%.6g,\"ratio\":%.4g,", peer,
-                 theirs, theirs > 0 ? ours / theirs : 0);
+        snprintf(peer_text, sizeof peer_text, "\"%s\"", peer);
+        snprintf(theirs_text, sizeof theirs_text, "%.6g", theirs);
+        snprintf(ratio_text, sizeof ratio_text, "%.4g", theirs > 0 ? ours / theirs : 0);
     }
     snprintf(line, sizeof line,
-             "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.6g,%s\"unit\":\"%s\",\"runs\":%u}", name,
-             details, ours, against, unit, runs);
+             "{\"bench\":\"%s\",\"case\":{%s},\"ours\":%.6g,\"peer\":%s,\"theirs\":%s,"
+             "\"unit\":\"%s\",\"ratio\":%s,\"runs\":%u}",
+             name, details, ours, peer_text, theirs_text, unit, ratio_text, runs);
     puts(line);
     fflush(stdout);
     if (b->json != NULL) {
