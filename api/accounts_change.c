@@ -259,7 +259,8 @@ hr_err accounts_user_put(accounts *accounts, const char *user, const char *passw
     } else if (known && stored.user.role == API_ROLE_OWNER && !has_other_owner &&
                role != API_ROLE_OWNER && role != API_ROLE_NONE) {
         err = hr_why_set(why, HR_CONFLICT, "%s is the only owner", user);
-    } else {
+    } else if (!known || password != NULL || (role != API_ROLE_NONE && role != stored.user.role)) {
+        /* Else nothing changes, and nobody is thrown out. */
         err = put_user(accounts, user, password != NULL ? hash : stored.password,
                        role != API_ROLE_NONE ? role : stored.user.role, why);
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "schema.h"
 
 cJSON *api_body_parse(const api_request *request, api_answer *answer)
 {
@@ -34,6 +35,14 @@ cJSON *api_body_parse(const api_request *request, api_answer *answer)
         cJSON_Delete(json);
         api_answer_error(answer, 400, "body.json", NULL, "the body must be a JSON object");
         return NULL;
+    }
+    for (const cJSON *member = json->child; member != NULL; member = member->next) {
+        if (!api_schema_knows(request->body_schema, member->string)) {
+            api_answer_error(answer, 400, "body.field", member->string,
+                             "there is no \"%.64s\" to set", member->string);
+            cJSON_Delete(json);
+            return NULL;
+        }
     }
     return json;
 }

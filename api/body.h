@@ -6,7 +6,8 @@
 
 #include "request.h"
 
-/* The body as a JSON object, freed with cJSON_Delete. NULL: the answer says what is wrong. */
+/* The body as a JSON object with members that the route's schema knows (one that is written wrong
+ * must not count as left out), freed with cJSON_Delete. NULL: the answer says what is wrong. */
 cJSON *api_body_parse(const api_request *request, api_answer *answer);
 
 /* The member's text; fallback if it is absent or null. NULL: not a text, or longer than size_max,

@@ -174,6 +174,7 @@ const api_route *api_admit(api_context *context, api_request *request, api_answe
         !api_params_are_known(route, request, answer)) {
         return NULL;
     }
+    request->body_schema = route->request_schema;
     return route;
 }
 

@@ -119,7 +119,11 @@ bool api_expected_revision(const api_request *request, uint64_t *expected, api_a
         return true;
     }
     const char *tag = request->if_match;
-    if (tag[0] == 0 || strcmp(tag, "*") == 0) {
+    if (strcmp(tag, "*") == 0) {
+        *expected = CATALOG_SOME;
+        return true;
+    }
+    if (tag[0] == 0) {
         return true;
     }
     char *end = NULL;

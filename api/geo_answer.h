@@ -19,8 +19,9 @@ bool api_has_engine(const api_context *context, api_answer *answer);
 /* Answer with a text of the catalogue, which is freed; the ETag is its revision, if it has one. */
 void api_answer_catalog_text(api_answer *answer, int status, catalog_text *text);
 
-/* The revision that If-Match or If-None-Match demand: CATALOG_ANY without them, CATALOG_NONE for
- * `If-None-Match: *`. False: not a tag of ours; the answer is 412. */
+/* The revision that If-Match or If-None-Match demand: CATALOG_ANY without them, CATALOG_SOME for
+ * `If-Match: *`, CATALOG_NONE for `If-None-Match: *`. False: not a tag of ours; the answer is 412.
+ */
 bool api_expected_revision(const api_request *request, uint64_t *expected, api_answer *answer);
 
 /* The area of a request's body: a GeoJSON geometry or Feature. NULL: the answer says why. Freed

@@ -69,6 +69,7 @@ typedef struct api_request {
     bool is_forwarded;           /* came through a proxy: peer is not whoever asks */
     const _Atomic bool *is_gone; /* whoever asked has gone; NULL: cannot be told */
     bool is_live;                /* came over the WebSocket: the caller is known already */
+    const char *body_schema;     /* of its route; static, or NULL */
     bool is_inline;              /* everyone waits for its handler, which may leave it instead */
     api_caller caller;
     size_t arena_size;

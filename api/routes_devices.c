@@ -84,6 +84,10 @@ static void answer_device(api_context *context, const char *id, api_answer *answ
     engine_device device;
     uint64_t revision = 0;
     hr_err err = engine_device_get(context->engine, id, &device);
+    if (err == HR_NOT_FOUND) {
+        api_answer_error(answer, 404, "device.not_found", NULL, "there is no device %.64s", id);
+        return;
+    }
     if (err != HR_OK) {
         api_answer_failure(answer, err, "device", NULL);
         return;

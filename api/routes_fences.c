@@ -226,6 +226,8 @@ void route_fence_put(api_context *context, const api_request *request, api_answe
     if (has_parts(context, answer) && api_expected_revision(request, &expected, answer) &&
         change_fence(context, request, edit_put, expected, &edit, &version, answer)) {
         answer_fence(context, edit.id, edit.kind == CATALOG_CREATED ? 201 : 200, answer);
+    } else if (expected == CATALOG_NONE && answer->status == 409) {
+        answer->status = 412; /* what it said must not be there is there */
     }
 }
 

@@ -161,6 +161,10 @@ void route_inside(api_context *context, const api_request *request, api_answer *
     size_t count = STAYS_MAX;
     engine_as_of as_of;
     hr_err err = engine_inside(context->engine, device, stays, &count, &as_of);
+    if (err == HR_NOT_FOUND) {
+        api_answer_error(answer, 404, "device.not_found", NULL, "there is no device %s", device);
+        return;
+    }
     if (err != HR_OK) {
         api_answer_failure(answer, err, "device", NULL);
         return;

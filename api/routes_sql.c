@@ -287,6 +287,42 @@ static void answer_failure(const statement_run *run, sqlite3 *db, int code, api_
     }
 }
 
+/* Behind the first one comments and semicolons may stand, and nothing else. */
+static bool has_another(sqlite3 *db, const char *rest, api_answer *answer)
+{
+    bool is_any = false;
+    while (*rest != 0 && !is_any) {
+        sqlite3_stmt *next = NULL;
+        is_any = sqlite3_prepare_v2(db, rest, -1, &next, &rest) != SQLITE_OK || next != NULL;
+        sqlite3_finalize(next);
+    }
+    if (is_any) {
+        api_answer_error(answer, 400, "sql.invalid", "sql", "one statement at a time");
+    }
+    return is_any;
+}
+
+/* A value that is missing, or of a kind that SQL does not have, would be null: another question. */
+static bool are_all(sqlite3_stmt *statement, const cJSON *values, api_answer *answer)
+{
+    int wanted = sqlite3_bind_parameter_count(statement);
+    bool is_list = values == NULL || cJSON_IsNull(values) || cJSON_IsArray(values);
+    int given = cJSON_IsArray(values) ? cJSON_GetArraySize(values) : 0;
+    const cJSON *value = NULL;
+    cJSON_ArrayForEach(value, values)
+    {
+        is_list = is_list && !cJSON_IsArray(value) && !cJSON_IsObject(value);
+    }
+    if (!is_list) {
+        api_answer_error(answer, 400, "body.field", "params",
+                         "params must be a list of numbers, texts, true, false or null");
+    } else if (given != wanted) {
+        api_answer_error(answer, 400, "body.field", "params",
+                         "the statement takes %d values, params has %d", wanted, given);
+    }
+    return is_list && given == wanted;
+}
+
 static void run_statement(statement_run *run, sqlite3 *db, const char *sql, const cJSON *values,
                           int64_t limit, api_answer *answer)
 {
@@ -299,8 +335,8 @@ static void run_statement(statement_run *run, sqlite3 *db, const char *sql, cons
         api_answer_error(answer, 400, "sql.invalid", "sql", "there is no statement");
         return;
     }
-    if (code == SQLITE_OK && rest[strspn(rest, " \t\r\n;")] != 0) {
-        api_answer_error(answer, 400, "sql.invalid", "sql", "one statement at a time");
+    if (code == SQLITE_OK &&
+        (has_another(db, rest, answer) || !are_all(statement, values, answer))) {
         sqlite3_finalize(statement);
         return;
     }

@@ -1,6 +1,7 @@
 /* api/schema.c - what goes in and out, as JSON Schema (OpenAPI 3.1's dialect). */
 #include "schema.h"
 
+#include <cjson/cJSON.h>
 #include <string.h>
 
 #define OBJECT(required, properties)                                                               \
@@ -93,7 +94,8 @@ static const api_schema schemas[] = {
     {"QueryDefinition", OBJECT("\"name\",\"from\",\"select\"", TEXT("name") "," TEXT("about") ","
         TEXT("from") "," TEXT("where") "," LIST("group_by", "{\"type\":\"string\"}") ","
         "\"window\":{\"type\":\"object\"},\"select\":{\"type\":\"object\"},"
-        TEXT("output") "," TEXT("lateness") "," TRUTH("enabled"))},
+        TEXT("output") "," TEXT("lateness") "," TRUTH("enabled") ","
+        "\"join\":{},\"follows\":{\"type\":\"object\"}")},
     {"Query", OBJECT("\"name\",\"id\",\"runId\",\"status\"", TEXT("name") "," WHOLE("id") ","
         WHOLE("runId") "," TEXT("status") "," TEXT("reason") "," WHOLE("rows_in") ","
         WHOLE("rows_late") "," WHOLE("state_bytes"))},
@@ -136,4 +138,14 @@ const api_schema *api_schema_find(const char *name)
         }
     }
     return NULL;
+}
+
+bool api_schema_knows(const char *schema, const char *member)
+{
+    const api_schema *found = schema != NULL ? api_schema_find(schema) : NULL;
+    cJSON *root = found != NULL ? cJSON_Parse(found->json) : NULL;
+    const cJSON *members = cJSON_GetObjectItemCaseSensitive(root, "properties");
+    bool is_known = members == NULL || cJSON_HasObjectItem(members, member);
+    cJSON_Delete(root);
+    return is_known;
 }

@@ -21,8 +21,9 @@
 typedef struct catalog_change catalog_change;
 
 /* What is expected of the fence that an edit touches. Otherwise: exactly that revision. */
-#define CATALOG_ANY UINT64_MAX   /* whatever is there, or nothing */
-#define CATALOG_NONE UINT64_C(0) /* nothing: create */
+#define CATALOG_ANY UINT64_MAX        /* whatever is there, or nothing */
+#define CATALOG_NONE UINT64_C(0)      /* nothing: create */
+#define CATALOG_SOME (UINT64_MAX - 1) /* whatever is there, but something */
 
 #define CATALOG_JSON_BYTES_MAX (50u * 1024 * 1024)
 #define CATALOG_IMPORT_FEATURES_MAX 1000000

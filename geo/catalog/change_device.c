@@ -44,7 +44,7 @@ static geo_err find_device(catalog_db *db, const char *id, uint64_t expected, in
     if (err == GEO_OK) {
         *key = db_column_i64(&query, 0);
         uint64_t revision = (uint64_t)db_column_i64(&query, 1);
-        if (expected != CATALOG_ANY && expected != revision) {
+        if (expected != CATALOG_ANY && expected != CATALOG_SOME && expected != revision) {
             err = geo_why_set(why, GEO_CONFLICT,
                               "device %.64s is at revision %llu, not %llu: someone has changed it",
                               id, (unsigned long long)revision, (unsigned long long)expected);
@@ -177,7 +177,7 @@ static geo_err expect_settings(catalog_db *db, uint64_t expected, geo_why *why)
     db_query query = db_begin(db, "SELECT revision FROM setting WHERE until_version = ?");
     db_i64(&query, VERSION_OPEN);
     geo_err err = db_one(&query, why);
-    if (err == GEO_OK && expected != CATALOG_ANY &&
+    if (err == GEO_OK && expected != CATALOG_ANY && expected != CATALOG_SOME &&
         expected != (uint64_t)db_column_i64(&query, 0)) {
         err = geo_why_set(why, GEO_CONFLICT, "someone has changed the settings");
     }

@@ -46,7 +46,7 @@ geo_err fence_state_expect(const fence_state *state, const char *id, uint64_t ex
     if (!state->live) {
         return geo_why_set(why, GEO_NOT_FOUND, "there is no fence %.64s", id);
     }
-    if (state->revision != expected) {
+    if (expected != CATALOG_SOME && state->revision != expected) {
         return geo_why_set(why, GEO_CONFLICT,
                            "fence %.64s is at revision %llu, not %llu: someone has changed it", id,
                            (unsigned long long)state->revision, (unsigned long long)expected);

@@ -98,3 +98,56 @@ def a_refused_body_names_the_member_it_is_refused_for():
                 expect((status, body["error"].get("field")), (400, name), (path, value, body))
         status, _, body = farm.ask("PUT", "/v1/groups/%20/offsets", {"offsets": []}, farm.owner)
         expect((status, body["error"].get("field")), (400, "group"))
+
+
+@test
+def a_member_of_a_body_is_known_or_refused_by_name():
+    """A token whose expiry was written wrong would be one for ever."""
+    password = "a long enough one"
+    with Farm() as farm:
+        for method, path, body in (
+                ("POST", "/v1/login", {"user": "owner", "password": password, "x": 1}),
+                ("POST", "/v1/users", {"user": "a", "password": password, "role": "viewer"}),
+                ("PATCH", "/v1/me", {"old_password": password, "password": password}),
+                ("POST", "/v1/tokens", {"name": "t", "role": "viewer"}),
+                ("POST", "/v1/gateways", {"name": "g"}), ("PUT", "/v1/farm", {"name": "f"}),
+                ("PUT", "/v1/groups/mine/offsets", {"offsets": []}),
+                ("POST", "/v1/sql", {"sql": "select 1"}),
+                ("PATCH", "/v1/users/owner", {"role": "owner"})):
+            status, _, answer = farm.ask(method, path, {**body, "expire_at": None}, farm.owner)
+            expect((status, answer["error"].get("field")) in ((400, "expire_at"), (400, "x")), True,
+                   (path, answer))
+        expect(farm.ask("GET", "/v1/tokens", headers=farm.owner)[2]["tokens"][2:], [])
+        status = farm.ask("PATCH", "/v1/users/owner", {"role": "owner"}, farm.owner)[0]
+        expect(status, 200)
+        expect(farm.ask("GET", "/v1/me", headers=farm.owner)[0], 200, "nothing was changed")
+
+
+@test
+def a_statement_gets_the_values_it_takes():
+    with Farm() as farm:
+        def ask(sql, *more):
+            return farm.ask("POST", "/v1/sql", {"sql": sql, **dict(more)}, farm.viewer)
+        for params in ([], [1, 2], [[1]], [{}], {"a": 1}, "x"):
+            status, _, body = ask("select ?", ("params", params))
+            expect((status, body["error"].get("field")), (400, "params"), (params, body))
+        expect(ask("select ?")[0], 400)
+        expect(ask("select ?, ?1", ("params", [None]))[2]["rows"], [[None, None]])
+        expect(ask("select ?", ("params", [True]))[2]["rows"], [[1]])
+        expect(ask("select 1; -- and nothing more\n /* */ ; ")[2]["rows"], [[1]])
+        for second in ("select 2", "x", "/* */ select 2"):
+            expect(ask("select 1; " + second)[2]["error"]["message"], "one statement at a time")
+
+
+@test
+def a_condition_on_what_is_there_is_kept():
+    with Farm() as farm:
+        def put(**condition):
+            named = {name.replace("_", "-"): value for name, value in condition.items()}
+            return farm.ask("PUT", "/v1/fences/north", PADDOCK, {**farm.editor, **named})[0]
+        expect(put(If_Match="*"), 404)
+        expect(farm.ask("GET", "/v1/fences/north", headers=farm.viewer)[0], 404)
+        expect(put(If_None_Match="*"), 201)
+        expect(put(If_None_Match="*"), 412)
+        expect(put(If_Match="*"), 200)
+        expect(put(If_Match='"1"'), 412)
