@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,7 +285,7 @@ char *cli_slurp(const char *command, const char *path, size_t *size)
     bool is_stdin = strcmp(path, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(path, "rb");
     if (file == NULL) {
-        fprintf(stderr, "hedgerow %s: cannot read %s\n", command, path);
+        fprintf(stderr, "hedgerow %s: cannot read %s: %s\n", command, path, strerror(errno));
         return NULL;
     }
     hr_buf text;
@@ -297,14 +298,14 @@ char *cli_slurp(const char *command, const char *path, size_t *size)
             break;
         }
     }
-    bool failed = ferror(file) != 0;
+    int error = ferror(file) != 0 ? errno : 0;
     if (!is_stdin) {
         fclose(file);
     }
     hr_buf_put_u8(&text, 0);
-    if (failed || hr_buf_err(&text) != HR_OK) {
+    if (error != 0 || hr_buf_err(&text) != HR_OK) {
         fprintf(stderr, "hedgerow %s: cannot read %s: %s\n", command, path,
-                failed ? "input failed" : hr_err_text(hr_buf_err(&text)));
+                error != 0 ? strerror(error) : hr_err_text(hr_buf_err(&text)));
         hr_buf_fini(&text);
         return NULL;
     }

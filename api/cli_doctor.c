@@ -276,6 +276,8 @@ static const char *advice_for(const char *reason)
         const char *word;
         const char *advice;
     } known[] = {
+        {"the history was", "What is older is in your backups: hedgerow restore FILE --data NEWDIR "
+                            "makes a folder to look into. This is told until the next start."},
         {"disk", "Make room on the disk, or keep less (hedgerowd --help: retain-days)."},
         {"space", "Make room on the disk; the service goes on by itself."},
         {"broker", "Its log lines say why; is mosquitto installed, is the port free?"},

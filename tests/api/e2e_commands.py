@@ -125,6 +125,9 @@ def what_stands_in_the_way_is_said_in_words():
                       ("user", "rm", "../fences/north"), ("fence", "show", "")):
             done = hedgerow("--data", service.data, *words)
             expect((done.returncode, "is no id" in done.stderr), (1, True), (words, done.stderr))
+        for path, why in (("/nowhere", "No such file"), (service.data, "Is a directory")):
+            done = hedgerow("--data", service.data, "fence", "add", path)
+            expect((done.returncode, why in done.stderr), (1, True), (path, done.stderr))
         service.stop()
         for words in asking:
             done = hedgerow("--data", service.data, *words)

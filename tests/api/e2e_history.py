@@ -1,9 +1,11 @@
 """tests/api/e2e_history.py - tracks and events give the same answers from the log, from history.db,
 and from both."""
 import contextlib
+import json
 import os
 import sqlite3
 
+from e2e_backup import hedgerow
 from e2e_farm import Farm, PADDOCK, START_MS, select
 from harness import expect, test
 
@@ -123,6 +125,9 @@ def the_historian_says_how_far_it_is_and_what_became_of_its_file():
         reasons = health_reasons(farm)
         expect(any("history" in reason and "aside" in reason for reason in reasons), True, reasons)
         expect(os.path.exists(path + ".damaged-1"), True)
+        told = hedgerow("--data", farm.data, "doctor", "--json")
+        finding = [f for f in json.loads(told.stdout)["findings"] if f["check"] == "health"][0]
+        expect("backups" in finding["do"], True, finding)
         same(farm, wanted, middle)
         farm.stop()
         with contextlib.closing(sqlite3.connect(path)) as db:
