@@ -69,7 +69,7 @@ void broker_machine_address(char text[BROKER_HOST_SIZE]);
 HR_MUST_USE hr_err broker_users_write_service(const char *folder, const char *password,
                                               hr_why *why);
 
-/* Make passwords and rules anew if the rules there are those of an older version. */
+/* Make passwords and rules anew if those that are there are damaged, or of an older version. */
 HR_MUST_USE hr_err broker_users_renew(const char *folder, hr_why *why);
 
 /* Whether the service has a user already. */

@@ -194,29 +194,46 @@ static hr_err write_file_of(const char *folder, const char *name, hr_buf *text, 
     return broker_file_write(folder, name, text, why);
 }
 
+/* The files that belong to a list. */
+typedef struct list_files {
+    hr_buf users;
+    hr_buf passwords;
+    hr_buf rules;
+} list_files;
+
+static void make_files(const user_list *list, list_files *files)
+{
+    hr_buf_init(&files->users, BROKER_FILE_BYTES_MAX);
+    hr_buf_init(&files->passwords, BROKER_FILE_BYTES_MAX);
+    hr_buf_init(&files->rules, BROKER_FILE_BYTES_MAX);
+    for (size_t i = 0; i < list->count; i++) {
+        const user *u = &list->users[i];
+        hr_buf_printf(&files->users, "%s %s %s\n", broker_role_name(u->role), u->name, u->hash);
+        hr_buf_printf(&files->passwords, "%s:%s\n", u->name, u->hash);
+        put_rules(&files->rules, u);
+    }
+}
+
+static void free_files(list_files *files)
+{
+    hr_buf_fini(&files->users);
+    hr_buf_fini(&files->passwords);
+    hr_buf_fini(&files->rules);
+}
+
 /* The list goes last: what it holds, the two others hold already. */
 static hr_err save_list(const char *folder, const user_list *list, hr_why *why)
 {
-    hr_buf users, passwords, rules;
-    hr_buf_init(&users, BROKER_FILE_BYTES_MAX);
-    hr_buf_init(&passwords, BROKER_FILE_BYTES_MAX);
-    hr_buf_init(&rules, BROKER_FILE_BYTES_MAX);
-    for (size_t i = 0; i < list->count; i++) {
-        const user *u = &list->users[i];
-        hr_buf_printf(&users, "%s %s %s\n", broker_role_name(u->role), u->name, u->hash);
-        hr_buf_printf(&passwords, "%s:%s\n", u->name, u->hash);
-        put_rules(&rules, u);
-    }
-    hr_err err = write_file_of(folder, RULES_NAME, &rules, why);
+    list_files files;
+    make_files(list, &files);
+    hr_err err = write_file_of(folder, RULES_NAME, &files.rules, why);
     if (err == HR_OK) {
-        err = write_file_of(folder, PASSWORDS_NAME, &passwords, why);
+        err = write_file_of(folder, PASSWORDS_NAME, &files.passwords, why);
     }
     if (err == HR_OK) {
-        err = write_file_of(folder, USERS_NAME, &users, why);
+        err = write_file_of(folder, USERS_NAME, &files.users, why);
     }
-    hr_buf_fini(&users);
-    hr_buf_fini(&passwords);
-    hr_buf_fini(&rules);
+    free_files(&files);
     return err == HR_OK ? broker_reload_ask(folder, why) : err;
 }
 
@@ -332,20 +349,26 @@ hr_err broker_users_write_service(const char *folder, const char *password, hr_w
     return err != HR_OK ? err : change_list(folder, set_service, &u, why);
 }
 
-static bool rules_are_current(const char *folder, const user_list *list)
+static bool file_is(const char *folder, const char *name, const hr_buf *text)
 {
-    hr_buf rules, old;
-    hr_buf_init(&rules, BROKER_FILE_BYTES_MAX);
+    hr_buf old;
     hr_buf_init(&old, BROKER_FILE_BYTES_MAX);
-    for (size_t i = 0; i < list->count; i++) {
-        put_rules(&rules, &list->users[i]);
-    }
-    bool same = hr_buf_err(&rules) == HR_OK &&
-                broker_file_read(folder, RULES_NAME, &old, NULL) == HR_OK &&
-                old.size == rules.size && memcmp(old.data, rules.data, old.size) == 0;
-    hr_buf_fini(&rules);
+    bool is_same = hr_buf_err(text) == HR_OK &&
+                   broker_file_read(folder, name, &old, NULL) == HR_OK && old.size == text->size &&
+                   memcmp(old.data, text->data, old.size) == 0;
     hr_buf_fini(&old);
-    return same;
+    return is_same;
+}
+
+/* Other versions of this program had other rules, and what the broker reads may be damaged. */
+static bool files_are_current(const char *folder, const user_list *list)
+{
+    list_files files;
+    make_files(list, &files);
+    bool are_same = file_is(folder, RULES_NAME, &files.rules) &&
+                    file_is(folder, PASSWORDS_NAME, &files.passwords);
+    free_files(&files);
+    return are_same;
 }
 
 hr_err broker_users_renew(const char *folder, hr_why *why)
@@ -357,7 +380,7 @@ hr_err broker_users_renew(const char *folder, hr_why *why)
         return err;
     }
     err = load_list(folder, &list, why);
-    if (err == HR_OK && !rules_are_current(folder, &list)) {
+    if (err == HR_OK && !files_are_current(folder, &list)) {
         err = save_list(folder, &list, why);
     }
     free(list.users);

@@ -96,6 +96,18 @@ def mosquitto():
 
 
 @test
+def what_the_broker_reads_is_made_again_from_the_list_of_users():
+    with Farm() as farm:
+        for count, name in enumerate(("passwords", "acl"), 1):
+            farm.stop()
+            with open(os.path.join(farm.data, "broker", name), "w") as file:
+                file.write("nobody:$7$x\n" if name == "passwords" else "user nobody\n")
+            farm.start()
+            farm.publish(("cow-%d" % count, 0, 16.005, 59.005))
+            farm.wait_for("/v1/devices", lambda body, n=count: len(body["devices"]) == n)
+
+
+@test
 def the_doctor_asks_the_kernel_whether_the_clock_is_right():
     """What adjtimex says is put into its mouth: 5 is TIME_ERROR, 0 is TIME_OK."""
     with tempfile.TemporaryDirectory() as data:
