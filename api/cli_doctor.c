@@ -162,6 +162,30 @@ static void check_journal(doctor *d)
     }
 }
 
+/* Without these the service does not start. One that runs has read them, and holds them open. */
+static void check_databases(doctor *d)
+{
+    static const char *const names[] = {"catalog.db", "accounts.db"};
+    char path[API_DATA_PATH_MAX + 16];
+    char why[TEXT_MAX / 2];
+    bool is_well = true;
+    snprintf(path, sizeof path, "%s/journal", d->data);
+    if (d->service != 0 || access(path, F_OK) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", d->data, names[i]);
+        if (!probe_database(path, why, sizeof why)) {
+            is_well = false;
+            find(d, "databases", BAD, "Restore a backup: hedgerow restore FILE --data NEWDIR",
+                 "%s cannot be used: %s", path, why);
+        }
+    }
+    if (is_well) {
+        find(d, "databases", GOOD, "", "the fences and the accounts can be read");
+    }
+}
+
 static void check_disk(doctor *d)
 {
     struct statvfs disk;
@@ -410,6 +434,7 @@ int cli_doctor(const cli_globals *globals, int argc, char **argv)
         d->service = probe_process(d->data, "lock", "hedgerowd");
         check_format(d);
         check_journal(d);
+        check_databases(d);
         check_disk(d);
         check_clock(d);
         check_service(d);

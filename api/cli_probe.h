@@ -3,6 +3,7 @@
 #define API_CLI_PROBE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,5 +16,9 @@ bool probe_connects(const char *host, uint16_t port);
 
 /* True if a program of that name can be started, here or from the places for services. */
 bool probe_program(const char *name);
+
+/* True if nothing is wrong, as far as can be told in a moment, with an SQLite file that nobody has
+ * open; else why says it. Changes nothing. */
+bool probe_database(const char *path, char *why, size_t why_size);
 
 #endif

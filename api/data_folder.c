@@ -154,9 +154,7 @@ static hr_err check_format(api_data_folder *folder, hr_why *why)
                           folder->path, format, API_DATA_FORMAT);
     }
     if (fields != 2 || format < 1 || strlen(id) != sizeof id - 1) {
-        return hr_why_set(why, HR_CORRUPT,
-                          "%s is damaged or not ours; restore it from a backup, or choose another "
-                          "folder with --data",
+        return hr_why_set(why, HR_CORRUPT, "%s is damaged or not ours (--data says which folder)",
                           path);
     }
     memcpy(folder->id, id, sizeof id);

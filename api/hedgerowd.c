@@ -45,6 +45,9 @@ static int exit_code_of(hr_err err)
 static int fail(hr_err err, const hr_why *why)
 {
     fprintf(stderr, "hedgerowd: %s\n", why->text[0] != 0 ? why->text : hr_err_text(err));
+    if (err == HR_CORRUPT) {
+        fputs("hedgerowd: what to do: hedgerow restore BACKUP --data NEWDIR\n", stderr);
+    }
     return exit_code_of(err);
 }
 

@@ -171,8 +171,11 @@ static hr_err open_catalog(api_service *service, hr_why *why)
     service->context.catalog_path = service->catalog_path;
     geo_err result = catalog_open(service->catalog_path, &service->context.catalog, &geo);
     if (result != GEO_OK) {
-        return hr_why_set(why, result == GEO_TOO_NEW ? HR_TOO_NEW : HR_IO, "catalog.db: %s",
-                          geo.text[0] != 0 ? geo.text : geo_err_text(result));
+        return hr_why_set(why,
+                          result == GEO_TOO_NEW   ? HR_TOO_NEW
+                          : result == GEO_CORRUPT ? HR_CORRUPT
+                                                  : HR_IO,
+                          "catalog.db: %s", geo.text[0] != 0 ? geo.text : geo_err_text(result));
     }
     return api_farm_open(service->context.catalog, &service->context.farm, why);
 }
@@ -200,6 +203,13 @@ static hr_err start_engine(api_service *service, hr_why *why)
     hr_err err = api_data_folder_join(service->folder, "checkpoint", path);
     if (err == HR_OK) {
         err = engine_start(&options, &service->context.engine, why);
+    }
+    if (err == HR_NOT_FOUND) {
+        hr_why missing = *why;
+        err =
+            hr_why_set(why, HR_CORRUPT,
+                       "catalog.db is older than the journal: it was deleted or replaced (%.200s)",
+                       missing.text);
     }
     return err == HR_OK ? api_context_add_health(&service->context, add_engine_health,
                                                  service->context.engine)

@@ -95,6 +95,42 @@ def mosquitto():
     return shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
 
 
+def refusal(data):
+    """What a service says that does not start."""
+    done = subprocess.run([harness.PROGRAM, "--data", data, "--http", "127.0.0.1:0", "--mqtt",
+                           "127.0.0.1:%d" % harness.free_port()], capture_output=True, text=True,
+                          timeout=30, check=False)
+    expect(done.returncode, 1, done.stderr)
+    return done.stderr
+
+
+@test
+def what_is_damaged_is_named_with_what_to_do():
+    with Farm() as farm:
+        expect(farm.ask("POST", "/v1/fences", PADDOCK, farm.editor)[0], 201)
+        farm.stop()
+        expect(levels("--data", farm.data)["databases"], "ok")
+        strange = os.path.join(farm.folder, "a%41 b?#")
+        without_pipe = shutil.ignore_patterns("says")
+        shutil.copytree(farm.data, strange, ignore=without_pipe)
+        expect(levels("--data", strange)["databases"], "ok")
+        for name, harm in (("catalog.db", b"garbage" * 9), ("accounts.db", b"garbage" * 9),
+                           ("catalog.db", None), ("FORMAT", b"x")):
+            data = os.path.join(farm.folder, "harmed")
+            shutil.copytree(farm.data, data, ignore=without_pipe)
+            if harm is None:
+                os.unlink(os.path.join(data, name))
+            else:
+                with open(os.path.join(data, name), "r+b") as file:
+                    file.write(harm)
+            found = findings("--data", data)[0]["format" if name == "FORMAT" else "databases"]
+            expect((found["level"], name in found["what"], "hedgerow restore" in found["do"]),
+                   ("problem", True, True), found)
+            said = refusal(data)
+            expect((name in said, "hedgerow restore" in said), (True, True), said)
+            shutil.rmtree(data)
+
+
 @test
 def what_the_broker_reads_is_made_again_from_the_list_of_users():
     with Farm() as farm:
