@@ -36,13 +36,12 @@ cJSON *api_body_parse(const api_request *request, api_answer *answer)
         api_answer_error(answer, 400, "body.json", NULL, "the body must be a JSON object");
         return NULL;
     }
-    for (const cJSON *member = json->child; member != NULL; member = member->next) {
-        if (!api_schema_knows(request->body_schema, member->string)) {
-            api_answer_error(answer, 400, "body.field", member->string,
-                             "there is no \"%.64s\" to set", member->string);
-            cJSON_Delete(json);
-            return NULL;
-        }
+    const char *stranger = api_schema_stranger(request->body_schema, json);
+    if (stranger != NULL) {
+        api_answer_error(answer, 400, "body.field", stranger,
+                         "there is no \"%.64s\" to set, or it is there twice", stranger);
+        cJSON_Delete(json);
+        return NULL;
     }
     return json;
 }

@@ -1,7 +1,6 @@
 /* api/schema.c - what goes in and out, as JSON Schema (OpenAPI 3.1's dialect). */
 #include "schema.h"
 
-#include <cjson/cJSON.h>
 #include <string.h>
 
 #define OBJECT(required, properties)                                                               \
@@ -140,12 +139,18 @@ const api_schema *api_schema_find(const char *name)
     return NULL;
 }
 
-bool api_schema_knows(const char *schema, const char *member)
+const char *api_schema_stranger(const char *schema, const cJSON *object)
 {
     const api_schema *found = schema != NULL ? api_schema_find(schema) : NULL;
     cJSON *root = found != NULL ? cJSON_Parse(found->json) : NULL;
-    const cJSON *members = cJSON_GetObjectItemCaseSensitive(root, "properties");
-    bool is_known = members == NULL || cJSON_HasObjectItem(members, member);
+    cJSON *known = cJSON_GetObjectItemCaseSensitive(root, "properties");
+    const char *stranger = NULL;
+    for (const cJSON *member = object->child; known != NULL && member != NULL && stranger == NULL;
+         member = member->next) {
+        cJSON *met = cJSON_DetachItemFromObjectCaseSensitive(known, member->string);
+        stranger = met == NULL ? member->string : NULL;
+        cJSON_Delete(met);
+    }
     cJSON_Delete(root);
-    return is_known;
+    return stranger;
 }

@@ -2,7 +2,7 @@
 #ifndef API_SCHEMA_H
 #define API_SCHEMA_H
 
-#include <stdbool.h>
+#include <cjson/cJSON.h>
 #include <stddef.h>
 
 typedef struct api_schema {
@@ -16,7 +16,8 @@ const api_schema *api_schemas(size_t *count);
 /* NULL: there is none of that name. */
 const api_schema *api_schema_find(const char *name);
 
-/* Whether an object of that schema may have such a member. True too if there is no such schema. */
-bool api_schema_knows(const char *schema, const char *member);
+/* The first member of an object that the schema does not know, or a second one of a name; NULL:
+ * there is none, or no such schema. */
+const char *api_schema_stranger(const char *schema, const cJSON *object);
 
 #endif

@@ -118,6 +118,10 @@ def a_member_of_a_body_is_known_or_refused_by_name():
             expect((status, answer["error"].get("field")) in ((400, "expire_at"), (400, "x")), True,
                    (path, answer))
         expect(farm.ask("GET", "/v1/tokens", headers=farm.owner)[2]["tokens"][2:], [])
+        twice = b'{"name":"t","role":"viewer","role":"editor"}'
+        kind = {**farm.owner, "Content-Type": "application/json"}
+        status, _, answer = farm.ask("POST", "/v1/tokens", twice, kind)
+        expect((status, answer["error"].get("field")), (400, "role"))
         status = farm.ask("PATCH", "/v1/users/owner", {"role": "owner"}, farm.owner)[0]
         expect(status, 200)
         expect(farm.ask("GET", "/v1/me", headers=farm.owner)[0], 200, "nothing was changed")
