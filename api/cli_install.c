@@ -117,7 +117,8 @@ static bool find_data(plan *p, const cli_globals *globals)
     while (size > 1 && p->data[size - 1] == '/') {
         p->data[--size] = 0;
     }
-    if (!is_plain_path(p->data) || strncmp(p->data, "/home/", 6) == 0) {
+    /* The unit may write all of the data folder: that must not be everything. */
+    if (!is_plain_path(p->data) || size < 2 || strncmp(p->data, "/home/", 6) == 0) {
         fprintf(stderr,
                 "hedgerow install: the data folder must be a whole path outside /home without "
                 "blanks, such as " STATE_FOLDER "hedgerow; \"%s\" is not\n",
