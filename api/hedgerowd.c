@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -121,6 +122,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     hr_logline_set_level(level);
+    umask(S_IRWXG | S_IRWXO); /* the folder may have been made by somebody, for all to read */
     raise_file_limit();
     sigset_t signals;
     block_signals(&signals);

@@ -132,6 +132,21 @@ def what_is_damaged_is_named_with_what_to_do():
 
 
 @test
+def nobody_else_reads_what_the_service_keeps():
+    """Also in a folder that somebody made for it, with the rights that mkdir gives."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.path.join(folder, "data")
+        os.mkdir(data)
+        os.chmod(data, 0o755)
+        with Service(data=data) as service:
+            service.stop()
+            for place, _, names in os.walk(data):
+                for name in names:
+                    mode = os.stat(os.path.join(place, name)).st_mode
+                    expect(mode & 0o077, 0, os.path.join(place, name))
+
+
+@test
 def what_the_broker_reads_is_made_again_from_the_list_of_users():
     with Farm() as farm:
         for count, name in enumerate(("passwords", "acl"), 1):
