@@ -159,9 +159,10 @@ static hr_err follow(alerts *alerts, hr_why *why)
     return err == HR_TIMEOUT ? HR_OK : err;
 }
 
-hr_err alerts_each(alerts *alerts, bool all, uint32_t limit, alert_visitor *visit, void *context,
+hr_err alerts_each(alerts *alerts, const alert_choice *choice, alert_visitor *visit, void *context,
                    uint32_t *open_count, hr_why *why)
 {
+    uint32_t left = choice->limit;
     *open_count = 0;
     pthread_mutex_lock(&alerts->lock);
     hr_err err = follow(alerts, why);
@@ -169,9 +170,9 @@ hr_err alerts_each(alerts *alerts, bool all, uint32_t limit, alert_visitor *visi
         const alert *each = &alerts->ring[(i - 1) % ALERTS_MAX];
         bool is_open = each->acked_ms == 0;
         *open_count += is_open ? 1 : 0;
-        if ((all || is_open) && limit > 0) {
+        if ((choice->all || is_open) && each->offset < choice->before && left > 0) {
             visit(each, context);
-            limit--;
+            left--;
         }
     }
     pthread_mutex_unlock(&alerts->lock);

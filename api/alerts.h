@@ -26,10 +26,16 @@ typedef struct alerts alerts;
 alerts *alerts_new(log_store *log, struct engine_history *history);
 void alerts_free(alerts *alerts);
 
-/* Newest first, at most limit; all, or only those not acknowledged. *open_count gets how many of
- * those kept are not. Late events are shown in the log but are no alerts. */
+typedef struct alert_choice {
+    bool all;       /* false: only those not acknowledged */
+    uint32_t limit; /* how many at most */
+    int64_t before; /* offsets below it */
+} alert_choice;
+
+/* Newest first. *open_count gets how many of all those kept are not acknowledged. Late events are
+ * shown in the log but are no alerts. */
 typedef void alert_visitor(const alert *alert, void *context);
-HR_MUST_USE hr_err alerts_each(alerts *alerts, bool all, uint32_t limit, alert_visitor *visit,
+HR_MUST_USE hr_err alerts_each(alerts *alerts, const alert_choice *choice, alert_visitor *visit,
                                void *context, uint32_t *open_count, hr_why *why);
 
 /* The alert of an offset. HR_NOT_FOUND: none, or no longer among the newest. */

@@ -7,8 +7,8 @@
 #include "alerts.h"
 #include "base/record.h"
 #include "body.h"
-#include "engine/history_read.h"
 #include "event_text.h"
+#include "events_past.h"
 #include "log/log.h"
 #include "routes.h"
 
@@ -20,14 +20,34 @@
 #define TRIES_MAX 3                     /* the log may move on while it is read */
 #define COMMIT_TIMEOUT_MS 10000
 
-typedef struct event_filter {
-    const char *fence; /* NULL: any */
-    const char *device;
-    bool has_kind;
-    hr_event_kind kind;
-    int64_t from_ms;
-    int64_t to_ms;
-} event_filter;
+static bool read_severity(const api_request *request, event_filter *filter, api_answer *answer)
+{
+    const char *name = api_request_param(request, "severity");
+    filter->has_severity = name != NULL;
+    for (int i = 0; name != NULL && i < HR_SEVERITIES; i++) {
+        filter->severity = (hr_severity)i;
+        if (strcmp(name, hr_severity_name(filter->severity)) == 0) {
+            return true;
+        }
+    }
+    if (name != NULL) {
+        api_answer_error(answer, 400, "query.parameter", "severity",
+                         "severity must be info, warning or alarm");
+    }
+    return name == NULL;
+}
+
+static bool read_late(const api_request *request, event_filter *filter, api_answer *answer)
+{
+    const char *late = api_request_param(request, "late");
+    filter->has_late = late != NULL;
+    filter->late = late != NULL && strcmp(late, "true") == 0;
+    if (late != NULL && !filter->late && strcmp(late, "false") != 0) {
+        api_answer_error(answer, 400, "query.parameter", "late", "late must be true or false");
+        return false;
+    }
+    return true;
+}
 
 static bool read_filter(const api_request *request, event_filter *filter, api_answer *answer)
 {
@@ -40,16 +60,9 @@ static bool read_filter(const api_request *request, event_filter *filter, api_an
                          "kind must be enter, exit, cross, dwell, approach or stale");
         return false;
     }
-    return api_param_time(request, "from", INT64_MIN, &filter->from_ms, answer) &&
+    return read_severity(request, filter, answer) && read_late(request, filter, answer) &&
+           api_param_time(request, "from", INT64_MIN, &filter->from_ms, answer) &&
            api_param_time(request, "to", INT64_MAX, &filter->to_ms, answer);
-}
-
-static bool passes(const event_filter *filter, const hr_event *event)
-{
-    return event->time_ms >= filter->from_ms && event->time_ms < filter->to_ms &&
-           (!filter->has_kind || event->kind == filter->kind) &&
-           (filter->fence == NULL || strcmp(event->fence_id, filter->fence) == 0) &&
-           (filter->device == NULL || strcmp(event->device_id, filter->device) == 0);
 }
 
 typedef struct event_scan {
@@ -73,7 +86,7 @@ static hr_err scan_events(history_reader *reader, event_scan *scan, hr_why *why)
         scan->cursor = record.offset;
         if (record.type == HR_RECORD_EVENT &&
             hr_event_load(record.bytes, record.size, &event) == HR_OK &&
-            passes(scan->filter, &event)) {
+            event_filter_passes(scan->filter, &event)) {
             api_event_write(scan->json, &event, record.offset);
             scan->left--;
         }
@@ -86,20 +99,32 @@ static hr_err scan_events(history_reader *reader, event_scan *scan, hr_why *why)
     return err == HR_TIMEOUT ? HR_OK : err;
 }
 
+/* Nothing is appended long before it happens, so what is older need not be read. */
+static int64_t first_wanted(history_reader *reader, const event_filter *filter)
+{
+    return filter->from_ms > INT64_MIN + HISTORY_FUTURE_MS
+               ? history_events_at(reader, filter->from_ms - HISTORY_FUTURE_MS)
+               : 0;
+}
+
+static hr_err new_reader(const api_context *context, history_reader **reader, hr_why *why)
+{
+    hr_err err = history_reader_new(context->history, context->log, reader, why);
+    if (err == HR_OK) {
+        history_reader_set_deadline(*reader, hr_clock_mono_ns(hr_clock_real()) + SCAN_NS_MAX);
+    }
+    return err;
+}
+
 static hr_err find_events(api_context *context, event_scan *scan, hr_why *why)
 {
     history_reader *reader = NULL;
-    hr_err err = history_reader_new(context->history, context->log, &reader, why);
+    hr_err err = new_reader(context, &reader, why);
     if (err != HR_OK) {
         return err;
     }
-    history_reader_set_deadline(reader, hr_clock_mono_ns(hr_clock_real()) + SCAN_NS_MAX);
-    int64_t from_ms = scan->filter->from_ms;
-    if (from_ms > INT64_MIN + HISTORY_FUTURE_MS) {
-        /* Nothing is appended long before it happens, so what is older need not be read. */
-        int64_t first = history_events_at(reader, from_ms - HISTORY_FUTURE_MS);
-        scan->cursor = first - 1 > scan->cursor ? first - 1 : scan->cursor;
-    }
+    int64_t first = first_wanted(reader, scan->filter);
+    scan->cursor = first - 1 > scan->cursor ? first - 1 : scan->cursor;
     err = HR_GONE;
     for (int i = 0; i < TRIES_MAX && err == HR_GONE; i++) {
         err = scan_events(reader, scan, why);
@@ -117,27 +142,65 @@ static bool has_log(const api_context *context, api_answer *answer)
     return true;
 }
 
+static void put_past(const hr_event *event, int64_t offset, void *context)
+{
+    api_event_write(context, event, offset);
+}
+
+/* From `before` backwards, newest first; the cursor is the next `before`. */
+static hr_err find_past(api_context *context, const event_filter *filter, int64_t before,
+                        int64_t limit, hr_json *json, events_past *past, hr_why *why)
+{
+    history_reader *reader = NULL;
+    int64_t end = log_end(context->log, HR_TOPIC_EVENTS, 0, LOG_COMMITTED);
+    *past = (events_past){.filter = filter,
+                          .before = before < end ? before : end,
+                          .left = (uint32_t)limit,
+                          .visit = put_past,
+                          .context = json};
+    hr_err err = new_reader(context, &reader, why);
+    if (err == HR_OK) {
+        past->floor = first_wanted(reader, filter);
+        err = events_past_each(reader, past, why);
+        history_reader_free(reader);
+    }
+    return err;
+}
+
 void route_events(api_context *context, const api_request *request, api_answer *answer)
 {
     event_filter filter;
     int64_t after = 0;
+    int64_t before = 0;
     int64_t limit = 0;
+    bool is_past = api_request_param(request, "before") != NULL;
+    int64_t limit_max = is_past ? EVENTS_PAST_MAX : EVENTS_MAX;
     if (!has_log(context, answer) || !read_filter(request, &filter, answer) ||
         !api_param_number(request, "after", -1, INT64_MAX - 1, -1, &after, answer) ||
-        !api_param_number(request, "limit", 1, EVENTS_MAX, EVENTS_DEFAULT, &limit, answer)) {
+        !api_param_number(request, "before", 0, INT64_MAX, 0, &before, answer) ||
+        !api_param_number(request, "limit", 1, limit_max, EVENTS_DEFAULT, &limit, answer)) {
+        return;
+    }
+    if (is_past && api_request_param(request, "after") != NULL) {
+        api_answer_error(answer, 400, "query.parameter", "before",
+                         "before reads backwards, after forwards: one of them");
         return;
     }
     hr_why why = {.text = ""};
     hr_json json = api_answer_json(answer, 200);
     event_scan scan = {.json = &json, .filter = &filter, .cursor = after, .left = limit};
+    events_past past = {.before = before};
     hr_json_open_object(&json);
     hr_json_key(&json, "events");
     hr_json_open_array(&json);
-    hr_err err = find_events(context, &scan, &why);
+    hr_err err = is_past ? find_past(context, &filter, before, limit, &json, &past, &why)
+                         : find_events(context, &scan, &why);
     hr_json_close_array(&json);
-    hr_json_key_i64(&json, "next", scan.cursor);
+    hr_json_key_i64(&json, "next", is_past ? past.before : scan.cursor);
     hr_json_key_bool(&json, "more",
-                     scan.cursor + 1 < log_end(context->log, HR_TOPIC_EVENTS, 0, LOG_COMMITTED));
+                     is_past ? past.before > past.floor
+                             : scan.cursor + 1 <
+                                   log_end(context->log, HR_TOPIC_EVENTS, 0, LOG_COMMITTED));
     hr_json_close_object(&json);
     if (err != HR_OK) {
         api_answer_failure(answer, err, "events", &why);
@@ -181,13 +244,17 @@ static void put_alert(const alert *alert, void *context)
 
 void route_alerts(api_context *context, const api_request *request, api_answer *answer)
 {
+    alert_choice choice;
     int64_t limit = 0;
     const char *state = api_request_param(request, "state");
     bool is_all = state != NULL && strcmp(state, "all") == 0;
     if (!has_alerts(context, answer) ||
-        !api_param_number(request, "limit", 1, ALERTS_MAX, ALERTS_DEFAULT, &limit, answer)) {
+        !api_param_number(request, "limit", 1, ALERTS_MAX, ALERTS_DEFAULT, &limit, answer) ||
+        !api_param_number(request, "before", 0, INT64_MAX, INT64_MAX, &choice.before, answer)) {
         return;
     }
+    choice.all = is_all;
+    choice.limit = (uint32_t)limit;
     if (state != NULL && !is_all && strcmp(state, "open") != 0) {
         api_answer_error(answer, 400, "query.parameter", "state", "state must be open or all");
         return;
@@ -198,8 +265,7 @@ void route_alerts(api_context *context, const api_request *request, api_answer *
     hr_json_open_object(&json);
     hr_json_key(&json, "alerts");
     hr_json_open_array(&json);
-    hr_err err =
-        alerts_each(context->alerts, is_all, (uint32_t)limit, put_alert, &json, &open_count, &why);
+    hr_err err = alerts_each(context->alerts, &choice, put_alert, &json, &open_count, &why);
     hr_json_close_array(&json);
     hr_json_key_i64(&json, "open", open_count);
     hr_json_close_object(&json);

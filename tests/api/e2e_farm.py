@@ -483,7 +483,27 @@ def lists_are_whole_when_they_are_read_page_by_page():
                 pages += 1 if page else 0
                 after = body["next"] if page else None
             expect((got, pages), (whole, -(-len(whole) // step)), path)
+        check_events_backwards(farm)
         check_too_much_sql(farm)
+
+
+def check_events_backwards(farm):
+    ask = lambda more: farm.ask("GET", "/v1/events?" + more, headers=farm.viewer)
+    for more in ("", "&kind=enter", "&severity=info&late=false"):
+        whole = ask("limit=1000" + more)[2]["events"]
+        before, got = 1 << 40, []
+        while True:
+            body = ask("limit=33&before=%d%s" % (before, more))[2]
+            got += body["events"]
+            if not body["more"]:
+                break
+            before = body["next"]
+        expect([e["offset"] for e in got], [e["offset"] for e in reversed(whole)], more)
+    expect(len(ask("severity=alarm")[2]["events"]), 0)
+    for bad in ("before=-1", "before=moo", "before=5&after=3", "before=5&limit=1001",
+                "severity=moo", "late=moo"):
+        status, _, body = ask(bad)
+        expect((status, body["error"]["code"]), (400, "query.parameter"), bad)
 
 
 def check_too_much_sql(farm):

@@ -17,7 +17,10 @@ EVENTS = ["/v1/events?" + more
           for more in ("limit=1000", "limit=1", "after=3&limit=2", "kind=exit", "device=cow-2",
                        "fence=north&limit=1", "after=1000000",
                        "from=%d" % (START_MS + 40000),
-                       "from=%d&to=%d" % (START_MS, START_MS + 1000))]
+                       "from=%d&to=%d" % (START_MS, START_MS + 1000),
+                       "before=1000000", "before=5&limit=2", "before=1000000&limit=1&kind=exit",
+                       "before=1000000&severity=alarm&late=false",
+                       "before=1000000&from=%d" % (START_MS + 40000))]
 STATEMENTS = ["select * from track where device = 'cow-1' order by time",
               "select device, count(*) from track group by device order by device",
               "select device, max(time) from track group by device order by device",
