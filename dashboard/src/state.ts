@@ -1,6 +1,7 @@
 // src/state.ts - what the page knows. Events of the live protocol and people's actions change it.
 import type { History } from "./history.ts";
 import type { LinkState } from "./live.ts";
+import type { Past, Reach } from "./past.ts";
 import type { Settings } from "./settings.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "./herd.ts";
 import type { Shape, ShapeKind } from "./shape.ts";
@@ -75,6 +76,8 @@ export interface State {
   areDevicesKnown: boolean;
   alerts: readonly Alert[]; // newest first
   events: readonly HrEvent[]; // newest first
+  reach: Reach;
+  past: Past | null;
   /** "device fence" of the animals that are out of where they should be, with the event. */
   escaped: ReadonlyMap<string, HrEvent>;
   herdVersion: number;
@@ -97,8 +100,11 @@ export interface State {
   notice: Notice | null;
 }
 
+/** Loaded at first, and held of what arrives; much more where older rows hang on below them. */
 export const EVENTS_MAX = 500;
 export const ALERTS_MAX = 500;
+const HELD_ALERTS_MAX = 2 * ALERTS_MAX; // the newest, and the newest open ones
+const HELD_ABOVE_PAST_MAX = 10_000;
 
 export function initialState(settings: Settings): State {
   return {
@@ -115,6 +121,8 @@ export function initialState(settings: Settings): State {
     areDevicesKnown: false,
     alerts: [],
     events: [],
+    reach: { events: 0, all: 0, open: 0 },
+    past: null,
     escaped: new Map(),
     herdVersion: 0,
     view: null,
@@ -169,7 +177,27 @@ function escapedAfter(
   return before;
 }
 
-type EventPart = Pick<State, "alerts" | "events" | "escaped">;
+type EventPart = Pick<State, "alerts" | "events" | "escaped" | "reach" | "past">;
+
+/** The lists not longer than they may be; what is cut off is no longer within reach. */
+function cut(part: EventPart): EventPart {
+  const isHeld = part.past !== null;
+  const alertsMax = isHeld ? HELD_ABOVE_PAST_MAX : HELD_ALERTS_MAX;
+  const eventsMax = isHeld ? HELD_ABOVE_PAST_MAX : EVENTS_MAX;
+  if (part.alerts.length <= alertsMax && part.events.length <= eventsMax) {
+    return part;
+  }
+  const alerts = part.alerts.slice(0, HELD_ALERTS_MAX);
+  const events = part.events.slice(0, EVENTS_MAX);
+  const alertsFrom = alerts.length < part.alerts.length ? (alerts.at(-1)?.alert ?? 0) : 0;
+  const eventsFrom = events.length < part.events.length ? (events.at(-1)?.offset ?? 0) : 0;
+  const reach = {
+    all: Math.max(part.reach.all, alertsFrom),
+    open: Math.max(part.reach.open, alertsFrom),
+    events: Math.max(part.reach.events, eventsFrom),
+  };
+  return { ...part, alerts, events, reach, past: null };
+}
 
 /** A new event, of the live protocol; one that is known already changes nothing. */
 export function withEvent(state: EventPart, event: HrEvent): EventPart {
@@ -178,41 +206,65 @@ export function withEvent(state: EventPart, event: HrEvent): EventPart {
   }
   const alerts =
     isAlert(event) && !state.alerts.some((alert) => alert.alert === event.offset)
-      ? [{ alert: event.offset, event, acked: null }, ...state.alerts].slice(0, ALERTS_MAX)
+      ? [{ alert: event.offset, event, acked: null }, ...state.alerts]
       : state.alerts;
   const events = [event, ...state.events];
   events.sort((a, b) => b.offset - a.offset);
-  return {
-    alerts,
-    events: events.slice(0, EVENTS_MAX),
-    escaped: escapedAfter(state.escaped, event),
-  };
+  return cut({ ...state, alerts, events, escaped: escapedAfter(state.escaped, event) });
 }
 
-export function withAck(alerts: readonly Alert[], offset: number, acked: Acked): readonly Alert[] {
-  return alerts.map((alert) =>
+function acknowledged(rows: readonly Alert[], offset: number, acked: Acked): readonly Alert[] {
+  return rows.map((alert) =>
     alert.alert === offset && !alert.acked ? { ...alert, acked } : alert,
   );
 }
 
-/** What is loaded meets what has arrived meanwhile. `outside` are the last crossings of animals
- * that an alarm has put on the wrong side, however long ago. */
-export function withLoaded(
-  state: EventPart,
-  alerts: readonly Alert[],
-  events: readonly HrEvent[],
-  outside: readonly HrEvent[] = [],
-): EventPart {
-  const byOffset = new Map(state.alerts.map((alert) => [alert.alert, alert]));
-  for (const alert of alerts) {
-    byOffset.set(alert.alert, alert);
+export function withAck(
+  state: Pick<State, "alerts" | "past">,
+  offset: number,
+  acked: Acked,
+): Pick<State, "alerts" | "past"> {
+  const { alerts, past } = state;
+  return {
+    alerts: acknowledged(alerts, offset, acked),
+    past: past && { ...past, rows: acknowledged(past.rows, offset, acked) },
+  };
+}
+
+/** What the service answered when everything was loaded. */
+export interface Loaded {
+  all: readonly Alert[];
+  open: readonly Alert[];
+  events: readonly HrEvent[];
+  /** Below it there may be older events; 0: there are none. */
+  eventsFrom: number;
+  /** The last crossings of animals that an alarm has put on the wrong side, however long ago. */
+  outside: readonly HrEvent[];
+}
+
+/** A list that is as long as one may ask for goes on below its end. */
+function endOf(alerts: readonly Alert[]): number {
+  return alerts.length < ALERTS_MAX ? 0 : (alerts.at(-1)?.alert ?? 0);
+}
+
+/** What is loaded meets what has arrived meanwhile; what is older than that begins anew. */
+export function withLoaded(state: EventPart, loaded: Loaded): EventPart {
+  const reach = { events: loaded.eventsFrom, all: endOf(loaded.all), open: endOf(loaded.open) };
+  const arrived = state.alerts.filter(({ alert }) => alert >= reach.all);
+  const byOffset = new Map(arrived.map((alert) => [alert.alert, alert]));
+  for (const alert of [...loaded.open, ...loaded.all]) {
+    if (!byOffset.get(alert.alert)?.acked) {
+      byOffset.set(alert.alert, alert);
+    }
   }
-  const known = new Map(state.events.map((event) => [event.offset, event]));
-  for (const event of events) {
-    known.set(event.offset, event);
+  const known = new Map<number, HrEvent>();
+  for (const event of [...state.events, ...loaded.events]) {
+    if (event.offset >= reach.events) {
+      known.set(event.offset, event);
+    }
   }
   const oldestFirst = new Map(known);
-  for (const event of outside) {
+  for (const event of loaded.outside) {
     oldestFirst.set(event.offset, event);
   }
   for (const alert of byOffset.values()) {
@@ -222,15 +274,17 @@ export function withLoaded(
   for (const event of [...oldestFirst.values()].sort((a, b) => a.offset - b.offset)) {
     escaped = escapedAfter(escaped, event);
   }
-  return {
-    alerts: [...byOffset.values()].sort((a, b) => b.alert - a.alert).slice(0, ALERTS_MAX),
-    events: [...known.values()].sort((a, b) => b.offset - a.offset).slice(0, EVENTS_MAX),
+  return cut({
+    alerts: [...byOffset.values()].sort((a, b) => b.alert - a.alert),
+    events: [...known.values()].sort((a, b) => b.offset - a.offset),
     escaped,
-  };
+    reach,
+    past: null,
+  });
 }
 
 /** How urgent each animal is to look at: who is out now comes before whose alert is open. */
-export function levelsOf(state: EventPart): Map<string, number> {
+export function levelsOf(state: Pick<State, "alerts" | "escaped">): Map<string, number> {
   const levels = new Map<string, number>();
   for (const alert of state.alerts) {
     if (!alert.acked) {

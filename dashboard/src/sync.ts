@@ -3,8 +3,7 @@ import type { App } from "./app.ts";
 import { explain, tell } from "./app.ts";
 import { decodePositions } from "./decode.ts";
 import type { LiveHandlers } from "./live.ts";
-import { levelsOf, withAck, withEvent, withLoaded } from "./state.ts";
-import { EVENTS_MAX } from "./state.ts";
+import { ALERTS_MAX, EVENTS_MAX, levelsOf, withAck, withEvent, withLoaded } from "./state.ts";
 import type { Alert, Device, Farm, Fence, Health, Hello, HrEvent } from "./types.ts";
 
 const RELOAD_WAIT_MS = 200;
@@ -80,20 +79,26 @@ async function askOutside(app: App): Promise<HrEvent[]> {
   }
 }
 
-async function loadEvents(app: App, seq: number): Promise<void> {
-  const after = Math.max(-1, seq - EVENTS_MAX);
-  const [all, open, events, outside] = await Promise.all([
-    app.api.get<{ alerts: Alert[] }>("/v1/alerts?state=all&limit=500"),
-    app.api.get<{ alerts: Alert[] }>("/v1/alerts?state=open&limit=500"),
-    app.api.get<{ events: HrEvent[] }>(`/v1/events?after=${after}&limit=${EVENTS_MAX}`),
+async function loadEvents(app: App): Promise<void> {
+  const alerts = async (state: string): Promise<Alert[]> => {
+    const path = `/v1/alerts?state=${state}&limit=${ALERTS_MAX}`;
+    return (await app.api.get<{ alerts: Alert[] }>(path)).alerts;
+  };
+  const [all, open, newest, outside] = await Promise.all([
+    alerts("all"),
+    alerts("open"),
+    app.api.get<{ events: HrEvent[]; next: number; more: boolean }>(
+      `/v1/events?before=${Number.MAX_SAFE_INTEGER}&limit=${EVENTS_MAX}`,
+    ),
     askOutside(app),
   ]);
-  const alerts = [...open.alerts, ...all.alerts];
-  app.store.set(withLoaded(app.store.state, alerts, events.events, outside));
+  const { events, next, more } = newest;
+  const loaded = { all, open, events, eventsFrom: more ? next : 0, outside };
+  app.store.set(withLoaded(app.store.state, loaded));
 }
 
-async function loadAll(app: App, seq: number): Promise<void> {
-  const parts = [loadFarm(app), loadFences(app), loadDevices(app), loadEvents(app, seq)];
+async function loadAll(app: App): Promise<void> {
+  const parts = [loadFarm(app), loadFences(app), loadDevices(app), loadEvents(app)];
   for (const part of await Promise.allSettled(parts)) {
     if (part.status === "rejected") {
       tell(app, explain(app, part.reason), "bad");
@@ -125,7 +130,9 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
     hello(hello: Hello, isNew: boolean) {
       getApp().clock.heard(hello.time);
       if (isNew) {
-        void loadAll(getApp(), hello.seq);
+        // The service may have other data now than what the page shows.
+        set({ alerts: [], events: [], past: null });
+        void loadAll(getApp());
       }
     },
     event(event) {
@@ -135,7 +142,7 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
     },
     ack(alert, acked) {
       const { store } = getApp();
-      store.set({ alerts: withAck(store.state.alerts, alert, acked) });
+      store.set(withAck(store.state, alert, acked));
     },
     edit({ edits }) {
       // A change of the rules that names no fence is one of a device, or of the settings.
@@ -143,7 +150,7 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       (isOfFences ? reloadFences : reloadDevices)();
     },
     gap() {
-      void loadAll(getApp(), getApp().live.seq);
+      void loadAll(getApp());
     },
     names(names) {
       const { herd, store } = getApp();

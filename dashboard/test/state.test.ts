@@ -4,7 +4,14 @@ import { test } from "node:test";
 import { levelsOf, withAck, withEvent, withLoaded } from "../src/state.ts";
 import type { HrEvent } from "../src/types.ts";
 
-const EMPTY = { alerts: [], events: [], escaped: new Map<string, HrEvent>() };
+const EMPTY = {
+  alerts: [],
+  events: [],
+  escaped: new Map<string, HrEvent>(),
+  reach: { events: 0, all: 0, open: 0 },
+  past: null,
+};
+const LOADED = { all: [], open: [], events: [], eventsFrom: 0, outside: [] };
 
 function event(offset: number, kind: HrEvent["kind"], more: Partial<HrEvent> = {}): HrEvent {
   const time = new Date(1_700_000_000_000 + offset * 1000).toISOString();
@@ -60,17 +67,25 @@ test("an animal in a fence to keep out of is back when it leaves", () => {
 test("what is loaded and what came meanwhile are put together in order", () => {
   const live = withEvent(EMPTY, event(3, "enter"));
   const alert = { alert: 1, event: event(1, "exit"), acked: null };
-  const all = withLoaded(live, [alert], [event(1, "exit"), event(2, "dwell")]);
+  const all = withLoaded(live, {
+    ...LOADED,
+    all: [alert],
+    events: [event(2, "dwell"), event(1, "exit")],
+  });
   assert.deepEqual(all.events.map((e) => e.offset), [3, 2, 1]);
   assert.equal(all.alerts.length, 1);
   assert.equal(all.escaped.size, 0);
 });
 
 test("an acknowledgement stays with the first who gave it", () => {
-  const { alerts } = withEvent(EMPTY, event(1, "exit"));
-  const first = withAck(alerts, 1, { user: "ann", time: "t1" });
+  const out = withEvent(EMPTY, event(1, "exit"));
+  const first = { ...out, ...withAck(out, 1, { user: "ann", time: "t1" }) };
   const second = withAck(first, 1, { user: "bob", time: "t2" });
-  assert.equal(second[0]?.acked?.user, "ann");
+  assert.equal(second.alerts[0]?.acked?.user, "ann");
+  // Also when the answer to loading was on its way meanwhile.
+  const unseen = { alert: 1, event: event(1, "exit"), acked: null };
+  const loaded = withLoaded(first, { ...LOADED, all: [unseen], open: [unseen] });
+  assert.equal(loaded.alerts[0]?.acked?.user, "ann");
 });
 
 test("who is out is urgent, acknowledged or not; who is back has an open alert at most", () => {
@@ -79,7 +94,7 @@ test("who is out is urgent, acknowledged or not; who is back has an open alert a
   const out = withEvent(warned, event(2, "exit"));
   assert.equal(levelsOf(out).get("cow"), 2);
   const ann = { user: "ann", time: "" };
-  const acked = withAck(withAck(out.alerts, 2, ann), 1, ann);
+  const { alerts: acked } = withAck({ ...out, ...withAck(out, 2, ann) }, 1, ann);
   assert.equal(levelsOf({ ...out, alerts: acked }).get("cow"), 2);
   const back = withEvent(out, event(3, "enter"));
   assert.equal(levelsOf(back).get("cow"), 1);
@@ -88,10 +103,11 @@ test("who is out is urgent, acknowledged or not; who is back has an open alert a
 
 test("who has been out for longer than the newest alerts tell is out all the same", () => {
   const other = event(900, "enter", { device: "other" });
-  const known = withLoaded(EMPTY, [], [other], [event(3, "exit")]);
+  const known = withLoaded(EMPTY, { ...LOADED, events: [other], outside: [event(3, "exit")] });
   assert.deepEqual([...known.escaped.keys()], ["cow north"]);
   assert.equal(known.events.length, 1);
   // What is newer than that decides.
-  const back = withLoaded(EMPTY, [], [event(4, "enter")], [event(3, "exit")]);
+  const outside = [event(3, "exit")];
+  const back = withLoaded(EMPTY, { ...LOADED, events: [event(4, "enter")], outside });
   assert.equal(back.escaped.size, 0);
 });

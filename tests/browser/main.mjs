@@ -2,7 +2,7 @@
 import { after } from "node:test";
 import { endBrowsers } from "./harness.mjs";
 
-const FILES = ["entry", "roles", "draw", "alerts", "edit", "tracks", "tiles", "windows", "system",
+const FILES = ["entry", "roles", "draw", "alerts", "past", "edit", "tracks", "tiles", "windows", "system",
   "recover", "lasting", "access", "frames"];
 const wanted = process.argv.slice(2);
 for (const name of FILES) {

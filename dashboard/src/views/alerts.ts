@@ -2,6 +2,8 @@
 import type { App } from "../app.ts";
 import { attempt, deviceName, mayEdit } from "../app.ts";
 import { h, syncList } from "../dom.ts";
+import { PAST_ROWS_MAX, loadOlder, mayGoOn, rowsOf } from "../past.ts";
+import type { Row, Which } from "../past.ts";
 import { recall, remember } from "../remembered.ts";
 import { withAck } from "../state.ts";
 import type { Acked, Alert, HrEvent, Severity } from "../types.ts";
@@ -9,7 +11,6 @@ import { eventText, severitySign } from "../words.ts";
 import { more } from "./more.ts";
 import type { Parts } from "./shell.ts";
 
-type Which = "open" | "all" | "late" | "events";
 const WHICH: readonly Which[] = ["open", "all", "late", "events"];
 const ROWS_STEP = 100;
 const SEVERITIES: readonly Severity[] = ["alarm", "warning", "info"];
@@ -25,8 +26,7 @@ function placeOf(event: HrEvent): { lon: number; lat: number } | null {
 
 async function acknowledge(app: App, alert: Alert): Promise<void> {
   const answer = await app.api.post<{ acked: Acked }>(`/v1/alerts/${alert.alert}/ack`, {});
-  const { alerts } = app.store.state;
-  app.store.set({ alerts: withAck(alerts, alert.alert, answer.acked) });
+  app.store.set(withAck(app.store.state, alert.alert, answer.acked));
 }
 
 /** Everything that is shown, one after the other; what fails ends it, and says so. */
@@ -46,9 +46,9 @@ function show(app: App, event: HrEvent): void {
   }
 }
 
-function row(app: App, alert: Alert): HTMLElement {
+function row(app: App, alert: Row): HTMLElement {
   const { t, format } = app;
-  const { event, acked } = alert;
+  const { event, acked, isKnown } = alert;
   const place = placeOf(event);
   return h(
     "li",
@@ -83,7 +83,7 @@ function row(app: App, alert: Alert): HTMLElement {
       "span",
       { class: "row" },
       h("button", { onclick: () => show(app, event) }, t("show_on_map")),
-      !acked && event.severity !== "info" && !event.late && mayEdit(app) &&
+      isKnown && !acked && event.severity !== "info" && !event.late && mayEdit(app) &&
         h(
           "button",
           {
@@ -97,43 +97,47 @@ function row(app: App, alert: Alert): HTMLElement {
   );
 }
 
-interface Filter {
-  which: Which;
-  severity: string;
-  text: string;
-}
-
-function chosen(app: App, { which, severity, text }: Filter): Alert[] {
-  const { alerts, events } = app.store.state;
-  const ackedOf = new Map(alerts.map((alert) => [alert.alert, alert.acked]));
-  const ofEvents = (wanted: (event: HrEvent) => boolean): Alert[] =>
-    events.filter(wanted).map((event) => ({
-      alert: event.offset,
-      event,
-      acked: ackedOf.get(event.offset) ?? null,
-    }));
-  const all =
-    which === "open"
-      ? alerts.filter((alert) => !alert.acked)
-      : which === "all"
-        ? [...alerts]
-        : ofEvents((event) => which === "events" || event.late);
-  const isFound = (event: HrEvent): boolean =>
-    text === "" ||
-    `${event.device} ${deviceName(app, event.device)} ${event.fence_name ?? ""}`
-      .toLocaleLowerCase()
-      .includes(text);
-  return all.filter(
-    ({ event }) => (severity === "" || event.severity === severity) && isFound(event),
-  );
+/** Whether an animal's id or name, or a fence's name holds the text. */
+function holds(app: App, { event }: Alert, text: string): boolean {
+  return `${event.device} ${deviceName(app, event.device)} ${event.fence_name ?? ""}`
+    .toLocaleLowerCase()
+    .includes(text);
 }
 
 export function alertsView({ app }: Parts): HTMLElement {
-  const { t, store } = app;
+  const { t, store, format } = app;
   let which: Which = "open";
   const list = h("ul", { class: "items alerts" });
   const empty = h("p", { class: "hint" });
-  const next = more(app, ROWS_STEP, () => render());
+  const end = h("p", { class: "hint", role: "status" });
+  const wanted = (): string => search.value.trim().toLocaleLowerCase();
+  const next = more(app, ROWS_STEP, () => render(), {
+    isThere: () => mayGoOn(store.state, which, severities.value),
+    load: (count) => {
+      const text = wanted();
+      const isFound = text === "" ? null : (row: Alert): boolean => holds(app, row, text);
+      return loadOlder(app, which, severities.value, count, isFound);
+    },
+  });
+  /** What was loaded for another list is not held any longer. */
+  const change = (): void => {
+    store.set({ past: null });
+    render();
+  };
+  /** How far back one has looked, where the rows do not tell. */
+  const renderEnd = (text: string): void => {
+    const { past } = store.state;
+    const last = past?.rows.at(-1);
+    const isOfAlerts = which === "open" || which === "all";
+    end.hidden = !past || !last;
+    end.textContent = !past || !last
+      ? ""
+      : past.rows.length >= PAST_ROWS_MAX
+        ? t("alerts.narrow")
+        : past.next !== null
+          ? text && t("alerts.back_to", { time: format.moment(last.event.time) })
+          : t(isOfAlerts ? "alerts.end" : "alerts.end_events");
+  };
   const search = h("input", {
     type: "search",
     placeholder: t("search.alerts"),
@@ -150,7 +154,7 @@ export function alertsView({ app }: Parts): HTMLElement {
   );
   severities.addEventListener("change", () => {
     remember(app.live.epoch, { severity: severities.value });
-    render();
+    change();
   });
   let knownEpoch: string | null = null;
   let open: readonly Alert[] = [];
@@ -169,7 +173,7 @@ export function alertsView({ app }: Parts): HTMLElement {
           buttons.forEach((button) =>
             button.setAttribute("aria-pressed", String(button.dataset["which"] === which)),
           );
-          render();
+          change();
         },
       },
       t(`alerts.${name}_tab`),
@@ -183,19 +187,21 @@ export function alertsView({ app }: Parts): HTMLElement {
       knownEpoch = app.live.epoch;
       severities.value = recall(knownEpoch).severity;
     }
-    const text = search.value.trim().toLocaleLowerCase();
-    const rows = next.cut(chosen(app, { which, severity: severities.value, text }));
+    const text = wanted();
+    const found = rowsOf(store.state, which, severities.value);
+    const rows = next.cut(text === "" ? found : found.filter((row) => holds(app, row, text)));
+    renderEnd(text);
     const isCalm = which === "open" && text === "" && severities.value === "";
     empty.hidden = rows.length > 0;
     empty.textContent = t(isCalm ? "alerts.none_open" : "alerts.none");
     open = which === "open" ? rows : [];
     ackAll.hidden = open.length < 2 || !mayEdit(app);
     ackAll.textContent = t("alerts.ack_all", { n: open.length });
-    const stamp = (alert: Alert): string =>
-      `${alert.acked?.user ?? ""} ${deviceName(app, alert.event.device)} ${mayEdit(app)}`;
+    const stamp = ({ acked, event, isKnown }: Row): string =>
+      `${acked?.user ?? ""} ${isKnown} ${deviceName(app, event.device)} ${mayEdit(app)}`;
     syncList(list, rows, (alert) => String(alert.alert), stamp, (alert) => row(app, alert));
   };
-  store.on(["tab", "alerts", "events", "devices"], render);
+  store.on(["tab", "alerts", "events", "past", "devices"], render);
   render();
   return h(
     "div",
@@ -206,6 +212,7 @@ export function alertsView({ app }: Parts): HTMLElement {
     mayEdit(app) && ackAll,
     empty,
     list,
+    end,
     next.button,
   );
 }
