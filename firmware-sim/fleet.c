@@ -1,6 +1,7 @@
 /* fleet.c - who is in the fleet, whose turn it is, and what the receiver makes of a place. */
 #include "fleet.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +10,15 @@
 #include "replay.h"
 #include "walker.h"
 
-#define NOISE_KEPT 0.92  /* of the error, from fix to fix */
-#define NOISE_FRESH 0.39 /* of a new one, so that its size stays the same */
-#define TREES_NOISE 4.0  /* times as bad under trees */
-#define TREES_LOSS 0.2   /* of the fixes under trees */
+#define NOISE_LASTS_S 115.0 /* an error wanders away in the time that satellites take to move */
+#define TREES_NOISE 4.0     /* times as bad under trees */
+#define TREES_LOSS 0.2      /* of the fixes under trees */
 #define OUTLIER_MIN_M 150.0
 #define OUTLIER_MAX_M 1500.0
 #define OUTLIER_OWNED_UP 0.5 /* outliers whose accuracy admits it */
 #define FIRST_ESCAPE_MS 4000
+#define DAY_S 86400.0
+#define BATTERY_CHANGED_PCT 3.0 /* somebody comes with a full one */
 
 typedef struct device {
     walker walker;
@@ -36,6 +38,8 @@ struct sim_fleet {
     uint32_t size;
     uint32_t animal_count; /* the first ones; vehicles follow */
     uint32_t *first;       /* per herd, then per route, its first device; and the end */
+    double noise_kept;     /* of the error, from fix to fix */
+    double noise_fresh;    /* of a new one, so that its size stays the same */
     device *devices;
 };
 
@@ -73,6 +77,9 @@ sim_fleet *sim_fleet_new(const sim_scenario *scenario, int64_t start_ms)
                          .start_ms = start_ms,
                          .next_escape_ms = start_ms + FIRST_ESCAPE_MS,
                          .size = scenario->device_count};
+    /* Nearly exp(-period / lasts), of operations that give the same bits everywhere. */
+    fleet->noise_kept = 1.0 / (1.0 + (double)scenario->period_ms / 1000.0 / NOISE_LASTS_S);
+    fleet->noise_fresh = sqrt(1.0 - fleet->noise_kept * fleet->noise_kept);
     size_t groups = (size_t)scenario->herd_count + scenario->route_count + 1;
     fleet->first = calloc(groups, sizeof *fleet->first);
     fleet->devices = calloc(fleet->size, sizeof *fleet->devices);
@@ -170,12 +177,13 @@ static uint16_t tenths(double metres)
 }
 
 /* What the receiver says: place with its correlated error, and how good it believes that is. */
-static void receive(const sim_scenario *s, device *d, bool under_trees, hr_fix *fix)
+static void receive(const sim_fleet *fleet, device *d, bool under_trees, hr_fix *fix)
 {
+    const sim_scenario *s = fleet->scenario;
     hr_random *random = &d->walker.random;
     double noise_m = s->noise_m * (under_trees ? TREES_NOISE : 1.0);
-    d->noise_x_m = NOISE_KEPT * d->noise_x_m + NOISE_FRESH * noise_m * bell(random);
-    d->noise_y_m = NOISE_KEPT * d->noise_y_m + NOISE_FRESH * noise_m * bell(random);
+    d->noise_x_m = fleet->noise_kept * d->noise_x_m + fleet->noise_fresh * noise_m * bell(random);
+    d->noise_y_m = fleet->noise_kept * d->noise_y_m + fleet->noise_fresh * noise_m * bell(random);
     double accuracy_m = noise_m * (1.2 + 0.8 * hr_random_unit(random));
     sim_point at = {d->walker.at.x_m + d->noise_x_m, d->walker.at.y_m + d->noise_y_m};
     if (s->outlier > 0 && hr_random_unit(random) < s->outlier) {
@@ -254,15 +262,15 @@ unsigned sim_fleet_next(sim_fleet *fleet, sim_fix out[SIM_FIXES_AT_ONCE])
     break_out(fleet, now_ms);
     double step_s = is_first ? 0.0 : (double)s->period_ms / 1000.0;
     walker_live(&d->walker, step_s, now_ms);
-    d->battery_pct -= step_s * (1.0 / 28800.0); /* three months of life at 1 % in eight hours */
-    d->battery_pct = d->battery_pct < 3.0 ? 100.0 : d->battery_pct;
+    d->battery_pct -= step_s * 100.0 / (s->battery_days * DAY_S);
+    d->battery_pct = d->battery_pct < BATTERY_CHANGED_PCT ? 100.0 : d->battery_pct;
     bool under_trees = is_under_trees(s, d->walker.at);
     if (under_trees && hr_random_unit(&d->walker.random) < TREES_LOSS) {
         return 0;
     }
     double drift_ms = (double)(now_ms - fleet->start_ms) * d->drift_ppm * 1e-6;
     hr_fix fix = {.time_ms = now_ms + (int64_t)drift_ms};
-    receive(s, d, under_trees, &fix);
+    receive(fleet, d, under_trees, &fix);
     return tell(s, d, index, &fix, out);
 }
 

@@ -189,6 +189,11 @@ static hr_err on_trees(const line *l)
     return err;
 }
 
+static hr_err on_battery(const line *l)
+{
+    return take_number(l, 1, 0.001, 10000, &l->scenario->battery_days);
+}
+
 static hr_err on_escapes(const line *l)
 {
     return take_u32(l, 1, 1e6, &l->scenario->escape_s);
@@ -387,6 +392,7 @@ static const struct {
     {"gateways N", 2, on_gateways},
     {"gps NOISE_M OUTLIERS DRIFT_PPM", 4, on_gps},
     {"trees X Y RADIUS_M", 4, on_trees},
+    {"battery_days D", 2, on_battery},
     {"escapes_s S", 2, on_escapes},
     {"fence ID keep-in|keep-out|info NAME polygon X Y X Y X Y ...|corridor WIDTH_M X Y X Y ...|"
      "circle RADIUS_M X Y",
@@ -468,7 +474,8 @@ hr_err sim_scenario_parse(const char *file, const char *text, size_t size, sim_s
     if (s == NULL) {
         return hr_why_set(why, HR_NO_MEMORY, "out of memory");
     }
-    *s = (sim_scenario){.seed = 1, .period_ms = 10000, .gateways = 1, .noise_m = 2.5};
+    *s = (sim_scenario){
+        .seed = 1, .period_ms = 10000, .gateways = 1, .noise_m = 2.5, .battery_days = 90};
     sim_plane_init(&s->plane, 16.37, 59.85);
     hr_err err = take_lines(s, file, text, size, why);
     if (err == HR_OK && s->device_count == 0) {

@@ -80,12 +80,13 @@ struct sim_replay;
 typedef struct sim_scenario {
     uint64_t seed;
     sim_plane plane;
-    uint32_t period_ms; /* between the fixes of a device */
-    uint32_t gateways;  /* devices are dealt to them in turn */
-    double noise_m;     /* of a fix under open sky */
-    double outlier;     /* chance of a fix that is far off */
-    double drift_ppm;   /* of the devices' clocks, at most */
-    uint32_t escape_s;  /* somebody breaks out so often; 0: never */
+    uint32_t period_ms;  /* between the fixes of a device */
+    uint32_t gateways;   /* devices are dealt to them in turn */
+    double noise_m;      /* of a fix under open sky */
+    double outlier;      /* chance of a fix that is far off */
+    double drift_ppm;    /* of the devices' clocks, at most */
+    double battery_days; /* a full one lasts so long */
+    uint32_t escape_s;   /* somebody breaks out so often; 0: never */
     sim_faults faults;
     sim_fence *fences;
     uint32_t fence_count;

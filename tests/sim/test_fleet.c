@@ -120,6 +120,64 @@ static void receivers_err_about_as_much_as_they_say(void **state)
     sim_scenario_free(s);
 }
 
+/* How much of an error is left half a minute later. */
+static double kept_after_30_s(const char *period, unsigned turns)
+{
+    char text[128];
+    snprintf(text, sizeof text,
+             "gps 3 0 0\n%s\nfence a info A polygon 0 0 300 0 300 300 0 300\nherd cow 50 a\n",
+             period);
+    sim_scenario *s = parse(text);
+    sim_fleet *fleet = sim_fleet_new(s, START_MS);
+    double before[50][30] = {{0}}, products = 0, squares = 0;
+    assert_non_null(fleet);
+    for (unsigned i = 0; i < 50 * 4000; i++) {
+        sim_fix fixes[SIM_FIXES_AT_ONCE];
+        int32_t lon_e7, lat_e7;
+        assert_int_equal(sim_fleet_next(fleet, fixes), 1);
+        sim_plane_place(&s->plane, sim_fleet_where(fleet, i % 50), &lon_e7, &lat_e7);
+        double error = fixes[0].fix.lat_e7 - lat_e7;
+        double *old = &before[i % 50][i / 50 % turns];
+        products += i > 50 * 500 ? error * *old : 0;
+        squares += i > 50 * 500 ? error * error : 0;
+        *old = error;
+    }
+    sim_fleet_free(fleet);
+    sim_scenario_free(s);
+    return products / squares;
+}
+
+static void an_error_lasts_as_long_however_often_it_is_told(void **state)
+{
+    (void)state;
+    assert_double_near(kept_after_30_s("period_s 1", 30), exp(-30.0 / 115.0), 0.05);
+    assert_double_near(kept_after_30_s("period_s 10", 3), exp(-30.0 / 115.0), 0.05);
+    assert_double_near(kept_after_30_s("period_s 30", 1), exp(-30.0 / 115.0), 0.05);
+}
+
+static void a_battery_lasts_as_long_as_the_scenario_says(void **state)
+{
+    (void)state;
+    sim_scenario *s = parse("period_s 60\nbattery_days 0.5\n"
+                            "fence a info A polygon 0 0 300 0 300 300 0 300\nherd cow 1 a\n");
+    sim_fleet *fleet = sim_fleet_new(s, START_MS);
+    assert_non_null(fleet);
+    int64_t at_ms[2] = {0};
+    uint8_t before = 0;
+    for (int fulls = 0; fulls < 2;) {
+        sim_fix fixes[SIM_FIXES_AT_ONCE];
+        assert_int_equal(sim_fleet_next(fleet, fixes), 1);
+        if (fixes[0].fix.battery_pct > before && before > 0) {
+            at_ms[fulls++] = fixes[0].fix.time_ms;
+        }
+        before = fixes[0].fix.battery_pct;
+    }
+    /* From full to 3 %, when it is changed. */
+    assert_double_near((double)(at_ms[1] - at_ms[0]) / 43200000.0, 0.97, 0.01);
+    sim_fleet_free(fleet);
+    sim_scenario_free(s);
+}
+
 static void a_run_cut_short_goes_on_as_if_it_had_not_been(void **state)
 {
     (void)state;
@@ -283,6 +341,8 @@ int main(void)
         cmocka_unit_test(sines_are_right_to_a_ten_millionth),
         cmocka_unit_test(a_herd_stays_within_its_fence_unless_it_breaks_out),
         cmocka_unit_test(receivers_err_about_as_much_as_they_say),
+        cmocka_unit_test(an_error_lasts_as_long_however_often_it_is_told),
+        cmocka_unit_test(a_battery_lasts_as_long_as_the_scenario_says),
         cmocka_unit_test(a_run_cut_short_goes_on_as_if_it_had_not_been),
         cmocka_unit_test(recorded_tracks_are_told_in_the_order_of_their_times),
         cmocka_unit_test(bad_recordings_are_refused_with_what_would_be_right),
