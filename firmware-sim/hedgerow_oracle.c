@@ -32,7 +32,7 @@ static const char help_text[] =
     "  --truth FILE      every fix that hedgerow-sim made is in the log once (may be repeated)\n"
     "  --copy FILE       events received as JSON lines are the events there are, in their order\n"
     "  --mqtt-copy FILE  the same, but events that were late may be missing\n"
-    "  --windows         the standing queries over events say what the events demand\n"
+    "  --windows         the standing queries say what the events and the fixes demand\n"
     "  --wait N          give the service so many seconds to finish (10)\n"
     "\n"
     "Prints a line of counts for each of these, after its first cases as stories. Exit status 0: "
@@ -222,7 +222,7 @@ static hr_err compare(const command *c, oracle_service *service, oracle_fixes *l
     if (err == HR_OK && c->wants_windows) {
         oracle_verdict v = {0};
         size_t rows = 0;
-        err = oracle_check_windows(service, &there, c->wait_s, &v, &rows, why);
+        err = oracle_check_windows(service, &there, demanded, c->wait_s, &v, &rows, why);
         print_verdict("windows", rows, &v);
         *is_right = *is_right && oracle_verdict_is_good(&v);
     }

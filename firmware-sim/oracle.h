@@ -73,6 +73,8 @@ bool oracle_is_member(const oracle_rules *rules, const oracle_fence *fence, uint
 bool oracle_is_active(const oracle_rules *rules, const oracle_fence *fence, uint64_t device,
                       int64_t time_ms);
 int64_t oracle_stale_after_ms(const oracle_rules *rules, uint64_t device);
+/* NULL: the rules say nothing about it. */
+const oracle_member *oracle_find_member(const oracle_rules *rules, uint64_t device);
 const oracle_fence *oracle_find_fence(const oracle_rules *rules, const char *id);
 
 /* ---- events ---- */
@@ -95,6 +97,7 @@ typedef struct oracle_event {
     bool has_crossing;
     oracle_place crossing;
     int64_t crossing_ms;
+    int64_t unsure_ms[2]; /* demanded only: the change of sides may be off by so much, to so much */
     bool late;
     size_t order; /* as it stands in its list before that is sorted */
 } oracle_event;
@@ -128,6 +131,9 @@ oracle_partition *oracle_partition_new(oracle_events *out,
                                        void *context);
 void oracle_partition_free(oracle_partition *partition);
 
+/* TRACKER.md, rule 2: does it count in tracks and windows, no repeat? Before it is taken. *rules
+ * gets those by which it is judged. */
+bool oracle_is_news(oracle_partition *p, const hr_fix *fix, const oracle_rules **rules);
 HR_MUST_USE hr_err oracle_take_fix(oracle_partition *p, const oracle_source *source,
                                    const hr_fix *fix);
 HR_MUST_USE hr_err oracle_take_tick(oracle_partition *p, const oracle_source *source, int64_t ms);

@@ -1,6 +1,7 @@
 /* oracle_json.c - reads texts, numbers, times and places out of JSON. */
 #include "oracle_json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,22 @@ int64_t oracle_json_whole(const cJSON *json, const char *key, int64_t otherwise)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
     return cJSON_IsNumber(item) ? (int64_t)item->valuedouble : otherwise;
+}
+
+double oracle_json_number(const cJSON *json, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
+    return cJSON_IsNumber(item) ? item->valuedouble : NAN;
+}
+
+int64_t oracle_json_duration_ms(const cJSON *json, const char *key)
+{
+    static const char units[] = "smhd";
+    static const int64_t unit_ms[] = {1000, 60000, 3600000, 86400000};
+    char *end = NULL;
+    long long count = strtoll(oracle_json_text(json, key), &end, 10);
+    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    return count > 0 && unit != NULL && end[1] == '\0' ? count * unit_ms[unit - units] : 0;
 }
 
 static bool scaled(const cJSON *json, const char *key, unsigned scale, int64_t *value)

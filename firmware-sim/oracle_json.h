@@ -17,6 +17,12 @@ void oracle_json_copy(const cJSON *json, const char *key, char *to, size_t size)
 
 int64_t oracle_json_whole(const cJSON *json, const char *key, int64_t otherwise);
 
+/* NaN where there is no such number. */
+double oracle_json_number(const cJSON *json, const char *key);
+
+/* "10s", "5m", "1h", "2d"; 0: none of these. */
+int64_t oracle_json_duration_ms(const cJSON *json, const char *key);
+
 /* A number in units of 10^-scale, as it is stored where unknown is all ones. */
 uint16_t oracle_json_detail(const cJSON *json, const char *key, unsigned scale, uint16_t unknown);
 

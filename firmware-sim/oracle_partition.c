@@ -16,6 +16,9 @@ typedef struct side {
     bool has_crossing;
     oracle_place crossing;
     int64_t crossing_ms;
+    int64_t unsure_ms[2];  /* how far apart the fixes around the change of sides are */
+    int64_t seen_ms;       /* the first fix on the other side */
+    uint32_t taken_before; /* of the device's fixes, by then */
 } side;
 
 typedef struct fence_state {
@@ -39,7 +42,8 @@ typedef struct device {
     int64_t d_ms;
     int64_t times[TIMES_KEPT];
     unsigned time_count;
-    bool has_last; /* L is known */
+    uint32_t taken; /* fixes that are no repeats */
+    bool has_last;  /* L is known */
     deciding last;
     bool is_stale_told;
     fence_state *fences; /* by slot */
@@ -184,6 +188,10 @@ static void tell(oracle_partition *p, const device *d, const char *kind, const o
         event.crossing = crossing->crossing;
         event.crossing_ms = crossing->crossing_ms;
     }
+    if (crossing != NULL) {
+        event.unsure_ms[0] = crossing->unsure_ms[0];
+        event.unsure_ms[1] = crossing->unsure_ms[1];
+    }
     write_id(p, &event);
     if (oracle_events_add(p->out, &event) != HR_OK) {
         p->err = HR_NO_MEMORY;
@@ -326,6 +334,31 @@ static void interpolate(const hearing *h, double part, oracle_place *place, int6
     *time_ms = a->time_ms + (int64_t)half_away(part * (double)(b->time_ms - a->time_ms));
 }
 
+/* api/QUERIES.md: the time between the fixes around the crossing. It is told from the device's last
+ * fixes, so that where more have come since, no more is known than that it was no jump. Where there
+ * is no crossing, the change may have been at any time since the last fix. */
+static void note_unsure(const hearing *h, side *s)
+{
+    int64_t apart_ms = h->is_first ? 0 : h->now.time_ms - h->last.time_ms;
+    bool is_at_fix =
+        s->has_crossing && (s->crossing_ms == h->last.time_ms || s->crossing_ms == h->now.time_ms);
+    s->unsure_ms[0] = is_at_fix ? 0 : apart_ms;
+    s->unsure_ms[1] = s->has_crossing ? s->unsure_ms[0] : ORACLE_NEVER_MS;
+    s->seen_ms = h->now.time_ms;
+    s->taken_before = h->d->taken;
+}
+
+/* What came between then and the fix that decides. */
+static void note_decided(const hearing *h, side *s)
+{
+    int64_t gap_ms = h->p->rules->max_gap_ms;
+    if (!s->has_crossing) {
+        s->unsure_ms[0] += s->unsure_ms[0] > 0 ? h->now.time_ms - s->seen_ms : 0;
+    } else if (h->d->taken - s->taken_before >= TIMES_KEPT - 2 && s->unsure_ms[1] < gap_ms) {
+        s->unsure_ms[1] = gap_ms;
+    }
+}
+
 /* Rule 7. */
 static void find_crossing(const hearing *h, const oracle_area *area, bool goes_in, side *s)
 {
@@ -354,12 +387,14 @@ static bool weigh(const hearing *h, const oracle_fence *fence, const oracle_area
     s->n++;
     if (s->n == 1) {
         find_crossing(h, area, in, s);
+        note_unsure(h, s);
     }
     bool is_decided =
         fence->confirm_fixes > 0
             ? s->n >= fence->confirm_fixes
             : s->n >= 2 || oracle_area_distance_m(area, h->now.at, h->now.at) > h->now.accuracy_m;
     if (is_decided) {
+        note_decided(h, s);
         s->in = in;
         s->n = 0;
     }
@@ -485,6 +520,14 @@ static void note_time(device *d, int64_t time_ms)
         d->time_count--;
     }
     d->times[d->time_count++] = time_ms;
+    d->taken++;
+}
+
+bool oracle_is_news(oracle_partition *p, const hr_fix *fix, const oracle_rules **rules)
+{
+    const device *d = meet(p, fix->device);
+    *rules = p->rules;
+    return d != NULL && !is_repeat(d, fix->time_ms);
 }
 
 hr_err oracle_take_fix(oracle_partition *p, const oracle_source *source, const hr_fix *fix)

@@ -175,7 +175,7 @@ void oracle_rules_free(oracle_rules *rules)
     free(rules);
 }
 
-static const oracle_member *find_member(const oracle_rules *rules, uint64_t device)
+const oracle_member *oracle_find_member(const oracle_rules *rules, uint64_t device)
 {
     oracle_member key = {.device = device};
     return bsearch(&key, rules->members, rules->member_count, sizeof key, by_key);
@@ -193,7 +193,7 @@ bool oracle_is_member(const oracle_rules *rules, const oracle_fence *fence, uint
     if (fence->group_count == 0) {
         return true;
     }
-    const oracle_member *member = find_member(rules, device);
+    const oracle_member *member = oracle_find_member(rules, device);
     for (uint32_t i = 0; member != NULL && i < member->group_count; i++) {
         for (uint32_t k = 0; k < fence->group_count; k++) {
             if (strcmp(member->groups[i], fence->groups[k]) == 0) {
@@ -219,7 +219,7 @@ bool oracle_is_active(const oracle_rules *rules, const oracle_fence *fence, uint
 
 int64_t oracle_stale_after_ms(const oracle_rules *rules, uint64_t device)
 {
-    const oracle_member *member = find_member(rules, device);
+    const oracle_member *member = oracle_find_member(rules, device);
     return member != NULL && member->stale_after_ms >= 0 ? member->stale_after_ms
                                                          : rules->stale_after_ms;
 }

@@ -31,6 +31,7 @@ struct oracle_service {
     name *names; /* open addressing; id "" is free */
     uint32_t name_count;
     uint32_t name_capacity;
+    oracle_readings readings;
     char unnamed[24];
 };
 
@@ -76,6 +77,7 @@ void oracle_service_close(oracle_service *s)
     free(s->rules);
     free(s->slots);
     free(s->names);
+    free(s->readings.all);
     hr_buf_fini(&s->answer);
     sim_http_free(s->http);
     free(s);
@@ -201,8 +203,23 @@ static hr_err find_rules(oracle_service *s, uint64_t version, oracle_rules **out
 
 /* ---- records ---- */
 
-static hr_err take_fix(oracle_partition *p, const oracle_source *source, const cJSON *json,
-                       oracle_fixes *fixes)
+static hr_err keep_reading(oracle_readings *readings, const oracle_reading *reading)
+{
+    if (readings->count == readings->capacity) {
+        size_t capacity = readings->capacity > 0 ? readings->capacity * 2 : 4096;
+        oracle_reading *all = realloc(readings->all, capacity * sizeof *all);
+        if (all == NULL) {
+            return HR_NO_MEMORY;
+        }
+        readings->all = all;
+        readings->capacity = capacity;
+    }
+    readings->all[readings->count++] = *reading;
+    return HR_OK;
+}
+
+static hr_err take_fix(oracle_service *s, oracle_partition *p, const oracle_source *source,
+                       const cJSON *json, oracle_fixes *fixes)
 {
     oracle_place place;
     oracle_fix kept = {.order = fixes->count};
@@ -217,7 +234,11 @@ static hr_err take_fix(oracle_partition *p, const oracle_source *source, const c
     }
     fix->lon_e7 = place.lon_e7;
     fix->lat_e7 = place.lat_e7;
+    oracle_reading reading = {.fix = *fix, .append_ms = source->append_ms};
     hr_err err = oracle_fixes_add(fixes, &kept);
+    if (err == HR_OK && oracle_is_news(p, fix, &reading.rules)) {
+        err = keep_reading(&s->readings, &reading);
+    }
     return err == HR_OK ? oracle_take_fix(p, source, fix) : err;
 }
 
@@ -226,7 +247,7 @@ static hr_err take_record(oracle_service *s, oracle_partition *p, const oracle_s
 {
     const char *type = oracle_json_text(json, "type");
     if (strcmp(type, "fix") == 0) {
-        return take_fix(p, source, json, fixes);
+        return take_fix(s, p, source, json, fixes);
     }
     if (strcmp(type, "tick") == 0) {
         int64_t ms = oracle_json_whole(json, "ms", -1);
@@ -322,6 +343,11 @@ hr_err oracle_service_read(oracle_service *s, oracle_fixes *fixes, oracle_events
         hr_why_set(why, err, "reading the log: %s", hr_err_text(err));
     }
     return err;
+}
+
+const oracle_readings *oracle_service_readings(const oracle_service *s)
+{
+    return &s->readings;
 }
 
 /* ---- events ---- */

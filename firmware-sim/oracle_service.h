@@ -24,6 +24,19 @@ typedef struct oracle_fixes {
 
 HR_MUST_USE hr_err oracle_fixes_add(oracle_fixes *fixes, const oracle_fix *fix);
 
+/* A fix of the log that counts in windows, and the rules by which it was judged. */
+typedef struct oracle_reading {
+    hr_fix fix;
+    int64_t append_ms;
+    const oracle_rules *rules; /* borrowed from the service */
+} oracle_reading;
+
+typedef struct oracle_readings {
+    oracle_reading *all;
+    size_t count;
+    size_t capacity;
+} oracle_readings;
+
 /* Opaque. Threads: one. */
 typedef struct oracle_service oracle_service;
 
@@ -35,6 +48,9 @@ void oracle_service_close(oracle_service *service);
  * the log demands. HR_GONE: a partition no longer begins at 0. */
 HR_MUST_USE hr_err oracle_service_read(oracle_service *service, oracle_fixes *fixes,
                                        oracle_events *events, hr_why *why);
+
+/* What that went through and counts in windows. Borrowed. */
+const oracle_readings *oracle_service_readings(const oracle_service *service);
 
 /* The events there are, of sources that were read: in the order of the topic. */
 HR_MUST_USE hr_err oracle_service_events(oracle_service *service, oracle_events *events,

@@ -11,6 +11,8 @@
 
 #define STAY "stay(kind, crossing_time, uncertainty_s)"
 #define ROUNDING_MS 1 /* of seconds as a double */
+#define ROUNDING_S 0.001
+#define UNSURE_STEP_S 0.1 /* each change is told upwards to this */
 
 /* What the events say of one fence and one device. */
 typedef struct stay {
@@ -20,6 +22,8 @@ typedef struct stay {
     int64_t since_ms;  /* of the one that goes on */
     bool is_inside;
     int64_t visits;
+    double unsure_s[2]; /* at least, at most */
+    int changes;
 } stay;
 
 /* The events in the order of their topic. */
@@ -65,6 +69,11 @@ static void sum_up(const story_line *line, stay *s)
         int64_t at_ms = event->has_crossing ? event->crossing_ms : event->time_ms;
         if (!is_about(s, event)) {
             continue;
+        }
+        if (strcmp(event->kind, "enter") == 0 || s->is_inside) {
+            s->unsure_s[0] += (double)event->unsure_ms[0] / 1000;
+            s->unsure_s[1] += (double)event->unsure_ms[1] / 1000;
+            s->changes++;
         }
         if (strcmp(event->kind, "enter") == 0) {
             s->is_inside = true;
@@ -115,6 +124,7 @@ static void check_row(const char *query, const char *select, const cJSON *row,
     char what[160];
     bool has_since = oracle_json_time(value, "since", &since_ms);
     int64_t visits = oracle_json_whole(value, "visits", -1);
+    double unsure_s = oracle_json_number(value, "uncertainty_s");
     sum_up(line, &s);
     if (visits != s.visits) {
         snprintf(what, sizeof what, "%" PRId64 " visits, the events say %" PRId64, visits,
@@ -122,6 +132,11 @@ static void check_row(const char *query, const char *select, const cJSON *row,
         tell(v, &v->different, query, fence, device, what);
     } else if (has_since != s.is_inside || (has_since && since_ms != s.since_ms)) {
         tell(v, &v->different, query, fence, device, "the stay that goes on began at another time");
+    } else if (!(unsure_s >= s.unsure_s[0] - ROUNDING_S &&
+                 unsure_s <= s.unsure_s[1] + UNSURE_STEP_S * s.changes + ROUNDING_S)) {
+        snprintf(what, sizeof what, "uncertain by %.3f s, by the fixes around %d changes %.3f s",
+                 unsure_s, s.changes, s.unsure_s[0]);
+        tell(v, &v->different, query, fence, device, what);
     } else if (!is_as_long(&s, (int64_t)(seconds->valuedouble * 1000 + 0.5), until_ms)) {
         snprintf(what, sizeof what, "%.3f s, of which the events that ended say %.3f s",
                  seconds->valuedouble, (double)s.closed_ms / 1000);
@@ -158,14 +173,14 @@ static bool is_first(const story_line *line, size_t index)
 }
 
 hr_err oracle_stays_check(const cJSON *query, const cJSON *rows, bool are_cut,
-                          const oracle_events *there, oracle_verdict *v)
+                          const oracle_events *demanded, oracle_verdict *v)
 {
-    story_line line = {calloc(there->count + 1, sizeof *line.all), there->count};
+    story_line line = {calloc(demanded->count + 1, sizeof *line.all), demanded->count};
     if (line.all == NULL) {
         return HR_NO_MEMORY;
     }
-    for (size_t i = 0; i < there->count; i++) {
-        line.all[there->all[i].order] = &there->all[i];
+    for (size_t i = 0; i < demanded->count; i++) {
+        line.all[demanded->all[i].order] = &demanded->all[i];
     }
     const char *name = oracle_json_text(query, "name");
     const char *select = only_select(cJSON_GetObjectItemCaseSensitive(query, "definition"))->string;

@@ -13,8 +13,8 @@
 bool oracle_stays_can_check(const cJSON *query);
 
 /* Every pair of a fence and a device has its row (unless the answer was cut), which says how often,
- * how long and since when. */
+ * how long, since when, and how uncertain that is. The events are those that are demanded. */
 HR_MUST_USE hr_err oracle_stays_check(const cJSON *query, const cJSON *rows, bool are_cut,
-                                      const oracle_events *there, oracle_verdict *verdict);
+                                      const oracle_events *demanded, oracle_verdict *verdict);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "oracle_json.h"
+#include "oracle_readings.h"
 #include "oracle_stays.h"
 
 #define GROUPS_MAX 4
@@ -45,23 +46,6 @@ typedef struct row {
     const char *group[GROUPS_MAX];
     const cJSON *values;
 } row;
-
-static double number(const cJSON *json, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-    return cJSON_IsNumber(item) ? item->valuedouble : -1;
-}
-
-/* "10s", "5m", "1h", "2d"; 0: none of these. */
-static int64_t duration_ms(const char *value)
-{
-    static const char units[] = "smhd";
-    static const int64_t unit_ms[] = {1000, 60000, 3600000, 86400000};
-    char *end = NULL;
-    long long count = strtoll(value, &end, 10);
-    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
-    return count > 0 && unit != NULL && end[1] == '\0' ? count * unit_ms[unit - units] : 0;
-}
 
 /* ---- what is asked ---- */
 
@@ -103,11 +87,12 @@ static bool read_query(const cJSON *json, query *q)
         q->is_distinct[q->value_count] = is_distinct;
         q->values[q->value_count++] = item->string;
     }
-    q->size_ms = duration_ms(oracle_json_text(window_json, "size"));
-    q->every_ms = strcmp(type, "hopping") == 0 ? duration_ms(oracle_json_text(window_json, "every"))
-                                               : q->size_ms;
+    q->size_ms = oracle_json_duration_ms(window_json, "size");
+    q->every_ms =
+        strcmp(type, "hopping") == 0 ? oracle_json_duration_ms(window_json, "every") : q->size_ms;
     for (int i = 0; i < q->value_count && q->every_ms > 0; i++) {
-        q->late_left[i] = number(json, "rows_late") * (double)(q->size_ms / q->every_ms);
+        q->late_left[i] =
+            oracle_json_number(json, "rows_late") * (double)(q->size_ms / q->every_ms);
     }
     return strcmp(type, "running") == 0 || (q->size_ms > 0 && q->every_ms > 0);
 }
@@ -219,7 +204,7 @@ static hr_err check_row(query *q, const oracle_events *there, const row *said, o
         return HR_NO_MEMORY;
     }
     for (int i = 0; i < q->value_count; i++) {
-        double value = number(said->values, q->values[i]);
+        double value = oracle_json_number(said->values, q->values[i]);
         size_t exact = q->is_distinct[i] ? devices : count;
         if (!is_right(q, i, value, exact)) {
             char what[96];
@@ -308,20 +293,14 @@ static hr_err check_rows(query *q, const oracle_events *there, const row *rows, 
     return err;
 }
 
-static hr_err check_query(oracle_service *service, query *q, const oracle_events *there,
-                          oracle_verdict *v, size_t *checked, hr_why *why)
+static hr_err check_query(query *q, const cJSON *answer, const oracle_events *there,
+                          oracle_verdict *v, hr_why *why)
 {
-    char path[128];
-    snprintf(path, sizeof path, "/v1/queries/%s/rows", q->name);
-    cJSON *answer = oracle_service_ask(service, path, why);
-    if (answer == NULL) {
-        return HR_IO;
-    }
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(answer, "rows");
     const cJSON *json;
     size_t count = 0;
     row *rows = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *rows);
-    hr_err err = rows != NULL ? HR_OK : hr_why_set(why, HR_NO_MEMORY, "out of memory");
+    hr_err err = rows != NULL ? HR_OK : HR_NO_MEMORY;
     q->is_cut = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "cut"));
     cJSON_ArrayForEach(json, list)
     {
@@ -330,34 +309,65 @@ static hr_err check_query(oracle_service *service, query *q, const oracle_events
         }
     }
     if (err == HR_OK) {
-        *checked += count;
         err = check_rows(q, there, rows, count, v);
     }
     free(rows);
-    cJSON_Delete(answer);
     return err;
 }
 
-static hr_err check_stays(oracle_service *service, const cJSON *query, const oracle_events *there,
-                          oracle_verdict *v, size_t *checked, hr_why *why)
+/* Which of the three looks at it? */
+typedef enum looker {
+    NOBODY,
+    AS_COUNTS,
+    AS_STAYS,
+    AS_READINGS,
+} looker;
+
+static looker looker_of(const cJSON *json, query *q)
 {
+    return read_query(json, q)               ? AS_COUNTS
+           : oracle_stays_can_check(json)    ? AS_STAYS
+           : oracle_readings_can_check(json) ? AS_READINGS
+                                             : NOBODY;
+}
+
+static hr_err look_at(oracle_service *service, const cJSON *json, const oracle_events *there,
+                      const oracle_events *demanded, oracle_verdict *v, size_t *checked,
+                      hr_why *why)
+{
+    query q;
+    looker looker = looker_of(json, &q);
+    if (looker == NOBODY) {
+        return HR_OK;
+    }
     char path[128];
-    snprintf(path, sizeof path, "/v1/queries/%s/rows", oracle_json_text(query, "name"));
+    snprintf(path, sizeof path, "/v1/queries/%s/rows", oracle_json_text(json, "name"));
     cJSON *answer = oracle_service_ask(service, path, why);
     if (answer == NULL) {
         return HR_IO;
     }
     const cJSON *rows = cJSON_GetObjectItemCaseSensitive(answer, "rows");
-    bool is_cut = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "cut"));
-    hr_err err = oracle_stays_check(query, rows, is_cut, there, v);
+    hr_err err;
+    if (looker == AS_COUNTS) {
+        err = check_query(&q, answer, there, v, why);
+    } else if (looker == AS_STAYS) {
+        bool is_cut = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "cut"));
+        err = oracle_stays_check(json, rows, is_cut, demanded, v);
+    } else {
+        err = oracle_readings_check(json, answer, oracle_service_readings(service), v);
+    }
     *checked += (size_t)cJSON_GetArraySize(rows);
     cJSON_Delete(answer);
-    return err;
+    return err != HR_OK && why->text[0] == '\0'
+               ? hr_why_set(why, err, "query %s: %s", oracle_json_text(json, "name"),
+                            hr_err_text(err))
+               : err;
 }
 
-/* The queries once each has read every event, or what they are after wait_s. */
+/* The queries once each has read everything, or what they are after wait_s. */
 static cJSON *await_queries(oracle_service *service, size_t events, unsigned wait_s, hr_why *why)
 {
+    size_t readings = oracle_service_readings(service)->count;
     for (unsigned polls = 0;; polls++) {
         cJSON *list = oracle_service_ask(service, "/v1/queries", why);
         const cJSON *json;
@@ -365,8 +375,10 @@ static cJSON *await_queries(oracle_service *service, size_t events, unsigned wai
         cJSON_ArrayForEach(json, cJSON_GetObjectItemCaseSensitive(list, "queries"))
         {
             query q;
-            bool is_looked_at = read_query(json, &q) || oracle_stays_can_check(json);
-            is_behind = is_behind || (is_looked_at && number(json, "rows_in") < (double)events);
+            looker looker = looker_of(json, &q);
+            size_t wanted = looker == AS_READINGS ? readings : events;
+            is_behind = is_behind || (looker != NOBODY &&
+                                      !(oracle_json_number(json, "rows_in") >= (double)wanted));
         }
         if (list == NULL || !is_behind || polls >= wait_s * POLLS_PER_S) {
             return list;
@@ -384,7 +396,7 @@ static void tell_passed_over(const cJSON *list)
     cJSON_ArrayForEach(json, cJSON_GetObjectItemCaseSensitive(list, "queries"))
     {
         query q;
-        if (!read_query(json, &q) && !oracle_stays_can_check(json)) {
+        if (looker_of(json, &q) == NOBODY) {
             printf("%s%s (%s)", count++ == 0 ? "not looked at: " : ", ",
                    oracle_json_text(json, "name"), oracle_json_text(json, "status"));
         }
@@ -394,8 +406,9 @@ static void tell_passed_over(const cJSON *list)
     }
 }
 
-hr_err oracle_check_windows(oracle_service *service, const oracle_events *there, unsigned wait_s,
-                            oracle_verdict *verdict, size_t *rows, hr_why *why)
+hr_err oracle_check_windows(oracle_service *service, const oracle_events *there,
+                            const oracle_events *demanded, unsigned wait_s, oracle_verdict *verdict,
+                            size_t *rows, hr_why *why)
 {
     cJSON *list = await_queries(service, there->count, wait_s, why);
     hr_err err = list != NULL ? HR_OK : HR_IO;
@@ -403,12 +416,7 @@ hr_err oracle_check_windows(oracle_service *service, const oracle_events *there,
     *rows = 0;
     cJSON_ArrayForEach(json, cJSON_GetObjectItemCaseSensitive(list, "queries"))
     {
-        query q;
-        if (err == HR_OK && read_query(json, &q)) {
-            err = check_query(service, &q, there, verdict, rows, why);
-        } else if (err == HR_OK && oracle_stays_can_check(json)) {
-            err = check_stays(service, json, there, verdict, rows, why);
-        }
+        err = err == HR_OK ? look_at(service, json, there, demanded, verdict, rows, why) : err;
     }
     tell_passed_over(list);
     cJSON_Delete(list);

@@ -41,6 +41,7 @@ def run_with(killings):
     with contextlib.ExitStack() as stack:
         farm = stack.enter_context(Farm())
         farm.make_fences("faults")
+        farm.api("POST", "/v1/queries/battery-days/start")
         copy = None if kill_broker in killings else stack.enter_context(MqttCopy(farm))
         flags = ["--fixes", TURNS, "--rate", "3000", "--batch", "50", "--linger", "30", "--drain",
                  "90"]
@@ -53,7 +54,7 @@ def run_with(killings):
                 raise AssertionError("the fleet had ended before it could be disturbed")
             kill(farm, sims, flags)
         farm.await_sim(sims[0])
-        print(farm.ask_oracle("--wait", "20").strip())
+        print(farm.ask_oracle("--wait", "20", "--windows").strip())
         if copy:
             wait_until("the reader has what was told", copy.is_silent)
             print(farm.ask_oracle("--mqtt-copy", copy.path).splitlines()[-1])

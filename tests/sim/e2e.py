@@ -21,13 +21,16 @@ TURNS = "12000" if not IS_LONG else "400000"
 def a_fleet_with_a_bad_radio_is_recorded_once_and_judged_right():
     with Farm() as farm:
         farm.make_fences("faults")
+        farm.api("POST", "/v1/queries/battery-days/start")
         with MqttCopy(farm) as copy, LiveCopy(farm) as live:
             sim = farm.start_sim("faults", "--fixes", TURNS, "--rate", "1500", "--batch", "50",
                                  "--linger", "30")
             result = farm.await_sim(sim)
             if result["lost"] == 0 or result["rewinds"] == 0:
                 raise AssertionError("the radio was too good: %r" % result)
-            print(farm.ask_oracle().strip())
+            said = farm.ask_oracle("--windows")
+            print(said.strip())
+            expect("not looked at" in said, False, "every shipped query is looked at")
             events = farm.all_events()
             wait_until("the page has everything", lambda: live.count >= len(events))
         http = write_lines(farm.truth("copy-http"), events)
@@ -69,7 +72,7 @@ def fences_that_change_under_the_fleet_are_obeyed_from_their_record_on():
         farm.await_sim(sim)
         if changes < 5:
             raise AssertionError("too few changes: %d" % changes)
-        print(farm.ask_oracle().strip())
+        print(farm.ask_oracle("--windows").strip())
         causes = {event["cause"] for event in farm.all_events()}
         expect("rules" in causes, True, "a change had an effect")
 
@@ -108,7 +111,7 @@ def schedules_expiry_dwelling_and_confirmation_are_judged_alike():
         sim = farm.start_sim("faults", "--fixes", "15000", "--rate", "2500", "--batch", "50",
                              "--linger", "30", "--start", start)
         farm.await_sim(sim)
-        print(farm.ask_oracle().strip())
+        print(farm.ask_oracle("--windows").strip())
         causes = {event["cause"] for event in farm.all_events()}
         expect(causes >= {"fix", "schedule", "expiry", "tick"}, True, "causes: %r" % causes)
 
