@@ -116,9 +116,15 @@ void walker_init_animal(walker *w, const sim_fence *home, uint64_t seed, uint32_
 
 void walker_init_vehicle(walker *w, const sim_route *route, uint64_t seed)
 {
-    *w = (walker){.random = {seed}, .route = route, .at = route->points[0]};
-    w->leg = (uint32_t)hr_random_below(&w->random, route->point_count);
-    w->at = route->points[w->leg];
+    *w = (walker){.random = {seed}, .route = route};
+    /* Anywhere on the way and in either direction: who began at its corners would drive in convoys,
+     * and cross fences at the same moments. */
+    uint32_t leg = (uint32_t)hr_random_below(&w->random, route->point_count - 1);
+    double part = hr_random_unit(&w->random);
+    const sim_point *a = &route->points[leg], *b = &route->points[leg + 1];
+    w->at = (sim_point){a->x_m + (b->x_m - a->x_m) * part, a->y_m + (b->y_m - a->y_m) * part};
+    w->is_returning = hr_random_below(&w->random, 2) == 1;
+    w->leg = w->is_returning ? leg + 1 : leg;
 }
 
 void walker_break_out(walker *w)

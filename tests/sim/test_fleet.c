@@ -120,6 +120,34 @@ static void receivers_err_about_as_much_as_they_say(void **state)
     sim_scenario_free(s);
 }
 
+static void vehicles_do_not_drive_in_convoys(void **state)
+{
+    (void)state;
+    sim_scenario *s = parse("fence a info A polygon 0 0 300 0 300 300 0 300\n"
+                            "vehicles quad 80 10 0 0 400 0\n");
+    sim_fleet *fleet = sim_fleet_new(s, START_MS);
+    assert_non_null(fleet);
+    unsigned within[4] = {0}, eastwards = 0;
+    for (uint32_t i = 0; i < 80; i++) {
+        sim_fix fixes[SIM_FIXES_AT_ONCE];
+        double x_m = sim_fleet_where(fleet, i).x_m;
+        (void)sim_fleet_next(fleet, fixes);
+        assert_true(x_m >= 0 && x_m < 400);
+        within[(unsigned)(x_m / 100)]++;
+    }
+    for (uint32_t i = 0; i < 80; i++) {
+        sim_fix fixes[SIM_FIXES_AT_ONCE];
+        assert_int_equal(sim_fleet_next(fleet, fixes), 1);
+        eastwards += fixes[0].fix.heading_cdeg == 9000;
+    }
+    for (unsigned q = 0; q < 4; q++) {
+        assert_in_range(within[q], 8, 32);
+    }
+    assert_in_range(eastwards, 20, 60);
+    sim_fleet_free(fleet);
+    sim_scenario_free(s);
+}
+
 /* How much of an error is left half a minute later. */
 static double kept_after_30_s(const char *period, unsigned turns)
 {
@@ -341,6 +369,7 @@ int main(void)
         cmocka_unit_test(sines_are_right_to_a_ten_millionth),
         cmocka_unit_test(a_herd_stays_within_its_fence_unless_it_breaks_out),
         cmocka_unit_test(receivers_err_about_as_much_as_they_say),
+        cmocka_unit_test(vehicles_do_not_drive_in_convoys),
         cmocka_unit_test(an_error_lasts_as_long_however_often_it_is_told),
         cmocka_unit_test(a_battery_lasts_as_long_as_the_scenario_says),
         cmocka_unit_test(a_run_cut_short_goes_on_as_if_it_had_not_been),
