@@ -136,21 +136,44 @@ class MqttCopy:
     """What a reader receives over MQTT, kept in a file."""
 
     def __init__(self, farm):
+        self.farm = farm
         made = subprocess.run([program("hedgerow"), "--data", farm.data, "reader", "add", "reader",
                                "--json"], check=True, capture_output=True, text=True, timeout=20)
         password = json.loads(made.stdout)["password"]
-        self.path = os.path.join(farm.data, "copy-mqtt")
-        self.file = open(self.path, "w")
+        self.said = os.path.join(farm.data, "copy-mqtt-said")  # "Subscribed" and the like, too
+        self.file = open(self.said, "w")
         self.process = subprocess.Popen(
-            ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(farm.mqtt_port), "-u", "reader", "-P",
-             password, "-q", "1", "-i", "copy", "-c", "-t", "hedgerow/v1/event/#"],
+            ["stdbuf", "-oL", "mosquitto_sub", "-d", "-h", "127.0.0.1", "-p", str(farm.mqtt_port),
+             "-u", "reader", "-P", password, "-q", "1", "-i", "copy", "-c", "-t",
+             "hedgerow/v1/event/#"],
             stdout=self.file)
         self.size = self.since = 0
 
+    def lines(self):
+        with open(self.said) as file:
+            return [line for line in file.read().split("\n")[:-1]]
+
+    def events(self):
+        """As they came."""
+        return [json.loads(line) for line in self.lines() if line.startswith("{")]
+
+    @property
+    def path(self):
+        """A file of them, for the oracle."""
+        return write_lines(os.path.join(self.farm.data, "copy-mqtt"), self.events())
+
+    def times_listening(self):
+        """How often the broker has said yes to its subscription."""
+        return sum(line.startswith("Subscribed") for line in self.lines())
+
+    def has(self, offset):
+        """Has it got that event, or one after it where that is nothing to be told?"""
+        return offset < 0 or any(event["offset"] >= offset for event in self.events())
+
     def is_silent(self):
         """Has nothing come for two seconds?"""
-        if os.path.getsize(self.path) != self.size or not self.since:
-            self.size, self.since = os.path.getsize(self.path), time.monotonic()
+        if os.path.getsize(self.said) != self.size or not self.since:
+            self.size, self.since = os.path.getsize(self.said), time.monotonic()
         return time.monotonic() - self.since > 2
 
     def __enter__(self):
