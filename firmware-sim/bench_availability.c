@@ -229,7 +229,13 @@ static void tell(const bench *b, const char *killed, const char *side, const mea
         used += snprintf(details + used, sizeof details - (size_t)used, "%s%.0f",
                          i == 0 ? ",\"percent_per_half_s\":[" : ",", part(&last->buckets[i]) * 100);
     }
-    snprintf(details + used, sizeof details - (size_t)used, "]");
+    /* A run that ends before things are well again says only that it takes longer. */
+    bool has_recovered = true;
+    for (unsigned k = 0; k < bench_runs(b); k++) {
+        has_recovered = has_recovered && part(&runs[k].buckets[runs[k].count - 1]) >= GOOD_PART;
+    }
+    snprintf(details + used, sizeof details - (size_t)used, "],\"recovered\":%s",
+             has_recovered ? "true" : "false");
     bench_report(b, "fleet.availability", details, values, bench_runs(b), FENCEX, FENCEX_S,
                  "s below 95 %");
 }

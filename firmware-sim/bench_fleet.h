@@ -56,6 +56,9 @@ void bench_follow_start(bench_follower *follower, const bench_site *site);
 /* Until everything that is there has been read. How many events it was. */
 uint64_t bench_follow_end(bench_follower *follower);
 
+/* How many events of that time or later a fix has made, and were told as news. */
+uint64_t bench_count_news(const bench_site *site, int64_t from_ms);
+
 /* The experiments. */
 void bench_push(const bench *b);
 void bench_scaling(const bench *b);
