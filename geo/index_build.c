@@ -5,7 +5,7 @@
 
 /* From how many edges on a branch is divided in 2^fanout x 2^fanout: smaller cells are faster and
  * take more memory. Measured for 2.5 KB a fence in crowds and 4.5 KB elsewhere. */
-static const uint32_t edges_for_fanout[] = {0, 0, 0, 2, 24, 900};
+static const uint32_t edges_for_fanout[] = {0, 0, 0, 2, 16, 400};
 
 /* A division pays when the children together hold at most this many times the vertices: a division
  * of short edges nearly keeps their number, one of long parallel edges multiplies it. */
@@ -325,7 +325,9 @@ static geo_err build_drafted(index_maker *maker, const index_square *square,
                              const index_piece *pieces, uint32_t count, index_draft *draft,
                              index_desc *out)
 {
-    if (draft->vertex_count > INDEX_LEAF_VERTICES &&
+    /* A record holds more than is pleasant to ask, but to divide it takes more memory, and more
+     * time to build, than finer cells from the start do. */
+    if (draft->vertex_count > INDEX_NARROW_VERTICES_MAX &&
         square->shift >= INDEX_CELL_SHIFT_MIN + INDEX_FANOUT_MIN) {
         bool done;
         geo_err err = try_division(maker, square, pieces, count, draft->vertex_count, out, &done);

@@ -11,9 +11,6 @@
 #include "index_maker.h"
 #include "index_record.h"
 
-/* A cell with more vertices is divided, if that pays. */
-#define INDEX_LEAF_VERTICES 16
-
 /* The square of everything. */
 #define INDEX_ROOT_SQUARE ((index_square){INT32_MIN, INT32_MIN, INDEX_ROOT_SHIFT})
 

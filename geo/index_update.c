@@ -350,8 +350,8 @@ static bool draft_changed(const index_updater *updater, index_desc desc, const i
 static geo_err update_cell(index_updater *updater, index_desc desc, const index_square *square,
                            const index_piece *before, const index_piece *after, index_desc *out)
 {
-    bool edges_stay = !has_edges(before) && !has_edges(after);
     if (index_kind(desc) == INDEX_KIND_NODE) {
+        const bool edges_stay = !has_edges(before) && !has_edges(after);
         return edges_stay ? update_divided(updater, desc, square, before, after, out)
                           : rebuild(updater, desc, square, after, out);
     }
@@ -365,10 +365,8 @@ static geo_err update_cell(index_updater *updater, index_desc desc, const index_
             return err;
         }
     }
-    /* What is not crowded is a plain record whatever the rings say; and a cell whose edges stay
-     * needs no new decision. */
-    if (draft_changed(updater, desc, square, after, &draft) &&
-        (edges_stay || draft.vertex_count <= INDEX_LEAF_VERTICES)) {
+    /* What fits a plain record is one whatever the rings say. */
+    if (draft_changed(updater, desc, square, after, &draft)) {
         geo_err err = index_draft_make(&updater->maker, &draft, out);
         return err != GEO_OK ? err : index_maker_retire(&updater->maker, desc, square->shift);
     }
