@@ -168,7 +168,10 @@ static void remove_folder(const char *path, int depth)
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
-        snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+        const int size = snprintf(below, sizeof below, "%s/%s", path, entry->d_name);
+        if (size < 0 || (size_t)size >= sizeof below) {
+            continue; /* restoring made no such name */
+        }
         if (unlink(below) != 0 && depth > 0) {
             remove_folder(below, depth - 1);
         }
