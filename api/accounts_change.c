@@ -11,15 +11,22 @@
 hr_err accounts_check_rules(const char *user, const char *password, hr_why *why)
 {
     if (!hr_user_id_is_valid(user, strlen(user))) {
-        return hr_why_set(why, HR_INVALID,
-                          "a user's name has 1 to %d letters, digits, dots, dashes or underscores "
-                          "and begins with a letter or digit",
-                          HR_USER_ID_MAX);
+        hr_why_set(why, HR_INVALID,
+                   "a user's name has 1 to %d letters, digits, dots, dashes or underscores "
+                   "and begins with a letter or digit",
+                   HR_USER_ID_MAX);
+        hr_why_reason(why, "user.name");
+        hr_why_number(why, "max", HR_USER_ID_MAX);
+        return HR_INVALID;
     }
     size_t size = password != NULL ? strlen(password) : ACCOUNTS_PASSWORD_MIN;
     if (size < ACCOUNTS_PASSWORD_MIN || size > ACCOUNTS_PASSWORD_MAX) {
-        return hr_why_set(why, HR_INVALID, "a password has %d to %d characters",
-                          ACCOUNTS_PASSWORD_MIN, ACCOUNTS_PASSWORD_MAX);
+        hr_why_set(why, HR_INVALID, "a password has %d to %d characters", ACCOUNTS_PASSWORD_MIN,
+                   ACCOUNTS_PASSWORD_MAX);
+        hr_why_reason(why, "user.password");
+        hr_why_number(why, "min", ACCOUNTS_PASSWORD_MIN);
+        hr_why_number(why, "max", ACCOUNTS_PASSWORD_MAX);
+        return HR_INVALID;
     }
     return HR_OK;
 }
@@ -81,7 +88,9 @@ hr_err accounts_use_code(accounts *accounts, const char *code, hr_why *why)
                                   "RETURNING 1",
                                   "b", hash);
     if (err == HR_OK && !right) {
-        return hr_why_set(why, HR_DENIED, "this link is wrong or was used before");
+        hr_why_set(why, HR_DENIED, "this link is wrong or was used before");
+        hr_why_reason(why, "link.used");
+        return HR_DENIED;
     }
     return err;
 }
@@ -108,9 +117,11 @@ hr_err accounts_setup(accounts *accounts, const char *user, const char *password
         return hr_why_set(why, HR_EXISTS, "there is an owner already; log in instead");
     }
     if (code[0] == 0 && !is_local) {
-        return hr_why_set(why, HR_DENIED,
-                          "from another machine this needs the one-time link that the service "
-                          "wrote to its log when it started");
+        hr_why_set(why, HR_DENIED,
+                   "from another machine this needs the one-time link that the service "
+                   "wrote to its log when it started");
+        hr_why_reason(why, "setup.remote");
+        return HR_DENIED;
     }
     hr_err err = accounts_check_rules(user, password, why);
     if (err == HR_OK) {

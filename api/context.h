@@ -25,8 +25,9 @@ struct engine_queries;
 struct log_store;
 struct presence;
 
-/* Reasons why a part is not well, for /v1/health: calls add() once for each. Threads: any. */
-typedef void api_health_add(void *context, const char *reason);
+/* Reasons why a part is not well, for /v1/health: calls add() once for each, named by
+ * hr_why_reason(). Threads: any. */
+typedef void api_health_add(void *context, const hr_why *why);
 typedef void api_health_source(void *part, api_health_add *add, void *context);
 
 #define API_HEALTH_SOURCES_MAX 16

@@ -71,6 +71,19 @@ static const char *code_of(geo_err err)
     }
 }
 
+/* Which of the invalid ones it is, where geo/ tells them apart. */
+static const char *reason_of(geo_err err)
+{
+    switch (err) {
+    case GEO_RANGE:
+        return "fence.range";
+    case GEO_POLE:
+        return "fence.pole";
+    default:
+        return NULL;
+    }
+}
+
 void api_answer_geo_failure(api_answer *answer, geo_err err, const char *what, const geo_why *why)
 {
     char code[64];
@@ -80,7 +93,12 @@ void api_answer_geo_failure(api_answer *answer, geo_err err, const char *what, c
     if (status_of(err) == 400 && !api_field_of(text, field) && err == GEO_POLE) {
         memcpy(field, "geometry", sizeof "geometry");
     }
-    api_answer_error(answer, status_of(err), code, field[0] != 0 ? field : NULL, "%s", text);
+    hr_why worded = {.text = ""};
+    hr_why_set(&worded, HR_INVALID, "%s", text);
+    if (reason_of(err) != NULL) {
+        hr_why_reason(&worded, reason_of(err));
+    }
+    api_answer_why(answer, status_of(err), code, field[0] != 0 ? field : NULL, &worded);
 }
 
 bool api_has_catalog(const api_context *context, api_answer *answer)

@@ -16,7 +16,6 @@
 
 #define PERIOD_S 10
 #define DISK_FULL_PCT 90 /* from here on the service counts as degraded */
-#define WHY_TEXT_MAX 256
 
 struct keeper {
     const api_context *context;
@@ -25,25 +24,27 @@ struct keeper {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool has_thread;
-    bool is_stopping;           /* protected by lock */
-    char trouble[WHY_TEXT_MAX]; /* protected by lock; "" : none */
-    int disk_pct;               /* protected by lock */
+    bool is_stopping; /* protected by lock */
+    hr_why trouble;   /* protected by lock; text "": none */
+    int disk_pct;     /* protected by lock */
     hr_gauge *disk_used;
     hr_gauge *disk_free;
 };
 
-static void set_trouble(keeper *keeper, const char *what, const char *text)
+static void clear_trouble(keeper *keeper)
 {
     pthread_mutex_lock(&keeper->lock);
-    if (what == NULL) {
-        keeper->trouble[0] = 0;
-    } else {
-        snprintf(keeper->trouble, sizeof keeper->trouble, "%s: %.200s", what, text);
-    }
+    keeper->trouble.text[0] = 0;
     pthread_mutex_unlock(&keeper->lock);
-    if (what != NULL) {
-        hr_logline(HR_LEVEL_WARN, "keeper.trouble", "what=%s why=\"%s\"", what, text);
-    }
+}
+
+static void set_trouble(keeper *keeper, const char *reason, const char *what, const char *text)
+{
+    pthread_mutex_lock(&keeper->lock);
+    hr_why_set(&keeper->trouble, HR_IO, "%s: %.200s", what, text);
+    hr_why_reason(&keeper->trouble, reason);
+    pthread_mutex_unlock(&keeper->lock);
+    hr_logline(HR_LEVEL_WARN, "keeper.trouble", "what=%s why=\"%s\"", what, text);
 }
 
 static void look_at_disk(keeper *keeper)
@@ -85,7 +86,7 @@ static void renew_schedules(keeper *keeper)
         err = engine_change_commit(change, &version, &why);
     }
     if (err != HR_OK) {
-        set_trouble(keeper, "renewing schedules", why.text);
+        set_trouble(keeper, "schedules.fail", "renewing schedules", why.text);
     } else {
         hr_logline(HR_LEVEL_INFO, "keeper.schedules", "fences=%u version=%llu", count,
                    (unsigned long long)version);
@@ -95,12 +96,12 @@ static void renew_schedules(keeper *keeper)
 static void look_after(keeper *keeper)
 {
     hr_why why = {.text = ""};
-    set_trouble(keeper, NULL, NULL);
+    clear_trouble(keeper);
     look_at_disk(keeper);
     renew_schedules(keeper);
     hr_err err = log_retain(keeper->context->log, &why);
     if (err != HR_OK) {
-        set_trouble(keeper, "letting go of old log files", why.text);
+        set_trouble(keeper, "log.keeps_old", "letting go of old log files", why.text);
     }
 }
 
@@ -182,18 +183,19 @@ void keeper_stop(keeper *keeper)
 void keeper_health(void *part, api_health_add *add, void *context)
 {
     keeper *keeper = part;
-    char disk[64] = "";
-    char trouble[WHY_TEXT_MAX];
+    hr_why disk = {.text = ""};
     pthread_mutex_lock(&keeper->lock);
-    memcpy(trouble, keeper->trouble, sizeof trouble);
+    hr_why trouble = keeper->trouble;
     if (keeper->disk_pct >= DISK_FULL_PCT) {
-        snprintf(disk, sizeof disk, "disk %d %% full", keeper->disk_pct);
+        hr_why_set(&disk, HR_NO_SPACE, "disk %d %% full", keeper->disk_pct);
+        hr_why_reason(&disk, "disk.filling");
+        hr_why_number(&disk, "percent", keeper->disk_pct);
     }
     pthread_mutex_unlock(&keeper->lock);
-    if (disk[0] != 0) {
-        add(context, disk);
+    if (disk.text[0] != 0) {
+        add(context, &disk);
     }
-    if (trouble[0] != 0) {
-        add(context, trouble);
+    if (trouble.text[0] != 0) {
+        add(context, &trouble);
     }
 }

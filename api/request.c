@@ -206,8 +206,27 @@ hr_json api_answer_json(api_answer *answer, int status)
     return hr_json_into(&answer->body);
 }
 
+void api_why_values_write(hr_json *json, const hr_why *why)
+{
+    hr_json_key(json, "values");
+    hr_json_open_object(json);
+    hr_why_value value;
+    for (size_t at = 0; hr_why_next_value(why, &at, &value);) {
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)value.name_size, value.name);
+        hr_json_key(json, name);
+        if (value.is_number) {
+            hr_json_raw(json, value.text, strlen(value.text));
+        } else {
+            hr_json_text(json, value.text);
+        }
+    }
+    hr_json_close_object(json);
+}
+
+/* why: what tells the case apart within the code; NULL: nothing does. */
 static void put_error(api_answer *answer, int status, const char *code, const char *field,
-                      const char *message)
+                      const char *message, const hr_why *why)
 {
     hr_json json = api_answer_json(answer, status);
     /* What is not possible now may be in a moment; who knows better says so afterwards. */
@@ -219,6 +238,10 @@ static void put_error(api_answer *answer, int status, const char *code, const ch
     hr_json_key_text(&json, "message", message);
     if (field != NULL) {
         hr_json_key_text(&json, "field", field);
+    }
+    if (why != NULL && hr_why_reason_of(why)[0] != 0) {
+        hr_json_key_text(&json, "reason", hr_why_reason_of(why));
+        api_why_values_write(&json, why);
     }
     hr_json_close_object(&json);
     hr_json_close_object(&json);
@@ -232,7 +255,13 @@ void api_answer_error(api_answer *answer, int status, const char *code, const ch
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    put_error(answer, status, code, field, message);
+    put_error(answer, status, code, field, message, NULL);
+}
+
+void api_answer_why(api_answer *answer, int status, const char *code, const char *field,
+                    const hr_why *why)
+{
+    put_error(answer, status, code, field, why->text, why);
 }
 
 static int status_of(hr_err err)
@@ -277,7 +306,7 @@ void api_answer_failure(api_answer *answer, hr_err err, const char *what, const 
     const char *message = why != NULL && why->text[0] != 0 ? why->text : hr_err_text(err);
     char field[API_FIELD_SIZE];
     bool has_field = status_of(err) == 400 && api_field_of(message, field);
-    put_error(answer, status_of(err), code, has_field ? field : NULL, message);
+    put_error(answer, status_of(err), code, has_field ? field : NULL, message, why);
 }
 
 const char *api_status_text(int status)

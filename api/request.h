@@ -125,6 +125,13 @@ hr_json api_answer_json(api_answer *answer, int status);
 void api_answer_error(api_answer *answer, int status, const char *code, const char *field,
                       const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* The same with the why's text, and "reason" and "values" where it has them. */
+void api_answer_why(api_answer *answer, int status, const char *code, const char *field,
+                    const hr_why *why);
+
+/* "values":{...} of a why, within an object. */
+void api_why_values_write(hr_json *json, const hr_why *why);
+
 /* The usual answer to an error: HR_INVALID 400, HR_NOT_FOUND 404, HR_NO_SPACE 507 and so on. what
  * becomes the code's first part ("fence" gives "fence.invalid"). why may be empty. */
 void api_answer_failure(api_answer *answer, hr_err err, const char *what, const hr_why *why);

@@ -47,7 +47,7 @@ static void answer_user(api_answer *answer, int status, const char *user, api_ro
 static void answer_refusal(api_answer *answer, hr_err err, int retry_after_s, const hr_why *why)
 {
     if (err == HR_DENIED) {
-        api_answer_error(answer, 401, "auth.wrong", NULL, "%s", why->text);
+        api_answer_why(answer, 401, "auth.wrong", NULL, why);
     } else if (err == HR_TIMEOUT) {
         api_answer_error(answer, 429, "auth.wait", NULL, "%s", why->text);
         answer->retry_after_s = retry_after_s;

@@ -11,15 +11,23 @@
 
 #define GATEWAYS_SHOWN_MAX 64 /* with numbers of their own; the rest only in the sum */
 
+/* Each reason twice: as a sentence, and as an item by which others make their own. */
 typedef struct reasons {
     hr_json *json;
+    hr_json items;
     unsigned count;
 } reasons;
 
-static void add_reason(void *context, const char *reason)
+static void add_reason(void *context, const hr_why *why)
 {
     reasons *list = context;
-    hr_json_text(list->json, reason);
+    const char *reason = hr_why_reason_of(why);
+    hr_json_text(list->json, why->text);
+    hr_json_open_object(&list->items);
+    hr_json_key_text(&list->items, "code", reason[0] != 0 ? reason : "service.fails");
+    hr_json_key_text(&list->items, "message", why->text);
+    api_why_values_write(&list->items, why);
+    hr_json_close_object(&list->items);
     list->count++;
 }
 
@@ -31,11 +39,22 @@ void route_health(api_context *context, const api_request *request, api_answer *
     hr_json_key_bool(&json, "ready", atomic_load(&context->ready) != 0);
     hr_json_key(&json, "reasons");
     hr_json_open_array(&json);
-    reasons list = {.json = &json};
+    hr_buf items;
+    hr_buf_init(&items, API_ANSWER_BYTES_MAX);
+    reasons list = {.json = &json, .items = hr_json_into(&items)};
+    hr_json_open_array(&list.items);
     for (uint32_t i = 0; i < atomic_load(&context->health_count); i++) {
         context->health[i].source(context->health[i].part, add_reason, &list);
     }
     hr_json_close_array(&json);
+    hr_json_close_array(&list.items);
+    hr_json_key(&json, "items");
+    if (hr_buf_err(&items) == HR_OK) {
+        hr_json_raw(&json, (const char *)items.data, items.size);
+    } else {
+        hr_json_null(&json);
+    }
+    hr_buf_fini(&items);
     hr_json_key_text(&json, "status", list.count == 0 ? "ok" : "degraded");
     if (context->accounts != NULL) {
         hr_json_key_bool(&json, "needs_setup", !accounts_has_owner(context->accounts));

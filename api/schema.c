@@ -13,6 +13,9 @@
 #define LIST(name, item) "\"" name "\":{\"type\":\"array\",\"items\":" item "}"
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 #define ROLE "\"role\":{\"enum\":[\"viewer\",\"editor\",\"owner\"]}"
+#define VALUES                                                                                     \
+    "\"values\":{\"type\":\"object\",\"additionalProperties\":"                                    \
+    "{\"type\":[\"number\",\"string\"]}}"
 #define EXPIRY "\"expires_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
 
 /* The formatter would cut the texts into pieces. */
@@ -20,11 +23,15 @@
 static const api_schema schemas[] = {
     {"Error",
      OBJECT("\"error\"", "\"error\":" OBJECT("\"code\",\"message\"",
-                                             TEXT("code") "," TEXT("message") "," TEXT("field")))},
+                                             TEXT("code") "," TEXT("message") "," TEXT("field") ","
+                                             TEXT("reason") "," VALUES))},
     {"Health",
      OBJECT("\"status\",\"reasons\",\"ready\"",
             "\"status\":{\"enum\":[\"ok\",\"degraded\"]},"
-            LIST("reasons", "{\"type\":\"string\"}") "," TRUTH("ready") "," TEXT("version") ","
+            LIST("reasons", "{\"type\":\"string\"}") ","
+            LIST("items", OBJECT("\"code\",\"message\",\"values\"",
+                                 TEXT("code") "," TEXT("message") "," VALUES))
+            "," TRUTH("ready") "," TEXT("version") ","
             TIME("time") "," WHOLE("uptime_s") "," TRUTH("needs_setup"))},
     {"Setup", OBJECT("\"user\",\"password\"", TEXT("user") "," TEXT("password") "," TEXT("code"))},
     {"Login", OBJECT("", TEXT("user") "," TEXT("password") "," TEXT("code"))},

@@ -115,7 +115,7 @@ static void add_log_health(void *part, api_health_add *add, void *context)
 {
     hr_why why = {.text = ""};
     if (log_health(part, &why) != HR_OK) {
-        add(context, why.text);
+        add(context, &why);
     }
 }
 
@@ -184,9 +184,12 @@ static void add_engine_health(void *part, api_health_add *add, void *context)
 {
     hr_why why = {.text = ""};
     if (engine_health(part, &why) != HR_OK) {
-        add(context, why.text);
+        hr_why_reason(&why, "engine.failed");
+        add(context, &why);
     } else if (!engine_is_ready(part)) {
-        add(context, "the log is still being replayed");
+        hr_why_set(&why, HR_TIMEOUT, "the log is still being replayed");
+        hr_why_reason(&why, "engine.replays");
+        add(context, &why);
     }
 }
 
@@ -220,7 +223,7 @@ static void add_history_health(void *part, api_health_add *add, void *context)
 {
     hr_why why = {.text = ""};
     if (engine_history_health(part, &why) != HR_OK) {
-        add(context, why.text);
+        add(context, &why);
     }
 }
 
@@ -431,7 +434,7 @@ static void add_broker_health(void *part, api_health_add *add, void *context)
 {
     hr_why why = {.text = ""};
     if (broker_health(part, &why) != HR_OK) {
-        add(context, why.text);
+        add(context, &why);
     }
 }
 
@@ -439,10 +442,10 @@ static void add_ingest_health(void *part, api_health_add *add, void *context)
 {
     hr_why why = {.text = ""};
     if (ingest_health(part, &why) != HR_OK) {
-        add(context, why.text);
+        add(context, &why);
     }
     if (ingest_drops(part, &why) != HR_OK) {
-        add(context, why.text);
+        add(context, &why);
     }
 }
 
@@ -455,7 +458,7 @@ static void add_notify_health(void *part, api_health_add *add, void *context)
 {
     hr_why why = {.text = ""};
     if (notify_health(part, &why) != HR_OK) {
-        add(context, why.text);
+        add(context, &why);
     }
 }
 

@@ -2,6 +2,10 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #define HR_MUST_USE __attribute__((warn_unused_result))
 
 /* code, short name as the outside sees it, text for a person */
@@ -37,7 +41,9 @@ const char *hr_err_text(hr_err err);
 
 #define HR_WHY_MAX 512
 
-/* What, where and what to do about it. Callers pass NULL when nobody will read it. */
+/* What, where and what to do about it. Callers pass NULL when nobody will read it.
+ * The sentence is English. For whoever words it in another language a case may have a name that
+ * never changes, and values; they lie behind the sentence's end: see hr_why_reason(). */
 typedef struct hr_why {
     char text[HR_WHY_MAX];
 } hr_why;
@@ -45,6 +51,25 @@ typedef struct hr_why {
 /* Write the detail, if why is not NULL, and return err, so that a failure is one line. */
 hr_err hr_why_set(hr_why *why, hr_err err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Name the case, after hr_why_set(), which forgets name and values; then add values. name and
+ * reason are plain words of ours. Where there is no room the sentence's end gives way. */
+void hr_why_reason(hr_why *why, const char *reason);
+void hr_why_number(hr_why *why, const char *name, int64_t number);
+void hr_why_text(hr_why *why, const char *name, const char *text);
+
+/* The case's name; "": it has none. Valid as long as the why. */
+const char *hr_why_reason_of(const hr_why *why);
+
+typedef struct hr_why_value {
+    const char *name; /* name_size bytes */
+    size_t name_size;
+    bool is_number;   /* else a text */
+    const char *text; /* also of a number, which is an int64_t */
+} hr_why_value;
+
+/* The case's values from first to last; at begins as 0. False: there are no more. */
+bool hr_why_next_value(const hr_why *why, size_t *at, hr_why_value *value);
 
 /* The same for a system call that failed: maps errno_value to a code and appends its text. */
 hr_err hr_why_errno(hr_why *why, int errno_value, const char *format, ...)

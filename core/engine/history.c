@@ -55,15 +55,20 @@ hr_err engine_history_health(engine_history *history, hr_why *why)
     hr_err err = HR_OK;
     if (history->trouble != HR_OK) {
         err = hr_why_set(why, history->trouble, "history: %.480s", history->trouble_why.text);
+        hr_why_reason(why, "history.waits");
     } else if (history->lag_ms > LAG_WRITES * history->options.write_ms) {
         err = hr_why_set(why, HR_TIMEOUT, "history: %lld minutes behind the log",
                          (long long)(history->lag_ms / 60000));
+        hr_why_reason(why, "history.behind");
+        hr_why_number(why, "minutes", history->lag_ms / 60000);
     } else if (history->aside_why.text[0] != 0 || history->anew_why.text[0] != 0) {
         bool is_both = history->aside_why.text[0] != 0 && history->anew_why.text[0] != 0;
         err = hr_why_set(why, HR_CORRUPT, "%s%s%s", history->anew_why.text, is_both ? "; " : "",
                          history->aside_why.text);
+        hr_why_reason(why, history->aside_why.text[0] != 0 ? "history.aside" : "history.anew");
     } else if (atomic_load(&history->damaged_chunks) > 0) {
         err = hr_why_set(why, HR_CORRUPT, "history: damaged pieces of tracks were left out");
+        hr_why_reason(why, "history.damaged");
     }
     pthread_mutex_unlock(&history->lock);
     return err;

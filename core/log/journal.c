@@ -280,13 +280,18 @@ static hr_err journal_health(log_store *log, hr_why *why)
     int failed = atomic_load(&j->failed);
     if (failed != 0) {
         hr_why_errno(why, failed, "the journal in %s failed", j->folder);
+        hr_why_reason(why, "disk.failed");
         return HR_IO;
     }
     if (atomic_load(&j->is_full)) {
-        return hr_why_set(why, HR_NO_SPACE, "the disk with %s is full", j->folder);
+        hr_why_set(why, HR_NO_SPACE, "the disk with %s is full", j->folder);
+        hr_why_reason(why, "disk.full");
+        return HR_NO_SPACE;
     }
     if (journal_is_above_hard_limit(j)) {
-        return hr_why_set(why, HR_NO_SPACE, "%s holds as much as it may", j->folder);
+        hr_why_set(why, HR_NO_SPACE, "%s holds as much as it may", j->folder);
+        hr_why_reason(why, "log.limit");
+        return HR_NO_SPACE;
     }
     return HR_OK;
 }

@@ -468,8 +468,11 @@ hr_err broker_health(broker *b, hr_why *why)
         int64_t down_ms = hr_clock_now_ms(b->clock) - b->down_since_ms;
         err = hr_why_set(why, HR_IO, "the broker is down since %" PRId64 " s: %.300s",
                          down_ms / 1000, b->trouble.text);
+        hr_why_reason(why, "broker.down");
+        hr_why_number(why, "seconds", down_ms / 1000);
     } else if (b->lan_trouble.text[0] != '\0') {
         err = hr_why_set(why, HR_IO, "%s", b->lan_trouble.text);
+        hr_why_reason(why, "broker.certificate");
     }
     pthread_mutex_unlock(&b->lock);
     return err;

@@ -338,7 +338,9 @@ hr_err ingest_health(ingest *in, hr_why *why)
     hr_why trouble = in->trouble;
     pthread_mutex_unlock(&in->lock);
     if (trouble.text[0] != '\0') {
-        return hr_why_set(why, HR_NO_SPACE, "%.500s", trouble.text);
+        hr_why_set(why, HR_NO_SPACE, "%.500s", trouble.text);
+        hr_why_reason(why, "ingest.waits");
+        return HR_NO_SPACE;
     }
     return mqtt_link_health(in->link, why);
 }
@@ -352,10 +354,14 @@ hr_err ingest_drops(ingest *in, hr_why *why)
     if (dropped == 0) {
         return HR_OK;
     }
-    return hr_why_set(why, HR_NO_SPACE,
-                      "the broker dropped %" PRId64 " messages %" PRId64
-                      " min ago: one of its clients is too slow, or away for too long",
-                      dropped, ago_ms / 60000);
+    hr_why_set(why, HR_NO_SPACE,
+               "the broker dropped %" PRId64 " messages %" PRId64
+               " min ago: one of its clients is too slow, or away for too long",
+               dropped, ago_ms / 60000);
+    hr_why_reason(why, "broker.dropped");
+    hr_why_number(why, "messages", dropped);
+    hr_why_number(why, "minutes", ago_ms / 60000);
+    return HR_NO_SPACE;
 }
 
 void ingest_count(ingest *in, ingest_counts *counts)

@@ -217,6 +217,9 @@ static bool put_gateway_clock(const presence *p, const entry *e, hr_why *why)
     put_span(is_ahead ? e->ahead_ms : -e->ahead_ms, span, sizeof span);
     hr_why_set(why, HR_INVALID, "the clock of gateway %s is %s %s: let it ask a time server",
                e->user, span, is_ahead ? "ahead" : "behind");
+    hr_why_reason(why, is_ahead ? "clock.gateway_ahead" : "clock.gateway_behind");
+    hr_why_text(why, "gateway", e->user);
+    hr_why_number(why, "seconds", (is_ahead ? e->ahead_ms : -e->ahead_ms) / 1000);
     return true;
 }
 
@@ -231,6 +234,10 @@ static bool put_device_clock(const presence *p, const entry *e, hr_why *why)
     hr_why_set(why, HR_INVALID,
                "the clock of device %s (%s) is %s ahead: its fixes are refused, see the topic dead",
                e->future, e->user, span);
+    hr_why_reason(why, "clock.device_ahead");
+    hr_why_text(why, "device", e->future);
+    hr_why_text(why, "gateway", e->user);
+    hr_why_number(why, "seconds", e->future_ahead_ms / 1000);
     return true;
 }
 
@@ -242,12 +249,14 @@ static void tell_clocks(const presence *p, clock_writer *put, presence_teller *t
     hr_why why;
     for (uint32_t i = 0; i < p->count; i++) {
         if (put(p, p->entries[i], &why) && ++count <= PRESENCE_TOLD_MAX) {
-            tell(context, why.text);
+            tell(context, &why);
         }
     }
     if (count > PRESENCE_TOLD_MAX) {
         hr_why_set(&why, HR_INVALID, "%u more clocks are wrong", count - PRESENCE_TOLD_MAX);
-        tell(context, why.text);
+        hr_why_reason(&why, "clock.more");
+        hr_why_number(&why, "clocks", count - PRESENCE_TOLD_MAX);
+        tell(context, &why);
     }
 }
 

@@ -61,9 +61,9 @@ void presence_each(presence *p, presence_visitor *visit, void *context);
 #define PRESENCE_FUTURE_MS 600000 /* since a fix was refused for it, a device's clock is wrong */
 #define PRESENCE_TOLD_MAX 8       /* of each kind; further ones are in one sentence */
 
-/* Which clocks are wrong, in words; nobody's, while ours is not known to be right. tell must not
- * call back. */
-typedef void presence_teller(void *context, const char *sentence);
+/* Which clocks are wrong, each with its reason and values; nobody's, while ours is not known to be
+ * right. tell must not call back. */
+typedef void presence_teller(void *context, const hr_why *why);
 void presence_clocks(presence *p, presence_teller *tell, void *context);
 
 #endif

@@ -163,8 +163,12 @@ hr_err web_sink_health(web_sink *w, hr_why *why)
     for (size_t i = 0; i < w->count; i++) {
         unsigned failing = w->hooks[i].failing;
         if (failing > 0) {
-            return hr_why_set(why, HR_IO, "webhook %s fails: %u events wait for the next attempt",
-                              w->hooks[i].name, failing);
+            hr_why_set(why, HR_IO, "webhook %s fails: %u events wait for the next attempt",
+                       w->hooks[i].name, failing);
+            hr_why_reason(why, "webhook.fails");
+            hr_why_text(why, "name", w->hooks[i].name);
+            hr_why_number(why, "events", failing);
+            return HR_IO;
         }
     }
     return HR_OK;

@@ -120,6 +120,12 @@ def bad_bodies_are_refused_and_change_nothing():
             status = service.ask("POST", "/v1/setup", body.encode(),
                                  {"Content-Type": "application/json"})[0]
             expect(status, 400, body[:60])
+        # What tells two cases of one code apart, and what a sentence in any language needs.
+        short = service.ask("POST", "/v1/setup", {"user": "owner", "password": "short"})[2]["error"]
+        expect((short["code"], short["reason"], short["values"]),
+               ("setup.invalid", "user.password", {"min": 8, "max": 256}))
+        name = service.ask("POST", "/v1/setup", {"user": "../x", "password": PASSWORD})[2]["error"]
+        expect((name["reason"], name["values"]), ("user.name", {"max": 64}))
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         expect(service.ask("POST", "/v1/setup", b"user=owner", kind)[0], 415)
         expect(service.ask("POST", "/v1/setup", b"x" * 5000,

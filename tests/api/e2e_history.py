@@ -127,6 +127,9 @@ def the_historian_says_how_far_it_is_and_what_became_of_its_file():
         farm.start()
         reasons = health_reasons(farm)
         expect(any("history" in reason and "aside" in reason for reason in reasons), True, reasons)
+        items = farm.ask("GET", "/v1/health")[2]["items"]
+        expect(([item["message"] for item in items], [item["code"] for item in items]),
+               (reasons, ["history.aside"]))
         expect(os.path.exists(path + ".damaged-1"), True)
         told = hedgerow("--data", farm.data, "doctor", "--json")
         finding = [f for f in json.loads(told.stdout)["findings"] if f["check"] == "health"][0]

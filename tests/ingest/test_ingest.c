@@ -342,11 +342,11 @@ static void what_a_broker_took_and_lost_is_asked_for_again(void **state)
     support_kill(l.pid);
 }
 
-static void add_sentence(void *context, const char *sentence)
+static void add_sentence(void *context, const hr_why *why)
 {
     char *all = context;
     size_t size = strlen(all);
-    snprintf(all + size, 512 - size, "%s\n", sentence);
+    snprintf(all + size, 512 - size, "%s\n", why->text);
 }
 
 static void a_fix_from_the_future_is_refused_only_by_a_clock_that_is_right(void **state)

@@ -80,11 +80,12 @@ typedef struct sentences {
     unsigned count;
 } sentences;
 
-static void gather_sentence(void *context, const char *sentence)
+static void gather_sentence(void *context, const hr_why *why)
 {
+    assert_string_not_equal(hr_why_reason_of(why), "");
     sentences *all = context;
     size_t size = strlen(all->text);
-    snprintf(all->text + size, sizeof all->text - size, "%s\n", sentence);
+    snprintf(all->text + size, sizeof all->text - size, "%s\n", why->text);
     all->count++;
 }
 

@@ -50,6 +50,7 @@ static void note_failure(mqtt_link *link, const char *what, int code, const char
     bool was_up = link->is_subscribed;
     hr_why_set(&link->trouble, HR_IO, "%s %s: %s (%d)", what, link->addresses,
                message != NULL ? message : "no reason given", code);
+    hr_why_reason(&link->trouble, "broker.away");
     schedule_attempt(link);
     bool is_stopping = link->is_stopping;
     hr_why trouble = link->trouble;
@@ -98,6 +99,7 @@ static void finish_connect(mqtt_link *link, int refused)
     if (refused >= 0) {
         hr_why_set(&link->trouble, HR_DENIED, "the broker refuses the subscription %s",
                    link->filters[refused]);
+        hr_why_reason(&link->trouble, "broker.refuses");
     }
     hr_why trouble = link->trouble;
     pthread_mutex_unlock(&link->lock);
@@ -448,6 +450,7 @@ hr_err mqtt_link_start(const mqtt_options *options, mqtt_link **out, hr_why *why
     pthread_mutex_init(&link->lock, NULL);
     link->random.state = (uint64_t)now_ns() ^ (uint64_t)(uintptr_t)link;
     hr_why_set(&link->trouble, HR_OK, "not connected yet");
+    hr_why_reason(&link->trouble, "broker.away");
     hr_err err = copy_options(link, options, why);
     if (err == HR_OK) {
         int failed = pthread_create(&link->thread, NULL, run, link);
@@ -541,7 +544,9 @@ hr_err mqtt_link_health(mqtt_link *link, hr_why *why)
 {
     pthread_mutex_lock(&link->lock);
     bool is_fine = link->is_subscribed && link->trouble.text[0] == '\0';
-    hr_err err = is_fine ? HR_OK : hr_why_set(why, HR_CLOSED, "%.500s", link->trouble.text);
+    if (!is_fine && why != NULL) {
+        *why = link->trouble;
+    }
     pthread_mutex_unlock(&link->lock);
-    return err;
+    return is_fine ? HR_OK : HR_CLOSED;
 }
