@@ -1,15 +1,35 @@
 // src/api.ts - requests to the service; an answer that is no success is thrown as an ApiError.
 
+/** What the service says of an error beside its code and its English sentence. */
+export interface Particulars {
+  field?: string;
+  /** Tells apart what has one code; its values are what the sentence is made of. */
+  reason?: string;
+  values?: Record<string, string | number>;
+}
+
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly field: string | null;
+  readonly reason: string | null;
+  readonly values: Readonly<Record<string, string | number>>;
+  readonly retryAfter_s: number | null;
 
-  constructor(status: number, code: string, message: string, field: string | null) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    particulars: Particulars = {},
+    retryAfter_s: number | null = null,
+  ) {
     super(message);
     this.status = status;
     this.code = code;
-    this.field = field;
+    this.field = particulars.field ?? null;
+    this.reason = particulars.reason ?? null;
+    this.values = particulars.values ?? {};
+    this.retryAfter_s = retryAfter_s;
   }
 }
 
@@ -29,11 +49,13 @@ const TIMEOUT_MS = 20_000;
 async function readError(answer: Response): Promise<ApiError> {
   try {
     const { error } = (await answer.json()) as {
-      error: { code: string; message: string; field?: string };
+      error: { code: string; message: string } & Particulars;
     };
-    return new ApiError(answer.status, error.code, error.message, error.field ?? null);
+    const wait_s = Number(answer.headers.get("Retry-After") ?? NaN);
+    const retryAfter_s = Number.isFinite(wait_s) ? wait_s : null;
+    return new ApiError(answer.status, error.code, error.message, error, retryAfter_s);
   } catch {
-    return new ApiError(answer.status, `http.${answer.status}`, answer.statusText, null);
+    return new ApiError(answer.status, `http.${answer.status}`, answer.statusText);
   }
 }
 
@@ -67,7 +89,7 @@ export class Api {
         cache: "no-store",
       });
     } catch (reason) {
-      throw new ApiError(0, "offline", String(reason), null);
+      throw new ApiError(0, "offline", String(reason));
     }
     if (!answer.ok) {
       const error = await readError(answer);

@@ -1,6 +1,7 @@
 // src/app.ts - what every view is given: the store, the ways to the service, the words.
 import { Api, ApiError } from "./api.ts";
 import type { Clock } from "./clock.ts";
+import { errorText } from "./errors.ts";
 import type { Format } from "./format.ts";
 import type { Herd } from "./herd.ts";
 import type { Translate } from "./i18n.ts";
@@ -33,7 +34,7 @@ export interface App {
 
 export function explain(app: App, reason: unknown): string {
   if (reason instanceof ApiError) {
-    return reason.code === "offline" ? app.t("error.offline") : reason.message;
+    return errorText(reason, app.t);
   }
   return reason instanceof Error ? reason.message : String(reason);
 }

@@ -1,31 +1,35 @@
-// src/health.ts - why the service is not well, in the reader's language and with what to do.
-// The service words them in English; what is not known here is shown as it came.
+// src/health.ts - why the service is not well, in the reader's language and with what to do. The
+// service names each case; one that is not known here is shown in its own words.
 import type { Key, Translate } from "./i18n.ts";
+import type { HealthItem } from "./types.ts";
 
-const S_PER_MIN = 60;
+const MS_PER_S = 1000;
 
-/** First match wins; named groups become values of the string. */
-const KNOWN: readonly (readonly [RegExp, Key])[] = [
-  [/still being replayed/, "health.replay"],
-  [/^the disk with .* is full/, "health.disk_full"],
-  [/^disk (?<pct>\d+) % full/, "health.disk_filling"],
-  [/holds as much as it may/, "health.log_limit"],
-  [/^the journal in .* failed/, "health.disk_fails"],
-  [/^history: (?<min>\d+) minutes behind/, "health.history_behind"],
-  [/^history: damaged pieces/, "health.history_damaged"],
-  [/^the history was put aside/, "health.history_aside"],
-  [/^history: /, "health.history"],
-  [/^the broker is down since (?<s>\d+) s/, "health.broker_down"],
-  [/^the broker refuses the subscription/, "health.broker_refuses"],
-  [/^(lost|cannot connect to|cannot subscribe at) |^not connected yet/, "health.broker_away"],
-  [/^the clock of gateway (?<name>\S+) is (?<span>\d+ \w+) ahead/, "health.clock_ahead"],
-  [/^the clock of gateway (?<name>\S+) is (?<span>\d+ \w+) behind/, "health.clock_behind"],
-  [/^the clock of device (?<name>\S+) .* is (?<span>\d+ \w+) ahead/, "health.clock_device"],
-  [/^(?<n>\d+) more clocks/, "health.clocks"],
-  [/^webhook (?<name>.*) fails: (?<n>\d+) events/, "health.webhook"],
-  [/^renewing schedules: /, "health.schedules"],
-  [/^letting go of old log files: /, "health.old_log"],
-];
+const SENTENCES: Readonly<Record<string, Key>> = {
+  "broker.away": "health.broker_away",
+  "broker.certificate": "health.broker_certificate",
+  "broker.down": "health.broker_down",
+  "broker.dropped": "health.broker_dropped",
+  "broker.refuses": "health.broker_refuses",
+  "clock.device_ahead": "health.clock_device",
+  "clock.gateway_ahead": "health.clock_ahead",
+  "clock.gateway_behind": "health.clock_behind",
+  "clock.more": "health.clocks",
+  "disk.failed": "health.disk_fails",
+  "disk.filling": "health.disk_filling",
+  "disk.full": "health.disk_full",
+  "engine.replays": "health.replay",
+  "history.anew": "health.history_anew",
+  "history.aside": "health.history_aside",
+  "history.behind": "health.history_behind",
+  "history.damaged": "health.history_damaged",
+  "history.waits": "health.history",
+  "ingest.waits": "health.log_limit",
+  "log.keeps_old": "health.old_log",
+  "log.limit": "health.log_limit",
+  "schedules.fail": "health.schedules",
+  "webhook.fails": "health.webhook",
+};
 
 export interface Reason {
   text: string;
@@ -33,25 +37,29 @@ export interface Reason {
   original: string;
 }
 
-/** "3 h" as the service writes it. */
-function spanText(span: string, t: Translate): string {
-  const [n = "", unit] = span.split(" ");
-  return unit === "min" || unit === "h" || unit === "days" ? t(`age.${unit}`, { n }) : span;
+/** age: a span of time in the reader's language. */
+export function readItem(item: HealthItem, t: Translate, age: (ms: number) => string): Reason {
+  const key = SENTENCES[item.code];
+  if (key === undefined) {
+    return { text: item.message, original: "" };
+  }
+  const { seconds } = item.values;
+  const span = seconds === undefined ? "" : age(Number(seconds) * MS_PER_S);
+  return { text: t(key, { ...item.values, span }), original: item.message };
 }
 
-export function readReason(reason: string, t: Translate): Reason {
-  for (const [pattern, key] of KNOWN) {
-    const match = pattern.exec(reason);
-    if (match) {
-      const values: Record<string, string | number> = { ...match.groups };
-      if (match.groups?.["s"] !== undefined) {
-        values["min"] = Math.ceil(Number(match.groups["s"]) / S_PER_MIN);
-      }
-      if (match.groups?.["span"] !== undefined) {
-        values["span"] = spanText(match.groups["span"], t);
-      }
-      return { text: t(key, values), original: reason };
+/** Two parts may suffer from the same thing: it is told once. */
+export function reasonsOf(
+  items: readonly HealthItem[],
+  t: Translate,
+  age: (ms: number) => string,
+): Reason[] {
+  const byText = new Map<string, Reason>();
+  for (const item of items) {
+    const reason = readItem(item, t, age);
+    if (!byText.has(reason.text)) {
+      byText.set(reason.text, reason);
     }
   }
-  return { text: reason, original: "" };
+  return [...byText.values()];
 }

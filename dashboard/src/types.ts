@@ -11,10 +11,16 @@ export interface Me {
   role: Role;
 }
 
+export interface HealthItem {
+  code: string;
+  message: string;
+  values: Record<string, string | number>;
+}
+
 export interface Health {
   ready: boolean;
   status: "ok" | "degraded";
-  reasons: string[];
+  items?: HealthItem[];
   needs_setup?: boolean;
   version?: string;
   time?: string;

@@ -52,10 +52,10 @@ function pageOf(me: () => Promise<Me>): { app: App; ended: () => number; asked: 
 }
 
 test("a session that has ended ends the page, a gateway that is away does not", async () => {
-  const gone = pageOf(() => Promise.reject(new ApiError(401, "auth.needed", "", null)));
+  const gone = pageOf(() => Promise.reject(new ApiError(401, "auth.needed", "")));
   await sessionCheck(gone.app, () => assert.fail())();
   assert.equal(gone.ended(), 1);
-  const away = pageOf(() => Promise.reject(new ApiError(0, "offline", "", null)));
+  const away = pageOf(() => Promise.reject(new ApiError(0, "offline", "")));
   await sessionCheck(away.app, () => assert.fail())();
   assert.equal(away.ended(), 0);
 });

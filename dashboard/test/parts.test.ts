@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatter, labelOf } from "../src/format.ts";
 import { begin, push, redo, undo } from "../src/history.ts";
-import { readReason } from "../src/health.ts";
 import { isolated, translator } from "../src/i18n.ts";
 import { metric, parseMetrics, rateOf } from "../src/metrics.ts";
 import de from "../src/strings/de.json";
@@ -134,34 +133,6 @@ test("a place is read as people and maps write it", () => {
   for (const text of ["", "59.85", "91, 0", "0, 200", "a, b", "1, 2, 3"]) {
     assert.equal(readPlace(text), null, text);
   }
-});
-
-test("why the service is not well is told in the reader's words, with its own beside", () => {
-  const t = translator({ ...en, ...de });
-  const down = readReason("the broker is down since 130 s: mosquitto ended: ", t);
-  assert.equal(down.text, de["health.broker_down"].replace("{min}", "3"));
-  assert.match(down.original, /since 130 s/);
-  assert.match(readReason("disk 93 % full", t).text, /93 %/);
-  assert.match(readReason("webhook barn fails: 7 events wait", t).text, /barn.*7/);
-  const clock = "the clock of gateway barn is 46 days ahead: let it ask a time server";
-  const far = t("health.clock_ahead", { name: "barn", span: t("age.days", { n: 46 }) });
-  assert.equal(readReason(clock, t).text, far);
-  const phone = "the clock of device barn.phone (barn) is 3 h ahead: its fixes are refused";
-  assert.match(readReason(phone, t).text, /barn\.phone.*3 /);
-  const known: [string, keyof typeof en][] = [
-    ["the log is still being replayed", "health.replay"],
-    ["the disk with /var/lib/hedgerow is full", "health.disk_full"],
-    ["/var/lib/hedgerow/journal holds as much as it may", "health.log_limit"],
-    ["the journal in /data failed: Input/output error", "health.disk_fails"],
-    ["history: damaged pieces of tracks were left out", "health.history_damaged"],
-    ["history: history.db: insert: disk I/O error", "health.history"],
-    ["cannot connect to tcp://127.0.0.1:1883: refused (-1)", "health.broker_away"],
-    ["not connected yet", "health.broker_away"],
-  ];
-  for (const [reason, key] of known) {
-    assert.deepEqual(readReason(reason, t), { text: de[key], original: reason });
-  }
-  assert.deepEqual(readReason("something new", t), { text: "something new", original: "" });
 });
 
 test("a name that runs from right to left leaves the sentence around it in order", () => {

@@ -1,7 +1,7 @@
 // tests/browser/roles.test.mjs - who only looks changes nothing; users and tokens come and go.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { Farm, PASSWORD, shot, square, withPage } from "./harness.mjs";
+import { Farm, PASSWORD, shot, square, until, visit, withPage } from "./harness.mjs";
 
 describe("roles", () => {
   let farm;
@@ -54,11 +54,12 @@ describe("roles", () => {
       page.on("dialog", (dialog) => void dialog.accept());
       await page.click('[data-tab="system"]');
       const users = page.locator("section:has(> h2:text-is('Users'))");
-      await users.locator("summary").click();
-      await users.locator("input >> nth=0").fill("anna");
-      await users.locator("input >> nth=1").fill(PASSWORD);
-      await users.locator("form select").selectOption("editor");
-      await users.locator("button:has-text('Add')").click();
+      const add = users.locator("> details");
+      await add.locator("summary").click();
+      await add.locator("input >> nth=0").fill("anna");
+      await add.locator("input >> nth=1").fill(PASSWORD);
+      await add.locator("select").selectOption("editor");
+      await add.locator("button:has-text('Add')").click();
       await users.locator("li:has-text('anna')").waitFor();
       assert.ok(await farm.logIn("anna"));
       await users.locator("select[aria-label='Role of anna']").selectOption("viewer");
@@ -80,6 +81,48 @@ describe("roles", () => {
       await tokens.locator("button[aria-label='Remove the token weather']").click();
       await tokens.locator("li:has-text('weather')").waitFor({ state: "detached" });
       assert.equal((await asked()).status, 401);
+    });
+  });
+
+  it("an owner gives somebody a new password, and the old one's sessions end", async () => {
+    const fresh = "another long enough one";
+    await farm.ask("POST", "/v1/users", { user: "bob", password: PASSWORD, role: "editor" });
+    const cookie = await farm.logIn("bob");
+    const asBob = async () =>
+      (await fetch(`${farm.url}/v1/me`, { headers: { Cookie: cookie } })).status;
+    assert.equal(await asBob(), 200);
+    await withPage(farm, { as: "bob" }, async (bobs) => {
+      await withPage(farm, { locale: "sv-SE", expects: /status of 400/ }, async (page) => {
+        await page.click('[data-tab="system"]');
+        const row = page.locator(".users li:has-text('bob')");
+        await row.locator("summary").click();
+        // What the service refuses is said in the reader's language; nothing has changed.
+        await row.locator("input[type=password]").fill("short");
+        await row.locator("button.primary").click();
+        await page.waitForSelector(".notice:has-text('Ett lösenord har 8 till')");
+        assert.equal(await asBob(), 200);
+        await row.locator("input[type=password]").fill(fresh);
+        await shot(page, "password-reset");
+        await row.locator("button.primary").click();
+        await page.waitForSelector(".notice:has-text('bob har ett nytt lösenord')");
+        assert.equal(await row.locator("input[type=password]").inputValue(), "");
+        assert.equal(await row.locator("details").getAttribute("open"), null);
+        // One's own is changed with the old one, elsewhere.
+        assert.equal(await page.locator(".users li:has-text('owner') summary").count(), 0);
+      });
+      assert.equal(await asBob(), 401);
+      await bobs.waitForSelector("input[name=password]");
+    });
+    await visit(farm, {}, async (page) => {
+      await page.fill("input[name=user]", "bob");
+      await page.fill("input[name=password]", fresh);
+      await page.click("button.primary");
+      await page.waitForSelector('.status[data-link="live"]');
+    });
+    await until("the old one to fail", async () => {
+      const body = JSON.stringify({ user: "bob", password: PASSWORD });
+      const headers = { "Content-Type": "application/json" };
+      return (await fetch(`${farm.url}/v1/login`, { method: "POST", headers, body })).status === 401;
     });
   });
 });

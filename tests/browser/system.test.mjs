@@ -1,5 +1,7 @@
 // tests/browser/system.test.mjs - how the service and its gateways are, in plain words.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Farm, shot, square, until, withPage } from "./harness.mjs";
 
@@ -37,6 +39,27 @@ describe("system", () => {
       farm.edge.kill("SIGKILL");
       await gate.locator("text=connection lost").waitFor();
       await until("a warning", async () => (await gate.getAttribute("data-health")) === "warning");
+    });
+  });
+
+  it("what is not well is worded in the reader's language, with what the service says", async () => {
+    await farm.stop("SIGTERM");
+    writeFileSync(join(farm.data, "history.db"), "no database");
+    await farm.run();
+    await withPage(farm, { locale: "sv-SE" }, async (page) => {
+      await page.click('[data-tab="system"]');
+      const reason = page.locator(".reasons li:has-text('Historiken var skadad')");
+      await reason.locator("small:has-text('Tjänsten säger: the history was put aside')").waitFor();
+      await shot(page, "system-degraded-sv");
+    });
+    await withPage(farm, { locale: "de-DE", expects: /status of 400/ }, async (page) => {
+      await page.click('[data-tab="system"]');
+      await page.click("summary:has-text('Neuer Benutzer')");
+      const form = page.locator("form:has(button:text-is('Hinzufügen')):visible").first();
+      await form.locator("input >> nth=0").fill("not a name");
+      await form.locator("input >> nth=1").fill("long enough for all");
+      await form.locator("button").click();
+      await page.waitForSelector(".notice:has-text('Ein Name hat 1 bis 64 Buchstaben')");
     });
   });
 });

@@ -1,7 +1,7 @@
 // src/views/query_form.ts - a standing query of one's own: what to read, what to count, over what
 // time; made with examples, so that nobody begins with an empty page.
 import type { App } from "../app.ts";
-import { attempt } from "../app.ts";
+import { attempt, explain } from "../app.ts";
 import { field, h } from "../dom.ts";
 import type { Key } from "../i18n.ts";
 import { selectOf } from "../windows.ts";
@@ -171,7 +171,7 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
     void attempt(app, async () => {
       await app.api.post("/v1/queries", definition).catch((reason: unknown) => {
         // Beside the form it stays until the mistake is put right.
-        error.textContent = reason instanceof Error ? reason.message : String(reason);
+        error.textContent = explain(app, reason);
         throw reason;
       });
       await made(definition.name);

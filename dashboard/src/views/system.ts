@@ -1,35 +1,25 @@
-// src/views/system.ts - how the service is doing, who may use it, and programs' tokens.
+// src/views/system.ts - how the service is doing, and programs' tokens.
 import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
 import { field, fill, h } from "../dom.ts";
-import { readReason } from "../health.ts";
+import { reasonsOf } from "../health.ts";
 import type { Role } from "../types.ts";
 import { farmPart } from "./farm.ts";
 import { gatewaysPart } from "./gateways.ts";
 import { whenShown } from "./shown.ts";
 import type { Parts } from "./shell.ts";
+import { roleSelect, usersPart } from "./users.ts";
 import { vitalsPart } from "./vitals.ts";
-
-const ROLES: readonly Role[] = ["viewer", "editor", "owner"];
 
 const TOKEN_DAYS: readonly number[] = [30, 365];
 const DAY_MS = 86_400_000;
 
-interface User {
-  user: string;
-  role: Role;
-}
 interface Token {
   id: number;
   name: string;
   user: string;
   role: Role;
   expires_at: string | null;
-}
-
-function roleSelect(app: App): HTMLSelectElement {
-  const options = ROLES.map((role) => h("option", { value: role }, app.t(`role.${role}`)));
-  return h("select", {}, ...options);
 }
 
 function healthPart(app: App): HTMLElement {
@@ -47,15 +37,14 @@ function healthPart(app: App): HTMLElement {
     state.dataset["health"] = health?.status ?? "";
     fill(
       reasons,
-      ...[...new Set(health?.reasons)].map((reason) => {
-        const { text, original } = readReason(reason, t);
-        return h(
+      ...reasonsOf(health?.items ?? [], t, format.age).map(({ text, original }) =>
+        h(
           "li",
           {},
           h("strong", {}, text),
           original !== "" && h("small", {}, t("health.says", { text: original })),
-        );
-      }),
+        ),
+      ),
     );
     about.textContent =
       health?.uptime_s === undefined
@@ -68,81 +57,6 @@ function healthPart(app: App): HTMLElement {
   store.on(["health"], render);
   render();
   return h("section", {}, h("h2", {}, t("health.title")), state, reasons, about);
-}
-
-function usersPart(app: App): HTMLElement {
-  const { t } = app;
-  const list = h("ul", { class: "items" });
-  const roleOf = (user: string, role: Role): HTMLElement => {
-    const select = roleSelect(app);
-    select.setAttribute("aria-label", t("users.role_of", { user }));
-    select.value = role;
-    select.addEventListener("change", () => {
-      const wanted = select.value as Role;
-      void attempt(app, async () => {
-        const path = `/v1/users/${encodeURIComponent(user)}`;
-        await app.api.request("PATCH", path, { role: wanted });
-        tell(app, t("users.role_set", { user, role: t(`role.${wanted}`) }), "good");
-      }).then(() => load().catch(() => {}));
-    });
-    return select;
-  };
-  const load = async (): Promise<void> => {
-    const { users } = await app.api.get<{ users: User[] }>("/v1/users");
-    const remove = (user: string): void => {
-      if (confirm(t("users.remove_sure", { user }))) {
-        void attempt(app, async () => {
-          await app.api.remove(`/v1/users/${encodeURIComponent(user)}`);
-          await load();
-        });
-      }
-    };
-    fill(
-      list,
-      ...users.map(({ user, role }) =>
-        h(
-          "li",
-          {},
-          h(
-            "span",
-            { class: "text" },
-            h("strong", {}, user),
-            user === app.store.state.me?.user && h("small", {}, t(`role.${role}`)),
-          ),
-          user !== app.store.state.me?.user && roleOf(user, role),
-          user !== app.store.state.me?.user &&
-            h(
-              "button",
-              { "aria-label": t("users.remove_named", { user }), onclick: () => remove(user) },
-              t("remove"),
-            ),
-        ),
-      ),
-    );
-  };
-  const name = h("input", { required: true, autocapitalize: "none", autocomplete: "off" });
-  const password = h("input", { type: "password", required: true, autocomplete: "new-password" });
-  const role = roleSelect(app);
-  const form = h(
-    "form",
-    {},
-    field(t("login.user"), name),
-    field(t("login.password"), password),
-    field(t("users.role"), role),
-    h("button", { class: "primary" }, t("add")),
-  );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const body = { user: name.value.trim(), password: password.value, role: role.value };
-    void attempt(app, async () => {
-      await app.api.post("/v1/users", body);
-      form.reset();
-      await load();
-    });
-  });
-  const add = h("details", {}, h("summary", {}, t("users.add")), form);
-  whenShown(app, load);
-  return h("section", {}, h("h2", {}, t("users.title")), list, add);
 }
 
 function tokensPart(app: App): HTMLElement {
