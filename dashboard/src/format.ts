@@ -94,7 +94,7 @@ export function formatter(settings: Settings, t: Translate): Format {
     },
     position(lon, lat) {
       const part = (value: number, plus: string, minus: string): string =>
-        `${number(Math.abs(value), 5)}° ${value < 0 ? minus : plus}`;
+        `${number(Math.abs(value), 5)}°\u00a0${value < 0 ? minus : plus}`;
       const north = part(lat, t("compass.n"), t("compass.s"));
       return `${north}, ${part(lon, t("compass.e"), t("compass.w"))}`;
     },

@@ -7,6 +7,7 @@ import { ALERTS_MAX, EVENTS_MAX, levelsOf, withAck, withEvent, withLoaded } from
 import type { Alert, Device, Farm, Fence, Health, Hello, HrEvent } from "./types.ts";
 
 const RELOAD_WAIT_MS = 200;
+const LOAD_AGAIN_MS = 5000;
 const PAGES_MAX = 200;
 
 async function pages<P extends { next?: string | null }>(
@@ -97,12 +98,53 @@ async function loadEvents(app: App): Promise<void> {
   app.store.set(withLoaded(app.store.state, loaded));
 }
 
-async function loadAll(app: App): Promise<void> {
-  const parts = [loadFarm(app), loadFences(app), loadDevices(app), loadEvents(app)];
-  for (const part of await Promise.allSettled(parts)) {
-    if (part.status === "rejected") {
-      tell(app, explain(app, part.reason), "bad");
+const LOADERS = {
+  farm: loadFarm,
+  fences: loadFences,
+  devices: loadDevices,
+  events: loadEvents,
+};
+type Part = keyof typeof LOADERS;
+const PARTS = Object.keys(LOADERS) as Part[];
+
+/** Loads parts of the farm; what fails, as when the service dies, is loaded when it can be. */
+class Loader {
+  #getApp: () => App;
+  #missing = new Set<Part>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(getApp: () => App) {
+    this.#getApp = getApp;
+  }
+
+  async load(parts: Iterable<Part>): Promise<void> {
+    const app = this.#getApp();
+    const one = async (part: Part): Promise<void> => {
+      const isTold = this.#missing.has(part);
+      this.#missing.add(part);
+      try {
+        await LOADERS[part](app);
+        this.#missing.delete(part);
+      } catch (reason) {
+        if (!isTold) {
+          tell(app, explain(app, reason), "bad");
+        }
+      }
+    };
+    await Promise.all([...parts].map(one));
+    clearTimeout(this.#timer);
+    if (this.#missing.size > 0) {
+      this.#timer = setTimeout(() => {
+        // While there is no connection, the next greeting asks again.
+        if (app.store.state.link === "live") {
+          void this.loadMissing();
+        }
+      }, LOAD_AGAIN_MS);
     }
+  }
+
+  loadMissing(): Promise<void> {
+    return this.load([...this.#missing]);
   }
 }
 
@@ -117,8 +159,9 @@ function soon(run: () => void): () => void {
 
 /** What the live protocol does to the store. `onEvent` hears of new events, once each. */
 export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => void): LiveHandlers {
-  const reloadFences = soon(() => void loadFences(getApp()).catch(() => {}));
-  const reloadDevices = soon(() => void loadDevices(getApp()).catch(() => {}));
+  const loader = new Loader(getApp);
+  const reloadFences = soon(() => void loader.load(["fences"]));
+  const reloadDevices = soon(() => void loader.load(["devices"]));
   const set: App["store"]["set"] = (patch) => getApp().store.set(patch);
   return {
     link(link) {
@@ -132,7 +175,9 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       if (isNew) {
         // The service may have other data now than what the page shows.
         set({ alerts: [], events: [], past: null });
-        void loadAll(getApp());
+        void loader.load(PARTS);
+      } else {
+        void loader.loadMissing();
       }
     },
     event(event) {
@@ -150,7 +195,7 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       (isOfFences ? reloadFences : reloadDevices)();
     },
     gap() {
-      void loadAll(getApp());
+      void loader.load(PARTS);
     },
     names(names) {
       const { herd, store } = getApp();

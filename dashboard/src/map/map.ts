@@ -35,6 +35,7 @@ import { fenceStyle } from "./style.ts";
 const TOUCH_PX = 24;
 const START: Position = [15, 60];
 const START_ZOOM = 4;
+const CROWD_MIN = 60; // with more fences, small ones have no name on the map
 const PLACE_ZOOM = 17;
 // Fences are drawn once, with a margin, and the picture is moved while the map is: their lines cost
 // more than thousands of animals.
@@ -241,9 +242,12 @@ export class FarmMap implements MapPort {
   }
 
   #fenceStyle(feature: Feature, resolution: number): Style[] {
-    const { selection, settings } = this.#app.store.state;
-    const isSelected = selection?.kind === "fence" && selection.id === feature.getId();
-    return fenceStyle(feature, resolution, isSelected, isDark(settings));
+    const { selection, settings, fences } = this.#app.store.state;
+    return fenceStyle(feature, resolution, {
+      isSelected: selection?.kind === "fence" && selection.id === feature.getId(),
+      isDark: isDark(settings),
+      isCrowded: fences.size > CROWD_MIN,
+    });
   }
 
   /** The fence that is being changed is drawn by the editor. */

@@ -22,6 +22,7 @@ const DASHES: Record<Intent, number[] | undefined> = {
 const SIGNS: Record<Intent, string> = { "keep-in": "▣", "keep-out": "⊘", info: "○" };
 const SAFE_COLOR = /^#[0-9a-f]{6}$/i;
 const HANDLE_RADIUS_PX = 11;
+const NAMED_PX_MIN = 48;
 const LEVEL_M = 0.5; // corners whose heights differ less are on one level
 
 export function intentSign(intent: Intent): string {
@@ -52,11 +53,23 @@ function topOf(geometry: Geometry): Point {
   return new Point([(Math.min(...xs) + Math.max(...xs)) / 2, north]);
 }
 
+export interface FenceLook {
+  isSelected: boolean;
+  isDark: boolean;
+  /** There are so many fences that the names of small ones would hide them all. */
+  isCrowded: boolean;
+}
+
+/** Whether a fence is too small on the screen for a name above it. */
+function isTiny(feature: FeatureLike, resolution: number): boolean {
+  const [west = 0, south = 0, east = 0, north = 0] = feature.getGeometry()?.getExtent() ?? [];
+  return Math.max(east - west, north - south) / resolution < NAMED_PX_MIN;
+}
+
 export function fenceStyle(
   feature: FeatureLike,
   resolution: number,
-  isSelected: boolean,
-  isDark: boolean,
+  { isSelected, isDark, isCrowded }: FenceLook,
 ): Style[] {
   const fence = feature.get("fence") as Fence;
   const intent = fence.properties.intent;
@@ -75,8 +88,9 @@ export function fenceStyle(
   // Above the fence, where its animals do not stand on it.
   const sign = new Style({
     text: label,
-    geometry: (named) => topOf(named.getGeometry() as Geometry),
+    geometry: (fenced) => topOf(fenced.getGeometry() as Geometry),
   });
+  const named = isCrowded && !isSelected && isTiny(feature, resolution) ? [] : [sign];
   const dash = DASHES[intent];
   const width = isSelected ? 5 : 3;
   const line = new Stroke({ color, width, ...(dash ? { lineDash: dash } : {}) });
@@ -86,13 +100,13 @@ export function fenceStyle(
     return [
       new Style({ stroke: new Stroke({ color: `${color}33`, width: corridor, lineCap: "round" }) }),
       new Style({ stroke: line }),
-      sign,
+      ...named,
     ];
   }
   return [
     new Style({ stroke: new Stroke({ color: halo, width: isSelected ? 9 : 6 }) }),
     new Style({ stroke: line, fill: new Fill({ color: `${color}22` }) }),
-    sign,
+    ...named,
   ];
 }
 

@@ -1,0 +1,94 @@
+// test/sync.test.ts - what could not be loaded is loaded when the service is back.
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+import { ApiError } from "../src/api.ts";
+import type { App } from "../src/app.ts";
+import { Herd } from "../src/herd.ts";
+import { initialState } from "../src/state.ts";
+import type { Settings } from "../src/settings.ts";
+import { Store } from "../src/store.ts";
+import { liveHandlers } from "../src/sync.ts";
+
+const HELLO = { epoch: "e", seq: 0, time: "2026-11-20T08:00:00.000Z" };
+const ANSWERS: Record<string, unknown> = {
+  "/v1/farm": { name: "Farm" },
+  "/v1/fences": { features: [{ id: "north" }], next: null },
+  "/v1/devices": { devices: [], next: null },
+  "/v1/alerts": { alerts: [] },
+  "/v1/events": { events: [], next: 0, more: false },
+};
+
+function page(): { app: App; failing: Set<string>; asked: string[] } {
+  const failing = new Set<string>();
+  const asked: string[] = [];
+  const get = (path: string): Promise<unknown> => {
+    const route = path.split("?")[0]!;
+    asked.push(route);
+    return failing.has(route)
+      ? Promise.reject(new ApiError(0, "offline", "no answer"))
+      : Promise.resolve(ANSWERS[route]);
+  };
+  const app = {
+    store: new Store(initialState({} as Settings)),
+    api: { get, post: () => Promise.resolve({ columns: [], rows: [] }) },
+    clock: { heard() {} },
+    herd: new Herd(),
+    t: (key: string) => key,
+  } as unknown as App;
+  return { app, failing, asked };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("what failed when the service died is asked for at its greeting, and only that", async () => {
+  const { app, failing, asked } = page();
+  const handlers = liveHandlers(() => app, () => {});
+  failing.add("/v1/fences");
+  handlers.hello(HELLO, true);
+  await settled();
+  assert.equal(app.store.state.areFencesKnown, false);
+  assert.equal(app.store.state.areDevicesKnown, true);
+  assert.equal(app.store.state.notice?.text, "error.offline");
+  failing.clear();
+  asked.length = 0;
+  handlers.hello(HELLO, false);
+  await settled();
+  assert.deepEqual(asked, ["/v1/fences"]);
+  assert.ok(app.store.state.fences.has("north"));
+  asked.length = 0;
+  handlers.hello(HELLO, false);
+  await settled();
+  assert.deepEqual(asked, [], "a connection that was only interrupted loads nothing");
+});
+
+test("what failed although the service is there is asked for again after a while", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const { app, failing } = page();
+    const handlers = liveHandlers(() => app, () => {});
+    handlers.link("live");
+    failing.add("/v1/devices");
+    handlers.hello(HELLO, true);
+    await settled();
+    assert.equal(app.store.state.areDevicesKnown, false);
+    failing.clear();
+    mock.timers.tick(5000);
+    await settled();
+    assert.equal(app.store.state.areDevicesKnown, true);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test("data of another service takes the place of what was shown", async () => {
+  const { app } = page();
+  const handlers = liveHandlers(() => app, () => {});
+  const event = { id: "1", offset: 7, kind: "enter", device: "cow", fence: "north" } as never;
+  handlers.hello(HELLO, true);
+  await settled();
+  handlers.event(event);
+  assert.equal(app.store.state.events.length, 1);
+  handlers.hello({ ...HELLO, epoch: "other" }, true);
+  await settled();
+  assert.equal(app.store.state.events.length, 0);
+});
