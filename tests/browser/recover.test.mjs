@@ -44,4 +44,31 @@ describe("recovery", () => {
       await page.waitForSelector('.status[data-link="live"]');
     });
   });
+
+  it("on a phone, what cannot be saved or known is told where one looks", async () => {
+    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+    await withPage(farm, { ...phone, expects: /net::ERR_/ }, async (page) => {
+      await page.click('[data-fence="north"] button:has-text("Edit")');
+      await page.locator(".fence-form button:has-text('Save')").scrollIntoViewIfNeeded();
+      await farm.kill();
+      await page.waitForSelector(".stale:not([hidden])");
+      await page.click(".fence-form button:has-text('Save')");
+      const error = page.locator(".fence-form .error:has-text('does not answer')");
+      await error.waitFor();
+      const isSeen = () => error.evaluate((element) => {
+        const box = element.getBoundingClientRect();
+        const corners = [[box.left + 5, box.top + 5], [box.left + 5, box.bottom - 5]];
+        return corners.every(([x, y]) => element.contains(document.elementFromPoint(x, y)));
+      });
+      await until("the error to be seen whole", isSeen);
+      await shot(page, "phone-save-failed");
+      await page.click('.tabs [data-tab="system"]');
+      await page.waitForSelector(".health:has-text('Not known')");
+      assert.equal(await page.locator(".users li").count(), 0);
+      await farm.run();
+      // Nobody touches the page.
+      await page.waitForSelector(".users li");
+      await page.waitForSelector(".health:has-text('Everything is well')");
+    });
+  });
 });

@@ -52,14 +52,5 @@ describe("system", () => {
       await reason.locator("small:has-text('Tjänsten säger: the history was put aside')").waitFor();
       await shot(page, "system-degraded-sv");
     });
-    await withPage(farm, { locale: "de-DE", expects: /status of 400/ }, async (page) => {
-      await page.click('[data-tab="system"]');
-      await page.click("summary:has-text('Neuer Benutzer')");
-      const form = page.locator("form:has(button:text-is('Hinzufügen')):visible").first();
-      await form.locator("input >> nth=0").fill("not a name");
-      await form.locator("input >> nth=1").fill("long enough for all");
-      await form.locator("button").click();
-      await page.waitForSelector(".notice:has-text('Ein Name hat 1 bis 64 Buchstaben')");
-    });
   });
 });

@@ -141,7 +141,7 @@ function batteryPart(app: App): HTMLElement {
   let askedMs = 0;
   const ask = async (): Promise<void> => {
     const isRunning = await loadBatteryDays(app);
-    button.hidden = isRunning || !mayEdit(app);
+    button.hidden = isRunning || !mayEdit(app) || store.state.devices.size === 0;
   };
   const refresh = (): void => {
     const { tab, link } = store.state;

@@ -361,7 +361,7 @@ function endButtons(app: App, draft: Draft, changed: (run: () => void) => void):
     error,
     h(
       "div",
-      { class: "row end" },
+      { class: "row" },
       save,
       h("button", { type: "button", onclick: () => store.set({ draft: null }) }, t("cancel")),
       id !== null &&

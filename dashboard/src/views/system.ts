@@ -28,9 +28,11 @@ function healthPart(app: App): HTMLElement {
   const reasons = h("ul", { class: "reasons" });
   const about = h("p", { class: "hint" });
   const render = (): void => {
-    const { health } = store.state;
+    // What was well when the connection was lost may be what has broken it.
+    const { link, health: heard } = store.state;
+    const health = link === "live" ? heard : null;
     state.textContent = !health
-      ? t("health.unknown")
+      ? t(heard ? "health.away" : "health.unknown")
       : health.status === "ok"
         ? `✓ ${t("health.ok")}`
         : `▲ ${t("health.degraded")}`;
@@ -54,7 +56,7 @@ function healthPart(app: App): HTMLElement {
             up: format.age(health.uptime_s * 1000),
           });
   };
-  store.on(["health"], render);
+  store.on(["health", "link"], render);
   render();
   return h("section", {}, h("h2", {}, t("health.title")), state, reasons, about);
 }
