@@ -54,7 +54,7 @@ describe("a page that stays open", () => {
   });
 
   it("a service killed while one draws and while one saves costs nothing that was drawn", async () => {
-    await withPage(farm, {}, async (page) => {
+    await withPage(farm, { expects: /net::ERR_/ }, async (page) => {
       await page.waitForSelector('[data-fence="north"]');
       await page.click('[data-draw="polygon"]');
       const { x, y } = await mapBox(page);
