@@ -76,8 +76,14 @@ describe("access", () => {
 
   it("on a phone nothing is wider than the screen, and targets are large", async () => {
     await farm.ask("PUT", "/v1/farm", { name: `The farm behind the hill ${"m".repeat(34)}` });
+    const long = "The old brown cow with the white spot over the left eye, from the upper meadow 🐄";
+    await farm.ask("PATCH", "/v1/devices/cow-1", { name: long });
     await withPage(farm, PHONE, async (page) => {
       await page.waitForSelector("h1:has-text('behind the hill')");
+      await page.waitForSelector(`[data-escaped="cow-1"]:has-text("${long}")`);
+      const { height } = await page.locator(".escaped").boundingBox();
+      assert.ok(height <= 64, `a long name makes the line of who is out ${height} high`);
+      assert.equal(await page.locator(".link-word").evaluate((e) => e.scrollWidth - e.clientWidth), 0);
       for (const tab of ["map", "alerts", "animals", "windows", "system"]) {
         await page.tap(`.tabs [data-tab="${tab}"]`);
         await shot(page, `phone-${tab}`);
