@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 UNANSWERED_MAX = 50
@@ -28,6 +28,15 @@ def crc32c(data):
 def iso(ms):
     at = datetime.fromtimestamp(ms // 1000, timezone.utc)
     return at.strftime("%Y-%m-%dT%H:%M:%S") + ".%03dZ" % (ms % 1000)
+
+
+def ms_of(text):
+    at = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    return round((at - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(milliseconds=1))
+
+
+def e7(value):
+    return round(value * 1e7)
 
 
 def text(value):

@@ -9,7 +9,6 @@ again has the same id.
 usage: copies.py HEDGEROWD [TEST...]
 """
 import copy
-import json
 import os
 import random
 import signal
