@@ -23,12 +23,12 @@ from attack_check import (check_rules, compare_events, compare_fixes, compare_in
 from attack_model import Partition, Rules, unrolled
 from attack_send import Sender, decimal, e7, iso, ms_of
 from attack_world import GRID, PLACES, Herd, World, degrees
-from farm import Farm, LiveCopy, MqttCopy, harness, program, wait_until
+from farm import Farm, LiveCopy, MqttCopy, harness, program, wait_for, wait_until
 
 from harness import expect, test  # isort: skip  (farm.py says where it is)
 
 IS_LONG = bool(os.environ.get("HR_LONG"))
-ROUNDS = 40 if not IS_LONG else int(os.environ.get("HR_ROUNDS", "250"))
+ROUNDS = 25 if not IS_LONG else int(os.environ.get("HR_ROUNDS", "250"))
 RUNS = 1 if not IS_LONG else int(os.environ.get("HR_RUNS", "12"))
 
 # ---- what there is ----
@@ -114,14 +114,6 @@ def look_within(farm, world):
     return answers
 
 
-def await_workers(farm, count):
-    """They may be behind the log for a moment; what lacks for longer, the comparison tells."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and sum(
-            "event" in record for record in read_log(farm, "events", 0)) < count:
-        harness.select_briefly()
-
-
 def attack(farm, world, sender):
     world.herd = Herd(world, sender, ROUNDS)
     for round_ in range(ROUNDS):
@@ -164,11 +156,13 @@ def run(seed):
             rules = {}
             span = (world.now - 86400) * 1000, (world.now + 86400) * 1000
             partitions, fixes, seen = live_through(farm, rules, stops, span)
-            await_workers(farm, sum(len(partition.events) for partition in partitions))
+            count = sum(len(partition.events) for partition in partitions)
+            wait_for(lambda: sum("event" in record
+                                 for record in read_log(farm, "events", 0)) >= count)
             there = farm.all_events()
-            wait_until("nothing more comes", reader.is_silent)
-            wait_until("the page has everything",
-                       lambda: live.resume["seq"] >= there[-1]["offset"])
+            news = {event["id"] for event in there if not event["late"]}
+            wait_for(lambda: news <= {event["id"] for event in reader.events()})
+            wait_for(lambda: live.resume["seq"] >= there[-1]["offset"])
             told = {event["id"]: event for event in reader.events()}
             with open(live.path) as file:
                 lived = {event["id"]: event for event in map(json.loads, file)}

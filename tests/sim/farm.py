@@ -24,6 +24,13 @@ def wait_until(what, condition, timeout=30):
         harness.select_briefly()
 
 
+def wait_for(condition, timeout=10):
+    """A moment for it to come true: what is wrong if it does not, a comparison is to tell."""
+    deadline = time.monotonic() + timeout
+    while not condition() and time.monotonic() < deadline:
+        harness.select_briefly()
+
+
 def program(name):
     return os.path.join(os.path.dirname(harness.PROGRAM), name)
 
