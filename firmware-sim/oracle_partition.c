@@ -336,14 +336,15 @@ static void interpolate(const hearing *h, double part, oracle_place *place, int6
 
 /* api/QUERIES.md: the time between the fixes around the crossing. It is told from the device's last
  * fixes, so that where more have come since, no more is known than that it was no jump. Where there
- * is no crossing, the change may have been at any time since the last fix. */
+ * is no crossing, the change may have been at any time since the last fix. A crossing that is told
+ * to be at a fix was there, whichever fix is taken to be on its other side. */
 static void note_unsure(const hearing *h, side *s)
 {
     int64_t apart_ms = h->is_first ? 0 : h->now.time_ms - h->last.time_ms;
     bool is_at_fix =
         s->has_crossing && (s->crossing_ms == h->last.time_ms || s->crossing_ms == h->now.time_ms);
     s->unsure_ms[0] = is_at_fix ? 0 : apart_ms;
-    s->unsure_ms[1] = s->has_crossing ? s->unsure_ms[0] : ORACLE_NEVER_MS;
+    s->unsure_ms[1] = s->has_crossing ? apart_ms : ORACLE_NEVER_MS;
     s->seen_ms = h->now.time_ms;
     s->taken_before = h->d->taken;
 }

@@ -3,8 +3,8 @@
 Everything is made at random from a seed: fences of every shape and rule, that change, are switched
 and expire meanwhile; devices that stand on corners, walk along edges, jump, repeat themselves and
 speak every form; kill -9 of the service. What must come of it is worked out by attack_model.py from
-the log's order, and what the log holds is held against what was sent. Nothing of the project's own
-geometry or oracle is used.
+the log's order, and what the log holds is held against what was sent, with nothing of the project's
+own geometry. Beside it, the project's oracle looks at the same log.
 
 usage: attack.py HEDGEROWD [TEST...]; HR_SEED begins with that seed, HR_DUMP keeps a wrong log
 """
@@ -114,6 +114,19 @@ def look_within(farm, world):
     return answers
 
 
+def ask_oracle(farm):
+    """What the project's own oracle has against it, also about the standing queries: a second
+    witness. While ticks bring more between its looks, it is asked again."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            farm.ask_oracle("--windows", truth=None)
+            return []
+        except AssertionError as verdict:
+            if time.monotonic() > deadline:
+                return [str(verdict)]
+
+
 def attack(farm, world, sender):
     world.herd = Herd(world, sender, ROUNDS)
     for round_ in range(ROUNDS):
@@ -141,6 +154,7 @@ def run(seed):
         world = World(farm, seed)
         for _ in range(10):
             world.add()
+        farm.api("POST", "/v1/queries/battery-days/start")
         with open(farm.login) as file:
             login = json.load(file)
         with MqttCopy(farm) as reader, LiveCopy(farm) as live:
@@ -159,6 +173,7 @@ def run(seed):
             count = sum(len(partition.events) for partition in partitions)
             wait_for(lambda: sum("event" in record
                                  for record in read_log(farm, "events", 0)) >= count)
+            verdict = ask_oracle(farm)
             there = farm.all_events()
             news = {event["id"] for event in there if not event["late"]}
             wait_for(lambda: news <= {event["id"] for event in reader.events()})
@@ -167,7 +182,7 @@ def run(seed):
             with open(live.path) as file:
                 lived = {event["id"]: event for event in map(json.loads, file)}
         topic = [record["event"] for record in read_log(farm, "events", 0) if "event" in record]
-        complaints = compare_fixes(world.herd.sent, world.herd.forms, fixes)
+        complaints = verdict + compare_fixes(world.herd.sent, world.herd.forms, fixes)
         complaints += compare_events(partitions, topic)
         complaints += compare_inside(inside, seen)
         complaints += compare_within(within, seen)
