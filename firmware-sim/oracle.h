@@ -31,13 +31,14 @@ typedef struct oracle_fence {
     uint32_t confirm_fixes; /* 0: not set */
     int64_t expires_ms;
     bool has_schedule;
+    int64_t known_ms[2]; /* the span for which it is resolved */
     uint32_t on_count;
     int64_t (*on_ms)[2]; /* [from, to) */
     uint32_t group_count;
     char (*groups)[HR_FENCE_ID_MAX + 1];
     oracle_area *area;
     oracle_area *zone; /* NULL: none */
-    char *text;        /* as JSON, to see whether it changed */
+    char *text;        /* as JSON, without what is no change, and without its schedule */
 } oracle_fence;
 
 typedef struct oracle_member {
@@ -69,6 +70,8 @@ HR_MUST_USE hr_err oracle_rules_read(const cJSON *json, oracle_slot_of *slot_of,
 void oracle_rules_free(oracle_rules *rules);
 
 /* TRACKER.md, rule 1. */
+/* Rule 11: a name is no change, nor is a schedule that both know alike. */
+bool oracle_fence_differs(const oracle_fence *a, const oracle_fence *b);
 bool oracle_is_member(const oracle_rules *rules, const oracle_fence *fence, uint64_t device);
 bool oracle_is_active(const oracle_rules *rules, const oracle_fence *fence, uint64_t device,
                       int64_t time_ms);

@@ -409,7 +409,7 @@ static bool cuts_through(const hearing *h, const oracle_fence *fence, side *cros
     oracle_piece pieces[ORACLE_PIECES_MAX];
     if (h->is_jump || !oracle_area_is_near(area, h->last.at, h->now.at) ||
         oracle_area_covers(area, h->last.at) || oracle_area_covers(area, h->now.at) ||
-        !(oracle_area_distance_m(area, h->last.at, h->now.at) > h->last.accuracy_m) ||
+        !(oracle_area_distance_m(area, h->last.at, h->last.at) > h->last.accuracy_m) ||
         !(oracle_area_distance_m(area, h->now.at, h->now.at) > h->now.accuracy_m)) {
         return false;
     }
@@ -427,7 +427,7 @@ static bool cuts_through(const hearing *h, const oracle_fence *fence, side *cros
     oracle_place middle;
     int64_t unused_ms;
     interpolate(h, (pieces[longest].from + pieces[longest].to) / 2, &middle, &unused_ms);
-    double distance_m = oracle_area_distance_m(area, middle, h->now.at);
+    double distance_m = oracle_area_distance_m(area, middle, middle);
     if (!oracle_area_covers(area, middle) || !(distance_m > h->last.accuracy_m) ||
         !(distance_m > h->now.accuracy_m)) {
         return false;
@@ -596,7 +596,7 @@ hr_err oracle_take_tick(oracle_partition *p, const oracle_source *source, int64_
 static bool has_changed(const oracle_rules *before, const oracle_fence *old,
                         const oracle_rules *after, const oracle_fence *new, uint64_t device)
 {
-    if (old == NULL || new == NULL || strcmp(old->text, new->text) != 0) {
+    if (old == NULL || new == NULL || oracle_fence_differs(old, new)) {
         return true;
     }
     return oracle_is_member(before, old, device) != oracle_is_member(after, new, device);

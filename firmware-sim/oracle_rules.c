@@ -28,6 +28,8 @@ static bool read_schedule(const cJSON *json, oracle_fence *fence)
     if (!cJSON_IsObject(schedule)) {
         return true;
     }
+    fence->known_ms[0] = oracle_json_whole(schedule, "known_from_ms", INT64_MIN);
+    fence->known_ms[1] = oracle_json_whole(schedule, "known_to_ms", INT64_MAX);
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(schedule, "on_ms");
     const cJSON *item;
     fence->has_schedule = true;
@@ -48,6 +50,17 @@ static bool read_schedule(const cJSON *json, oracle_fence *fence)
     return true;
 }
 
+/* What makes another fence of it, apart from its schedule; NULL without memory. */
+static char *print_essence(const cJSON *json)
+{
+    cJSON *copy = cJSON_Duplicate(json, true);
+    cJSON_DeleteItemFromObjectCaseSensitive(copy, "name");
+    cJSON_DeleteItemFromObjectCaseSensitive(copy, "schedule");
+    char *text = copy != NULL ? cJSON_PrintUnformatted(copy) : NULL;
+    cJSON_Delete(copy);
+    return text;
+}
+
 static hr_err read_fence(const cJSON *json, oracle_fence *fence, hr_why *why)
 {
     const char *intent = oracle_json_text(json, "intent");
@@ -59,7 +72,7 @@ static hr_err read_fence(const cJSON *json, oracle_fence *fence, hr_why *why)
     fence->dwell_ms = oracle_json_whole(json, "dwell_s", 0) * 1000;
     fence->confirm_fixes = (uint32_t)oracle_json_whole(json, "confirm_fixes", 0);
     fence->expires_ms = oracle_json_whole(json, "expires_at_ms", ORACLE_NEVER_MS);
-    fence->text = cJSON_PrintUnformatted(json);
+    fence->text = print_essence(json);
     if (fence->text == NULL || !read_groups(json, &fence->groups, &fence->group_count) ||
         !read_schedule(json, fence)) {
         return hr_why_set(why, HR_INVALID, "fence %s of the rules cannot be read", fence->id);
@@ -186,6 +199,46 @@ const oracle_fence *oracle_find_fence(const oracle_rules *rules, const char *id)
     oracle_fence key;
     snprintf(key.id, sizeof key.id, "%s", id);
     return bsearch(&key, rules->fences, rules->fence_count, sizeof key, by_fence_id);
+}
+
+/* The i-th time that a schedule is on within a span, as far as it lies there; false: no more. */
+static bool next_on(const oracle_fence *fence, const int64_t span_ms[2], uint32_t *i,
+                    int64_t on_ms[2])
+{
+    for (; *i < fence->on_count; ++*i) {
+        const int64_t *on = fence->on_ms[*i];
+        on_ms[0] = on[0] > span_ms[0] ? on[0] : span_ms[0];
+        on_ms[1] = on[1] < span_ms[1] ? on[1] : span_ms[1];
+        if (on_ms[0] < on_ms[1]) {
+            ++*i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool schedules_differ(const oracle_fence *a, const oracle_fence *b)
+{
+    int64_t span_ms[2] = {a->known_ms[0] > b->known_ms[0] ? a->known_ms[0] : b->known_ms[0],
+                          a->known_ms[1] < b->known_ms[1] ? a->known_ms[1] : b->known_ms[1]};
+    uint32_t i = 0, k = 0;
+    for (;;) {
+        int64_t x_ms[2], y_ms[2];
+        bool has_x = next_on(a, span_ms, &i, x_ms);
+        bool has_y = next_on(b, span_ms, &k, y_ms);
+        if (!has_x || !has_y) {
+            return has_x != has_y;
+        }
+        if (x_ms[0] != y_ms[0] || x_ms[1] != y_ms[1]) {
+            return true;
+        }
+    }
+}
+
+bool oracle_fence_differs(const oracle_fence *a, const oracle_fence *b)
+{
+    return strcmp(a->text, b->text) != 0 || a->has_schedule != b->has_schedule ||
+           (a->has_schedule && schedules_differ(a, b));
 }
 
 bool oracle_is_member(const oracle_rules *rules, const oracle_fence *fence, uint64_t device)

@@ -175,6 +175,21 @@ class Fence:
         self.on = [window for window in json["schedule"]["on_ms"]
                    if window[1] > span[0] and window[0] < span[1]] if json["schedule"] else None
 
+    def differs(self, other):
+        """A name is no change, nor is a schedule that both know alike."""
+        unlike = [key for key in self.json if key not in ("name", "schedule") and
+                  self.json[key] != other.json[key]]
+        schedules = self.json["schedule"], other.json["schedule"]
+        if unlike or (schedules[0] is None) != (schedules[1] is None):
+            return True
+        if schedules[0] is None:
+            return False
+        low = max(schedule["known_from_ms"] for schedule in schedules)
+        high = min(schedule["known_to_ms"] for schedule in schedules)
+        ours, theirs = ([(max(a, low), min(b, high)) for a, b in schedule["on_ms"]
+                         if b > low and a < high] for schedule in schedules)
+        return ours != theirs
+
     def is_on(self, time):
         return time < self.expires and (
             self.on is None or any(start <= time < end for start, end in self.on))
@@ -389,7 +404,7 @@ class Partition:
     def cut(self, area, hearing):
         last, at, time, accuracy, scale, _ = hearing
         if area.is_apart(last[0], at) or area.covers(last[0]) or area.covers(at) or \
-                not self.is_farther(area, last[0], scale, last[2]) or \
+                not self.is_farther(area, last[0], cosine(last[0][1]), last[2]) or \
                 not self.is_farther(area, at, scale, accuracy):
             return None
         pieces = area.pieces(last[0], at)
@@ -397,8 +412,9 @@ class Partition:
             return None
         longest = max(pieces, key=lambda piece: (piece[1] - piece[0], -piece[0]))
         middle = self.place(last, at, time, (longest[0] + longest[1]) / 2)[:2]
-        if not area.covers(middle) or not self.is_farther(area, middle, scale, accuracy) or \
-                not self.is_farther(area, middle, scale, last[2]):
+        plane = cosine(middle[1])
+        if not area.covers(middle) or not self.is_farther(area, middle, plane, accuracy) or \
+                not self.is_farther(area, middle, plane, last[2]):
             return None
         return self.place(last, at, time, longest[0])
 
@@ -440,7 +456,7 @@ class Partition:
             device.stays.pop(name)
             return
         is_member = self.rules.is_member(new, device)
-        if old and old.json == new.json and before.is_member(old, device) == is_member:
+        if old and not old.differs(new) and before.is_member(old, device) == is_member:
             return
         inside = zone = False
         if self.rules.is_active(new, device, device.now) and device.last:

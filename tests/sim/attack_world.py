@@ -160,8 +160,8 @@ class World:
             del self.features[name]
         elif what < 0.8:
             name = self.chance.choice(list(self.features))
-            properties = dict(self.features[name]["properties"],
-                              dwell_s=self.chance.choice([0, 20, 300]))
+            properties = dict(self.features[name]["properties"], **self.chance.choice(
+                [{"dwell_s": 0}, {"dwell_s": 20}, {"dwell_s": 300}, {"name": "Another"}, {}]))
             answer = self.farm.api("PATCH", "/v1/fences/" + name, {"properties": properties})
             self.features[name]["properties"] = properties
             self.note_version(answer)

@@ -116,6 +116,54 @@ static void a_change_near_the_line_counts_the_second_time(void **state)
     assert_int_equal(w->events.all[0].crossing.lon_e7, 0);
 }
 
+/* One fence, and what of it is to be replaced. */
+static oracle_rules *rules_with(const char *name, const char *schedule)
+{
+    char text[600];
+    hr_why why = {""};
+    oracle_rules *rules = NULL;
+    snprintf(text, sizeof text,
+             "{\"version\":2,\"settings\":{\"max_accuracy_m\":100,\"max_gap_s\":300,"
+             "\"max_speed_mps\":60,\"alert_max_age_s\":600,\"stale_after_s\":0},\"devices\":[],"
+             "\"fences\":[{\"id\":\"a\",\"name\":\"%s\",\"intent\":\"info\",\"dwell_s\":0,"
+             "\"approach_cm\":0,\"confirm_fixes\":0,\"expires_at_ms\":null,\"groups\":[],"
+             "\"schedule\":%s,\"rings_e7\":[[[0,0],[10000,0],[10000,10000],[0,10000]]],"
+             "\"zone_rings_e7\":null}]}",
+             name, schedule);
+    cJSON *json = cJSON_Parse(text);
+    assert_int_equal(oracle_rules_read(json, slot_of, NULL, &rules, &why), HR_OK);
+    cJSON_Delete(json);
+    return rules;
+}
+
+static void a_name_is_no_change_and_neither_is_a_schedule_that_both_know_alike(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *schedule;
+        bool differs;
+    } others[] = {
+        {"A", "{\"known_from_ms\":0,\"known_to_ms\":90,\"on_ms\":[[10,20],[30,40]]}", false},
+        {"B", "{\"known_from_ms\":0,\"known_to_ms\":90,\"on_ms\":[[10,20],[30,40]]}", false},
+        /* What began before is not known, what comes later is new. */
+        {"A", "{\"known_from_ms\":15,\"known_to_ms\":99,\"on_ms\":[[15,20],[30,40],[91,95]]}",
+         false},
+        {"A", "{\"known_from_ms\":15,\"known_to_ms\":99,\"on_ms\":[[30,40]]}", true},
+        {"A", "{\"known_from_ms\":0,\"known_to_ms\":90,\"on_ms\":[[10,21],[30,40]]}", true},
+        {"A", "null", true},
+    };
+    oracle_rules *one = rules_with(others[0].name, others[0].schedule);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        oracle_rules *other = rules_with(others[i].name, others[i].schedule);
+        assert_int_equal(oracle_fence_differs(&one->fences[0], &other->fences[0]),
+                         others[i].differs);
+        assert_int_equal(oracle_fence_differs(&other->fences[0], &one->fences[0]),
+                         others[i].differs);
+        oracle_rules_free(other);
+    }
+    oracle_rules_free(one);
+}
+
 static void dwelling_and_silence_are_told_by_ticks(void **state)
 {
     world *w = *state;
@@ -268,6 +316,7 @@ int main(void)
         WITH_WORLD(a_hole_is_outside_and_a_cut_between_two_fixes_is_seen),
         WITH_WORLD(repeats_and_old_fixes_decide_nothing),
         WITH_WORLD(falsified_events_are_found),
+        WITH_WORLD(a_name_is_no_change_and_neither_is_a_schedule_that_both_know_alike),
         cmocka_unit_test(falsified_logs_of_fixes_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
