@@ -449,9 +449,10 @@ static hr_err empty_partitions(engine *engine, hr_why *why)
     return err;
 }
 
-/* Judge one file: adopt it, or take from its header at least what was told before it. */
+/* Judge one file: adopt it, or take from its header at least what was told before it. floors come
+ * down to where it stands, if it can be adopted now or by the next start. */
 static hr_err consider(engine *engine, const char *path, bool is_wanted, bool *is_adopted,
-                       hr_why *why)
+                       int64_t *floors, hr_why *why)
 {
     uint8_t *bytes = NULL;
     size_t size = 0;
@@ -466,8 +467,13 @@ static hr_err consider(engine *engine, const char *path, bool is_wanted, bool *i
         bool is_whole = size - head->size == head->state_bytes &&
                         hr_crc32c(0, bytes + head->size, size - head->size) == head->state_crc;
         is_told = is_of_this_log(engine, head);
-        if (is_wanted && is_whole && head->state_version == STATE_VERSION && is_told &&
-            is_followed(engine, head)) {
+        bool is_usable = is_whole && head->state_version == STATE_VERSION && is_told &&
+                         is_followed(engine, head);
+        for (uint32_t p = 0; is_usable && p < engine->partition_count; p++) {
+            int64_t offset = head->partitions[p].offset;
+            floors[p] = offset < floors[p] ? offset : floors[p];
+        }
+        if (is_wanted && is_usable) {
             err = adopt_states(engine, head, bytes + head->size, why);
             *is_adopted = err == HR_OK;
             if (err == HR_CORRUPT) {
@@ -597,17 +603,32 @@ static hr_err begin_at_log_start(engine *engine, hr_why *why)
     return err;
 }
 
+/* What this start reads again, and what the next one would need before there is a checkpoint of
+ * this run, stays in the log. */
+static hr_err keep_for_start(engine *engine, int64_t *floors)
+{
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        int64_t offset = atomic_load(&engine->partitions[p].offset);
+        floors[p] = offset < floors[p] ? offset : floors[p];
+    }
+    return set_floors(engine, floors);
+}
+
 hr_err engine_checkpoint_load(engine *engine, hr_why *why)
 {
     uint64_t numbers[CHECKPOINT_FILES_MAX];
+    int64_t floors[HR_PARTITIONS_MAX];
     size_t count = 0;
     hr_err err = list_files(engine, numbers, &count, why);
     bool is_adopted = false;
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        floors[p] = INT64_MAX;
+    }
     for (size_t i = 0; err == HR_OK && i < count; i++) {
         char path[4096];
         hr_why detail = {""};
         file_path(engine, numbers[i], "ckpt", path, sizeof path);
-        err = consider(engine, path, !is_adopted, &is_adopted, &detail);
+        err = consider(engine, path, !is_adopted, &is_adopted, floors, &detail);
         if (err == HR_CORRUPT) {
             hr_logline(HR_LEVEL_ERROR, "engine.checkpoint_damaged", "file=%s", path);
             err = HR_OK;
@@ -618,6 +639,9 @@ hr_err engine_checkpoint_load(engine *engine, hr_why *why)
     engine->checkpoint_number = count > 0 ? numbers[0] : 0;
     if (err == HR_OK && !is_adopted) {
         err = begin_at_log_start(engine, why);
+    }
+    if (err == HR_OK) {
+        err = keep_for_start(engine, floors);
     }
     int64_t from = log_start(engine->options.log, HR_TOPIC_EVENTS, 0);
     if (err == HR_OK && is_adopted) {

@@ -260,6 +260,42 @@ after_retention_and_without_checkpoints_the_rules_and_names_are_still_known(void
     farm_end(&farm);
 }
 
+/* A start has taken no checkpoint yet: what those of the run before need must stay all the same. */
+static void from_its_start_on_an_engine_keeps_what_its_checkpoints_need(void **state)
+{
+    (void)state;
+    int64_t older[FARM_PARTITIONS];
+    hr_why why = {""};
+    farm farm;
+    farm_start(&farm, 2);
+    farm.file_bytes = 256 << 10;
+    farm.retain_bytes = 512 << 10;
+    farm_restart(&farm, 2);
+    farm_fence(&farm, "north", north, "");
+    farm_walk(&farm, 3, 10, NULL, NULL);
+    farm_settle(&farm);
+    for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+        older[p] = log_end(farm.log, HR_TOPIC_POSITIONS, p, LOG_APPENDED);
+    }
+    farm_walk(&farm, 5, 10, NULL, NULL);
+    farm_restart(&farm, 2); /* the end is the newer checkpoint */
+    farm_walk(&farm, 11, 1000, NULL, NULL);
+    log_position end = log_appended(farm.log);
+    while (log_durable(farm.log) < end) {
+        (void)log_wait(farm.log, LOG_COMMITTED, log_durable(farm.log), 1000);
+    }
+    assert_int_equal(log_retain(farm.log, &why), HR_OK);
+    for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+        assert_true(log_start(farm.log, HR_TOPIC_POSITIONS, p) <= older[p]);
+    }
+    /* Two checkpoints later it may go. */
+    farm_settle(&farm);
+    farm_settle(&farm);
+    assert_int_equal(log_retain(farm.log, &why), HR_OK);
+    assert_true(log_start(farm.log, HR_TOPIC_POSITIONS, 0) > older[0]);
+    farm_end(&farm);
+}
+
 /* Versions of the rules go with the log's first records, and not before. */
 static void rules_are_forgotten_when_the_log_no_longer_begins_with_them(void **state)
 {
@@ -393,6 +429,7 @@ int main(void)
         cmocka_unit_test(without_its_checkpoints_the_engine_replays_and_repeats_nothing),
         cmocka_unit_test(
             after_retention_and_without_checkpoints_the_rules_and_names_are_still_known),
+        cmocka_unit_test(from_its_start_on_an_engine_keeps_what_its_checkpoints_need),
         cmocka_unit_test(rules_are_forgotten_when_the_log_no_longer_begins_with_them),
         cmocka_unit_test(a_full_log_takes_no_change_and_keeps_nobody_from_starting_and_stopping),
     };
