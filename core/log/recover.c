@@ -328,6 +328,17 @@ static hr_err learn_from_seed(recovery *r)
     return HR_OK;
 }
 
+/* The log goes on behind the hole, so its last file has ended: as any other, it says where and
+ * when, or later starts take its records for lost and its age is never known. */
+static void end_last(recovery *r)
+{
+    if (r->last < r->found.count) {
+        journal_file *file = r->j->files.list[r->last];
+        files_index_end(&r->j->files, file, r->state.position, r->state.newest_ms, r->state.next);
+        file->newest_ms = r->state.newest_ms;
+    }
+}
+
 static hr_err read_all(recovery *r)
 {
     hr_err err = find_proven(r);
@@ -353,6 +364,7 @@ static hr_err read_all(recovery *r)
     if (err == HR_OK && !r->is_ended && r->state.position < r->proven) {
         /* A mark or the side file knows of more than there is. */
         r->must_roll = true;
+        end_last(r);
     }
     return err == HR_OK ? learn_from_seed(r) : err;
 }

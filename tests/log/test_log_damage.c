@@ -15,7 +15,7 @@
 #include "test.h"
 
 #define FRAMES 600
-#define RECORDS_MAX 8192
+#define RECORDS_MAX 32768
 #define FILES_MAX 16
 
 /* A closed journal of several files, and how it should look. */
@@ -358,6 +358,55 @@ static void a_file_that_is_gone_is_a_gap_told_exactly(void **state)
     free(told);
 }
 
+/* Begin so many more files with records of partition 0. */
+static void append_files(specimen *s, uint32_t files)
+{
+    log_position from = log_appended(s->copy.log);
+    log_position end = from;
+    while (end < from + files * s->copy.options.file_bytes) {
+        assert_int_equal(fixture_append(&s->copy, 0, 0, s->counts[0], 200, &end), HR_OK);
+        s->counts[0] += 200;
+    }
+    fixture_commit(&s->copy, end);
+}
+
+/* The log goes on behind the hole; the file before it is one like any other from then on. */
+static void a_file_that_lost_its_end_is_told_of_exactly_and_goes_by_age(void **state)
+{
+    specimen *s = *state;
+    lost *told = calloc(1, sizeof *told);
+    lost *at_opening = calloc(1, sizeof *at_opening);
+    char path[FIXTURE_PATH_MAX];
+    char name[64];
+    assert_non_null(told);
+    assert_non_null(at_opening);
+    fresh_copy(s);
+    snprintf(name, sizeof name, "%012u.log", s->files);
+    path_of(s, name, path);
+    assert_int_equal(truncate(path, (off_t)size_of(path) / 2), 0);
+    uint32_t missing = examine(s, told);
+    assert_true(missing > 0);
+    append_files(s, 3);
+    for (int start = 0; start < 2; start++) {
+        fixture_close(&s->copy);
+        assert_int_equal(examine(s, told), missing);
+        memset(at_opening, 0, sizeof *at_opening);
+        log_damage_each(s->copy.log, note_lost, at_opening);
+        for (uint32_t p = 0; p < FIXTURE_PARTITIONS; p++) {
+            assert_memory_equal(at_opening->is_lost[p], told->is_lost[p], RECORDS_MAX);
+        }
+    }
+    int64_t behind = s->counts[0] - 1000;
+    fixture_close(&s->copy);
+    s->copy.options.retain_ms = 3600000;
+    fixture_open(&s->copy);
+    hr_clock_fake_advance(s->copy.clock, 7200000);
+    assert_int_equal(log_retain(s->copy.log, NULL), HR_OK);
+    assert_true(log_start(s->copy.log, 0, 0) > behind - 4000);
+    free(told);
+    free(at_opening);
+}
+
 static void the_first_file_gone_moves_the_start(void **state)
 {
     specimen *s = *state;
@@ -492,6 +541,7 @@ int main(void)
         TEST(the_last_record_of_a_partition_is_missed_too),
         TEST(a_flipped_bit_beside_the_journal_costs_nothing),
         TEST(a_file_that_is_gone_is_a_gap_told_exactly),
+        TEST(a_file_that_lost_its_end_is_told_of_exactly_and_goes_by_age),
         TEST(the_first_file_gone_moves_the_start),
         TEST(everything_gone_but_the_side_file_reuses_no_offset),
         TEST(files_under_each_others_names_are_known_by_what_they_hold),
