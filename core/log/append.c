@@ -135,6 +135,19 @@ int journal_mark(journal *j, bool with_offsets)
     return 0;
 }
 
+/* A file that is in no list: off the disk, too, if it came that far. */
+static void drop_file(const journal *j, journal_file *file)
+{
+    char name[FILE_NAME_BYTES];
+    if (file != NULL && file->fd >= 0) {
+        file_name(name, file->seq, "log");
+        if (disk_remove(j->folder, name) != 0) {
+            hr_logline(HR_LEVEL_WARN, "log.leftover", "file=%s", name);
+        }
+    }
+    file_free(file);
+}
+
 /* Make the file that begins at tail.position and write its opening. It is not in the list yet. */
 static int make_file(journal *j, journal_file **out, uint64_t *reserved)
 {
@@ -167,13 +180,10 @@ static int make_file(journal *j, journal_file **out, uint64_t *reserved)
         opening_put(j->buffer, first, j->tail.kept, hr_clock_now_ms(j->options.clock));
         failed = disk_write(file->fd, j->buffer, length, 0);
     }
-    if (failed != 0 && disk_remove(j->folder, name) != 0) {
-        hr_logline(HR_LEVEL_WARN, "log.leftover", "file=%s", name);
-    }
 out:
     free(first);
     if (failed != 0) {
-        file_free(file);
+        drop_file(j, file);
         return failed;
     }
     hr_counter_add(j->metrics.written_bytes, length);
@@ -208,8 +218,8 @@ int journal_roll(journal *j)
         return failed;
     }
     if (files_add(&j->files, file) != HR_OK) {
-        /* The next start finds an empty file behind the end and sets it aside. */
-        file_free(file);
+        /* The old file goes on, and what comes into it must not lie behind another beginning. */
+        drop_file(j, file);
         return ENOMEM;
     }
     j->next_seq++;
