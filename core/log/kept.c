@@ -8,9 +8,13 @@ hr_err journal_kept(log_store *log, uint8_t topic, uint16_t partition,
                     uint8_t bytes[LOG_KEPT_BYTES_MAX], size_t *size)
 {
     journal *j = journal_of(log);
+    /* Retention moves the starts before it takes files, and what is kept behind that: until the
+     * files are gone, a crash brings the old start back. */
+    pthread_mutex_lock(&j->retain_lock);
     pthread_mutex_lock(&j->lock);
     kept_record kept = j->start_kept[layout_flat(&j->layout, topic, partition)];
     pthread_mutex_unlock(&j->lock);
+    pthread_mutex_unlock(&j->retain_lock);
     if (kept.size == 0) {
         return HR_NOT_FOUND;
     }

@@ -138,7 +138,8 @@ int64_t log_start(log_store *log, uint8_t topic, uint16_t partition);
 int64_t log_end(log_store *log, uint8_t topic, uint16_t partition, log_visibility visibility);
 
 /* A reader from log_start() must know what was said before: the partition's last record of
- * options.kept_type that retention took (the rules in force). HR_NOT_FOUND: there was none. */
+ * options.kept_type that retention took (the rules in force). Waits for a log_retain() under way,
+ * whose start readers may have been told of already. HR_NOT_FOUND: there was none. */
 #define LOG_KEPT_BYTES_MAX 16 /* larger records are not kept */
 HR_MUST_USE hr_err log_kept(log_store *log, uint8_t topic, uint16_t partition,
                             uint8_t bytes[LOG_KEPT_BYTES_MAX], size_t *size);

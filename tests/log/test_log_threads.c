@@ -181,22 +181,45 @@ static void *read_the_oldest(void *argument)
     return NULL;
 }
 
-static void what_retention_takes_from_under_a_reader_is_no_damage(void **state)
+/* Be told again and again where the log now begins, and ask what held there. */
+static void *ask_what_is_kept(void *argument)
 {
-    (void)state;
+    worker *w = argument;
+    log_store *log = w->s->f.log;
+    log_reader *reader = NULL;
+    log_view view;
+    expect(w->s, log_reader_open(log, 0, w->partition, 0, LOG_APPENDED, &reader) == HR_OK, "open");
+    while (!atomic_load(&w->s->is_over)) {
+        uint8_t bytes[LOG_KEPT_BYTES_MAX];
+        size_t size = 0;
+        log_reader_seek(reader, 0);
+        if (log_reader_next(reader, &view, NULL) != HR_GONE) {
+            continue;
+        }
+        int64_t start = log_reader_offset(reader);
+        expect(w->s, log_kept(log, 0, w->partition, bytes, &size) == HR_OK && size == 8, "kept");
+        expect(w->s, (int64_t)hr_load_u64(bytes) >= start - 1, "what is kept is of an older start");
+    }
+    log_reader_close(reader);
+    return NULL;
+}
+
+static void read_beside_retention(void *(*read)(void *))
+{
     static shared s;
     pthread_t threads[WRITERS + 2];
     worker workers[WRITERS + 2];
     fixture_init(&s.f);
     s.f.options.file_bytes = 4096;
     s.f.options.retain_bytes = 8192;
+    s.f.options.kept_type = 1;
+    s.is_over = false;
+    s.failures = 0;
     fixture_open(&s.f);
     s.frames = fixture_is_long() ? 50000 : 3000;
     for (uint16_t i = 0; i < WRITERS + 2; i++) {
         workers[i] = (worker){.s = &s};
-        void *(*run)(void *) = i == 0            ? write_frames
-                               : i < WRITERS + 1 ? read_the_oldest
-                                                 : keep_house;
+        void *(*run)(void *) = i == 0 ? write_frames : i < WRITERS + 1 ? read : keep_house;
         assert_int_equal(pthread_create(&threads[i], NULL, run, &workers[i]), 0);
     }
     pthread_join(threads[0], NULL);
@@ -206,6 +229,18 @@ static void what_retention_takes_from_under_a_reader_is_no_damage(void **state)
     }
     assert_int_equal(s.failures, 0);
     fixture_fini(&s.f);
+}
+
+static void what_retention_takes_from_under_a_reader_is_no_damage(void **state)
+{
+    (void)state;
+    read_beside_retention(read_the_oldest);
+}
+
+static void a_reader_told_of_a_new_start_finds_what_held_there(void **state)
+{
+    (void)state;
+    read_beside_retention(ask_what_is_kept);
 }
 
 /* A log without a gap between commits may not sync more often than it must: waiters share. */
@@ -280,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_what_writers_wrote_in_order),
         cmocka_unit_test(what_retention_takes_from_under_a_reader_is_no_damage),
+        cmocka_unit_test(a_reader_told_of_a_new_start_finds_what_held_there),
         cmocka_unit_test(commits_are_shared_by_those_who_wait),
         cmocka_unit_test(an_append_does_not_wake_who_waits_for_a_commit),
     };
