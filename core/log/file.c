@@ -315,3 +315,18 @@ log_position files_find_time(journal_files *files, int64_t append_ms)
     pthread_mutex_unlock(&files->lock);
     return at;
 }
+
+bool files_find_behind(journal_files *files, log_position at, uint32_t flat, log_position *base,
+                       int64_t *next)
+{
+    pthread_mutex_lock(&files->lock);
+    uint32_t i = locate(files, at) + 1;
+    bool is_there = i < files->count;
+    if (is_there) {
+        const journal_file *file = files->list[i];
+        *base = file->base;
+        *next = file->row_count > 0 ? row_at(files, file, 0)[2 + flat] : -1;
+    }
+    pthread_mutex_unlock(&files->lock);
+    return is_there;
+}

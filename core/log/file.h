@@ -86,6 +86,11 @@ void files_set_synced(journal_files *files, journal_file *file);
 log_position files_find_offset(journal_files *files, uint32_t flat, int64_t offset);
 log_position files_find_time(journal_files *files, int64_t append_ms);
 
+/* Where the file behind the one with a position begins, and the next offset of a partition there
+ * (-1: not known). False: there is none. */
+bool files_find_behind(journal_files *files, log_position at, uint32_t flat, log_position *base,
+                       int64_t *next);
+
 static inline size_t file_row_width(const log_layout *layout)
 {
     return 2 + (size_t)layout->total;

@@ -110,6 +110,35 @@ static hr_err place(journal_reader *r, hr_why *why)
     return catch_up(r, why);
 }
 
+/* Beside a running service, retention takes files that a read-only log still has in its list: go on
+ * behind the one with r->at. HR_GONE: it had records for us. */
+static hr_err pass_missing(journal_reader *r, hr_why *why)
+{
+    journal *j = journal_of(r->reader.log);
+    int64_t wanted = r->offset;
+    int64_t next = -1;
+    log_position base = 0;
+    if (!files_find_behind(&j->files, r->at, r->flat, &base, &next)) {
+        return hr_why_set(why, HR_IO, "the file with offset %lld is gone, and none is known behind",
+                          (long long)wanted);
+    }
+    r->batch = 0;
+    if (next > wanted) {
+        r->at = base;
+        r->offset = next;
+        r->is_past_bad = false;
+        return hr_why_set(why, HR_GONE, "offset %lld is no longer kept, %lld is the next",
+                          (long long)wanted, (long long)next);
+    }
+    if (next < 0) {
+        r->bad_from = r->is_past_bad ? r->bad_from : r->at;
+        r->bad_to = base;
+        r->is_past_bad = true;
+    }
+    r->at = base;
+    return HR_OK;
+}
+
 /* Hold the file with r->at, or the next one behind. False: there is none, or *err is set. */
 static bool hold_file(journal_reader *r, hr_err *err, hr_why *why)
 {
@@ -118,12 +147,11 @@ static bool hold_file(journal_reader *r, hr_err *err, hr_why *why)
         return true;
     }
     let_go(r);
-    *err = files_hold(files, r->at, &r->file);
-    if (*err == HR_NOT_FOUND) {
-        /* Beside a running service, retention may take a file from under a read-only log. */
-        *err = hr_why_set(why, HR_GONE, "the file with offset %lld is gone", (long long)r->offset);
-        r->is_placed = false;
-        return false;
+    while ((*err = files_hold(files, r->at, &r->file)) == HR_NOT_FOUND) {
+        *err = pass_missing(r, why);
+        if (*err != HR_OK) {
+            return false;
+        }
     }
     if (*err != HR_OK) {
         hr_why_set(why, *err, "cannot open the file with offset %lld", (long long)r->offset);

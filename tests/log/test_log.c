@@ -440,6 +440,47 @@ static void a_second_opener_is_refused_and_a_reader_is_not(void **state)
     fixture_close(&beside);
 }
 
+/* It knows of files that the service lets go meanwhile. */
+static void a_reader_beside_a_service_goes_on_behind_what_retention_takes(void **state)
+{
+    fixture *f = *state;
+    log_position end = 0;
+    log_view view;
+    log_reader *reader = NULL;
+    f->options.retain_bytes = 128 << 10;
+    fixture_reopen(f);
+    for (uint64_t i = 0; i < 1000; i++) {
+        hr_clock_fake_advance(f->clock, 1000);
+        assert_int_equal(fixture_append(f, 0, 0, i * 64, 64, &end), HR_OK);
+    }
+    fixture_commit(f, end);
+    fixture beside = *f;
+    beside.options.read_only = true;
+    fixture_open(&beside);
+    assert_int_equal(log_reader_open(beside.log, 0, 0, 0, LOG_COMMITTED, &reader), HR_OK);
+    assert_int_equal(log_reader_next(reader, &view, NULL), HR_OK);
+    assert_int_equal(log_retain(f->log, NULL), HR_OK);
+    int64_t start = log_start(f->log, 0, 0);
+    assert_in_range(start, 30000, 60000);
+    int64_t next = view.first_offset + view.count;
+    for (int gone = 0; next < 64000;) {
+        hr_err err = log_reader_next(reader, &view, NULL);
+        if (err == HR_OK) {
+            assert_int_equal(view.first_offset, next);
+            next += view.count;
+            continue;
+        }
+        assert_int_equal(err, HR_GONE);
+        assert_true(log_reader_offset(reader) > next);
+        assert_true(++gone <= 20);
+        next = log_reader_offset(reader);
+        assert_true(next <= start);
+    }
+    log_reader_close(reader);
+    assert_int_equal(log_offset_at(beside.log, 0, 0, 0), start);
+    fixture_close(&beside);
+}
+
 static void other_topics_are_refused(void **state)
 {
     fixture *f = *state;
@@ -520,6 +561,7 @@ int main(void)
         TEST(a_group_is_remembered_from_its_first_offset_on),
         TEST(a_group_need_not_wait_for_the_end_to_be_remembered),
         TEST(a_second_opener_is_refused_and_a_reader_is_not),
+        TEST(a_reader_beside_a_service_goes_on_behind_what_retention_takes),
         TEST(other_topics_are_refused),
         TEST(a_lazy_frame_waits_for_the_next_commit),
         TEST(a_lazy_frame_is_committed_when_somebody_asks),
