@@ -111,6 +111,7 @@ static hr_err take_turn(engine *engine, uint32_t number, bool *is_busy, hr_why *
         if (err == HR_CORRUPT) {
             /* The log has told the gap; what is lost is lost for everyone alike. */
             engine_partition_skip(partition, log_reader_offset(seat->reader));
+            *is_busy = true; /* there may be more behind it */
             err = HR_OK;
             continue;
         }

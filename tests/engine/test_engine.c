@@ -216,6 +216,58 @@ static void without_its_checkpoints_the_engine_replays_and_repeats_nothing(void 
     farm_end(&farm);
 }
 
+/* Spoil every record in the journal's first file that holds these bytes; how many did. */
+static int spoil_records(const farm *farm, const uint8_t *bytes, size_t size)
+{
+    static uint8_t all[1 << 20];
+    char path[128];
+    int spoilt = 0;
+    snprintf(path, sizeof path, "%s/journal/%012d.log", farm->folder, 1);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    size_t got = fread(all, 1, sizeof all, file);
+    for (size_t at = 0; at + size <= got; at++) {
+        if (memcmp(all + at, bytes, size) == 0) {
+            all[at] ^= 1;
+            spoilt++;
+        }
+    }
+    rewind(file);
+    assert_int_equal(fwrite(all, 1, got, file), got);
+    assert_int_equal(fclose(file), 0);
+    return spoilt;
+}
+
+/* More of them in a row than a worker takes batches in one turn. */
+static void behind_any_number_of_damaged_batches_the_engine_goes_on(void **state)
+{
+    (void)state;
+    const int damaged = 300;
+    char path[128];
+    uint8_t bytes[HR_FIX_BYTES];
+    farm farm;
+    hr_fix fix = {.device = hr_device_key("a", 1), .lon_e7 = 150000000, .lat_e7 = 580000000};
+    farm_start(&farm, 1);
+    farm_fence(&farm, "north", north, "");
+    farm_name(&farm, "a");
+    for (int i = 0; i < damaged; i++) {
+        fix.time_ms = T0 + i;
+        farm_fixes(&farm, &fix, 1);
+    }
+    farm_fix(&farm, "a", T0 + 100000, 16.005, 59.005);
+    farm_settle(&farm);
+    farm_close(&farm);
+    hr_fix_store(bytes, &fix);
+    assert_int_equal(spoil_records(&farm, bytes + 16, 8), damaged); /* lon and lat */
+    for (int number = 0; number < 10; number++) {
+        snprintf(path, sizeof path, "%s/checkpoint/%010d.ckpt", farm.folder, number);
+        unlink(path);
+    }
+    farm_open(&farm, 1);
+    assert_ids(&farm, "enter/north/a/1795161700000\n");
+    farm_end(&farm);
+}
+
 /* The worst case: the checkpoints are gone, and so are the log's first records. */
 static void
 after_retention_and_without_checkpoints_the_rules_and_names_are_still_known(void **state)
@@ -429,6 +481,7 @@ int main(void)
         cmocka_unit_test(without_its_checkpoints_the_engine_replays_and_repeats_nothing),
         cmocka_unit_test(
             after_retention_and_without_checkpoints_the_rules_and_names_are_still_known),
+        cmocka_unit_test(behind_any_number_of_damaged_batches_the_engine_goes_on),
         cmocka_unit_test(from_its_start_on_an_engine_keeps_what_its_checkpoints_need),
         cmocka_unit_test(rules_are_forgotten_when_the_log_no_longer_begins_with_them),
         cmocka_unit_test(a_full_log_takes_no_change_and_keeps_nobody_from_starting_and_stopping),
