@@ -48,7 +48,8 @@ typedef struct bench_follower {
     const bench_site *site;
     pthread_t thread;
     atomic_bool is_over;
-    uint64_t events; /* written by the thread; read after its end */
+    uint64_t events;    /* written by the thread; read after its end, as the next one */
+    uint64_t crossings; /* those with a place on the line: not everybody's first fix */
 } bench_follower;
 
 void bench_follow_start(bench_follower *follower, const bench_site *site);

@@ -52,6 +52,7 @@ static void *follow(void *context)
         is_last = f->is_over; /* looked at before the page: what came by then is in it */
         uint64_t count = read_page(http, &answer, "", &cursor);
         f->events += count;
+        f->crossings += count_all((const char *)answer.data, "\"crossing\":{");
         if (count == 0 && !is_last) {
             bench_pause_ms(POLL_MS);
         } else if (count > 0) {
