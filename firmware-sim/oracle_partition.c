@@ -18,7 +18,7 @@ typedef struct side {
     int64_t crossing_ms;
     int64_t unsure_ms[2];  /* how far apart the fixes around the change of sides are */
     int64_t seen_ms;       /* the first fix on the other side */
-    uint32_t taken_before; /* of the device's fixes, by then */
+    uint32_t taken_before; /* of the device's fixes, up to the one before that */
 } side;
 
 typedef struct fence_state {
@@ -32,6 +32,7 @@ typedef struct deciding {
     oracle_place at;
     int64_t time_ms;
     double accuracy_m;
+    uint32_t taken; /* the device's fixes so far, this one among them */
 } deciding;
 
 typedef struct device {
@@ -346,16 +347,19 @@ static void note_unsure(const hearing *h, side *s)
     s->unsure_ms[0] = is_at_fix ? 0 : apart_ms;
     s->unsure_ms[1] = s->has_crossing ? apart_ms : ORACLE_NEVER_MS;
     s->seen_ms = h->now.time_ms;
-    s->taken_before = h->d->taken;
+    s->taken_before = h->last.taken;
 }
 
-/* What came between then and the fix that decides. */
+/* What came between then and the fix that decides. The fix before the change may be no longer among
+ * those that are remembered. */
 static void note_decided(const hearing *h, side *s)
 {
     int64_t gap_ms = h->p->rules->max_gap_ms;
+    bool is_forgotten = h->d->taken - s->taken_before > TIMES_KEPT;
     if (!s->has_crossing) {
-        s->unsure_ms[0] += s->unsure_ms[0] > 0 ? h->now.time_ms - s->seen_ms : 0;
-    } else if (h->d->taken - s->taken_before >= TIMES_KEPT - 2 && s->unsure_ms[1] < gap_ms) {
+        int64_t more_ms = s->unsure_ms[0] > 0 ? h->now.time_ms - s->seen_ms : 0;
+        s->unsure_ms[0] = is_forgotten ? 0 : s->unsure_ms[0] + more_ms;
+    } else if (is_forgotten && s->unsure_ms[1] < gap_ms) {
         s->unsure_ms[1] = gap_ms;
     }
 }
@@ -557,7 +561,7 @@ hr_err oracle_take_fix(oracle_partition *p, const oracle_source *source, const h
     }
     hearing h = {.p = p,
                  .d = d,
-                 .now = {{fix->lon_e7, fix->lat_e7}, fix->time_ms, accuracy_m},
+                 .now = {{fix->lon_e7, fix->lat_e7}, fix->time_ms, accuracy_m, d->taken},
                  .last = d->last,
                  .is_first = !d->has_last};
     int64_t gap_ms = fix->time_ms - d->last.time_ms;
