@@ -10,10 +10,18 @@ static const uint32_t edges_for_fanout[] = {0, 0, 0, 2, 16, 400};
 /* A division pays when the children together hold at most this many times the vertices: a division
  * of short edges nearly keeps their number, one of long parallel edges multiplies it. */
 #define DIVISION_GROWTH_MAX 3
+#define DIVISION_GROWTH_CROWD 3
 
-/* The same for the squares above the tiles: where few long edges pass, as through a comb that is a
- * continent wide, one record for them all is slower to ask, but division has no end. */
-#define BRANCH_GROWTH_MAX 4
+/* The same for branches, by the edges. Above the tiles, where few long edges pass, as through a
+ * comb that is a continent wide, one record for them all is slower to ask, but division has no end;
+ * many edges are worth more memory. The largest squares of many edges have no such bound, since the
+ * limit on spans bounds what they hold. In a tile many edges are worth it if they are parted: if
+ * the children that have any have a quarter of them on average. */
+#define PARTED_GROWTH_FEW 4
+#define PARTED_GROWTH_MANY 16
+#define PARTED_GROWTH_TILE 12
+#define PARTED_GROWTH_PILE 3
+#define PARTED_SHARE 4
 
 /* Parts sorted by child: those of child c are [first[c], first[c + 1]). */
 typedef struct sorted_parts {
@@ -32,6 +40,40 @@ unsigned index_branch_fanout(unsigned shift, uint64_t edge_count)
         fanout++;
     }
     return fanout;
+}
+
+static bool is_tile_of_many(unsigned shift, uint64_t edge_count)
+{
+    return shift <= INDEX_BRANCH_SHIFT_MAX && edge_count >= INDEX_BRANCH_EDGES_MANY;
+}
+
+/* How many edges the children may have together, of which so many have any. */
+static uint64_t parted_max(unsigned shift, uint64_t edge_count, uint32_t touched_count)
+{
+    if (is_tile_of_many(shift, edge_count)) {
+        const uint64_t parted = edge_count * touched_count / PARTED_SHARE;
+        const uint64_t most = edge_count * PARTED_GROWTH_TILE;
+        const uint64_t least = edge_count * PARTED_GROWTH_PILE;
+        return parted < least ? least : parted > most ? most : parted;
+    }
+    const bool is_many = edge_count >= INDEX_BRANCH_EDGES_MANY;
+    if (shift <= INDEX_BRANCH_SHIFT_MAX || shift == INDEX_ROOT_SHIFT ||
+        (shift > INDEX_PAGE_SHIFT && is_many)) {
+        return UINT64_MAX;
+    }
+    return edge_count * (is_many ? PARTED_GROWTH_MANY : PARTED_GROWTH_FEW);
+}
+
+bool index_branch_pays(unsigned shift, unsigned fanout, const index_desc *node,
+                       const index_tail *tail)
+{
+    uint32_t touched_count = 0;
+    if (is_tile_of_many(shift, tail->edge_count)) {
+        for (uint32_t c = 0; c < 1u << 2 * fanout; c++) {
+            touched_count += index_has_edges(node[c]);
+        }
+    }
+    return tail->parted_count <= parted_max(shift, tail->edge_count, touched_count);
 }
 
 geo_err index_node_make(index_maker *maker, unsigned shift, unsigned fanout, index_desc **node,
@@ -200,33 +242,63 @@ static geo_err build_wide(index_maker *maker, const index_square *square, const 
     return index_wide_make(maker, &content, square, out);
 }
 
-/* Would a branch multiply its edges without getting rid of them? */
-static bool is_endless(const index_square *square, unsigned fanout, const sorted_parts *parts,
-                       uint64_t edge_count)
+/* How many edges the children have together, and how many of them have any. */
+static uint64_t parted_count(const sorted_parts *parts, unsigned fanout, uint32_t *touched_count)
 {
     uint64_t total = 0;
-    if (!index_branch_is_doubtful(square->shift, edge_count)) {
-        return false;
+    *touched_count = 0;
+    for (uint32_t c = 0; c < 1u << 2 * fanout; c++) {
+        const uint64_t before = total;
+        for (uint32_t p = parts->first[c]; p < parts->first[c + 1]; p++) {
+            total += parts->pieces[p].edge_count;
+        }
+        *touched_count += total != before;
     }
-    for (uint32_t p = 0; p < parts->first[1u << 2 * fanout]; p++) {
-        total += parts->pieces[p].edge_count;
+    return total;
+}
+
+/* The parts of a branch and how finely it is divided; 0: not at all, since that would multiply its
+ * edges without getting rid of them. */
+static geo_err part_branch(index_scratch *scratch, const index_square *square,
+                           const index_piece *pieces, uint32_t count, uint64_t edge_count,
+                           unsigned *out_fanout, sorted_parts *parts, uint64_t *parted)
+{
+    const bool is_root = square->shift == INDEX_ROOT_SHIFT;
+    const index_scratch_mark mark = index_scratch_here(scratch);
+    unsigned fanout = is_root ? INDEX_ROOT_FANOUT : index_branch_fanout(square->shift, edge_count);
+    for (;; fanout--) {
+        const bool keeps_covers = index_keeps_covers(square->shift, fanout);
+        geo_err err = cut_all(scratch, square, fanout, pieces, count, !keeps_covers, parts);
+        if (err != GEO_OK) {
+            return err;
+        }
+        uint32_t touched_count;
+        *parted = parted_count(parts, fanout, &touched_count);
+        *out_fanout = fanout;
+        if (*parted <= parted_max(square->shift, edge_count, touched_count)) {
+            return *parted <= UINT32_MAX ? GEO_OK : GEO_NO_MEMORY;
+        }
+        if (square->shift > INDEX_BRANCH_SHIFT_MAX || fanout == INDEX_FANOUT_MIN) {
+            *out_fanout = 0;
+            return GEO_OK;
+        }
+        index_scratch_back(scratch, mark);
     }
-    return total > edge_count * BRANCH_GROWTH_MAX;
 }
 
 static geo_err build_branch(index_maker *maker, const index_square *square,
                             const index_piece *pieces, uint32_t count, uint64_t edge_count,
                             index_desc *out)
 {
-    bool is_root = square->shift == INDEX_ROOT_SHIFT;
-    unsigned fanout = is_root ? INDEX_ROOT_FANOUT : index_branch_fanout(square->shift, edge_count);
     sorted_parts parts;
     index_desc *node;
     uint32_t *covers;
     uint32_t cover_count;
-    const bool keeps_covers = index_keeps_covers(square->shift, fanout);
-    geo_err err = cut_all(maker->scratch, square, fanout, pieces, count, !keeps_covers, &parts);
-    if (err == GEO_OK && is_endless(square, fanout, &parts, edge_count)) {
+    uint64_t parted;
+    unsigned fanout;
+    geo_err err =
+        part_branch(maker->scratch, square, pieces, count, edge_count, &fanout, &parts, &parted);
+    if (err == GEO_OK && fanout == 0) {
         index_piece *listed;
         err = listed_pieces(maker->scratch, pieces, count, &listed);
         return err != GEO_OK ? err : build_wide(maker, square, listed, count, out);
@@ -242,7 +314,8 @@ static geo_err build_branch(index_maker *maker, const index_square *square,
     }
     index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
     tail->edge_count = edge_count;
-    if (keeps_covers && cover_count != 0) {
+    tail->parted_count = (uint32_t)parted;
+    if (index_keeps_covers(square->shift, fanout) && cover_count != 0) {
         err = index_list_make(maker, covers, cover_count, &tail->covers);
         *out |= INDEX_FLAG;
     }

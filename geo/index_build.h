@@ -7,6 +7,7 @@
 
 #include "geo/err.h"
 #include "index_clip.h"
+#include "index_form.h"
 #include "index_layout.h"
 #include "index_maker.h"
 #include "index_record.h"
@@ -14,19 +15,20 @@
 /* The square of everything. */
 #define INDEX_ROOT_SQUARE ((index_square){INT32_MIN, INT32_MIN, INDEX_ROOT_SHIFT})
 
-/* Is a square with so many edges a branch? If not, and above the cells, it is one record. Where it
- * is doubtful, it is one record also if its edges are long ones. */
+/* Is a square with so many edges a branch? If not, and above the cells, it is one record. */
 static inline bool index_wants_branch(unsigned shift, uint64_t edge_count)
 {
     return shift > INDEX_BRANCH_SHIFT_MAX ? edge_count > INDEX_BRANCH_EDGES_FEW
                                           : shift > INDEX_CELL_SHIFT_MAX && edge_count != 0;
 }
 
-static inline bool index_branch_is_doubtful(unsigned shift, uint64_t edge_count)
-{
-    return shift > INDEX_BRANCH_SHIFT_MAX && shift != INDEX_ROOT_SHIFT &&
-           edge_count > INDEX_BRANCH_EDGES_FEW && edge_count < INDEX_BRANCH_EDGES_MANY;
-}
+/* Is the branch worth the edges that its children have together? Short edges nearly keep their
+ * number when a square is divided; long ones are in a child for every step of their way, and where
+ * many lie upon each other no division parts them. If not, a square above 2^16 is one wide record
+ * after all; a smaller one is divided in fewer children, and if that does not help, it is one, too.
+ */
+bool index_branch_pays(unsigned shift, unsigned fanout, const index_desc *node,
+                       const index_tail *tail);
 
 /* Are fences that cover a branch noted in its tail, once for all, or in every one of its cells? */
 static inline bool index_keeps_covers(unsigned shift, unsigned fanout)

@@ -32,7 +32,8 @@ static bool compare_nodes(const comparison *c, index_desc desc, index_desc fresh
     if (!is_root && square->shift > INDEX_CELL_SHIFT_MAX) {
         const index_tail *tail = index_node_tail(c->base, desc);
         const index_tail *fresh_tail = index_node_tail(c->fresh_base, fresh);
-        if (tail->edge_count != fresh_tail->edge_count) {
+        if (tail->edge_count != fresh_tail->edge_count ||
+            tail->parted_count != fresh_tail->parted_count) {
             return differs(c, square, "the number of edges is wrong");
         }
         if (((desc & INDEX_FLAG) != 0) != (tail->covers != 0)) {

@@ -38,22 +38,24 @@ enum {
 #define INDEX_ROOT_SHIFT 32
 
 /* Squares above 2^14 units are branches as soon as an edge touches them: nodes with a tail. But
- * where a square above 2^16 has a few edges only, as at the border of a country, or not many that
- * are so long that they would be in most of its children, it is one wide record. With many edges it
- * is divided as finely as can be: the block query is made for it, and such squares are few. Smaller
- * squares are cells: a record, or a 4 x 4 node without a tail where a record would be crowded. */
+ * where a square above 2^16 has a few edges only, as at the border of a country, or where any has
+ * so long ones that they would be in most of its children, see index_branch_pays(), it is one wide
+ * record. Smaller squares are cells: a record, or a 4 x 4 node without a tail where a record would
+ * be crowded. */
 #define INDEX_BRANCH_SHIFT_MAX 16
+#define INDEX_PAGE_SHIFT 21
 #define INDEX_BRANCH_EDGES_FEW 4
 #define INDEX_BRANCH_EDGES_MANY 128
 #define INDEX_CELL_SHIFT_MAX 14
 #define INDEX_CELL_SHIFT_MIN 6
 
-/* After the descriptors of a branch. Edges are those that touch the square; covers is an ID or list
- * descriptor of the fences that cover it all. */
+/* After the descriptors of a branch. Edges are those that touch the square; parted_count is how
+ * many touch its children, added up. It fits: each of them takes four bytes of the arena at the
+ * least. Covers is an ID or list descriptor of the fences that cover it all. */
 typedef struct index_tail {
     uint64_t edge_count;
     index_desc covers;
-    uint32_t zero;
+    uint32_t parted_count;
 } index_tail;
 
 static inline unsigned index_kind(index_desc desc)

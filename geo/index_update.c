@@ -186,16 +186,26 @@ static bool is_cover(const index_piece *piece)
     return piece != NULL && piece->edge_count == 0;
 }
 
+/* What a change means to a branch that keeps its fan-out. */
+typedef struct branch_change {
+    index_part *before; /* by child, like the next */
+    index_part *after;
+    uint32_t before_count;
+    uint32_t after_count;
+    index_tail tail; /* afterwards, but for the covers */
+} branch_change;
+
 /* Update the children of a copied node: both lists of parts ascend by child. */
 static geo_err update_children(index_updater *updater, const index_square *square, unsigned fanout,
-                               const index_part *before, uint32_t before_count,
-                               const index_part *after, uint32_t after_count, index_desc *node)
+                               const branch_change *change, index_desc *node)
 {
+    const index_part *before = change->before;
+    const index_part *after = change->after;
     uint32_t b = 0;
     uint32_t a = 0;
-    while (b < before_count || a < after_count) {
-        uint32_t child_b = b < before_count ? before[b].child : UINT32_MAX;
-        uint32_t child_a = a < after_count ? after[a].child : UINT32_MAX;
+    while (b < change->before_count || a < change->after_count) {
+        uint32_t child_b = b < change->before_count ? before[b].child : UINT32_MAX;
+        uint32_t child_a = a < change->after_count ? after[a].child : UINT32_MAX;
         uint32_t child = child_b < child_a ? child_b : child_a;
         const index_piece *piece_b = child_b == child ? &before[b++].piece : NULL;
         const index_piece *piece_a = child_a == child ? &after[a++].piece : NULL;
@@ -236,42 +246,83 @@ static geo_err parts_of(index_updater *updater, const index_piece *piece,
     return GEO_OK;
 }
 
-/* A branch that stays one, with the same fan-out: copy the node, change the touched children. */
-static geo_err update_branch(index_updater *updater, index_desc desc, const index_square *square,
-                             unsigned fanout, const index_piece *before, const index_piece *after,
-                             index_desc *out)
+static uint64_t parts_edges(const index_part *parts, uint32_t count)
 {
-    index_maker *maker = &updater->maker;
-    index_part *parts_before;
-    index_part *parts_after;
-    uint32_t count_before;
-    uint32_t count_after;
-    index_desc *node;
-    geo_err err = parts_of(updater, before, square, fanout, &parts_before, &count_before);
-    if (err == GEO_OK) {
-        err = parts_of(updater, after, square, fanout, &parts_after, &count_after);
+    uint64_t total = 0;
+    for (uint32_t p = 0; p < count; p++) {
+        total += parts[p].piece.edge_count;
     }
+    return total;
+}
+
+static geo_err branch_change_of(index_updater *updater, index_desc desc, const index_square *square,
+                                unsigned fanout, const index_piece *before,
+                                const index_piece *after, branch_change *out)
+{
+    const uint8_t *base = updater->maker.arena->base;
+    const index_tail *tail = (const index_tail *)(index_node(base, desc) + (1u << 2 * fanout));
+    geo_err err = parts_of(updater, before, square, fanout, &out->before, &out->before_count);
     if (err == GEO_OK) {
-        err = index_node_make(maker, square->shift, fanout, &node, out);
+        err = parts_of(updater, after, square, fanout, &out->after, &out->after_count);
     }
     if (err != GEO_OK) {
         return err;
     }
-    memcpy(node, index_node(maker->arena->base, desc),
-           index_desc_bytes(maker->arena->base, desc, square->shift));
+    out->tail = *tail;
+    out->tail.edge_count += after != NULL ? after->edge_count : 0;
+    out->tail.edge_count -= before != NULL ? before->edge_count : 0;
+    out->tail.parted_count += (uint32_t)(parts_edges(out->after, out->after_count) -
+                                         parts_edges(out->before, out->before_count));
+    return GEO_OK;
+}
+
+/* A branch that stays one, with the same fan-out: copy the node, change the touched children. */
+static geo_err change_branch(index_updater *updater, index_desc desc, const index_square *square,
+                             unsigned fanout, const branch_change *change, bool is_cover_changed,
+                             bool is_cover_after, index_desc *out)
+{
+    index_maker *maker = &updater->maker;
+    index_desc *node;
+    geo_err err = index_node_make(maker, square->shift, fanout, &node, out);
+    if (err != GEO_OK) {
+        return err;
+    }
+    memcpy(node, index_node(maker->arena->base, desc), sizeof *node << 2 * fanout);
     index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
-    tail->edge_count += after != NULL ? after->edge_count : 0;
-    tail->edge_count -= before != NULL ? before->edge_count : 0;
-    if ((is_cover(before) || is_cover(after)) && index_keeps_covers(square->shift, fanout)) {
-        err = changed_covers(updater, tail->covers, is_cover(after), &tail->covers);
+    *tail = change->tail;
+    if (is_cover_changed && index_keeps_covers(square->shift, fanout)) {
+        err = changed_covers(updater, tail->covers, is_cover_after, &tail->covers);
     }
     *out |= tail->covers != 0 ? INDEX_FLAG : 0;
     if (err == GEO_OK) {
         err = index_maker_retire(maker, desc, square->shift);
     }
-    return err != GEO_OK ? err
-                         : update_children(updater, square, fanout, parts_before, count_before,
-                                           parts_after, count_after, node);
+    return err != GEO_OK ? err : update_children(updater, square, fanout, change, node);
+}
+
+/* A branch of as many edges as its fan-out stands for. Whether they are still worth it is known
+ * when the children are done; where they are not, that was in vain. */
+static geo_err update_branch(index_updater *updater, index_desc desc, const index_square *square,
+                             unsigned fanout, const index_piece *before, const index_piece *after,
+                             index_desc *out)
+{
+    index_maker *maker = &updater->maker;
+    const size_t fresh_count = maker->fresh->count;
+    const size_t retired_count = maker->retired->count;
+    branch_change change;
+    geo_err err = branch_change_of(updater, desc, square, fanout, before, after, &change);
+    if (err == GEO_OK) {
+        err = change_branch(updater, desc, square, fanout, &change,
+                            is_cover(before) || is_cover(after), is_cover(after), out);
+    }
+    if (err != GEO_OK || (!has_edges(before) && !has_edges(after)) ||
+        index_branch_pays(square->shift, fanout, index_node(maker->arena->base, *out),
+                          &change.tail)) {
+        return err;
+    }
+    index_garbage_free_from(maker->fresh, fresh_count, maker->arena);
+    maker->retired->count = retired_count;
+    return rebuild(updater, desc, square, after, out);
 }
 
 /* A divided cell whose edges stay: covers are noted in every child. */
@@ -407,14 +458,11 @@ geo_err index_update_square(index_updater *updater, index_desc desc, const index
         uint64_t old_count = edges_of(updater->maker.arena->base, desc);
         uint64_t edge_count = old_count + (after != NULL ? after->edge_count : 0) -
                               (before != NULL ? before->edge_count : 0);
-        unsigned fanout = index_branch_fanout(square->shift, edge_count);
-        /* Where it depends on the edges themselves, the decision is made again; they are not many.
-         */
-        bool is_sure = (!has_edges(before) && !has_edges(after)) ||
-                       !index_branch_is_doubtful(square->shift, edge_count);
-        if (is_node && is_sure && index_wants_branch(square->shift, edge_count) &&
-            fanout == index_node_fanout(desc)) {
-            err = update_branch(updater, desc, square, fanout, before, after, out);
+        const bool edges_stay = !has_edges(before) && !has_edges(after);
+        if (is_node && (edges_stay || (index_wants_branch(square->shift, edge_count) &&
+                                       index_branch_fanout(square->shift, edge_count) ==
+                                           index_node_fanout(desc)))) {
+            err = update_branch(updater, desc, square, index_node_fanout(desc), before, after, out);
         } else if (old_count == 0 && edge_count == 0) {
             err = changed_covers(updater, desc, is_cover(after), out);
         } else {

@@ -2,6 +2,7 @@
  * every fence. */
 #include <stdlib.h>
 
+#include "crowds.h"
 #include "geo/predicate.h"
 #include "test.h"
 #include "worlds.h"
@@ -135,6 +136,40 @@ static bool on_meridian(geo_point p)
     return abs(p.lon_e7) >= GEO_LON_E7_MAX;
 }
 
+/* Segments, boxes and areas in the world of this index. */
+static void check_shapes(world *w, geo_index *index, int segment_count, int area_count)
+{
+    geo_index_version *version = geo_index_acquire(index);
+    for (int i = 0; i < segment_count; i++) {
+        geo_point a = world_point(w);
+        geo_point b = world_point(w);
+        if (i % 3 == 0) {
+            b = (geo_point){a.lon_e7 / 2 + b.lon_e7 / 2, a.lat_e7 / 2 + b.lat_e7 / 2};
+        }
+        if (i % 5 == 0) {
+            b = world_step(w, a);
+        }
+        if (i % 7 == 0) {
+            b = a;
+        }
+        /* Across and on the antimeridian: the tests below. */
+        if (on_meridian(a) || on_meridian(b) ||
+            llabs((int64_t)a.lon_e7 - b.lon_e7) > GEO_LON_E7_MAX) {
+            continue;
+        }
+        check_segment(w, version, a, b);
+        check_box(w, version, a, b);
+    }
+    for (int i = 0; i < area_count; i++) {
+        geo_area *area = world_area(w);
+        if (area->box.min.lon_e7 > -GEO_LON_E7_MAX && area->box.max.lon_e7 < GEO_LON_E7_MAX) {
+            check_area(w, version, area);
+        }
+        geo_area_free(area);
+    }
+    geo_index_release(version);
+}
+
 static void shapes_find_the_fences_that_they_touch(void **state)
 {
     (void)state;
@@ -145,36 +180,26 @@ static void shapes_find_the_fences_that_they_touch(void **state)
             world_init(&w, seed + place * 100 + fences, places[place].center, places[place].radius);
             world_fill(&w, fences);
             geo_index *index = world_index(&w);
-            geo_index_version *version = geo_index_acquire(index);
-            for (int i = 0; i < 300; i++) {
-                geo_point a = world_point(&w);
-                geo_point b = world_point(&w);
-                if (i % 3 == 0) {
-                    b = (geo_point){a.lon_e7 / 2 + b.lon_e7 / 2, a.lat_e7 / 2 + b.lat_e7 / 2};
-                }
-                if (i % 5 == 0) {
-                    b = world_step(&w, a);
-                }
-                if (i % 7 == 0) {
-                    b = a;
-                }
-                /* Across and on the antimeridian: the tests below. */
-                if (on_meridian(a) || on_meridian(b) ||
-                    llabs((int64_t)a.lon_e7 - b.lon_e7) > GEO_LON_E7_MAX) {
-                    continue;
-                }
-                check_segment(&w, version, a, b);
-                check_box(&w, version, a, b);
+            check_shapes(&w, index, 300, 40);
+            geo_index_free(index);
+            world_fini(&w);
+        }
+    }
+}
+
+static void shapes_find_what_lies_in_piles(void **state)
+{
+    (void)state;
+    uint64_t seed = shape_seed(__func__);
+    for (int kind = 0; kind < CROWD_KINDS; kind++) {
+        for (int32_t radius = 40000; radius <= 4000000; radius *= 100) {
+            world w;
+            world_init(&w, seed, places[0].center, radius);
+            for (w.id_end = 0; w.id_end < 150; w.id_end++) {
+                w.areas[w.id_end] = crowd_area(&w, (crowd_kind)kind, w.id_end);
             }
-            for (int i = 0; i < 40; i++) {
-                geo_area *area = world_area(&w);
-                if (area->box.min.lon_e7 > -GEO_LON_E7_MAX &&
-                    area->box.max.lon_e7 < GEO_LON_E7_MAX) {
-                    check_area(&w, version, area);
-                }
-                geo_area_free(area);
-            }
-            geo_index_release(version);
+            geo_index *index = world_index(&w);
+            check_shapes(&w, index, 100, 5);
             geo_index_free(index);
             world_fini(&w);
         }
@@ -278,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_find_the_fences_that_they_touch),
+        cmocka_unit_test(shapes_find_what_lies_in_piles),
         cmocka_unit_test(a_segment_goes_the_short_way_round),
         cmocka_unit_test(a_fence_at_the_antimeridian_is_met_from_both_sides),
         cmocka_unit_test(too_many_ids_are_refused),
