@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define GRID_SIDE_MAX 64
+#define GRID_ASKED_MAX 4 /* so many columns are asked rather than reckoned */
 
 /* The grid that a piece is cut into, and what is known of its squares so far. */
 typedef struct grid {
@@ -129,6 +130,20 @@ geo_err index_piece_of(index_scratch *scratch, const index_fence *fence, uint32_
     return GEO_OK;
 }
 
+/* Note all children from one to another in a row or in a column: the edge lies within that. */
+static geo_err grid_touch_run(grid *g, touch_list *list, int row_first, int row_last,
+                              int column_first, int column_last, uint32_t edge)
+{
+    geo_err err = GEO_OK;
+    for (int row = row_first; row <= row_last; row++) {
+        for (int column = column_first; column <= column_last && err == GEO_OK; column++) {
+            g->touched[row] |= 1ull << column;
+            err = touch_add(list, (uint32_t)(row << g->fanout | column), edge);
+        }
+    }
+    return err;
+}
+
 /* Note every child that the edge touches. */
 static geo_err grid_touch(grid *g, touch_list *list, geo_point a, geo_point b, uint32_t edge)
 {
@@ -148,6 +163,15 @@ static geo_err grid_touch(grid *g, touch_list *list, geo_point a, geo_point b, u
     if (row_first == row_last && column_first == column_last) {
         g->touched[row_first] |= 1ull << column_first;
         return touch_add(list, (uint32_t)(row_first << g->fanout | column_first), edge);
+    }
+    const bool is_within_row = row_first == row_last &&
+                               y_min >= y0 + ((int64_t)row_first << g->shift) &&
+                               y_max <= y0 + ((int64_t)(row_first + 1) << g->shift);
+    const bool is_within_column = column_first == column_last &&
+                                  x_min >= x0 + ((int64_t)column_first << g->shift) &&
+                                  x_max <= x0 + ((int64_t)(column_first + 1) << g->shift);
+    if (is_within_row || is_within_column) {
+        return grid_touch_run(g, list, row_first, row_last, column_first, column_last, edge);
     }
     double slope =
         a.lat_e7 == b.lat_e7 ? 0.0 : ((double)b.lon_e7 - a.lon_e7) / ((double)b.lat_e7 - a.lat_e7);
@@ -193,12 +217,23 @@ static void grid_cross(grid *g, geo_point a, geo_point b)
     if (row_first > row_last) {
         return;
     }
-    double slope = ((double)b.lon_e7 - a.lon_e7) / ((double)b.lat_e7 - a.lat_e7);
+    /* Lower left points right of the whole edge are right of where it crosses their row, those left
+     * of it are not; what remains is asked, beginning where the doubles say. */
+    const int64_t x_min = (a.lon_e7 < b.lon_e7 ? a.lon_e7 : b.lon_e7) - g->square->x;
+    const int64_t x_max = (a.lon_e7 < b.lon_e7 ? b.lon_e7 : a.lon_e7) - g->square->x;
+    const int begin = clamped((x_min >> g->shift) + 1, 0, g->side);
+    const int end = clamped((x_max >> g->shift) + 1, 0, g->side);
+    const bool is_long = end - begin > GRID_ASKED_MAX;
+    const double slope =
+        is_long ? ((double)b.lon_e7 - a.lon_e7) / ((double)b.lat_e7 - a.lat_e7) : 0;
     for (int64_t row = row_first; row <= row_last; row++) {
         int64_t y = g->square->y + (row << g->shift);
-        double x = a.lon_e7 + ((double)y - a.lat_e7) * slope;
-        int column = clamped(((int64_t)x - 2 - g->square->x) >> g->shift, 0, g->side);
-        while (column < g->side &&
+        int column = begin;
+        if (is_long) {
+            double x = a.lon_e7 + ((double)y - a.lat_e7) * slope;
+            column = clamped(((int64_t)x - 2 - g->square->x) >> g->shift, begin, end);
+        }
+        while (column < end &&
                !index_crosses_left(a, b, g->square->x + ((int64_t)column << g->shift), y)) {
             column++;
         }
