@@ -24,7 +24,8 @@ void acks_free(acks *table);
 
 /* Fixes of that stream up to next (not included) are in the log at that position. durable_next is
  * what was expected before, and counts only when the stream is new here: it was read from disk.
- * HR_NO_MEMORY: not noted; a repeat will be. HR_TOO_BIG: too many streams await the disk. */
+ * HR_NO_MEMORY, HR_TOO_BIG (too many streams await the disk): not noted. A repeat will be, but as
+ * durable: none may be taken before it is. */
 HR_MUST_USE hr_err acks_appended(acks *table, const char *user, uint64_t epoch,
                                  uint64_t durable_next, uint64_t next, uint64_t position);
 

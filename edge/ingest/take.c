@@ -273,6 +273,9 @@ static void note_appended(ingest *in, const char *user, const hrf1_view *view, u
     pthread_mutex_unlock(&in->lock);
     if (err != HR_OK) {
         hr_logline(HR_LEVEL_ERROR, "ingest.no_ack", "user=%s why=\"%s\"", user, hr_err_text(err));
+        /* A repeat is answered as what the log had before, which must be true by then. */
+        while (log_durable(in->log) < end && wait_a_little(in)) {
+        }
     }
 }
 

@@ -2,6 +2,7 @@
  * log; what is acknowledged, what is refused, and what a broker's death does to it. */
 #include "ingest/ingest.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,44 @@ static void no_acknowledgement_comes_before_the_fsync(void **state)
         site_wait_acks(&l, wanted, 1);
         assert_int_equal(site_fix_count(s), i * 10 + 10);
     }
+    support_kill(l.pid);
+}
+
+/* Memory runs out, or too many streams wait for the disk. */
+static _Atomic unsigned notes_to_refuse;
+HR_MUST_USE hr_err __real_acks_appended(acks *table, const char *user, uint64_t epoch,
+                                        uint64_t durable_next, uint64_t next, uint64_t position);
+hr_err __wrap_acks_appended(acks *table, const char *user, uint64_t epoch, uint64_t durable_next,
+                            uint64_t next, uint64_t position);
+hr_err __wrap_acks_appended(acks *table, const char *user, uint64_t epoch, uint64_t durable_next,
+                            uint64_t next, uint64_t position)
+{
+    if (atomic_load(&notes_to_refuse) > 0) {
+        atomic_fetch_sub(&notes_to_refuse, 1);
+        return HR_NO_MEMORY;
+    }
+    return __real_acks_appended(table, user, epoch, durable_next, next, position);
+}
+
+static void nor_does_one_that_could_not_be_noted(void **state)
+{
+    site *s = *state;
+    site_ear l;
+    ingest_stop(s->ingest);
+    log_close(s->log);
+    s->commit_min_gap_ms = 1000;
+    site_open_log(s);
+    site_start_ingest(s);
+    site_wait_connected(s);
+    site_hear_acks(s, &l);
+    site_publish_batch(s, 7, 0, 0, 10);
+    site_wait_acks(&l, "{\"epoch\":\"7\",\"seq\":9}", 1);
+    atomic_store(&notes_to_refuse, 1);
+    site_publish_batch(s, 8, 0, 0, 10);
+    site_publish_batch(s, 8, 0, 0, 10);
+    site_wait_acks(&l, "{\"epoch\":\"8\",\"seq\":9}", 1);
+    assert_int_equal(site_fix_count(s), 20);
+    assert_int_equal(atomic_load(&notes_to_refuse), 0);
     support_kill(l.pid);
 }
 
@@ -506,6 +545,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_SITE(a_batch_is_appended_and_acknowledged),
         WITH_SITE(no_acknowledgement_comes_before_the_fsync),
+        WITH_SITE(nor_does_one_that_could_not_be_noted),
         WITH_SITE(repeats_are_dropped_and_answered),
         WITH_SITE(a_batch_that_comes_too_early_is_refused_until_the_gateway_rewinds),
         WITH_SITE(a_gap_that_nobody_holds_any_more_is_passed),
