@@ -534,7 +534,7 @@ static hr_err list_files(const engine *engine, uint64_t *numbers, size_t *count,
 /* The events in the log that are newer than the checkpoint: the replay must not tell them again. */
 static hr_err read_told(engine *engine, int64_t from, hr_why *why)
 {
-    log_reader *reader;
+    log_reader *reader = NULL;
     hr_err err =
         log_reader_open(engine->options.log, HR_TOPIC_EVENTS, 0, from, LOG_APPENDED, &reader);
     while (err == HR_OK) {

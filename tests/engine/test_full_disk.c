@@ -2,6 +2,7 @@
  * and nobody waits for ever. */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/record.h"
 #include "farm.h"
+#include "log/reader.h"
 #include "test.h"
 
 #define T0 1795161600000
@@ -42,6 +44,40 @@ hr_err __wrap_log_append(log_store *log, const log_batch *batches, uint32_t coun
         return HR_NO_SPACE;
     }
     return __real_log_append(log, batches, count, producer, first_offsets, end);
+}
+
+/* The n-th reader that is asked for cannot be had. */
+static atomic_int readers_left = INT_MAX;
+
+HR_MUST_USE hr_err __real_log_reader_open(log_store *log, uint8_t topic, uint16_t partition,
+                                          int64_t offset, log_visibility visibility,
+                                          log_reader **out);
+hr_err __wrap_log_reader_open(log_store *log, uint8_t topic, uint16_t partition, int64_t offset,
+                              log_visibility visibility, log_reader **out);
+hr_err __wrap_log_reader_open(log_store *log, uint8_t topic, uint16_t partition, int64_t offset,
+                              log_visibility visibility, log_reader **out)
+{
+    return atomic_fetch_sub(&readers_left, 1) == 1
+               ? HR_NO_MEMORY
+               : __real_log_reader_open(log, topic, partition, offset, visibility, out);
+}
+
+static void a_start_without_memory_for_a_reader_is_refused(void **state)
+{
+    (void)state;
+    hr_why why = {""};
+    hr_err err = HR_NO_MEMORY;
+    farm farm;
+    farm_start(&farm, 1);
+    for (int nth = 1; err == HR_NO_MEMORY; nth++) {
+        farm_close(&farm);
+        atomic_store(&readers_left, nth);
+        err = farm_try_open(&farm, 1, &why);
+        assert_true(err == HR_OK || nth < 20);
+    }
+    atomic_store(&readers_left, INT_MAX);
+    assert_int_equal(err, HR_OK);
+    farm_end(&farm);
 }
 
 static void wait_for_refusals(farm *farm, unsigned count)
@@ -121,6 +157,7 @@ static void an_engine_stops_though_its_events_find_no_room_and_tells_them_later(
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_start_without_memory_for_a_reader_is_refused),
         cmocka_unit_test(a_checkpoint_that_found_no_room_is_written_when_there_is_some),
         cmocka_unit_test(an_engine_stops_though_its_events_find_no_room_and_tells_them_later),
     };
