@@ -109,6 +109,8 @@ static void note_progress(sender *s, int64_t now_ns)
 static void set_acked(sender *s, uint64_t next)
 {
     s->acked_next = next < s->span.end ? next : s->span.end;
+    /* A gap may have waited for this. */
+    s->has_news = s->has_news || s->acked_next == s->next;
     if (s->acked_next == s->span.end) {
         s->span = outbox_span_at(s->box, s->acked_next);
         s->is_asking = true;
@@ -344,18 +346,30 @@ static void date_fix(const sender *s, bool is_this_boot, hr_fix *fix)
 }
 
 /* Fill the writer with fixes that follow each other and come before end; what does not fit is read
- * again. */
-static void gather(sender *s, uint64_t next, uint64_t end, batch *b)
+ * again. Behind a gap nothing is sent until the service has all that is before it: it would take
+ * what is on its way there, or lost, for a part of the gap. */
+static void gather(sender *s, uint64_t next, uint64_t end, bool may_pass_gap, batch *b)
 {
     outbox_fix f;
     int64_t backlog_before_ms = hr_clock_now_ms(s->clock) - SENDER_BACKLOG_MS;
     *b = (batch){.base = next};
     hrf1_writer_begin(s->writer);
     while (b->count < s->batch_fixes && outbox_next(s->box, &f) == HR_OK) {
-        bool is_next = b->count == 0 || f.sequence == b->base + b->count;
-        if (!is_next || f.sequence >= end) {
+        bool is_next = f.sequence == b->base + b->count;
+        bool may_begin = b->count == 0 && may_pass_gap;
+        if ((!is_next && !may_begin) || f.sequence >= end) {
             outbox_seek(s->box, f.sequence);
             b->is_ended = f.sequence >= end;
+            return;
+        }
+        date_fix(s, end == UINT64_MAX, &f.fix.fix);
+        hr_err err = hrf1_writer_add(s->writer, f.fix.id, f.fix.id_size, &f.fix.fix);
+        if (err == HR_INVALID && may_begin) {
+            /* Damage that a checksum has not seen: a gap like any other. */
+            continue;
+        }
+        if (err != HR_OK) {
+            outbox_seek(s->box, f.sequence);
             return;
         }
         if (b->count == 0) {
@@ -363,22 +377,7 @@ static void gather(sender *s, uint64_t next, uint64_t end, batch *b)
             b->base = f.sequence;
             b->is_backlog = f.append_ms < backlog_before_ms;
         }
-        date_fix(s, end == UINT64_MAX, &f.fix.fix);
-        hr_err err = hrf1_writer_add(s->writer, f.fix.id, f.fix.id_size, &f.fix.fix);
-        if (err == HR_INVALID) {
-            /* Damage that a checksum has not seen: a gap like any other. */
-            s->gap_end = f.sequence + 1;
-            if (b->count > 0) {
-                return;
-            }
-            next = f.sequence + 1;
-            b->base = next;
-        } else if (err != HR_OK) {
-            outbox_seek(s->box, f.sequence);
-            return;
-        } else {
-            b->count++;
-        }
+        b->count++;
     }
 }
 
@@ -407,7 +406,7 @@ static hr_err send_batch(sender *s)
     }
     s->has_news = false;
     pthread_mutex_unlock(&s->lock);
-    gather(s, next, span.end, &b);
+    gather(s, next, span.end, acked_next >= next, &b);
     if (b.count == 0) {
         pass_lost_end(s, &span, b.is_ended);
         return HR_TIMEOUT;

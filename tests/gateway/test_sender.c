@@ -158,16 +158,20 @@ static int end_talk(void **state)
     return 0;
 }
 
-static void put(talk *t, uint32_t count)
+static void put_of(talk *t, const char *id, uint32_t count)
 {
     wire_fix fixes[100] = {0};
     assert_true(count <= 100);
     for (uint32_t i = 0; i < count; i++) {
         fixes[i].fix.time_ms = 1795161600000 + i;
-        memcpy(fixes[i].id, "cow", 4);
-        fixes[i].id_size = 3;
+        fixes[i].id_size = (uint8_t)snprintf(fixes[i].id, sizeof fixes[i].id, "%s", id);
     }
     assert_int_equal(outbox_put(t->box, fixes, count, NULL), HR_OK);
+}
+
+static void put(talk *t, uint32_t count)
+{
+    put_of(t, "cow", count);
 }
 
 static bool has_committed(void *context)
@@ -371,6 +375,78 @@ static void a_service_that_knows_nothing_gets_the_whole_span(void **state)
     assert_int_equal(wait_for(t, 1).base, 0);
 }
 
+/* Fixes without the name of their device can never be sent. */
+static void forget_ox(talk *t)
+{
+    char path[128];
+    outbox_close(t->box);
+    snprintf(path, sizeof path, "%s/edge/outbox/names", t->root);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("cow\n", file);
+    assert_int_equal(fclose(file), 0);
+    open_outbox(t);
+}
+
+static void what_is_before_a_gap_is_acknowledged_first(void **state)
+{
+    talk *t = *state;
+    put(t, 10);
+    put_of(t, "ox", 10);
+    put(t, 10);
+    wait_committed(t, 30);
+    forget_ox(t);
+    start_sender(t);
+    uint64_t epoch = wait_for(t, 0).epoch;
+    say(t, epoch, -1);
+    assert_int_equal(wait_for(t, 1).base, 0);
+    /* It may be lost on its way. Had the other side of the gap gone after it, the service would
+     * have counted it among what is held no more. */
+    sender_stop(t->sender);
+    start_sender(t);
+    seen asked = wait_for(t, 2);
+    assert_int_equal(asked.count, 0);
+    assert_int_equal(asked.oldest, 0);
+    say(t, epoch, -1);
+    assert_int_equal(wait_for(t, 3).base, 0);
+    say(t, epoch, 9);
+    seen behind = wait_for(t, 4);
+    assert_int_equal(behind.base, 20);
+    assert_int_equal(behind.oldest, 20);
+    assert_int_equal(behind.count, 10);
+    say(t, epoch, 29);
+    assert_true(sender_wait_drained(t->sender, SUPPORT_TIMEOUT_MS));
+}
+
+static void a_span_whose_end_is_lost_is_passed_once_the_rest_is_acknowledged(void **state)
+{
+    talk *t = *state;
+    t->boot = "one";
+    outbox_close(t->box);
+    open_outbox(t);
+    put(t, 10);
+    put_of(t, "ox", 10);
+    wait_committed(t, 20);
+    outbox_close(t->box);
+    t->boot = "two";
+    open_outbox(t);
+    put(t, 10);
+    wait_committed(t, 30);
+    forget_ox(t);
+    start_sender(t);
+    uint64_t epoch = wait_for(t, 0).epoch;
+    say(t, epoch, -1);
+    assert_int_equal(wait_for(t, 1).count, 10);
+    /* Nothing new is taken that would make it look again. */
+    say(t, epoch, 9);
+    seen next = wait_for(t, 2);
+    assert_true(next.epoch != epoch);
+    say(t, next.epoch, 19);
+    assert_int_equal(wait_for(t, 3).base, 20);
+    say(t, next.epoch, 29);
+    assert_true(sender_wait_drained(t->sender, SUPPORT_TIMEOUT_MS));
+}
+
 static void what_waited_long_is_flagged_as_backlog(void **state)
 {
     talk *t = *state;
@@ -446,6 +522,8 @@ int main(void)
         WITH_TALK(an_outbox_that_lost_its_end_numbers_anew),
         WITH_TALK(an_epoch_is_finished_before_the_next_begins),
         WITH_TALK(a_service_that_knows_nothing_gets_the_whole_span),
+        WITH_TALK(what_is_before_a_gap_is_acknowledged_first),
+        WITH_TALK(a_span_whose_end_is_lost_is_passed_once_the_rest_is_acknowledged),
         WITH_TALK(what_waited_long_is_flagged_as_backlog),
         WITH_TALK(what_was_taken_before_the_clock_was_set_gets_its_time),
         WITH_TALK(a_clock_that_is_still_wrong_gives_no_time),
