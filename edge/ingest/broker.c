@@ -22,6 +22,7 @@
 #define RESTART_PAUSE_MAX_MS 10000
 #define GATHER_MS 30
 #define SESSION_LOOK_MS 50
+#define SETTLE_AGAIN_NS INT64_C(1000000000)
 #define SESSION_WAIT_NS (5 * INT64_C(1000000000)) /* for our own session to come back */
 #define NETWORK_LOOK_MS 60000
 #define LONG_RUN_NS (30 * INT64_C(1000000000)) /* after which a failure is a new one */
@@ -37,9 +38,12 @@ struct broker {
     pthread_t watcher;
     broker_process process; /* the watcher's; before and after its life the caller's, as all here */
     bool is_settled;        /* see broker_reload.h */
-    int64_t wanted_ns;      /* since when a reload waits for that; 0: none does */
-    int64_t look_gap_ns;    /* between two looks at the network; fixed */
-    int64_t look_ns;        /* when the next one is due */
+    bool may_settle;        /* in that manner, but for a disk that did not let it be said */
+    broker_manner manner;
+    int64_t settle_ns;   /* when it is tried again */
+    int64_t wanted_ns;   /* since when a reload waits for that; 0: none does */
+    int64_t look_gap_ns; /* between two looks at the network; fixed */
+    int64_t look_ns;     /* when the next one is due */
     pthread_mutex_t lock;
     bool stopping;         /* protected by lock */
     pid_t pid;             /* protected by lock; 0 while down */
@@ -93,8 +97,12 @@ static hr_err meet_service_user(broker *b, hr_why *why)
     if (is_kept) {
         memcpy(b->password, secret.data, secret.size);
     } else {
-        err = broker_password_make(b->password, why);
+        /* An older one beside a new user would be taken for that user's, if this ended between. */
+        err = broker_file_remove(b->folder.text, BROKER_SECRET_NAME, why);
         hr_buf_clear(&secret);
+    }
+    if (err == HR_OK && !is_kept) {
+        err = broker_password_make(b->password, why);
         hr_buf_put_text(&secret, b->password);
     }
     if (err == HR_OK && !is_kept) {
@@ -138,17 +146,27 @@ static hr_err explain_no_start(broker *b, hr_why *why)
                       address, port, b->process.says.last_line);
 }
 
-/* From now on a reload in that manner loses nothing; do one that somebody waits for. */
-static void settle(broker *b, broker_manner manner)
+/* Let whoever changes users know that a reload loses nothing; do one that somebody waits for. */
+static void try_to_settle(broker *b)
 {
     hr_why why;
-    b->is_settled = true;
-    if (broker_settle(b->folder.text, b->process.pid, manner, &why) != HR_OK) {
+    hr_err err = broker_settle(b->folder.text, b->process.pid, b->manner, &why);
+    b->is_settled = err == HR_OK;
+    if (err != HR_OK) {
         hr_logline(HR_LEVEL_ERROR, "broker.not_settled", "why=\"%s\"", why.text);
+        b->settle_ns = hr_clock_mono_ns(hr_clock_real()) + SETTLE_AGAIN_NS;
     }
     if (broker_reload_is_wanted(b->folder.text)) {
-        broker_reload_now(b->folder.text, b->process.pid, manner);
+        broker_reload_now(b->folder.text, b->process.pid, b->manner);
     }
+}
+
+/* From now on a reload in that manner loses nothing. */
+static void settle(broker *b, broker_manner manner)
+{
+    b->may_settle = true;
+    b->manner = manner;
+    try_to_settle(b);
 }
 
 /* What it says when its own file is damaged: it would never start again. */
@@ -176,6 +194,7 @@ static hr_err launch_once(broker *b, hr_why *why)
     broker_reload_forget(b->folder.text);
     broker_stored stored = broker_stored_sessions(b->folder.text);
     b->is_settled = false;
+    b->may_settle = false;
     b->wanted_ns = 0;
     hr_err err = broker_process_spawn(p, b->config.text, b->pipe.text, why);
     if (err != HR_OK) {
@@ -246,7 +265,11 @@ static bool is_stopping(broker *b)
 static void wait_for_session(broker *b)
 {
     int64_t now_ns = hr_clock_mono_ns(hr_clock_real());
-    if (b->process.says.knows_service) {
+    if (b->may_settle) {
+        if (now_ns >= b->settle_ns) {
+            try_to_settle(b);
+        }
+    } else if (b->process.says.knows_service) {
         settle(b, BROKER_BY_RELOAD);
     } else if (b->wanted_ns == 0) {
         b->wanted_ns = broker_reload_is_wanted(b->folder.text) ? now_ns : 0;

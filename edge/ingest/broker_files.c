@@ -158,6 +158,16 @@ hr_err broker_file_write(const char *folder, const char *name, const hr_buf *byt
     return sync_folder(folder, why);
 }
 
+hr_err broker_file_remove(const char *folder, const char *name, hr_why *why)
+{
+    broker_path path;
+    hr_err err = broker_path_of(folder, name, &path, why);
+    if (err == HR_OK && unlink(path.text) != 0 && errno != ENOENT) {
+        err = hr_why_errno(why, errno, "cannot remove %s", path.text);
+    }
+    return err == HR_OK ? sync_folder(folder, why) : err;
+}
+
 hr_err broker_folder_lock(const char *folder, int *fd, hr_why *why)
 {
     broker_path path;

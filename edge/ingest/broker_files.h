@@ -39,6 +39,9 @@ HR_MUST_USE hr_err broker_file_read(const char *folder, const char *name, hr_buf
 HR_MUST_USE hr_err broker_file_write(const char *folder, const char *name, const hr_buf *bytes,
                                      hr_why *why);
 
+/* Remove a file, so that a power cut does not bring it back. None there is fine. */
+HR_MUST_USE hr_err broker_file_remove(const char *folder, const char *name, hr_why *why);
+
 /* Hold the folder's lock, against a command line at the same moment. *fd is for close(). */
 HR_MUST_USE hr_err broker_folder_lock(const char *folder, int *fd, hr_why *why);
 

@@ -151,8 +151,10 @@ hr_err broker_reload_ask(const char *folder, hr_why *why)
     broker_manner manner;
     hr_err err = write_text(folder, WANTED_NAME, (long)getpid(), "wants", why);
     pid_t pid = broker_running_pid(folder);
-    if (err == HR_OK && pid != 0 && broker_is_settled(folder, pid, &manner)) {
+    if (pid != 0 && broker_is_settled(folder, pid, &manner)) {
+        /* It needs no file. On a full disk too, whom nobody trusts any more must not stay. */
         broker_reload_now(folder, pid, manner);
+        err = HR_OK;
     }
     return err;
 }

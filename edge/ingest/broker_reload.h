@@ -36,7 +36,8 @@ HR_MUST_USE hr_err broker_settle(const char *folder, pid_t pid, broker_manner ma
 /* False: not yet. *manner gets what was said of the one that last was; may be NULL. */
 bool broker_is_settled(const char *folder, pid_t pid, broker_manner *manner);
 
-/* Users have changed: tell a running broker, or leave it to the service that watches it. */
+/* Users have changed: tell a running broker, or leave it to the service that watches it. An error:
+ * neither, the broker goes on with the users it knows. */
 HR_MUST_USE hr_err broker_reload_ask(const char *folder, hr_why *why);
 
 /* A reload was asked for, and nobody could do it then. */

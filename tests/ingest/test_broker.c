@@ -224,6 +224,59 @@ static void a_revoked_gateway_is_cut_off(void **state)
     assert_int_equal(broker_user_remove(p->folder, "barn", NULL), HR_NOT_FOUND);
 }
 
+/* What is written there first cannot be: as on a disk that is full, for this file alone. */
+static void set_blocked(place *p, const char *name, bool is_blocked)
+{
+    char path[192];
+    snprintf(path, sizeof path, "%s/%s.new", p->folder, name);
+    assert_int_equal(is_blocked ? mkdir(path, 0700) : rmdir(path), 0);
+}
+
+static void a_revoked_gateway_is_cut_off_where_nobody_can_be_asked(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE];
+    add_user(p, "barn", BROKER_GATEWAY, password);
+    login barn = {p, "barn", password, "hedgerow/v1/fixes/barn"};
+    assert_true(support_until(can_publish, &barn));
+    set_blocked(p, "reload-wanted", true);
+    assert_int_equal(broker_user_remove(p->folder, "barn", NULL), HR_OK);
+    assert_true(support_until(cannot_publish, &barn));
+}
+
+static void a_broker_that_could_not_say_that_it_is_settled_says_it_later(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE];
+    broker_stop(p->b);
+    set_blocked(p, "settled", true);
+    start(p);
+    set_blocked(p, "settled", false);
+    pid_t before = broker_pid(p->b);
+    add_user(p, "barn", BROKER_GATEWAY, password);
+    login barn = {p, "barn", password, "hedgerow/v1/fixes/barn"};
+    assert_true(support_until(can_publish, &barn));
+    assert_int_equal(broker_pid(p->b), before);
+}
+
+static void a_password_that_was_given_but_not_kept_is_given_anew(void **state)
+{
+    place *p = *state;
+    char path[192];
+    hr_why why = {{0}};
+    broker_stop(p->b);
+    p->b = NULL;
+    snprintf(path, sizeof path, "%s/users", p->folder);
+    assert_int_equal(unlink(path), 0);
+    set_blocked(p, "service-password", true);
+    broker_options options = {.folder = p->folder, .port = p->port, .clock = hr_clock_real()};
+    assert_int_not_equal(broker_start(&options, &p->b, &why), HR_OK);
+    set_blocked(p, "service-password", false);
+    start(p);
+    login service = {p, BROKER_SERVICE_USER, broker_password(p->b), "hedgerow/v1/fix/barn"};
+    assert_true(can_publish(&service));
+}
+
 static void names_that_would_break_a_topic_are_refused(void **state)
 {
     place *p = *state;
@@ -628,6 +681,9 @@ int main(void)
         WITH_PLACE(a_reader_may_read_events_only),
         WITH_PLACE(a_wrong_password_and_nobody_are_refused),
         WITH_PLACE(a_revoked_gateway_is_cut_off),
+        WITH_PLACE(a_revoked_gateway_is_cut_off_where_nobody_can_be_asked),
+        WITH_PLACE(a_broker_that_could_not_say_that_it_is_settled_says_it_later),
+        WITH_PLACE(a_password_that_was_given_but_not_kept_is_given_anew),
         WITH_PLACE(names_that_would_break_a_topic_are_refused),
         WITH_PLACE(users_are_listed_in_their_order),
         WITH_PLACE(no_file_is_open_to_others),
