@@ -230,8 +230,9 @@ static hr_err make_certificate(const char *folder, EVP_PKEY *ca_key, X509 *ca, c
     return err;
 }
 
-/* The certificate there speaks of these names, has its key, and half its life before it. */
-static bool is_current(const char *folder, const char *names)
+/* The certificate there is this authority's, speaks of these names, has its key, and half its life
+ * before it. */
+static bool is_current(const char *folder, X509 *ca, const char *names)
 {
     hr_buf old;
     hr_buf_init(&old, NAMES_SIZE);
@@ -239,6 +240,7 @@ static bool is_current(const char *folder, const char *names)
     EVP_PKEY *key = read_key(folder, BROKER_KEY_NAME);
     time_t later = time(NULL) + CERT_DAYS * 86400 / 2;
     bool same = cert != NULL && key != NULL && X509_check_private_key(cert, key) == 1 &&
+                X509_verify(cert, X509_get0_pubkey(ca)) == 1 &&
                 broker_file_read(folder, NAMES_NAME, &old, NULL) == HR_OK &&
                 old.size == strlen(names) && memcmp(old.data, names, old.size) == 0 &&
                 X509_cmp_time(X509_get0_notAfter(cert), &later) > 0;
@@ -261,34 +263,71 @@ static hr_err write_names(const char *folder, const char *names, hr_why *why)
     return err;
 }
 
-hr_err broker_tls_make(const char *folder, bool *is_new, hr_why *why)
+/* A file that is there and cannot be read just now is no reason for another authority, which no
+ * gateway knows yet. */
+static hr_err check_readable(const char *folder, const char *name, hr_why *why)
 {
-    char names[NAMES_SIZE];
-    hr_err err = HR_OK;
-    bool is_made = false;
-    X509 *ca = read_cert(folder, BROKER_CA_NAME);
-    EVP_PKEY *ca_key = read_key(folder, CA_KEY_NAME);
-    if (ca == NULL || ca_key == NULL) {
-        X509_free(ca);
-        EVP_PKEY_free(ca_key);
-        err = make_authority(folder, why);
-        ca = read_cert(folder, BROKER_CA_NAME);
-        ca_key = read_key(folder, CA_KEY_NAME);
+    hr_buf text;
+    hr_buf_init(&text, BROKER_FILE_BYTES_MAX);
+    hr_err err = broker_file_read(folder, name, &text, why);
+    hr_buf_fini(&text);
+    return err == HR_NOT_FOUND || err == HR_TOO_BIG ? HR_OK : err;
+}
+
+/* The authority as it is, or another one where it is damaged or there is none. *key and *cert are
+ * for the caller, also after an error. */
+static hr_err meet_authority(const char *folder, EVP_PKEY **key, X509 **cert, hr_why *why)
+{
+    *cert = read_cert(folder, BROKER_CA_NAME);
+    *key = read_key(folder, CA_KEY_NAME);
+    if (*cert != NULL && *key != NULL && X509_check_private_key(*cert, *key) == 1) {
+        return HR_OK;
     }
-    collect_names(names);
-    if (err == HR_OK && (ca == NULL || ca_key == NULL)) {
-        err = tls_failed(why, "an authority");
-    } else if (err == HR_OK && !is_current(folder, names)) {
+    X509_free(*cert);
+    EVP_PKEY_free(*key);
+    *cert = NULL;
+    *key = NULL;
+    hr_err err = check_readable(folder, BROKER_CA_NAME, why);
+    if (err == HR_OK) {
+        err = check_readable(folder, CA_KEY_NAME, why);
+    }
+    if (err == HR_OK) {
+        err = make_authority(folder, why);
+    }
+    if (err == HR_OK) {
+        *cert = read_cert(folder, BROKER_CA_NAME);
+        *key = read_key(folder, CA_KEY_NAME);
+        err = *cert != NULL && *key != NULL ? HR_OK : tls_failed(why, "an authority");
+    }
+    return err;
+}
+
+static hr_err renew(const char *folder, const char *names, hr_why *why)
+{
+    EVP_PKEY *ca_key;
+    X509 *ca;
+    hr_err err = meet_authority(folder, &ca_key, &ca, why);
+    if (err == HR_OK) {
         err = make_certificate(folder, ca_key, ca, names, why);
-        if (err == HR_OK) {
-            err = write_names(folder, names, why);
-            is_made = err == HR_OK;
-        }
+    }
+    if (err == HR_OK) {
+        err = write_names(folder, names, why);
     }
     X509_free(ca);
     EVP_PKEY_free(ca_key);
+    return err;
+}
+
+hr_err broker_tls_make(const char *folder, bool *is_new, hr_why *why)
+{
+    char names[NAMES_SIZE];
+    collect_names(names);
+    X509 *ca = read_cert(folder, BROKER_CA_NAME);
+    bool is_needed = ca == NULL || !is_current(folder, ca, names);
+    X509_free(ca);
+    hr_err err = is_needed ? renew(folder, names, why) : HR_OK;
     if (is_new != NULL) {
-        *is_new = is_made;
+        *is_new = is_needed && err == HR_OK;
     }
     return err;
 }

@@ -581,6 +581,40 @@ static void the_certificate_follows_the_machine_to_other_addresses(void **state)
 }
 
 /* A card that wears out, or a power cut within a write. */
+/* Gateways know the authority by its certificate: without need they get no other. */
+static void a_damaged_key_of_the_authority_locks_nobody_out(void **state)
+{
+    place *p = *state;
+    char password[BROKER_PASSWORD_SIZE], before[160], key[160];
+    broker_lan lan;
+    uint16_t port = support_port();
+    add_user(p, "barn", BROKER_GATEWAY, password);
+    assert_int_equal(broker_lan_open(p->folder, port, NULL), HR_OK);
+    assert_int_equal(broker_lan_get(p->folder, &lan, NULL), HR_OK);
+    snprintf(before, sizeof before, "%s/ca.before", p->root);
+    const char *const keep[] = {"cp", lan.ca_file, before, NULL};
+    assert_int_equal(support_run(keep), 0);
+    lan_login known = {port, password, before, "localhost"};
+    lan_login added = {port, password, lan.ca_file, "localhost"};
+    assert_true(support_until(can_publish_by_tls, &known));
+    broker_stop(p->b);
+    snprintf(key, sizeof key, "%s/ca.key", p->folder);
+    FILE *file = fopen(key, "w");
+    assert_non_null(file);
+    fputs("nothing of use", file);
+    assert_int_equal(fclose(file), 0);
+    start(p);
+    assert_true(support_until(can_publish_by_tls, &known));
+    assert_true(can_publish_by_tls(&added));
+    /* Only a new certificate needs it, and then who is added from now on is let in. */
+    certificate c;
+    snprintf(c.path, sizeof c.path, "%s/server.pem", p->folder);
+    snprintf(c.names, sizeof c.names, "%s/server.names", p->folder);
+    move_house(&c);
+    assert_true(support_until(is_renewed, &c));
+    assert_true(support_until(can_publish_by_tls, &added));
+}
+
 static void a_damaged_file_of_sessions_does_not_keep_the_broker_from_starting(void **state)
 {
     place *p = *state;
@@ -692,6 +726,7 @@ int main(void)
         WITH_PLACE(an_orphan_with_another_configuration_is_ended),
         WITH_PLACE(a_taken_port_is_told_in_words),
         WITH_PLACE(the_certificate_follows_the_machine_to_other_addresses),
+        WITH_PLACE(a_damaged_key_of_the_authority_locks_nobody_out),
         WITH_PLACE(a_damaged_file_of_sessions_does_not_keep_the_broker_from_starting),
         WITH_PLACE(a_reader_that_is_away_while_users_change_misses_nothing),
         WITH_PLACE(without_restored_readers_users_change_beside_a_running_broker),
