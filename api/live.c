@@ -101,11 +101,31 @@ void live_want_write(live_client *client)
     lws_callback_on_writable(client->wsi);
 }
 
+/* In one piece: what follows a size must be there, or what is not ours would be sent. */
 void live_queue_put(hr_buf *queue, const void *bytes, size_t size)
 {
-    hr_buf_put_u32(queue, (uint32_t)size);
-    (void)hr_buf_extend(queue, LWS_PRE);
-    hr_buf_put(queue, bytes, size);
+    uint8_t *room = hr_buf_extend(queue, 4 + LWS_PRE + size);
+    if (room != NULL) {
+        hr_store_u32(room, (uint32_t)size);
+        memcpy(room + 4 + LWS_PRE, bytes, size);
+    }
+}
+
+/* Later, because the callback that calls this may go on with the client. */
+static void end_client(live_client *client)
+{
+    client->waiting_since_ns = 0;
+    lws_set_timeout(client->wsi, PENDING_TIMEOUT_LAGGING, LWS_TO_KILL_ASYNC);
+}
+
+void live_answer(live_client *client, const hr_buf *message)
+{
+    live_queue_put(&client->answers, message->data, message->size);
+    if (hr_buf_err(message) != HR_OK || hr_buf_err(&client->answers) != HR_OK) {
+        end_client(client);
+    } else {
+        live_want_write(client);
+    }
 }
 
 /* As live_write; the LWS_PRE bytes before the frame are there for lws. */
@@ -471,8 +491,7 @@ static void look_over(live_hub *hub, int64_t time_ns)
         }
         trim_idle(client);
         if (is_laggard || (revalidate && !is_still_allowed(hub, client))) {
-            client->waiting_since_ns = 0;
-            lws_set_timeout(client->wsi, PENDING_TIMEOUT_LAGGING, LWS_TO_KILL_ASYNC);
+            end_client(client);
         }
     }
 }

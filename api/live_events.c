@@ -271,7 +271,7 @@ void live_events_subscribe(live_hub *hub, live_client *client, const char *epoch
         hr_buf gap;
         hr_buf_init(&gap, API_ANSWER_BYTES_MAX);
         put_gap(&gap, 0, hub->ring_next);
-        live_queue_put(&client->answers, gap.data, gap.size);
+        live_answer(client, &gap);
         hr_buf_fini(&gap);
     }
 }

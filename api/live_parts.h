@@ -107,9 +107,10 @@ int live_refuse_upgrade(live_hub *hub, struct lws *wsi, int status, const char *
 /* Ask lws to tell when the client can take more. */
 void live_want_write(live_client *client);
 
-/* Put a message into a queue of messages, with room before it for what lws puts there. */
+/* Put a message into a queue, with room for what lws puts before it; whole or, on an error, not. */
 void live_queue_put(hr_buf *queue, const void *bytes, size_t size);
-
+/* Send the message; a client for whom it cannot be kept is ended. */
+void live_answer(live_client *client, const hr_buf *message);
 /* Write one frame now; -1 ends the connection. */
 int live_write(live_client *client, const void *bytes, size_t size, bool is_binary);
 
@@ -143,7 +144,6 @@ void live_windows_tick(live_hub *hub, int64_t now_ns);
 int live_windows_write(live_hub *hub, live_client *client);
 
 /* ---- live_request.c ---- */
-
 /* Act on a message. False: it was none; end the connection. */
 bool live_receive(live_hub *hub, live_client *client, const char *text, size_t size);
 

@@ -85,8 +85,13 @@ static void job_finish(server_job *job)
         hr_buf *frame = &client->server->live->frame;
         hr_buf_clear(frame);
         put_answer(frame, (live_span){.at = work->id, .size = work->id_size}, &work->answer);
-        live_queue_put(&client->answers, frame->data, frame->size);
-        live_want_write(client);
+        if (hr_buf_err(frame) != HR_OK) {
+            api_answer_error(&work->answer, 503, "answer.failed", NULL,
+                             "the answer is too large, or memory is short; ask for less");
+            hr_buf_clear(frame);
+            put_answer(frame, (live_span){.at = work->id, .size = work->id_size}, &work->answer);
+        }
+        live_answer(client, frame);
     }
     live_client_release(client);
     job_free(work);
@@ -512,9 +517,8 @@ bool live_receive(live_hub *hub, live_client *client, const char *text, size_t s
     bool is_well = is_array ? handle_array(hub, client, whole, out)
                             : handle_object(hub, client, whole, &at, out) &&
                                   live_pass_blanks(text, size, at) == size;
-    if (is_well && out->size > 0) {
-        live_queue_put(&client->answers, out->data, out->size);
-        live_want_write(client);
+    if (is_well && out->size > 0 && hr_buf_err(out) == HR_OK) {
+        live_answer(client, out);
     }
     return is_well && hr_buf_err(out) == HR_OK;
 }

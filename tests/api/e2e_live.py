@@ -171,6 +171,38 @@ def who_does_not_read_is_ended_and_goes_on_where_it_was():
 
 
 @test
+def answers_that_nobody_fetches_are_never_sent_in_part():
+    with Service() as service:
+        token = Fixture.token(service)
+        client = WebSocket(service.port, "/v1/live?token=" + token)
+        client.receive()
+        rows = json.dumps(list(range(9)))
+        sql = "SELECT printf('%%.*c', 1900000, 'x') FROM json_each('%s')" % rows
+        count = 6  # of 17 MB each: more than is kept for a client
+        client.send([{"id": i, "post": "/v1/sql", "body": {"sql": sql}} for i in range(count)])
+        answered = 'hedgerow_http_answers_total{class="2xx"} '
+        deadline = time.monotonic() + 60
+        others = 3  # that it took to set up, then our own questions
+        while True:
+            text = service.ask("GET", "/metrics")[2].decode()
+            if int(text.split(answered)[1].split()[0]) >= others + count:
+                break
+            others += 1
+            expect(time.monotonic() < deadline, True, "they are answered")
+            harness.select_briefly()
+        got = []
+        try:
+            while len(got) < count and (message := client.receive(20)) is not None:
+                expect((message["status"], len(message["body"]["rows"])), (200, 9))
+                got.append(message["id"])
+        except ConnectionResetError:
+            pass  # it did not read, so it is ended: what it has is whole
+        expect(len(got), len(set(got)), got)
+        expect(service.ask("GET", "/v1/health")[0], 200)
+        expect(service.stop(), 0)
+
+
+@test
 def a_resume_of_another_history_says_so():
     with Fixture() as service:
         token = service.token()
