@@ -67,7 +67,7 @@ static void read_token(sqlite3_stmt *row, void *context)
     }
 }
 
-hr_err accounts_reload(accounts *accounts, hr_why *why)
+static hr_err read_tables(accounts *accounts, account_tables **out, hr_why *why)
 {
     account_tables *fresh = calloc(1, sizeof *fresh);
     if (fresh == NULL) {
@@ -88,6 +88,31 @@ hr_err accounts_reload(accounts *accounts, hr_why *why)
                                "");
     }
     if (err != HR_OK) {
+        free(fresh);
+        return err;
+    }
+    *out = fresh;
+    return HR_OK;
+}
+
+hr_err accounts_begin(accounts *accounts, hr_why *why)
+{
+    return accounts_db_run(accounts->db, why, "BEGIN IMMEDIATE", "");
+}
+
+/* The memory for the new tables is there before the disk has them: nothing can go wrong between. */
+hr_err accounts_end(accounts *accounts, hr_err err, hr_why *why)
+{
+    account_tables *fresh = NULL;
+    if (err == HR_OK) {
+        err = read_tables(accounts, &fresh, why);
+    }
+    if (err == HR_OK) {
+        err = accounts_db_run(accounts->db, why, "COMMIT", "");
+    }
+    if (err != HR_OK) {
+        hr_err ignored = accounts_db_run(accounts->db, NULL, "ROLLBACK", "");
+        (void)ignored; /* SQLite may have done so itself */
         free(fresh);
         return err;
     }
@@ -113,12 +138,10 @@ hr_err accounts_open(const char *path, const hr_clock *clock, accounts **out, hr
     pthread_mutex_init(&opened->write_lock, NULL);
     pthread_mutex_init(&opened->table_lock, NULL);
     hr_err err = accounts_db_open(path, &opened->db, why);
-    if (err == HR_OK) {
+    if (err == HR_OK && (err = accounts_begin(opened, why)) == HR_OK) {
         err = accounts_db_run(opened->db, why, "DELETE FROM session WHERE expires_ms <= ?", "i",
                               hr_clock_now_ms(clock));
-    }
-    if (err == HR_OK) {
-        err = accounts_reload(opened, why);
+        err = accounts_end(opened, err, why);
     }
     if (err != HR_OK) {
         accounts_close(opened);
@@ -275,7 +298,10 @@ hr_err accounts_login(accounts *accounts, const char *user, const char *password
         return err;
     }
     pthread_mutex_lock(&accounts->write_lock);
-    err = accounts_add_session(accounts, user, session, why);
+    err = accounts_begin(accounts, why);
+    if (err == HR_OK) {
+        err = accounts_end(accounts, accounts_add_session(accounts, user, session, why), why);
+    }
     pthread_mutex_unlock(&accounts->write_lock);
     return err;
 }

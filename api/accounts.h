@@ -36,7 +36,7 @@ void accounts_close(accounts *accounts);
 bool accounts_has_owner(accounts *accounts);
 
 /* A code that becomes the owner's session once: by setup while there is no owner, by login after.
- * A new code ends the one before. BLOCKS. */
+ * A new code ends the one before, and so does whatever changes, adds or removes a user. BLOCKS. */
 HR_MUST_USE hr_err accounts_owner_link(accounts *accounts, char code[ACCOUNTS_SECRET_SIZE],
                                        hr_why *why);
 
@@ -66,11 +66,15 @@ HR_MUST_USE hr_err accounts_rotate(accounts *accounts, const char *session,
 bool accounts_by_session(accounts *accounts, const char *session, api_caller *caller);
 bool accounts_by_token(accounts *accounts, const char *token, api_caller *caller);
 
-/* Make a user, or change one: password NULL keeps it, role API_ROLE_NONE keeps it. A new password
- * or role ends the user's sessions. BLOCKS.
- * HR_CONFLICT: the last owner would be none. HR_NOT_FOUND: to keep something there must be one. */
-HR_MUST_USE hr_err accounts_user_put(accounts *accounts, const char *user, const char *password,
+/* Make a user. BLOCKS. HR_EXISTS: there is one of that name. HR_INVALID: see accounts_setup(). */
+HR_MUST_USE hr_err accounts_user_add(accounts *accounts, const char *user, const char *password,
                                      api_role role, hr_why *why);
+
+/* Change a user: password NULL keeps it, *role API_ROLE_NONE keeps the role and is told it. A new
+ * password or role ends the user's sessions. BLOCKS.
+ * HR_CONFLICT: the last owner would be none. HR_NOT_FOUND: there is no such user. */
+HR_MUST_USE hr_err accounts_user_change(accounts *accounts, const char *user, const char *password,
+                                        api_role *role, hr_why *why);
 HR_MUST_USE hr_err accounts_user_remove(accounts *accounts, const char *user, hr_why *why);
 
 /* Check a password again before something grave, throttled as a login. BLOCKS. */

@@ -57,7 +57,7 @@ hr_err accounts_add_session(accounts *accounts, const char *user,
                               "FROM session ORDER BY created_ms DESC LIMIT -1 OFFSET ?)",
                               "ii", now_ms, (int64_t)ACCOUNTS_SESSIONS_MAX);
     }
-    return err == HR_OK ? accounts_reload(accounts, why) : err;
+    return err;
 }
 
 hr_err accounts_owner_link(accounts *accounts, char code[ACCOUNTS_SECRET_SIZE], hr_why *why)
@@ -95,6 +95,13 @@ hr_err accounts_use_code(accounts *accounts, const char *code, hr_why *why)
     return err;
 }
 
+/* Who is who changes: a link that was made before that ends too. */
+static hr_err end_code(accounts *accounts, hr_why *why)
+{
+    return accounts_db_run(accounts->db, why, "DELETE FROM meta WHERE key = 'owner_code'", "");
+}
+
+/* Within a change. */
 static hr_err put_user(accounts *accounts, const char *user, const char *password_hash,
                        api_role role, hr_why *why)
 {
@@ -106,7 +113,7 @@ static hr_err put_user(accounts *accounts, const char *user, const char *passwor
     if (err == HR_OK) {
         err = accounts_db_run(accounts->db, why, "DELETE FROM session WHERE user = ?", "t", user);
     }
-    return err == HR_OK ? accounts_reload(accounts, why) : err;
+    return err == HR_OK ? end_code(accounts, why) : err;
 }
 
 hr_err accounts_setup(accounts *accounts, const char *user, const char *password, const char *code,
@@ -133,12 +140,11 @@ hr_err accounts_setup(accounts *accounts, const char *user, const char *password
     pthread_mutex_lock(&accounts->write_lock);
     /* Asked again under the lock: two may try at once. */
     err = accounts_has_owner(accounts) ? hr_why_set(why, HR_EXISTS, "there is an owner already")
-                                       : HR_OK;
-    if (err == HR_OK && code[0] != 0) {
-        err = accounts_use_code(accounts, code, why);
-    }
+                                       : accounts_begin(accounts, why);
     if (err == HR_OK) {
-        err = put_user(accounts, user, hash, API_ROLE_OWNER, why);
+        err = code[0] != 0 ? accounts_use_code(accounts, code, why) : HR_OK;
+        err = err == HR_OK ? put_user(accounts, user, hash, API_ROLE_OWNER, why) : err;
+        err = accounts_end(accounts, err, why);
     }
     pthread_mutex_unlock(&accounts->write_lock);
     sodium_memzero(hash, sizeof hash);
@@ -168,14 +174,17 @@ hr_err accounts_login_by_code(accounts *accounts, const char *code, const char *
     if (*retry_after_s > 0) {
         return hr_why_set(why, HR_TIMEOUT, "too many wrong tries; wait %d s", *retry_after_s);
     }
+    pthread_mutex_lock(&accounts->write_lock);
     hr_err err = first_owner(accounts, user, why);
     if (err != HR_OK) {
+        pthread_mutex_unlock(&accounts->write_lock);
         return err;
     }
-    pthread_mutex_lock(&accounts->write_lock);
-    err = accounts_use_code(accounts, code, why);
+    err = accounts_begin(accounts, why);
     if (err == HR_OK) {
-        err = accounts_add_session(accounts, user, session, why);
+        err = accounts_use_code(accounts, code, why);
+        err = err == HR_OK ? accounts_add_session(accounts, user, session, why) : err;
+        err = accounts_end(accounts, err, why);
     }
     pthread_mutex_unlock(&accounts->write_lock);
     if (err == HR_DENIED) {
@@ -184,46 +193,61 @@ hr_err accounts_login_by_code(accounts *accounts, const char *code, const char *
     return err;
 }
 
-static hr_err remove_session(accounts *accounts, const char *session, hr_why *why)
+static hr_err remove_session(accounts *accounts, const uint8_t hash[ACCOUNTS_HASH_BYTES],
+                             hr_why *why)
 {
-    uint8_t hash[ACCOUNTS_HASH_BYTES];
-    accounts_hash_secret(session, hash);
-    hr_err err =
-        accounts_db_run(accounts->db, why, "DELETE FROM session WHERE hash = ?", "b", hash);
-    return err == HR_OK ? accounts_reload(accounts, why) : err;
+    return accounts_db_run(accounts->db, why, "DELETE FROM session WHERE hash = ?", "b", hash);
 }
 
 hr_err accounts_logout(accounts *accounts, const char *session, hr_why *why)
 {
+    uint8_t hash[ACCOUNTS_HASH_BYTES];
+    accounts_hash_secret(session, hash);
     pthread_mutex_lock(&accounts->write_lock);
-    hr_err err = remove_session(accounts, session, why);
+    hr_err err = accounts_begin(accounts, why);
+    if (err == HR_OK) {
+        err = accounts_end(accounts, remove_session(accounts, hash, why), why);
+    }
     pthread_mutex_unlock(&accounts->write_lock);
     return err;
+}
+
+/* Whose session it is, if it is old enough to be replaced. */
+static bool is_old_session(accounts *accounts, const uint8_t hash[ACCOUNTS_HASH_BYTES],
+                           char user[HR_USER_ID_MAX + 1])
+{
+    int64_t old_ms = hr_clock_now_ms(accounts->clock) - ACCOUNTS_ROTATE_MS;
+    bool is_old = false;
+    pthread_mutex_lock(&accounts->table_lock);
+    for (uint32_t i = 0; i < accounts->tables->session_count && !is_old; i++) {
+        const account_session *each = &accounts->tables->sessions[i];
+        is_old = each->created_ms <= old_ms && memcmp(each->hash, hash, sizeof each->hash) == 0;
+        if (is_old) {
+            memcpy(user, each->user, sizeof each->user);
+        }
+    }
+    pthread_mutex_unlock(&accounts->table_lock);
+    return is_old;
 }
 
 hr_err accounts_rotate(accounts *accounts, const char *session, char fresh[ACCOUNTS_SECRET_SIZE],
                        bool *rotated, hr_why *why)
 {
     uint8_t hash[ACCOUNTS_HASH_BYTES];
-    char user[HR_USER_ID_MAX + 1] = "";
+    char user[HR_USER_ID_MAX + 1];
     accounts_hash_secret(session, hash);
-    int64_t old_ms = hr_clock_now_ms(accounts->clock) - ACCOUNTS_ROTATE_MS;
-    pthread_mutex_lock(&accounts->table_lock);
-    for (uint32_t i = 0; i < accounts->tables->session_count; i++) {
-        const account_session *each = &accounts->tables->sessions[i];
-        if (each->created_ms <= old_ms && memcmp(each->hash, hash, sizeof hash) == 0) {
-            memcpy(user, each->user, sizeof user);
-        }
-    }
-    pthread_mutex_unlock(&accounts->table_lock);
-    *rotated = user[0] != 0;
-    if (!*rotated) {
+    *rotated = false;
+    if (!is_old_session(accounts, hash, user)) {
         return HR_OK;
     }
+    hr_err err = HR_OK;
     pthread_mutex_lock(&accounts->write_lock);
-    hr_err err = accounts_add_session(accounts, user, fresh, why);
-    if (err == HR_OK) {
-        err = remove_session(accounts, session, why);
+    /* Asked again under the lock: it may have ended, and must not live on as a new one. */
+    if (is_old_session(accounts, hash, user) && (err = accounts_begin(accounts, why)) == HR_OK) {
+        err = accounts_add_session(accounts, user, fresh, why);
+        err = err == HR_OK ? remove_session(accounts, hash, why) : err;
+        err = accounts_end(accounts, err, why);
+        *rotated = err == HR_OK;
     }
     pthread_mutex_unlock(&accounts->write_lock);
     return err;
@@ -247,12 +271,34 @@ static bool look_up(accounts *accounts, const char *name, account_user *user, bo
     return known;
 }
 
-hr_err accounts_user_put(accounts *accounts, const char *user, const char *password, api_role role,
-                         hr_why *why)
+/* write_lock is held. hash NULL and API_ROLE_NONE keep what there is. */
+static hr_err change_user(accounts *accounts, const char *user, const char *hash, api_role *role,
+                          hr_why *why)
 {
     account_user stored;
-    char hash[ACCOUNTS_PASSWORD_HASH_MAX];
     bool has_other_owner = false;
+    if (!look_up(accounts, user, &stored, &has_other_owner)) {
+        return hr_why_set(why, HR_NOT_FOUND, "there is no user %s", user);
+    }
+    *role = *role != API_ROLE_NONE ? *role : stored.user.role;
+    if (stored.user.role == API_ROLE_OWNER && !has_other_owner && *role != API_ROLE_OWNER) {
+        return hr_why_set(why, HR_CONFLICT, "%s is the only owner", user);
+    }
+    if (hash == NULL && *role == stored.user.role) {
+        return HR_OK; /* nothing changes, and nobody is thrown out */
+    }
+    hr_err err = accounts_begin(accounts, why);
+    if (err == HR_OK) {
+        err = put_user(accounts, user, hash != NULL ? hash : stored.password, *role, why);
+        err = accounts_end(accounts, err, why);
+    }
+    return err;
+}
+
+hr_err accounts_user_change(accounts *accounts, const char *user, const char *password,
+                            api_role *role, hr_why *why)
+{
+    char hash[ACCOUNTS_PASSWORD_HASH_MAX];
     hr_err err = accounts_check_rules(user, password, why);
     if (err == HR_OK && password != NULL) {
         err = accounts_hash_password(password, hash, why);
@@ -261,19 +307,31 @@ hr_err accounts_user_put(accounts *accounts, const char *user, const char *passw
         return err;
     }
     pthread_mutex_lock(&accounts->write_lock);
-    bool known = look_up(accounts, user, &stored, &has_other_owner);
-    if (!known && (password == NULL || role == API_ROLE_NONE)) {
-        err = hr_why_set(why, HR_NOT_FOUND,
-                         "there is no user %s; a new one needs a password and "
-                         "a role",
-                         user);
-    } else if (known && stored.user.role == API_ROLE_OWNER && !has_other_owner &&
-               role != API_ROLE_OWNER && role != API_ROLE_NONE) {
-        err = hr_why_set(why, HR_CONFLICT, "%s is the only owner", user);
-    } else if (!known || password != NULL || (role != API_ROLE_NONE && role != stored.user.role)) {
-        /* Else nothing changes, and nobody is thrown out. */
-        err = put_user(accounts, user, password != NULL ? hash : stored.password,
-                       role != API_ROLE_NONE ? role : stored.user.role, why);
+    err = change_user(accounts, user, password != NULL ? hash : NULL, role, why);
+    pthread_mutex_unlock(&accounts->write_lock);
+    sodium_memzero(hash, sizeof hash);
+    return err;
+}
+
+hr_err accounts_user_add(accounts *accounts, const char *user, const char *password, api_role role,
+                         hr_why *why)
+{
+    account_user stored;
+    char hash[ACCOUNTS_PASSWORD_HASH_MAX];
+    bool has_other_owner = false;
+    hr_err err = accounts_check_rules(user, password, why);
+    if (err == HR_OK) {
+        err = accounts_hash_password(password, hash, why);
+    }
+    if (err != HR_OK) {
+        return err;
+    }
+    pthread_mutex_lock(&accounts->write_lock);
+    err = look_up(accounts, user, &stored, &has_other_owner)
+              ? hr_why_set(why, HR_EXISTS, "there is a user %s already", user)
+              : accounts_begin(accounts, why);
+    if (err == HR_OK) {
+        err = accounts_end(accounts, put_user(accounts, user, hash, role, why), why);
     }
     pthread_mutex_unlock(&accounts->write_lock);
     sodium_memzero(hash, sizeof hash);
@@ -290,9 +348,9 @@ hr_err accounts_user_remove(accounts *accounts, const char *user, hr_why *why)
         err = hr_why_set(why, HR_NOT_FOUND, "there is no user %s", user);
     } else if (stored.user.role == API_ROLE_OWNER && !has_other_owner) {
         err = hr_why_set(why, HR_CONFLICT, "%s is the only owner", user);
-    } else {
+    } else if ((err = accounts_begin(accounts, why)) == HR_OK) {
         err = accounts_db_run(accounts->db, why, "DELETE FROM user WHERE name = ?", "t", user);
-        err = err == HR_OK ? accounts_reload(accounts, why) : err;
+        err = accounts_end(accounts, err == HR_OK ? end_code(accounts, why) : err, why);
     }
     pthread_mutex_unlock(&accounts->write_lock);
     return err;
@@ -317,14 +375,14 @@ hr_err accounts_token_add(accounts *accounts, const char *user, const char *name
         err = hr_why_set(why, HR_DENIED, "a token may not do more than its user");
     } else if (accounts->tables->token_count >= ACCOUNTS_TOKENS_MAX) {
         err = hr_why_set(why, HR_TOO_BIG, "there are %d tokens; remove some", ACCOUNTS_TOKENS_MAX);
-    } else {
+    } else if ((err = accounts_begin(accounts, why)) == HR_OK) {
         err = accounts_db_run(accounts->db, why,
                               "INSERT INTO token (hash, name, user, role, created_ms, expires_ms) "
                               "VALUES (?, ?, ?, ?, ?, ?)",
                               "btttii", hash, name, user, api_role_text(role),
                               hr_clock_now_ms(accounts->clock), expires_ms);
         *id = sqlite3_last_insert_rowid(accounts->db);
-        err = err == HR_OK ? accounts_reload(accounts, why) : err;
+        err = accounts_end(accounts, err, why);
     }
     pthread_mutex_unlock(&accounts->write_lock);
     return err;
@@ -334,11 +392,14 @@ hr_err accounts_token_remove(accounts *accounts, int64_t id, const char *user, h
 {
     bool found = false;
     pthread_mutex_lock(&accounts->write_lock);
-    hr_err err = accounts_db_each(accounts->db, note_row, &found, why,
-                                  "DELETE FROM token WHERE id = ? AND (? = '' OR user = ?) "
-                                  "RETURNING 1",
-                                  "itt", id, user, user);
-    err = err == HR_OK ? accounts_reload(accounts, why) : err;
+    hr_err err = accounts_begin(accounts, why);
+    if (err == HR_OK) {
+        err = accounts_db_each(accounts->db, note_row, &found, why,
+                               "DELETE FROM token WHERE id = ? AND (? = '' OR user = ?) "
+                               "RETURNING 1",
+                               "itt", id, user, user);
+        err = accounts_end(accounts, err, why);
+    }
     pthread_mutex_unlock(&accounts->write_lock);
     return err == HR_OK && !found ? hr_why_set(why, HR_NOT_FOUND, "there is no such token") : err;
 }

@@ -49,8 +49,11 @@ struct accounts {
     uint8_t local_hash[ACCOUNTS_HASH_BYTES];
 };
 
-/* Read everything again after a change; write_lock is held. On an error the old tables stay. */
-HR_MUST_USE hr_err accounts_reload(accounts *accounts, hr_why *why);
+/* A change, all of it or nothing; write_lock is held from the beginning to the end. After
+ * accounts_begin() is well accounts_end() must follow, with how the change went: it is made durable
+ * and the tables are read anew, or, on an error, which is returned, all is as it was. */
+HR_MUST_USE hr_err accounts_begin(accounts *accounts, hr_why *why);
+HR_MUST_USE hr_err accounts_end(accounts *accounts, hr_err err, hr_why *why);
 
 /* table_lock is held. */
 account_user *accounts_find_user(account_tables *tables, const char *name);
@@ -58,11 +61,11 @@ account_user *accounts_find_user(account_tables *tables, const char *name);
 void accounts_hash_secret(const char *secret, uint8_t hash[ACCOUNTS_HASH_BYTES]);
 void accounts_make_secret(char secret[ACCOUNTS_SECRET_SIZE]);
 
-/* Add a session for a user that exists; write_lock is held. */
+/* Add a session for a user that exists; within a change. */
 HR_MUST_USE hr_err accounts_add_session(accounts *accounts, const char *user,
                                         char session[ACCOUNTS_SECRET_SIZE], hr_why *why);
 
-/* Is the code the one made last? Used up if so. write_lock is held. */
+/* Is the code the one made last? Used up if so. Within a change. */
 HR_MUST_USE hr_err accounts_use_code(accounts *accounts, const char *code, hr_why *why);
 
 /* The rules for names and passwords. */

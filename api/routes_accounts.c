@@ -210,11 +210,12 @@ void route_me_change(api_context *context, const api_request *request, api_answe
         const char *user = request->caller.user;
         char session[ACCOUNTS_SECRET_SIZE];
         int retry_after_s = 0;
+        api_role role = API_ROLE_NONE;
         hr_why why = {.text = ""};
         hr_err err = accounts_check_password(context->accounts, user, old, request->peer,
                                              &retry_after_s, &why);
         if (err == HR_OK) {
-            err = accounts_user_put(context->accounts, user, password, API_ROLE_NONE, &why);
+            err = accounts_user_change(context->accounts, user, password, &role, &why);
         }
         if (err == HR_OK) {
             audit(context, request, user, "user.password", user);
@@ -268,15 +269,14 @@ static bool read_role(const cJSON *body, bool may_be_absent, api_role *role, api
     return true;
 }
 
-static void put_user(api_context *context, const api_request *request, const char *user,
-                     const char *password, api_role role, int status, api_answer *answer)
+static void answer_put(api_context *context, const api_request *request, hr_err err,
+                       const hr_why *why, const char *user, api_role role, int status,
+                       api_answer *answer)
 {
-    hr_why why = {.text = ""};
-    hr_err err = accounts_user_put(context->accounts, user, password, role, &why);
     if (err == HR_CONFLICT) {
-        api_answer_error(answer, 409, "user.last_owner", NULL, "%s", why.text);
+        api_answer_error(answer, 409, "user.last_owner", NULL, "%s", why->text);
     } else if (err != HR_OK) {
-        api_answer_failure(answer, err, "user", &why);
+        api_answer_failure(answer, err, "user", why);
     } else {
         audit(context, request, request->caller.user, "user.change", user);
         answer_user(answer, status, user, role);
@@ -313,7 +313,9 @@ void route_user_add(api_context *context, const api_request *request, api_answer
             api_answer_error(answer, 409, "user.exists", "user", "there is a user %s already",
                              user);
         } else {
-            put_user(context, request, user, password, role, 201, answer);
+            hr_why why = {.text = ""};
+            hr_err err = accounts_user_add(context->accounts, user, password, role, &why);
+            answer_put(context, request, err, &why, user, role, 201, answer);
         }
     }
     cJSON_Delete(body);
@@ -330,8 +332,10 @@ void route_user_change(api_context *context, const api_request *request, api_ans
         if (user.role == API_ROLE_NONE) {
             api_answer_error(answer, 404, "user.not_found", NULL, "there is no such user");
         } else {
-            put_user(context, request, user.name, password[0] != 0 ? password : NULL,
-                     role != API_ROLE_NONE ? role : user.role, 200, answer);
+            hr_why why = {.text = ""};
+            hr_err err = accounts_user_change(context->accounts, user.name,
+                                              password[0] != 0 ? password : NULL, &role, &why);
+            answer_put(context, request, err, &why, user.name, role, 200, answer);
         }
     }
     cJSON_Delete(body);

@@ -1,6 +1,7 @@
 /* tests/api/test_accounts.c - users, secrets, throttling, by a clock that the test sets. */
 #include "test.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,97 @@ static void a_code_logs_in_once(void **state)
     assert_int_equal(
         accounts_login_by_code(w->accounts, code, "peer", session, user, &wait_s, &w->why),
         HR_DENIED);
+}
+
+static void a_code_ends_when_a_user_changes(void **state)
+{
+    world *w = *state;
+    char code[ACCOUNTS_SECRET_SIZE];
+    char session[ACCOUNTS_SECRET_SIZE];
+    char user[HR_USER_ID_MAX + 1];
+    int wait_s = 0;
+    for (int i = 0; i < 4; i++) {
+        api_role role = i == 2 ? API_ROLE_EDITOR : API_ROLE_NONE;
+        hr_err err = HR_OK;
+        assert_int_equal(accounts_owner_link(w->accounts, code, &w->why), HR_OK);
+        if (i == 0) {
+            make_owner(w); /* from this machine, so without the code that stands in the log */
+        } else if (i == 1) {
+            err = accounts_user_add(w->accounts, "eve", PASSWORD, API_ROLE_VIEWER, &w->why);
+        } else if (i == 2) {
+            err = accounts_user_change(w->accounts, "eve", NULL, &role, &w->why);
+        } else {
+            err = accounts_user_remove(w->accounts, "eve", &w->why);
+        }
+        assert_int_equal(err, HR_OK);
+        assert_int_equal(
+            accounts_login_by_code(w->accounts, code, "p", session, user, &wait_s, &w->why),
+            HR_DENIED);
+    }
+}
+
+/* Another program makes the disk refuse what comes in the middle of a change. */
+static void refuse(world *w, const char *what)
+{
+    sqlite3 *db = NULL;
+    char sql[160];
+    snprintf(sql, sizeof sql, "DROP TRIGGER IF EXISTS refusal; %s%s%s",
+             what[0] != 0 ? "CREATE " : "", what[0] != 0 ? "TRIGGER refusal BEFORE " : "", what);
+    assert_int_equal(sqlite3_open(w->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void a_change_that_fails_halfway_is_not_made(void **state)
+{
+    static const char no_more_sessions[] = "INSERT ON session BEGIN SELECT RAISE(ABORT, 'x'); END";
+    static const char no_fewer_sessions[] = "DELETE ON session BEGIN SELECT RAISE(ABORT, 'x'); END";
+    world *w = *state;
+    char code[ACCOUNTS_SECRET_SIZE];
+    char session[ACCOUNTS_SECRET_SIZE];
+    char user[HR_USER_ID_MAX + 1];
+    api_role role = API_ROLE_NONE;
+    api_caller caller;
+    int wait_s = 0;
+    make_owner(w);
+    assert_int_equal(accounts_owner_link(w->accounts, code, &w->why), HR_OK);
+    refuse(w, no_more_sessions);
+    assert_int_not_equal(
+        accounts_login_by_code(w->accounts, code, "p", session, user, &wait_s, &w->why), HR_OK);
+    refuse(w, "");
+    assert_int_equal(
+        accounts_login_by_code(w->accounts, code, "p", session, user, &wait_s, &w->why), HR_OK);
+    refuse(w, no_fewer_sessions);
+    assert_int_not_equal(
+        accounts_user_change(w->accounts, "owner", "quite another one", &role, &w->why), HR_OK);
+    refuse(w, "");
+    accounts_close(w->accounts);
+    w->accounts = NULL;
+    assert_int_equal(accounts_open(w->path, w->clock, &w->accounts, &w->why), HR_OK);
+    assert_true(accounts_by_session(w->accounts, session, &caller));
+    assert_int_equal(accounts_login(w->accounts, "owner", PASSWORD, "p", session, &wait_s, &w->why),
+                     HR_OK);
+}
+
+static void a_change_makes_nobody_and_an_addition_changes_nobody(void **state)
+{
+    world *w = *state;
+    char session[ACCOUNTS_SECRET_SIZE];
+    api_role role = API_ROLE_EDITOR;
+    int wait_s = 0;
+    make_owner(w);
+    assert_int_equal(accounts_user_change(w->accounts, "eve", PASSWORD, &role, &w->why),
+                     HR_NOT_FOUND);
+    assert_int_equal(
+        accounts_user_add(w->accounts, "owner", "another one", API_ROLE_VIEWER, &w->why),
+        HR_EXISTS);
+    role = API_ROLE_NONE;
+    assert_int_equal(accounts_user_change(w->accounts, "owner", NULL, &role, &w->why), HR_OK);
+    assert_int_equal(role, API_ROLE_OWNER);
+    role = API_ROLE_VIEWER;
+    assert_int_equal(accounts_user_change(w->accounts, "owner", NULL, &role, &w->why), HR_CONFLICT);
+    assert_int_equal(accounts_login(w->accounts, "owner", PASSWORD, "p", session, &wait_s, &w->why),
+                     HR_OK);
 }
 
 static void secrets_end_and_rotate_by_the_clock(void **state)
@@ -270,6 +362,9 @@ int main(void)
         WITH_WORLD(a_local_token_holds_until_the_next_one_is_made),
         WITH_WORLD(set_up_works_once_and_only_from_here_or_with_the_code),
         WITH_WORLD(a_code_logs_in_once),
+        WITH_WORLD(a_code_ends_when_a_user_changes),
+        WITH_WORLD(a_change_that_fails_halfway_is_not_made),
+        WITH_WORLD(a_change_makes_nobody_and_an_addition_changes_nobody),
         WITH_WORLD(secrets_end_and_rotate_by_the_clock),
         WITH_WORLD(accounts_are_there_after_opening_again),
         WITH_WORLD(secrets_are_nowhere_in_the_file),
