@@ -8,24 +8,26 @@
 
 #include "geojson_private.h"
 
-geo_err find_members(geo_json *json, member *members, size_t count)
+geo_err find_members(geo_json *json, member *members, size_t count, const char *no_object,
+                     geo_why *why)
 {
-    if (geo_json_next(json) != GEO_JSON_OBJECT) {
-        return GEO_SYNTAX;
-    }
-    geo_json_token token;
-    while ((token = geo_json_next(json)) == GEO_JSON_KEY) {
+    const char *twice = NULL;
+    geo_json_token token = geo_json_next(json);
+    bool sound = token == GEO_JSON_OBJECT;
+    while (sound && (token = geo_json_next(json)) == GEO_JSON_KEY) {
         for (size_t i = 0; i < count; i++) {
             if (geo_json_is(json, members[i].name)) {
+                twice = members[i].found ? members[i].name : twice;
                 members[i].found = true;
                 members[i].value = *json;
             }
         }
-        if (!geo_json_skip(json)) {
-            return GEO_SYNTAX;
-        }
+        sound = geo_json_skip(json);
     }
-    return token == GEO_JSON_OBJECT_END ? GEO_OK : GEO_SYNTAX;
+    if (!sound || token != GEO_JSON_OBJECT_END) {
+        return geo_why_set(why, GEO_SYNTAX, "%s", no_object);
+    }
+    return twice == NULL ? GEO_OK : geo_why_set(why, GEO_INVALID, "%s is there twice", twice);
 }
 
 geo_err member_text(const member *m, char *text, size_t size)
@@ -87,6 +89,7 @@ static bool is_geometry(const char *type)
 }
 
 #define TYPE_SIZE 32
+#define NO_TYPE "not GeoJSON: no object with a \"type\""
 
 /* Where and why the text is not JSON; GEO_OK if it is. */
 static geo_err check_syntax(const char *text, size_t size, geo_why *why)
@@ -113,15 +116,16 @@ geo_err geo_geojson_open(const char *text, size_t size, const geo_geojson_option
         reader.options = *options;
     }
     /* This goes through the whole text, so that no feature is taken from what is not JSON. */
-    bool is_object = find_members(&json, members, 2) == GEO_OK;
-    if (!is_object || geo_json_next(&json) != GEO_JSON_END) {
-        geo_err err = check_syntax(text, size, why);
-        if (err != GEO_OK) {
-            return err;
-        }
+    geo_err err = find_members(&json, members, 2, NO_TYPE, why);
+    if (err == GEO_SYNTAX || geo_json_next(&json) != GEO_JSON_END) {
+        geo_err wrong = check_syntax(text, size, why);
+        err = wrong != GEO_OK ? wrong : err;
     }
-    if (!is_object || !members[0].found || member_text(&members[0], type, sizeof type) != GEO_OK) {
-        return geo_why_set(why, GEO_SYNTAX, "not GeoJSON: no object with a \"type\"");
+    if (err != GEO_OK) {
+        return err;
+    }
+    if (!members[0].found || member_text(&members[0], type, sizeof type) != GEO_OK) {
+        return geo_why_set(why, GEO_SYNTAX, NO_TYPE);
     }
     reader.json.is_checked = true;
     members[1].value.is_checked = true;
@@ -163,8 +167,9 @@ static geo_err read_feature(geo_json json, const geo_geojson_options *options, g
     member width = {.name = "width_m"};
     char type[TYPE_SIZE];
     geo_json start = json;
-    if (find_members(&json, members, 4) != GEO_OK) {
-        return geo_why_set(why, GEO_SYNTAX, "not an object");
+    geo_err err = find_members(&json, members, 4, "not an object", why);
+    if (err != GEO_OK) {
+        return err;
     }
     if (!members[0].found || member_text(&members[0], type, sizeof type) != GEO_OK) {
         return geo_why_set(why, GEO_SYNTAX, "no \"type\"");
@@ -175,7 +180,7 @@ static geo_err read_feature(geo_json json, const geo_geojson_options *options, g
     if (strcmp(type, "Feature") != 0) {
         return geo_why_set(why, GEO_SYNTAX, "\"type\" is not Feature");
     }
-    geo_err err = read_id(&members[1], out, why);
+    err = read_id(&members[1], out, why);
     if (err == GEO_OK && members[2].found) {
         err = read_properties(members[2].value, options, out, &radius, &width, why);
     }

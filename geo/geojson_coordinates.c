@@ -228,14 +228,19 @@ static geo_err read_corridor(shape_reader *r, const member *width)
     return err == GEO_OK ? read_size(r, width) : err;
 }
 
+#define NO_GEOMETRY "the geometry is not an object with a \"type\""
+
 geo_err read_geometry(geo_json json, const geo_geojson_options *options, const member *radius,
                       const member *width, geo_feature *out, geo_why *why)
 {
     member members[] = {{.name = "type"}, {.name = "coordinates"}};
     char type[32];
-    if (find_members(&json, members, 2) != GEO_OK || !members[0].found ||
-        member_text(&members[0], type, sizeof type) != GEO_OK) {
-        return geo_why_set(why, GEO_SYNTAX, "the geometry is not an object with a \"type\"");
+    geo_err err = find_members(&json, members, 2, NO_GEOMETRY, why);
+    if (err != GEO_OK) {
+        return err;
+    }
+    if (!members[0].found || member_text(&members[0], type, sizeof type) != GEO_OK) {
+        return geo_why_set(why, GEO_SYNTAX, NO_GEOMETRY);
     }
     shape_reader r = {
         .json = members[1].value, .close_rings = options->close_rings, .out = out, .why = why};

@@ -12,9 +12,11 @@ typedef struct member {
     geo_json value;
 } member;
 
-/* Read an object whose opening token comes next, and note where the named members are. What is
- * there twice counts as its last. GEO_SYNTAX: it is not an object. */
-GEO_MUST_USE geo_err find_members(geo_json *json, member *members, size_t count);
+/* Read an object whose opening token comes next, and note where the named members are.
+ * GEO_SYNTAX: it is not an object; why says what is given here. GEO_INVALID: one of them is there
+ * twice, of which some readers of the same text would take the first and others the last. */
+GEO_MUST_USE geo_err find_members(geo_json *json, member *members, size_t count,
+                                  const char *no_object, geo_why *why);
 
 /* The value as text; "" when absent or null. GEO_SYNTAX: something else; GEO_TOO_BIG. */
 GEO_MUST_USE geo_err member_text(const member *m, char *text, size_t size);

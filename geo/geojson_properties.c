@@ -116,8 +116,10 @@ static uint8_t read_days(const member *m)
 static geo_err read_weekly_time(geo_json json, geo_weekly *schedule, geo_why *why)
 {
     member members[] = {{.name = "days"}, {.name = "from"}, {.name = "to"}};
-    if (find_members(&json, members, 3) != GEO_OK) {
-        return geo_why_set(why, GEO_INVALID, "schedule.weekly must be an array of objects");
+    geo_err err =
+        find_members(&json, members, 3, "schedule.weekly must be an array of objects", why);
+    if (err != GEO_OK) {
+        return GEO_INVALID;
     }
     if (schedule->count == GEO_WEEKLY_MAX) {
         return geo_why_set(why, GEO_TOO_BIG, "schedule.weekly has more than %d times",
@@ -141,6 +143,8 @@ static geo_err read_weekly_time(geo_json json, geo_weekly *schedule, geo_why *wh
     return GEO_OK;
 }
 
+#define NO_ZONE "schedule needs a time zone \"tz\""
+
 static geo_err read_schedule(const member *m, geo_feature *out, geo_why *why)
 {
     member members[] = {{.name = "tz"}, {.name = "weekly"}};
@@ -150,10 +154,12 @@ static geo_err read_schedule(const member *m, geo_feature *out, geo_why *why)
     }
     json = m->value;
     out->has_schedule = true;
-    if (find_members(&json, members, 2) != GEO_OK ||
-        member_text(&members[0], out->schedule.tz, sizeof out->schedule.tz) != GEO_OK ||
+    if (find_members(&json, members, 2, NO_ZONE, why) != GEO_OK) {
+        return GEO_INVALID;
+    }
+    if (member_text(&members[0], out->schedule.tz, sizeof out->schedule.tz) != GEO_OK ||
         out->schedule.tz[0] == '\0') {
-        return geo_why_set(why, GEO_INVALID, "schedule needs a time zone \"tz\"");
+        return geo_why_set(why, GEO_INVALID, NO_ZONE);
     }
     json = members[1].value;
     if (!members[1].found || geo_json_next(&json) != GEO_JSON_ARRAY) {
@@ -254,11 +260,12 @@ geo_err read_properties(geo_json json, const geo_geojson_options *options, geo_f
     if (geo_json_next(&peek) == GEO_JSON_NULL) {
         return GEO_OK;
     }
-    if (find_members(&json, members, PROPERTY_COUNT) != GEO_OK) {
-        return geo_why_set(why, GEO_SYNTAX, "properties is not an object");
+    geo_err err = find_members(&json, members, PROPERTY_COUNT, "properties is not an object", why);
+    if (err != GEO_OK) {
+        return err;
     }
     *radius = members[PROPERTY_RADIUS];
     *width = members[PROPERTY_WIDTH];
-    geo_err err = read_texts(members, out, why);
+    err = read_texts(members, out, why);
     return err != GEO_OK || options->geometry_only ? err : read_rules(members, out, why);
 }

@@ -138,7 +138,7 @@ static geo_err keep_texts(catalog_db *db, const geo_feature *feature, const char
         " json_type(t, '$.properties') = 'object' THEN t -> '$.properties' END, '{}'), '$.area_ha',"
         " '$.perimeter_m', '$.revision', '$.version', '$.created', '$.created_by', '$.updated',"
         " '$.updated_by')), '$.name', ?2, '$.intent', ?3)"
-        " FROM (SELECT ?1 AS t, json_type(?1, '$.coordinates') IS NOT NULL AS bare)");
+        " FROM (SELECT ?1 AS t, ?1 ->> '$.type' <> 'Feature' AS bare)");
     db_text_sized(&query, text, size);
     db_text(&query, feature->name);
     db_text(&query, geo_intent_text(feature->intent));

@@ -438,6 +438,12 @@ static const bad_input bad_inputs[] = {
           "\"06:00\",\"to\":\"20:00\"}]}}"),
      GEO_INVALID, "Mars"},
     {WITH("{\"expires_at\":\"yesterday\"}"), GEO_INVALID, "expires_at"},
+    /* SQLite keeps the text of the first, decisions would be made of the last. */
+    {WITH("{\"dwell_s\":60,\"dwell_s\":70}"), GEO_INVALID, "dwell_s is there twice"},
+    {"{\"type\":\"Feature\",\"properties\":{},\"geometry\":{\"type\":\"Polygon\","
+     "\"coordinates\":[[[0,0],[1,0],[1,1],[0,0]]]},\"geometry\":{\"type\":\"Polygon\","
+     "\"coordinates\":[[[5,5],[6,5],[6,6],[5,5]]]}}",
+     GEO_INVALID, "geometry is there twice"},
 };
 
 static void check_refused(fixture *kit, const bad_input *bad)
@@ -487,6 +493,20 @@ static void nesting_and_size_are_bounded(void **state)
     assert_int_equal(put_expecting(kit, "a", long_one, CATALOG_ANY, &why), GEO_TOO_BIG);
     free(long_one);
     assert_int_equal(catalog_version(kit->store), 0);
+}
+
+/* RFC 7946 forbids the member in a Feature, but leaves alone what it does not define. */
+static void a_feature_with_coordinates_of_its_own_is_kept_as_a_feature(void **state)
+{
+    fixture *kit = *state;
+    (void)fixture_put(kit, "odd",
+                      "{\"type\":\"Feature\",\"coordinates\":[1,2],\"properties\":{\"dwell_s\":60},"
+                      "\"geometry\":{\"type\":\"Polygon\",\"coordinates\":"
+                      "[[[5,5],[6,5],[6,6],[5,5]]]}}");
+    catalog_text text = get(kit, "odd");
+    assert_has(&text, "\"id\":\"odd\",\"geometry\":{\"type\":\"Polygon\",");
+    assert_has(&text, "\"properties\":{\"dwell_s\":60");
+    catalog_text_fini(&text);
 }
 
 static void shapes_of_every_kind_are_taken(void **state)
@@ -609,6 +629,7 @@ int main(void)
         CASE(lists_come_in_pages_in_the_order_of_ids),
         CASE(bad_input_is_refused_with_a_reason_and_changes_nothing),
         CASE(nesting_and_size_are_bounded),
+        CASE(a_feature_with_coordinates_of_its_own_is_kept_as_a_feature),
         CASE(shapes_of_every_kind_are_taken),
         CASE(schedules_are_resolved_and_renewed_without_a_new_revision),
         CASE(groups_are_counted),
