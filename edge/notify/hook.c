@@ -222,6 +222,9 @@ static bool add_headers(const hook *h, hook_call *call, const hr_clock *clock)
 hr_err hook_prepare(hook *h, hook_call *call, const hr_clock *clock)
 {
     put_body(call, clock);
+    if (call->tries == 0) {
+        call->first_ns = hr_clock_mono_ns(clock);
+    }
     call->easy = curl_easy_init();
     if (hr_buf_err(&call->body) != HR_OK || call->easy == NULL || !add_headers(h, call, clock)) {
         drop_request(call);
@@ -291,6 +294,15 @@ static void try_again_later(hook *h, hook_call *call, int64_t now_ns)
     call->next_ns = now_ns + pause_ms * NS_PER_MS;
 }
 
+/* An event may be old when it is first tried: the service was off for days, or the clock was wrong.
+ */
+static bool is_given_up(const hook_call *call, const hr_clock *clock)
+{
+    int64_t tried_ms = (hr_clock_mono_ns(clock) - call->first_ns) / NS_PER_MS;
+    return hr_clock_now_ms(clock) - call->event.received_ms > NOTIFY_RETRY_MAX_MS &&
+           tried_ms > NOTIFY_RETRY_MIN_MS;
+}
+
 void hook_finish(hook *h, hook_call *call, CURLcode code, const hr_clock *clock, int64_t now_ns)
 {
     long status = 0;
@@ -312,8 +324,7 @@ void hook_finish(hook *h, hook_call *call, CURLcode code, const hr_clock *clock,
     }
     hr_logline(HR_LEVEL_WARN, "notify.webhook", "name=%s try=%u why=\"%s\"", h->name, call->tries,
                call->trouble);
-    bool is_old = hr_clock_now_ms(clock) - call->event.received_ms > NOTIFY_RETRY_MAX_MS;
-    if (is_old && bury(h, call)) {
+    if (is_given_up(call, clock) && bury(h, call)) {
         hr_counter_add(h->dead, 1);
         forget(h, call);
         return;

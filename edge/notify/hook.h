@@ -21,8 +21,9 @@ typedef struct hook_call {
     int64_t offset;
     hr_event event;
     unsigned tries;
-    int64_t next_ns; /* not before */
-    CURL *easy;      /* NULL: not running */
+    int64_t first_ns; /* when it was first tried, since the start, by the service's clock */
+    int64_t next_ns;  /* not before */
+    CURL *easy;       /* NULL: not running */
     struct curl_slist *headers;
     hr_buf body;
     char trouble[128]; /* of the last try */

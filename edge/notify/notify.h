@@ -21,6 +21,7 @@
 
 #define NOTIFY_WEBHOOKS_MAX 16
 #define NOTIFY_RETRY_MAX_MS 86400000 /* a webhook's event older than this goes to `dead` */
+#define NOTIFY_RETRY_MIN_MS 3600000  /* but not before it has been tried for so long */
 
 /* Threads: every function from any thread. */
 typedef struct notify notify;
@@ -29,7 +30,8 @@ typedef struct notify notify;
  *   X-Hedgerow-Id: the event's id, equal for every repeat
  *   X-Hedgerow-Time: seconds since 1970, of this attempt
  *   X-Hedgerow-Signature: sha256=<hex HMAC-SHA256 of "<time>.<body>" under the secret>
- * Any answer of 200-299 takes it. Otherwise it is tried again after growing pauses, up to a day.
+ * Any answer of 200-299 takes it. Otherwise it is tried again after growing pauses, until it is a
+ * day old, and for an hour at least after each start.
  * The events of one device arrive in their order. */
 typedef struct notify_webhook {
     const char *name;   /* as a fence id; the group is "webhook-<name>" */

@@ -235,6 +235,20 @@ static void after_a_day_an_event_goes_to_the_dead_topic(void **state)
     log_reader_close(reader);
 }
 
+/* The gateway was off for days, or its clock was set only now. */
+static void what_is_old_when_it_is_first_tried_is_tried_again_all_the_same(void **state)
+{
+    stage *st = *state;
+    web_server_fail(st->servers[0], 1, 503);
+    start(st, 1);
+    hr_clock_fake_step(st->clock, EVENT_TIME_MS + 3 * (int64_t)NOTIFY_RETRY_MAX_MS);
+    append_event(st, "cow-17", 1);
+    wait_posts(st, 2);
+    notify_stop(st->n);
+    st->n = NULL;
+    assert_int_equal(log_end(st->log, HR_TOPIC_DEAD, 0, LOG_APPENDED), 0);
+}
+
 static void a_restarted_hook_goes_on_where_it_was(void **state)
 {
     stage *st = *state;
@@ -306,6 +320,7 @@ int main(void)
         WITH_STAGE(a_hook_that_never_answers_delays_no_other),
         WITH_STAGE(a_private_address_is_refused_unless_it_is_allowed),
         WITH_STAGE(after_a_day_an_event_goes_to_the_dead_topic),
+        WITH_STAGE(what_is_old_when_it_is_first_tried_is_tried_again_all_the_same),
         WITH_STAGE(a_restarted_hook_goes_on_where_it_was),
         WITH_STAGE(bad_webhooks_are_refused_at_the_start),
         cmocka_unit_test(private_networks_are_known),
