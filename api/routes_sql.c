@@ -1,10 +1,12 @@
 /* api/routes_sql.c - people's SQL: each statement on a connection of its own, which can only read
  * what the contract names, and not for long. */
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "body.h"
 #include "routes.h"
@@ -17,7 +19,9 @@
 #define SQL_BYTES_MAX 60000
 #define TIME_NS_MAX INT64_C(5000000000)
 #define MEMORY_BYTES_MAX (64 << 20)
-#define PROGRESS_STEPS 1000 /* of SQLite's machine, between looks at the limits */
+#define RESIDENT_BYTES_MAX (INT64_C(128) << 20) /* growth of the whole process meanwhile */
+#define PROGRESS_STEPS 50       /* of SQLite's machine, between looks at the clock */
+#define LOOK_NS INT64_C(200000) /* between looks at what costs more */
 #define VALUE_BYTES_MAX (4 << 20)
 
 typedef struct statement_run {
@@ -25,6 +29,9 @@ typedef struct statement_run {
     const api_request *request;
     int64_t until_ns;
     int64_t memory_before;
+    int64_t resident_before;
+    int64_t looked_ns;
+    int statm;              /* the process's memory as the system counts it; -1: cannot be told */
     const char *stopped_by; /* what limit it hit; NULL: none */
 } statement_run;
 
@@ -41,7 +48,8 @@ static bool is_any_of(const char *name, const char *const *list, size_t count)
 }
 
 /* Functions that read or write files, load code, or change tables. SpatiaLite disables most of
- * them itself; here none is left to that. */
+ * them itself; here none is left to that. And those of which one call, which nothing can stop,
+ * makes as much as a number says: squares, points, digits. */
 static bool function_is_harmless(const char *name)
 {
     static const char *const bad[] = {"load_extension",
@@ -59,11 +67,22 @@ static bool function_is_harmless(const char *name)
                                       "sqlite_offset",
                                       "geometryconstraints"};
     static const char *const bad_starts[] = {
-        "import",   "export", "initspatial", "initfdo", "create", "xb_",  "registe",
-        "unregist", "eleme",  "insert",      "update",  "drop",   "add",  "discard",
-        "recover",  "set",    "clone",       "disable", "enable", "gpkg", "wms_",
-        "rl2_",     "se_",    "topo",        "stored",  "sqlproc"};
-    if (is_any_of(name, bad, sizeof bad / sizeof bad[0])) {
+        "import",   "export", "initspatial", "initfdo", "create",  "xb_",          "registe",
+        "unregist", "eleme",  "insert",      "update",  "drop",    "add",          "discard",
+        "recover",  "set",    "clone",       "disable", "enable",  "gpkg",         "wms_",
+        "rl2_",     "se_",    "topo",        "stored",  "sqlproc", "bufferoptions"};
+    static const char *const boundless[] = {"squaregrid",
+                                            "triangulargrid",
+                                            "hexagonalgrid",
+                                            "geohash",
+                                            "asx3d",
+                                            "segmentize",
+                                            "subdivide",
+                                            "line_interpolate_equidistant_points",
+                                            "lineinterpolateequidistantpoints"};
+    const char *bare = strncasecmp(name, "st_", 3) == 0 ? name + 3 : name;
+    if (is_any_of(name, bad, sizeof bad / sizeof bad[0]) ||
+        is_any_of(bare, boundless, sizeof boundless / sizeof boundless[0])) {
         return false;
     }
     for (size_t i = 0; i < sizeof bad_starts / sizeof bad_starts[0]; i++) {
@@ -112,15 +131,32 @@ static int authorise(void *context, int action, const char *first, const char *s
 
 /* ---- limits ---- */
 
+/* SQLite counts what it takes itself, SpatiaLite's shapes only the system does. */
+static int64_t resident_bytes(const statement_run *run)
+{
+    char text[128];
+    ssize_t size = run->statm >= 0 ? pread(run->statm, text, sizeof text - 1, 0) : 0;
+    text[size > 0 ? size : 0] = 0;
+    const char *second = strchr(text, ' ');
+    return second != NULL ? strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
+}
+
 static int on_progress(void *argument)
 {
     statement_run *run = argument;
+    int64_t now_ns = hr_clock_mono_ns(run->context->clock);
+    if (now_ns - run->looked_ns < LOOK_NS) {
+        return 0;
+    }
+    run->looked_ns = now_ns;
     if (run->request->is_gone != NULL && atomic_load(run->request->is_gone)) {
         run->stopped_by = "whoever asked has gone";
-    } else if (hr_clock_mono_ns(run->context->clock) > run->until_ns) {
+    } else if (now_ns > run->until_ns) {
         run->stopped_by = "it took more than 5 seconds";
     } else if (sqlite3_memory_used() - run->memory_before > MEMORY_BYTES_MAX) {
         run->stopped_by = "it needs more than 64 MB of memory";
+    } else if (resident_bytes(run) - run->resident_before > RESIDENT_BYTES_MAX) {
+        run->stopped_by = "it needs more than 128 MB of memory";
     }
     return run->stopped_by != NULL;
 }
@@ -141,6 +177,15 @@ static void set_limits(sqlite3 *db)
     }
 }
 
+/* With so many corners for a quarter of a circle as one likes. */
+static int remove_boundless_buffer(sqlite3 *db)
+{
+    int code = sqlite3_create_function(db, "Buffer", 3, SQLITE_UTF8, NULL, NULL, NULL, NULL);
+    return code == SQLITE_OK
+               ? sqlite3_create_function(db, "ST_Buffer", 3, SQLITE_UTF8, NULL, NULL, NULL, NULL)
+               : code;
+}
+
 static int open_connection(api_context *context, const char *sql, sqlite3 **out)
 {
     sqlite3 *db = NULL;
@@ -154,6 +199,9 @@ static int open_connection(api_context *context, const char *sql, sqlite3 **out)
     }
     if (code == SQLITE_OK) {
         code = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = remove_boundless_buffer(db);
     }
     if (code == SQLITE_OK) {
         /* The tables behind JSON's functions are made when first named, which must be now. */
@@ -370,9 +418,11 @@ void route_sql(api_context *context, const api_request *request, api_answer *ans
         .request = request,
         .until_ns = hr_clock_mono_ns(context->clock) + TIME_NS_MAX,
         .memory_before = sqlite3_memory_used(),
+        .statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
     };
     sqlite3 *db = NULL;
     int code = open_connection(context, sql, &db);
+    run.resident_before = resident_bytes(&run);
     if (code == SQLITE_OK) {
         run_statement(&run, db, sql, cJSON_GetObjectItemCaseSensitive(body, "params"), limit,
                       answer);
@@ -381,5 +431,8 @@ void route_sql(api_context *context, const api_request *request, api_answer *ans
                          db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code));
     }
     sqlite3_close(db);
+    if (run.statm >= 0) {
+        close(run.statm);
+    }
     cJSON_Delete(body);
 }

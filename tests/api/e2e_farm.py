@@ -653,6 +653,34 @@ def who_shows_slowly_is_not_sent_ahead_and_told_what_was_left_out():
 
 
 @test
+def no_call_of_a_function_makes_as_much_as_a_number_says():
+    """Nothing can stop a call once it runs: each of these took the service with it, or minutes."""
+    line = "GeomFromText('LINESTRING(0 0, 10 0)')"
+    with Farm() as farm:
+        for sql in ("GeoHash(MakePoint(0, 0, 4326), 5)", "ST_GeoHash(MakePoint(0, 0, 4326), 5)",
+                    "SquareGrid(BuildMbr(0, 0, 9, 9), 1)", "ST_SquareGrid(BuildMbr(0, 0, 9, 9), 1)",
+                    "TriangularGrid(BuildMbr(0, 0, 9, 9), 1)", "AsX3D(MakePoint(0, 0, 4326), 5)",
+                    "HexagonalGrid(BuildMbr(0, 0, 9, 9), 1)", "ST_Segmentize(%s, 1)" % line,
+                    "ST_Subdivide(%s, 8)" % line, "BufferOptions_SetQuadrantSegments(5)",
+                    "Line_Interpolate_Equidistant_Points(%s, 1)" % line,
+                    "ST_Line_Interpolate_Equidistant_Points(%s, 1)" % line,
+                    "Buffer(MakePoint(0, 0), 1, 5)", "ST_Buffer(MakePoint(0, 0), 1, 5)"):
+            expect((sql, select(farm, "select " + sql)), (sql, (400, "sql.invalid")))
+        expect(select(farm, "select ST_Area(ST_Buffer(MakePoint(0, 0), 1)) > 3"), (200, [[1]]))
+        expect(select(farm, "select ST_NumGeometries(ST_Collect(MakePoint(value, 0))) "
+                            "from json_each('[1,2,3]')"), (200, [[3]]))
+        if os.environ.get("HR_LONG"):
+            many = "replace(printf('%%.*c', %d, 'x'), 'x', '%s')"
+            heap = ("select length(ST_Collect(GeomFromText('LINESTRING(0 0' || %s || ')'))) "
+                    "from json_each('[1' || %s || ']')" % (many % (200000, ",1 1"),
+                                                           many % (900, ",1")))
+            expect(select(farm, heap), (400, "sql.limit"))
+            status = open("/proc/%d/status" % farm.process.pid).read()
+            peak_kb = int(re.search(r"VmHWM:\s*(\d+)", status).group(1))
+            expect(peak_kb < 600000, True, peak_kb)
+
+
+@test
 def a_statement_ends_when_nobody_waits_for_it():
     """Two threads are for SQL: were both left to their 5 seconds, a third question would wait."""
     endless = ("with recursive n(i) as (select 1 union all select i + 1 from n) "
