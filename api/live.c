@@ -13,8 +13,8 @@
 #define TIMER_US 50000
 #define KEPT_BYTES_MAX 4096 /* of each of an idle client's three buffers */
 #define CHECK_NS INT64_C(1000000000)
-#define HELD_UP_NS (5 * CHECK_NS) /* so late a check means that this thread stood still */
-#define REVALIDATE_TICKS 5        /* sessions and tokens are asked about again every few checks */
+#define HELD_UP_NS (5 * CHECK_NS)    /* so late a check means that this thread stood still */
+#define REVALIDATE_NS (5 * CHECK_NS) /* sessions and tokens are asked about so often */
 
 typedef struct live_session {
     live_client *client;
@@ -476,7 +476,7 @@ static void trim_idle(live_client *client)
 static void look_over(live_hub *hub, int64_t time_ns)
 {
     static const int64_t laggard_ns = LIVE_LAGGARD_S * INT64_C(1000000000);
-    bool revalidate = time_ns / CHECK_NS % REVALIDATE_TICKS == 0;
+    bool revalidate = time_ns / REVALIDATE_NS != hub->checked_ns / REVALIDATE_NS;
     /* When it was us who stood still, nobody has had the chance to read. */
     bool was_held_up = time_ns - hub->checked_ns > HELD_UP_NS;
     hub->checked_ns = time_ns;

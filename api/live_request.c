@@ -188,7 +188,10 @@ static const api_route *admit(live_hub *hub, live_client *client, api_method met
     server_next_request_id(hub->server, request->id);
     request->method = method;
     request->is_live = true;
-    request->caller = client->caller;
+    /* Asked each time, as over HTTP: what was taken from somebody is taken at once. */
+    memcpy(request->session, client->session, sizeof request->session);
+    memcpy(request->bearer, client->bearer, sizeof request->bearer);
+    api_identify(hub->server->context, request);
     memcpy(request->peer, client->peer, sizeof request->peer);
     hr_err err = api_request_set_target(request, text.at, text.size);
     cJSON_Delete(parsed);
@@ -199,10 +202,16 @@ static const api_route *admit(live_hub *hub, live_client *client, api_method met
     }
     if (if_match != NULL) {
         live_span tag = text_of(if_match, &parsed);
-        if (tag.size < sizeof request->if_match) {
+        bool is_tag = tag.size > 0 && tag.size < sizeof request->if_match;
+        if (is_tag) {
             memcpy(request->if_match, tag.at, tag.size);
         }
         cJSON_Delete(parsed);
+        if (!is_tag) { /* left out, it would be a change on no condition */
+            api_answer_error(&hub->answer, 400, "request.invalid", "if_match",
+                             "if_match must be the etag that was given, as a text");
+            return NULL;
+        }
     }
     if (body != NULL) {
         request->body = body->at;

@@ -203,6 +203,35 @@ def answers_that_nobody_fetches_are_never_sent_in_part():
 
 
 @test
+def rights_that_were_taken_are_gone_at_once():
+    with Service() as service:
+        owner = set_up(service)
+        token = make_token(service, owner, "owner")
+        live = WebSocket(service.port, headers=token)
+        live.receive()
+        live.send({"id": 1, "get": "/v1/users"})
+        expect(live.receive()["status"], 200)
+        body = {"type": "Feature", "properties": {"name": "Well", "radius_m": 50},
+                "geometry": {"type": "Point", "coordinates": [16, 59]}}
+        # A condition that cannot be read is not the same as none.
+        for tag in (3, "", "x" * 300):
+            live.send({"id": 2, "put": "/v1/fences/well", "body": body, "if_match": tag})
+            expect(live.receive()["status"], 400, tag)
+        tokens = service.ask("GET", "/v1/tokens", headers=owner)[2]["tokens"]
+        path = "/v1/tokens/%d" % tokens[-1]["id"]
+        expect(service.ask("DELETE", path, headers=owner)[0], 204)
+        live.send([{"id": 3, "get": "/v1/users"}, {"id": 4, "delete": "/v1/users/owner"}])
+        expect([answer["status"] for answer in live.receive()], [401, 401])
+        begun = time.monotonic()
+        try:
+            while live.receive(8) is not None:
+                pass
+            expect("open", "ended")
+        except ConnectionResetError:
+            expect(time.monotonic() - begun < 7, True, "and soon the connection ends")
+
+
+@test
 def a_resume_of_another_history_says_so():
     with Fixture() as service:
         token = service.token()
