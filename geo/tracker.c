@@ -327,7 +327,8 @@ int64_t geo_tracker_wake_ms(const geo_tracker *tracker, const geo_tracker_state 
     int64_t newest_ms = load_time(s->newest);
     int64_t append_ms = load_time(s->append);
     int64_t due_ms = (int64_t)s->due_s * 1000;
-    if (due_ms <= load_time(s->device)) {
+    /* Nor is it known when a timer before 1970 is due, which stands there as 0 too. */
+    if (s->due_s == 0 || due_ms <= load_time(s->device)) {
         return INT64_MIN;
     }
     int64_t wake_ms = append_ms + (due_ms - newest_ms);

@@ -439,6 +439,27 @@ static void the_last_eight_times_are_known_again(void **state)
     teller_close(&t);
 }
 
+static void a_timer_before_1970_is_not_slept_through(void **state)
+{
+    (void)state;
+    teller *t = malloc(sizeof *t);
+    assert_non_null(t);
+    teller_open(t, "a info 0 0 100 100 dwell=60");
+    /* A receiver without a date: its own time is years behind, the arrival is not. */
+    geo_fix fix = {-10000000, 1000000, world_point(50, 50), 0};
+    assert_int_equal(give(t, &fix), GEO_OK);
+    assert_int_equal(t->count, 1);
+    assert_true(geo_tracker_wake_ms(t->tracker, &t->state, DEVICE) <= 1060000);
+    size_t count = 0;
+    assert_int_equal(geo_tracker_tick(t->tracker, &t->state, DEVICE, 1060000), GEO_OK);
+    const geo_event *events = geo_tracker_events(t->tracker, &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(events[0].kind, GEO_DWELL);
+    assert_int_equal(events[0].time_ms, -9940000);
+    teller_close(t);
+    free(t);
+}
+
 static void ids_are_a_function_of_what_happened(void **state)
 {
     (void)state;
@@ -482,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_failed_allocation_leaves_the_state_untouched),
         cmocka_unit_test(what_no_state_can_hold_is_refused),
         cmocka_unit_test(the_last_eight_times_are_known_again),
+        cmocka_unit_test(a_timer_before_1970_is_not_slept_through),
         cmocka_unit_test(ids_are_a_function_of_what_happened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
