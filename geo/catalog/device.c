@@ -149,13 +149,14 @@ geo_err catalog_groups(catalog *store, catalog_text *out, geo_why *why)
         return err;
     }
     db_query query = db_begin(
-        db, "SELECT json_object('groups', json_group_array(json_object('name', name, 'fences', f,"
-            " 'devices', d))), 0 FROM (SELECT name, sum(fence) AS f, sum(device) AS d FROM"
-            " (SELECT g.value AS name, 1 AS fence, 0 AS device"
-            " FROM revision AS r, json_each(r.properties, '$.groups') AS g"
-            " WHERE r.until_version = ?1 AND r.groups <> ''"
-            " UNION ALL SELECT g.value, 0, 1 FROM device AS v, json_each(v.groups) AS g"
-            " WHERE v.removed = 0 AND v.groups <> '[]') GROUP BY name ORDER BY name)");
+        db,
+        "SELECT json_object('groups', json_group_array(json_object('name', name, 'fences', f,"
+        " 'devices', d))), 0 FROM (SELECT name, sum(fence) AS f, sum(device) AS d FROM"
+        " (SELECT DISTINCT r.fence AS owner, g.value AS name, 1 AS fence, 0 AS device"
+        " FROM revision AS r, json_each(r.properties, '$.groups') AS g"
+        " WHERE r.until_version = ?1 AND r.groups <> ''"
+        " UNION ALL SELECT DISTINCT v.id, g.value, 0, 1 FROM device AS v, json_each(v.groups) AS g"
+        " WHERE v.removed = 0 AND v.groups <> '[]') GROUP BY name ORDER BY name)");
     db_i64(&query, VERSION_OPEN);
     err = text_from_row(&query, "there are no groups", out, why);
     catalog_reader_give(store, db);

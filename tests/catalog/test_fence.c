@@ -599,11 +599,12 @@ static void schedules_are_resolved_and_renewed_without_a_new_revision(void **sta
 static void groups_are_counted(void **state)
 {
     fixture *kit = *state;
-    (void)fixture_put(kit, "a", fixture_square(16, 59, 0.01, "{\"groups\":[\"cows\",\"goats\"]}"));
+    (void)fixture_put(kit, "a",
+                      fixture_square(16, 59, 0.01, "{\"groups\":[\"cows\",\"goats\",\"cows\"]}"));
     (void)fixture_put(kit, "b", fixture_square(16, 59, 0.01, "{\"groups\":[\"cows\"]}"));
     fixture_name(kit, 1, "goat-1");
     catalog_change *change = fixture_begin(kit);
-    static const char groups[] = "{\"groups\":[\"goats\"]}";
+    static const char groups[] = "{\"groups\":[\"goats\",\"goats\"]}";
     assert_int_equal(
         catalog_change_device(change, "goat-1", groups, sizeof groups - 1, CATALOG_ANY, NULL),
         GEO_OK);
