@@ -18,11 +18,10 @@ geo_err geo_index_new(const geo_index_options *options, geo_index **out)
     }
     geo_err err = index_arena_init(&index->arena, options != NULL ? options->memory_bytes_max : 0);
     if (err == GEO_OK) {
-        index_maker maker = {&index->arena, &index->scratch, &index->fresh, &index->retired};
+        index_maker maker = {&index->arena, &index->scratch, &index->unseen.made, &index->retired};
         index_square root = INDEX_ROOT_SQUARE;
         err = index_build_square(&maker, &root, NULL, 0, &index->root);
     }
-    index->fresh.count = 0;
     if (err == GEO_OK) {
         err = geo_index_publish(index);
     }
@@ -51,7 +50,7 @@ void geo_index_free(geo_index *index)
     for (uint32_t slot = 0; slot < GEO_INDEX_VERSIONS_MAX; slot++) {
         free(index->versions[slot].garbage.items);
     }
-    free(index->fresh.items);
+    index_unseen_fini(&index->unseen);
     free(index->retired.items);
     index_scratch_fini(&index->scratch);
     index_arena_fini(&index->arena);
@@ -84,11 +83,12 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
     index_piece piece_before;
     index_piece piece_after;
     index_updater updater = {
-        .maker = {&index->arena, &index->scratch, &index->fresh, &index->retired},
+        .maker = {&index->arena, &index->scratch, &index->unseen.made, &index->retired},
         .fences = index->fences,
         .id = id,
         .stamp = &index->stamp,
     };
+    const size_t made_count = index->unseen.made.count;
     size_t retired_count = index->retired.count;
     index_square square = INDEX_ROOT_SQUARE;
     index_desc root;
@@ -98,6 +98,7 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
         return GEO_TOO_BIG;
     }
     index_reclaim(index);
+    index_unseen_note(&index->unseen, &index->arena);
     if (before != NULL) {
         piece_before = index_piece_whole(before, id);
     }
@@ -108,11 +109,11 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
         index_update_square(&updater, index->root, &square, before != NULL ? &piece_before : NULL,
                             after != NULL ? &piece_after : NULL, &root);
     if (err != GEO_OK) {
-        index_garbage_free_from(&index->fresh, 0, &index->arena);
+        index_garbage_free_from(&index->unseen.made, made_count, &index->arena);
         index->retired.count = retired_count;
         return err;
     }
-    index->fresh.count = 0;
+    index_unseen_free(&index->unseen, &index->retired, retired_count, &index->arena);
     index->root = root;
     index->fences[id] = after;
     index->fence_count += (after != NULL) - (before != NULL);
@@ -255,7 +256,7 @@ size_t geo_index_memory_bytes(const geo_index *index)
 {
     size_t bytes = sizeof *index + index->arena.top_bytes + index->fence_bytes +
                    index->fence_room * sizeof *index->fences + index_scratch_bytes(&index->scratch);
-    bytes += (index->fresh.room + index->retired.room) * sizeof(index_garbage_item);
+    bytes += index_unseen_bytes(&index->unseen) + index->retired.room * sizeof(index_garbage_item);
     for (uint32_t slot = 0; slot < GEO_INDEX_VERSIONS_MAX; slot++) {
         bytes += index->versions[slot].garbage.room * sizeof(index_garbage_item);
     }

@@ -12,6 +12,7 @@
 #include "index_layout.h"
 #include "index_maker.h"
 #include "index_scratch.h"
+#include "index_unseen.h"
 
 /* One published state. The slots live as long as the index, so that a reader may count itself in
  * before it knows whether the slot is still the newest one. */
@@ -35,7 +36,7 @@ struct geo_index {
     uint64_t fence_span; /* of all fences, as geo_index_span() counts */
     uint64_t stamp;
     index_desc root;       /* the state that the next publication shows */
-    index_garbage fresh;   /* made by the change under way */
+    index_unseen unseen;   /* made since the last publication */
     index_garbage retired; /* unlinked since the last publication */
     uint64_t last_number;
     geo_index_version versions[GEO_INDEX_VERSIONS_MAX];

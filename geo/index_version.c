@@ -109,6 +109,7 @@ geo_err geo_index_publish(geo_index *index)
     version->is_used = true;
     atomic_fetch_add(&version->references, 1);
     uint32_t old_slot = atomic_exchange(&index->newest, slot);
+    index_unseen_forget(&index->unseen);
     if (version->number > 1) {
         geo_index_version *old = &index->versions[old_slot];
         old->garbage = index->retired;
