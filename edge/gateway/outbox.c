@@ -202,7 +202,7 @@ static bool add_record(outbox *box, const wire_fix *fix, hr_err *err)
     return true;
 }
 
-/* Names come to the disk first: a fix without one could never be sent. */
+/* Names come to the disk first: a fix without one could never be sent. So does this boot's span. */
 hr_err outbox_put(outbox *box, const wire_fix *fixes, size_t count, size_t *refused)
 {
     size_t left_out = 0;
@@ -219,6 +219,9 @@ hr_err outbox_put(outbox *box, const wire_fix *fixes, size_t count, size_t *refu
     }
     if (err == HR_OK) {
         err = outbox_names_sync(&box->names);
+    }
+    if (err == HR_OK) {
+        err = outbox_spans_keep(&box->spans);
     }
     if (err != HR_OK || box->records.size == 0) {
         return err;

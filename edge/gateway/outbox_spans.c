@@ -35,9 +35,11 @@ static hr_err put_aside(const char *aside, const hr_buf *text, hr_why *why)
     if (fd < 0) {
         return hr_why_errno(why, errno, "cannot make %s", aside);
     }
-    bool is_written =
-        pwrite(fd, text->data, text->size, 0) == (ssize_t)text->size && fsync(fd) == 0;
-    int failed = errno;
+    ssize_t put = pwrite(fd, text->data, text->size, 0);
+    bool is_whole = put == (ssize_t)text->size;
+    bool is_written = is_whole && fsync(fd) == 0;
+    /* Half a write tells no reason, and there is one. */
+    int failed = put >= 0 && !is_whole ? ENOSPC : errno;
     close(fd);
     return is_written ? HR_OK : hr_why_errno(why, failed, "cannot write %s", aside);
 }
@@ -132,7 +134,9 @@ static hr_err begin(outbox_spans *spans, uint64_t acked, uint64_t start, hr_why 
     } else {
         spans->list[spans->count++] = span;
     }
-    return save(spans, why);
+    hr_err err = save(spans, why);
+    spans->is_unsaved = err != HR_OK;
+    return err;
 }
 
 hr_err outbox_spans_begin(outbox_spans *spans, uint64_t acked, uint64_t start, hr_why *why)
@@ -140,6 +144,22 @@ hr_err outbox_spans_begin(outbox_spans *spans, uint64_t acked, uint64_t start, h
     pthread_mutex_lock(&spans->lock);
     hr_err err = begin(spans, acked, start, why);
     pthread_mutex_unlock(&spans->lock);
+    return err;
+}
+
+hr_err outbox_spans_keep(outbox_spans *spans)
+{
+    hr_why why = {{0}};
+    hr_err err = HR_OK;
+    pthread_mutex_lock(&spans->lock);
+    if (spans->is_unsaved) {
+        err = save(spans, &why);
+        spans->is_unsaved = err != HR_OK;
+    }
+    pthread_mutex_unlock(&spans->lock);
+    if (err != HR_OK) {
+        hr_logline(HR_LEVEL_ERROR, "outbox.epoch_not_kept", "why=\"%s\"", why.text);
+    }
     return err;
 }
 
@@ -174,6 +194,7 @@ void outbox_spans_init(outbox_spans *spans, const char *folder)
 {
     spans->folder = folder;
     spans->count = 0;
+    spans->is_unsaved = false;
     pthread_mutex_init(&spans->lock, NULL);
 }
 
@@ -195,7 +216,10 @@ hr_err outbox_spans_open(outbox_spans *spans, const char *boot, uint64_t acked, 
         return HR_OK;
     }
     /* The first span of all holds what there is, so that no sequence is without one. */
-    return begin(spans, acked, spans->count > 0 ? end : acked, why);
+    bool is_first = spans->count == 0;
+    err = begin(spans, acked, is_first ? acked : end, why);
+    /* On a full disk what is held goes out all the same, under the epochs that it has. */
+    return err == HR_NO_SPACE && !is_first ? HR_OK : err;
 }
 
 void outbox_spans_fini(outbox_spans *spans)

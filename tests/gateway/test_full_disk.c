@@ -304,6 +304,44 @@ static void uplinks_never_wait_for_a_full_disk(void **state)
 }
 
 /* Names of new devices fill the disk's last bytes, but not with half a name. */
+/* The log looks for room again by itself. */
+static bool takes_a_fix(void *context)
+{
+    static const wire_fix fix = {.id = "cow-0", .id_size = 5};
+    return outbox_put(context, &fix, 1, NULL) == HR_OK;
+}
+
+/* Else what it holds could never be sent, and no room would ever come of that. */
+static void on_a_full_disk_it_starts_and_has_what_it_held(void **state)
+{
+    post *p = *state;
+    outbox *box;
+    outbox_fix out;
+    outbox_options options = {.folder = p->c.data,
+                              .cap_bytes = UINT64_C(64) << 20,
+                              .clock = hr_clock_real(),
+                              .boot = "another"};
+    give(p, 10);
+    wait_confirmed(p);
+    gateway_stop(p->g);
+    p->g = NULL;
+    fault_arm(FAULT_SPACE, 1, FAULT_FOREVER, ENOSPC);
+    fault_arm(FAULT_WRITE, 1, FAULT_FOREVER, ENOSPC);
+    assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
+    assert_int_equal(outbox_next(box, &out), HR_OK);
+    assert_int_equal(out.sequence, 0);
+    /* The numbers of this boot go under another epoch, so they are given once that is kept. */
+    uint64_t epoch = outbox_span_at(box, 10).epoch;
+    assert_true(epoch != outbox_span_at(box, 9).epoch);
+    assert_false(takes_a_fix(box));
+    fault_clear();
+    assert_true(support_until(takes_a_fix, box));
+    outbox_close(box);
+    assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
+    assert_true(outbox_span_at(box, 10).epoch == epoch);
+    outbox_close(box);
+}
+
 static void half_a_write_is_not_taken_for_a_whole_one(void **state)
 {
     post *p = *state;
@@ -348,6 +386,7 @@ int main(void)
         AT_POST(on_a_full_disk_what_the_service_has_goes_at_once),
         AT_POST(on_a_full_disk_the_oldest_go_once_the_sources_wait),
         AT_POST(uplinks_never_wait_for_a_full_disk),
+        AT_POST(on_a_full_disk_it_starts_and_has_what_it_held),
         AT_POST(half_a_write_is_not_taken_for_a_whole_one),
         AT_POST(it_ends_and_recovers_when_a_sync_fails),
     };
