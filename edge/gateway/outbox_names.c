@@ -149,15 +149,21 @@ void outbox_names_fini(outbox_names *names)
 
 /* ---- adding and looking up ---- */
 
+/* The line first: a name that is known and in no line would never come to the disk. */
 hr_err outbox_names_add(outbox_names *names, uint64_t key, const char *id, size_t id_size)
 {
-    pthread_mutex_lock(&names->lock);
-    hr_err err = insert(names, key, id, id_size);
-    pthread_mutex_unlock(&names->lock);
+    size_t size_before = names->added.size;
+    hr_buf_put(&names->added, id, id_size);
+    hr_buf_put_u8(&names->added, '\n');
+    hr_err err = hr_buf_err(&names->added);
     if (err == HR_OK) {
-        hr_buf_put(&names->added, id, id_size);
-        hr_buf_put_u8(&names->added, '\n');
-        err = hr_buf_err(&names->added);
+        pthread_mutex_lock(&names->lock);
+        err = insert(names, key, id, id_size);
+        pthread_mutex_unlock(&names->lock);
+    }
+    if (err != HR_OK) {
+        names->added.size = size_before;
+        names->added.err = HR_OK;
     }
     return err == HR_EXISTS ? HR_OK : err;
 }

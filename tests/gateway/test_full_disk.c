@@ -19,6 +19,7 @@
 
 /* Of one write into the pipe: a pipe takes it whole. */
 #define LINES_MAX 20
+#define ALLOCATIONS 8 /* more than taking one fix makes */
 
 typedef struct post {
     char root[64];
@@ -342,6 +343,38 @@ static void on_a_full_disk_it_starts_and_has_what_it_held(void **state)
     outbox_close(box);
 }
 
+/* The n-th allocation of taking a fix fails, and the gateway takes the fix again. */
+static void a_fix_for_which_memory_was_short_has_its_name_later(void **state)
+{
+    post *p = *state;
+    outbox *box;
+    outbox_fix out;
+    outbox_options options = {
+        .folder = p->c.data, .cap_bytes = UINT64_C(64) << 20, .clock = hr_clock_real()};
+    gateway_stop(p->g);
+    p->g = NULL;
+    for (uint64_t n = 1; n <= ALLOCATIONS; n++) {
+        wire_fix fix = {.id_size = 5};
+        snprintf(fix.id, sizeof fix.id, "cow-%c", (char)('a' + n));
+        assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
+        uint64_t end = outbox_end(box);
+        fault_arm(FAULT_ALLOC, n, FAULT_ONCE, ENOMEM);
+        hr_err err = outbox_put(box, &fix, 1, NULL);
+        fault_clear();
+        if (err != HR_OK) {
+            assert_int_equal(err, HR_NO_MEMORY);
+            assert_int_equal(outbox_put(box, &fix, 1, NULL), HR_OK);
+        }
+        outbox_close(box);
+        assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
+        outbox_seek(box, end);
+        assert_int_equal(outbox_next(box, &out), HR_OK);
+        assert_int_equal(out.sequence, end);
+        assert_string_equal(out.fix.id, fix.id);
+        outbox_close(box);
+    }
+}
+
 static void half_a_write_is_not_taken_for_a_whole_one(void **state)
 {
     post *p = *state;
@@ -387,6 +420,7 @@ int main(void)
         AT_POST(on_a_full_disk_the_oldest_go_once_the_sources_wait),
         AT_POST(uplinks_never_wait_for_a_full_disk),
         AT_POST(on_a_full_disk_it_starts_and_has_what_it_held),
+        AT_POST(a_fix_for_which_memory_was_short_has_its_name_later),
         AT_POST(half_a_write_is_not_taken_for_a_whole_one),
         AT_POST(it_ends_and_recovers_when_a_sync_fails),
     };
