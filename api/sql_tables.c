@@ -18,6 +18,7 @@ enum {
     PLAN_OFFSET = 4,
     PLAN_UNTIL = 8,
     PLANS = 4,
+    PLAN_AT = 16, /* the value of PLAN_TIME is that of PLAN_UNTIL too: SQLite gives it once */
 };
 
 static const sql_table *const tables[] = {&sql_table_device, &sql_table_inside, &sql_table_event,
@@ -110,6 +111,10 @@ static int on_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
             used[3] = i;
         }
     }
+    if (used[1] >= 0 && used[1] == used[3]) {
+        used[3] = -1;
+        info->idxNum |= PLAN_AT;
+    }
     int count = 0;
     info->estimatedCost = 1e6;
     for (int i = 0; i < PLANS; i++) {
@@ -200,13 +205,15 @@ static int on_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int 
         memcpy(cursor->key, key, strlen(key) + 1);
         key = cursor->key;
     }
+    cursor->to_ms = INT64_MAX;
     if ((plan & PLAN_TIME) != 0 && at < argc) {
-        from_ms = time_of(argv[at++]);
+        from_ms = time_of(argv[at]);
+        cursor->to_ms = (plan & PLAN_AT) != 0 ? until_of(argv[at]) : INT64_MAX;
+        at++;
     }
     if ((plan & PLAN_OFFSET) != 0 && at < argc) {
         from_offset = sqlite3_value_int64(argv[at++]);
     }
-    cursor->to_ms = INT64_MAX;
     if ((plan & PLAN_UNTIL) != 0 && at < argc) {
         cursor->to_ms = until_of(argv[at++]);
     }

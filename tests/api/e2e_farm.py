@@ -327,6 +327,13 @@ def check_sql(farm):
            (200, [["POINT(16.03 59.005)"]]))
     expect(select(farm, "select round(ST_Distance(geom, MakePoint(16.03, 59.005, 4326), 1)) "
                         "from device where id = 'cow-1'"), (200, [[0.0]]))
+    for table in ("event", "track"):
+        code, rows = select(farm, f"select time from {table} order by time limit 1")
+        expect((code, len(rows)), (200, 1), table)
+        expect(select(farm, f"select count(*) > 0 from {table} where time = ?", params=rows[0]),
+               (200, [[1]]), table)
+        expect(select(farm, f"select count(*) from {table} a join {table} b on a.time = b.time "
+                            "and a.device = b.device where a.device = 'nobody'"), (200, [[0]]))
     expect(select(farm, "select value from json_each('[1,2]')"), (200, [[1], [2]]))
     expect(len(select(farm, "with recursive n(i) as (select 1 union all select i + 1 from n "
                             "limit 50) select i from n")[1]), 50)
