@@ -17,7 +17,8 @@
 
 struct alerts {
     log_store *log;
-    engine_history *history; /* NULL: the log alone */
+    engine_history *history;  /* NULL: the log alone */
+    pthread_mutex_t ack_lock; /* held from looking whether somebody has, until it is durable */
     pthread_mutex_t lock;
     log_reader *reader; /* protected by lock */
     uint64_t count;     /* alerts ever seen; the newest is at (count - 1) % ALERTS_MAX */
@@ -30,6 +31,7 @@ alerts *alerts_new(log_store *log, engine_history *history)
     if (made != NULL) {
         made->log = log;
         made->history = history;
+        pthread_mutex_init(&made->ack_lock, NULL);
         pthread_mutex_init(&made->lock, NULL);
     }
     return made;
@@ -42,6 +44,7 @@ void alerts_free(alerts *alerts)
     }
     log_reader_close(alerts->reader);
     pthread_mutex_destroy(&alerts->lock);
+    pthread_mutex_destroy(&alerts->ack_lock);
     free(alerts);
 }
 
@@ -192,4 +195,14 @@ hr_err alerts_find(alerts *alerts, int64_t offset, alert *found, hr_why *why)
     }
     pthread_mutex_unlock(&alerts->lock);
     return err;
+}
+
+void alerts_begin_ack(alerts *alerts)
+{
+    pthread_mutex_lock(&alerts->ack_lock);
+}
+
+void alerts_end_ack(alerts *alerts)
+{
+    pthread_mutex_unlock(&alerts->ack_lock);
 }

@@ -41,4 +41,9 @@ HR_MUST_USE hr_err alerts_each(alerts *alerts, const alert_choice *choice, alert
 /* The alert of an offset. HR_NOT_FOUND: none, or no longer among the newest. */
 HR_MUST_USE hr_err alerts_find(alerts *alerts, int64_t offset, alert *found, hr_why *why);
 
+/* Between the two nobody else acknowledges: who finds that nobody has is the first. Over the disk's
+ * work, and before any other lock. */
+void alerts_begin_ack(alerts *alerts);
+void alerts_end_ack(alerts *alerts);
+
 #endif

@@ -358,13 +358,16 @@ void route_alert_ack(api_context *context, const api_request *request, api_answe
         cJSON_Delete(body);
         return;
     }
+    alerts_begin_ack(context->alerts);
     hr_err err = *end == 0 ? alerts_find(context->alerts, offset, &alert, &why) : HR_NOT_FOUND;
-    if (err == HR_OK && alert.acked_ms == 0) {
+    bool is_first = err == HR_OK && alert.acked_ms == 0;
+    if (is_first) {
         err = acknowledge(context, request, &alert, note, &why);
-        if (err == HR_OK && context->accounts != NULL) {
-            accounts_audit(context->accounts, request->caller.user, request->peer, "alert.ack",
-                           request->captures[0]);
-        }
+    }
+    alerts_end_ack(context->alerts);
+    if (is_first && err == HR_OK && context->accounts != NULL) {
+        accounts_audit(context->accounts, request->caller.user, request->peer, "alert.ack",
+                       request->captures[0]);
     }
     cJSON_Delete(body);
     if (err != HR_OK) {

@@ -220,8 +220,15 @@ def check_alerts(farm, leaving, live):
     expect([(a["alert"], a["acked"]) for a in body["alerts"]], [(leaving["offset"], None)])
     path = "/v1/alerts/%d/ack" % leaving["offset"]
     expect(farm.ask("POST", path, {}, farm.viewer)[0], 403)
-    status, _, body = farm.ask("POST", path, {"note": "fetched her"}, farm.editor)
-    expect((status, body["acked"]["user"]), (200, "owner"))
+    # Several at once, who are not as quick as the disk.
+    web = WebSocket(farm.port, headers=farm.editor)
+    web.send([{"id": i, "post": path, "body": {"note": "fetched her"}} for i in range(6)])
+    answers = [web.receive_key("body", 10) for _ in range(6)]
+    expect(answers[1:], answers[:-1])
+    status, _, body = farm.ask("POST", path, {"note": "too late"}, farm.editor)
+    expect((status, body["acked"]["user"], body), (200, "owner", answers[0]))
+    records = farm.ask("GET", "/v1/log/events/0", headers=farm.viewer)[2]["records"]
+    expect([r["type"] for r in records].count("alert_ack"), 1)
     expect(farm.ask("POST", path, {}, farm.editor)[2], body, "the first one counts")
     expect(farm.ask("POST", "/v1/alerts/9999/ack", {}, farm.editor)[0], 404)
     expect(farm.ask("GET", "/v1/alerts", headers=farm.viewer)[2]["alerts"], [])
