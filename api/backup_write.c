@@ -112,16 +112,32 @@ static hr_err add_file(writing *w, const char *folder, const char *name, const c
     return err;
 }
 
+/* Empty, and for nobody else from the start: SQLite would make it as the umask has it, for as long
+ * as it fills it, and for good if that is cut off. */
+static hr_err make_snapshot(const writing *w)
+{
+    unlink(w->snapshot);
+    int fd = open(w->snapshot, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return hr_why_errno(w->why, errno, "cannot make %s", w->snapshot);
+    }
+    close(fd);
+    return HR_OK;
+}
+
 /* A database as of one moment, by SQLite's own means: its log beside it is counted in. */
 static hr_err add_database(writing *w, const char *folder, const char *name, const char *path)
 {
     sqlite3 *from = NULL;
     sqlite3 *to = NULL;
-    unlink(w->snapshot);
+    hr_err err = make_snapshot(w);
+    if (err != HR_OK) {
+        return err;
+    }
     int code = sqlite3_open_v2(path, &from, SQLITE_OPEN_READONLY, NULL);
     if (code == SQLITE_OK) {
         sqlite3_busy_timeout(from, BUSY_TIMEOUT_MS);
-        code = sqlite3_open_v2(w->snapshot, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+        code = sqlite3_open_v2(w->snapshot, &to, SQLITE_OPEN_READWRITE, NULL);
     }
     sqlite3_backup *copy = code == SQLITE_OK ? sqlite3_backup_init(to, "main", from, "main") : NULL;
     if (copy != NULL) {
@@ -134,7 +150,6 @@ static hr_err add_database(writing *w, const char *folder, const char *name, con
     } else if (code == SQLITE_OK) {
         code = sqlite3_errcode(to);
     }
-    hr_err err = HR_OK;
     if (code != SQLITE_OK) {
         err = hr_why_set(w->why, code == SQLITE_FULL ? HR_NO_SPACE : HR_IO,
                          "cannot copy the database %s to %s: %s", path, w->snapshot,
@@ -143,7 +158,6 @@ static hr_err add_database(writing *w, const char *folder, const char *name, con
     sqlite3_close(to);
     sqlite3_close(from);
     if (err == HR_OK) {
-        (void)chmod(w->snapshot, 0600);
         err = add_file(w, folder, name, w->snapshot);
     }
     unlink(w->snapshot);

@@ -1,5 +1,6 @@
 """tests/api/e2e_backup.py - a backup restored into another folder gives the same answers."""
 import os
+import resource
 import shutil
 import subprocess
 import tarfile
@@ -79,6 +80,25 @@ def same_after_restore(farm, file, folder):
                [e["id"] for e in wanted["/v1/events?limit=1000"]["events"]])
         expect([(e["kind"], e["device"]) for e in events[count:]], [("enter", "cow-1")])
         expect(len({e["id"] for e in events if "id" in e}), len([e for e in events if "id" in e]))
+
+
+@test
+def what_a_backup_leaves_when_it_is_cut_off_is_for_its_owner_only():
+    with harness.Service() as service:
+        for bytes_max in (100000, 400000):
+            file = os.path.join(service.folder, "backup-%d" % bytes_max)
+            # The system ends it while it writes the copy of a database.
+            done = hedgerow("--data", service.data, "backup", file, umask=0o022,
+                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE,
+                                                                  (bytes_max, bytes_max)))
+            expect(done.returncode != 0, True)
+            left = [name for name in os.listdir(service.folder) if name.startswith("backup-")]
+            expect(len(left) > 0, True)
+            for name in left:
+                mode = os.stat(os.path.join(service.folder, name)).st_mode & 0o777
+                expect((name, mode), (name, 0o600))
+        done = hedgerow("--data", service.data, "backup", file)
+        expect((done.returncode, done.stderr), (0, ""), "what was left is in nobody's way")
 
 
 @test
