@@ -17,6 +17,7 @@
 #define KEPT_BYTES_MAX 4096   /* of each of an idle connection's three buffers */
 #define CROWD_RETRY_S 5
 #define DISCARD_BYTES_MAX (1u << 20) /* of a refused body that is read to keep the connection */
+#define WRITE_TIMEOUT_S 120          /* nothing could be written for so long: the reader is gone */
 
 typedef enum exchange_state {
     EXCHANGE_IDLE,
@@ -107,6 +108,7 @@ static int exchange_write(http_exchange *exchange)
         }
         exchange->out_at += size;
         if (exchange->out_at < exchange->out.size && lws_send_pipe_choked(wsi)) {
+            lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, WRITE_TIMEOUT_S);
             lws_callback_on_writable(wsi);
             return 0;
         }
@@ -292,11 +294,20 @@ static int64_t content_length_of(struct lws *wsi)
     return text[0] != 0 ? length : -2;
 }
 
+/* Without a length, or in chunks, lws takes the next request for the body, or the body for it. */
+static bool is_end_unknown(struct lws *wsi, api_method method)
+{
+    bool may_have_body = method == API_POST || method == API_PUT || method == API_PATCH;
+    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
+           (may_have_body && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0);
+}
+
 /* The answer stands; what is left of the body must pass by first, or the connection must end. */
 static int exchange_refuse(http_exchange *exchange)
 {
     api_note(exchange->server->context, &exchange->request, &exchange->answer);
-    if (exchange->body_expected > DISCARD_BYTES_MAX) {
+    if (exchange->body_expected > DISCARD_BYTES_MAX ||
+        is_end_unknown(exchange->wsi, exchange->request.method)) {
         exchange->answer.close = true;
     }
     if (exchange->body_expected > 0 && !exchange->answer.close) {

@@ -1,9 +1,12 @@
 """tests/api/e2e_http.py - HTTP as it should be, and as an attacker would have it."""
 import http.client
 import json
+import os
 import socket
+import time
 
-from e2e_accounts import set_up
+import harness
+from e2e_accounts import make_token, set_up
 from harness import Service, expect, test
 
 GET = b"GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n"
@@ -224,3 +227,45 @@ def malformed_heads_are_survived():
                    (head[:40], answer[:60]))
             expect(b"root:" in answer, False)
         expect(service.ask("GET", "/v1/health")[0], 200)
+
+
+@test
+def nothing_is_read_behind_a_body_whose_end_is_unknown():
+    """A refused request without a length swallowed the next one; one in chunks was read as one."""
+    follower = "GET /v1/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    chunks = "%x\r\n%s\r\n0\r\n\r\n" % (len(follower), follower)
+    with Service() as service:
+        for target, wanted in (("POST /v1/logout", b"401"), ("POST /v1/none", b"404"),
+                               ("PUT /v1/health", b"405"), ("DELETE /v1/health", b"405"),
+                               ("GET /v1/none", b"404")):
+            head = "%s HTTP/1.1\r\nHost: 127.0.0.1\r\n" % target
+            texts = [head + "Transfer-Encoding: chunked\r\n\r\n" + chunks]
+            if target[:2] in ("PO", "PU"):
+                texts.append(head + "\r\n" + follower)
+            for text in texts:
+                got = service.raw(text.encode(), timeout=2)
+                expect((got.count(b"HTTP/1.1 "), got[9:12], b"Connection: close" in got),
+                       (1, wanted, True), text)
+        got = service.raw(("POST /v1/logout HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n"
+                           "\r\n{}" + follower).encode(), timeout=1)
+        expect(got.count(b"HTTP/1.1 "), 2, got)
+
+
+@test
+def who_does_not_read_an_answer_is_ended():
+    if not os.environ.get("HR_LONG"):
+        return
+    with Service() as service:
+        token = make_token(service, set_up(service), "viewer")["Authorization"]
+        sql = "SELECT printf('%.*c', 1900000, 'x') FROM json_each('[1,2,3,4,5,6,7,8,9]')"
+        body = json.dumps({"sql": sql})
+        with socket.create_connection(("127.0.0.1", service.port)) as link:
+            link.sendall(("POST /v1/sql HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\n"
+                          "Content-Length: %d\r\n\r\n%s" % (token, len(body), body)).encode())
+            link.setblocking(False)
+            deadline = time.monotonic() + 160
+            while "hedgerow_http_connections 1\n" in service.ask("GET", "/metrics")[2].decode():
+                expect(time.monotonic() < deadline, True, "it is there")
+            while "hedgerow_http_connections 2\n" in service.ask("GET", "/metrics")[2].decode():
+                expect(time.monotonic() < deadline, True, "it is ended")
+                harness.select_briefly()
