@@ -16,9 +16,10 @@
 typedef struct job_entry {
     store_entry kept;
     const geo_fence *fence;
-    bool hit;       /* the point looked at lies in the fence */
-    bool zone_hit;  /* and in its approach zone */
-    bool untouched; /* out and nothing pending before and after: what rule 8 asks of a cross */
+    bool hit;         /* the point looked at lies in the fence */
+    bool zone_hit;    /* and in its approach zone */
+    bool untouched;   /* out and nothing pending before and after: what rule 8 asks of a cross */
+    bool switched_on; /* by its schedule, within this input */
 } job_entry;
 
 /* The public handle. */

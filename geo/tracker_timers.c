@@ -38,6 +38,13 @@ static void consider(timer *next, int64_t due_ms, timer_kind kind, uint32_t slot
     }
 }
 
+/* An entry's fence is on, unless rules forgot a part of its schedule that is past. Then, for who is
+ * not in the fence, it is one that comes on. */
+static bool is_forgotten(const job_entry *entry, int64_t after_ms)
+{
+    return !entry->kept.fence.in && !entry->switched_on && !geo_fence_on_at(entry->fence, after_ms);
+}
+
 /* The next timer, given that all until after_ms have fired but those of dwell, which rules may have
  * made due in the past. `areas` are those that L lies in: fences that may switch on. */
 static timer next_timer(job *j, int64_t after_ms, const uint32_t *areas, size_t area_count)
@@ -49,6 +56,9 @@ static timer next_timer(job *j, int64_t after_ms, const uint32_t *areas, size_t 
         const geo_fence *fence = j->tracker->entries[i].fence;
         if (fence == NULL) {
             continue;
+        }
+        if (is_forgotten(&j->tracker->entries[i], after_ms)) {
+            consider(&next, geo_fence_next_on_ms(fence, after_ms), TIMER_ON, entry->slot, fence);
         }
         consider(&next, fence->expires_at_ms, TIMER_EXPIRY, entry->slot, fence);
         if (fence->schedule.scheduled) {
@@ -89,6 +99,8 @@ static geo_err switch_on(job *j, const timer *due, const uint32_t *areas, size_t
     if (err != GEO_OK) {
         return err;
     }
+    entry->kept = (store_entry){.slot = due->slot};
+    entry->switched_on = true;
     for (size_t i = 0; i < area_count; i++) {
         entry->kept.fence.in |= areas[i] == GEO_AREA_OF_SLOT(due->slot);
         entry->kept.zone.in |= areas[i] == GEO_ZONE_OF_SLOT(due->slot);
