@@ -8,7 +8,8 @@
 #include "json_in.h"
 
 static const char import_taken[] = "SELECT EXISTS (SELECT 1 FROM revision WHERE fence = ?1)"
-                                   " OR EXISTS (SELECT 1 FROM temp.import_id WHERE id = ?1)";
+                                   " OR EXISTS (SELECT 1 FROM temp.import_id WHERE id = ?1)"
+                                   " OR EXISTS (SELECT 1 FROM temp.import_given WHERE id = ?1)";
 
 /* What has been read so far. */
 typedef struct import {
@@ -18,6 +19,7 @@ typedef struct import {
     uint32_t count;
     uint32_t capacity;
     geo_feature *feature; /* large, so on the heap, and used again for each */
+    bool knows_given;     /* temp.import_given has the ids of all features still to come */
 } import;
 
 static geo_err grow(import *job, geo_why *why)
@@ -80,6 +82,31 @@ static bool feature_span(const geo_geojson *reader, const char **text, size_t *s
     return true;
 }
 
+/* Before the first id is made from a name: note those that features behind it bring along. What is
+ * wrong with them is told when it is their turn. */
+static geo_err note_given_ids(import *job, geo_geojson reader, geo_why *why)
+{
+    catalog_db *db = job->change->store->writer;
+    geo_feature *feature = malloc(sizeof *feature);
+    geo_err err = feature == NULL ? geo_why_set(why, GEO_NO_MEMORY, "out of memory") : GEO_OK;
+    while (err == GEO_OK && !reader.done) {
+        geo_err read = geo_geojson_next(&reader, feature, why);
+        if (read != GEO_OK) {
+            err = read == GEO_NO_MEMORY ? read : GEO_OK;
+            continue;
+        }
+        if (feature->id[0] != '\0') {
+            db_query query = db_begin(db, "INSERT OR IGNORE INTO temp.import_given VALUES (?)");
+            db_text(&query, feature->id);
+            err = db_run(&query, why);
+        }
+        geo_feature_fini(feature);
+    }
+    free(feature);
+    job->knows_given = true;
+    return err;
+}
+
 static geo_err read_feature(import *job, geo_geojson *reader, geo_why *why)
 {
     const char *text = NULL;
@@ -97,6 +124,9 @@ static geo_err read_feature(import *job, geo_geojson *reader, geo_why *why)
     }
     geo_why inner = {""};
     err = found ? grow(job, &inner) : GEO_SYNTAX;
+    if (err == GEO_OK && job->feature->id[0] == '\0' && !job->knows_given) {
+        err = note_given_ids(job, *reader, &inner);
+    }
     if (err == GEO_OK) {
         fence_draft *draft = &job->drafts[job->count];
         *draft = (fence_draft){0};
@@ -131,6 +161,12 @@ static geo_err read_all(import *job, const char *text, size_t size, geo_why *why
     }
     if (err == GEO_OK) {
         err = db_exec(db, "DELETE FROM temp.import_id", why);
+    }
+    if (err == GEO_OK) {
+        err = db_exec(db, "CREATE TEMP TABLE IF NOT EXISTS import_given(id TEXT PRIMARY KEY)", why);
+    }
+    if (err == GEO_OK) {
+        err = db_exec(db, "DELETE FROM temp.import_given", why);
     }
     while (err == GEO_OK) {
         err = read_feature(job, &reader, why);

@@ -70,6 +70,31 @@ static void a_collection_becomes_fences_in_one_version(void **state)
     free(all.data);
 }
 
+static void an_id_made_from_a_name_leaves_alone_what_comes_later(void **state)
+{
+    fixture *kit = *state;
+    growing_text all = {0};
+    uint32_t count = 0;
+    geo_why why = {""};
+    add_text(&all, "{\"type\":\"FeatureCollection\",\"features\":[");
+    add_text(&all, fixture_square(16, 59, 0.01, "{\"name\":\"North\"}"));
+    add_text(&all, ",{\"id\":\"north\",");
+    add_text(&all, fixture_square(17, 59, 0.01, "{\"name\":\"Other\"}") + 1);
+    add_text(&all, "]}");
+    if (import(kit, all.data, &strict, &count, &why) != GEO_OK) {
+        fail_msg("%s", why.text);
+    }
+    assert_int_equal(count, 2);
+    catalog_text text = {0};
+    assert_int_equal(catalog_fence_get(kit->store, "north", &text, NULL), GEO_OK);
+    assert_has(&text, "\"name\":\"Other\"");
+    catalog_text_fini(&text);
+    assert_int_equal(catalog_fence_get(kit->store, "north-2", &text, NULL), GEO_OK);
+    assert_has(&text, "\"name\":\"North\"");
+    catalog_text_fini(&text);
+    free(all.data);
+}
+
 static void a_single_feature_and_a_bare_geometry_are_imported_too(void **state)
 {
     fixture *kit = *state;
@@ -229,6 +254,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         CASE(a_collection_becomes_fences_in_one_version),
+        CASE(an_id_made_from_a_name_leaves_alone_what_comes_later),
         CASE(a_single_feature_and_a_bare_geometry_are_imported_too),
         CASE(one_bad_feature_refuses_all_and_is_named),
         CASE(open_rings_are_closed_only_when_asked),
