@@ -160,6 +160,7 @@ def backups_under_load_hold_a_whole_beginning_of_the_log():
             expect(hedgerow("restore", files[i], "--data", data).returncode, 0)
             verify = hedgerow("--data", data, "log", "verify")
             expect(verify.returncode, 0, verify.stdout + verify.stderr)
+            held = len(hedgerow("--data", data, "log", "dump", "events/0").stdout.splitlines())
             open(os.path.join(data, "owner"), "w").close()
             with Farm(data=data) as other:
                 adopt(farm, other)
@@ -170,8 +171,10 @@ def backups_under_load_hold_a_whole_beginning_of_the_log():
                 records = other.ask("GET", path, headers=farm.viewer)[2]["records"]
                 ids = [(r["offset"], r.get("event", r).get("id")) for r in records]
                 wanted = [(r["offset"], r.get("event", r).get("id")) for r in all_records]
-                expect(len(ids) > 20, True)
-                expect(ids, wanted[:len(ids)])
+                # Behind what it holds, the partitions' events come as they come.
+                shared = min(held, len(wanted))
+                expect(shared > 20 and len(ids) >= shared, True, (held, len(ids)))
+                expect(ids[:shared], wanted[:shared])
 
 
 @test
