@@ -24,6 +24,7 @@
 #define ACCOUNTS_SECRET_SIZE 44 /* 32 random bytes as text, and a terminator */
 #define ACCOUNTS_SESSION_MS (30 * INT64_C(86400000))
 #define ACCOUNTS_ROTATE_MS INT64_C(86400000)
+#define ACCOUNTS_ROTATE_GRACE_MS INT64_C(60000)
 #define ACCOUNTS_NEVER INT64_MAX /* as an expiry */
 
 typedef struct accounts accounts;
@@ -58,7 +59,9 @@ HR_MUST_USE hr_err accounts_login_by_code(accounts *accounts, const char *code, 
 /* BLOCKS. */
 HR_MUST_USE hr_err accounts_logout(accounts *accounts, const char *session, hr_why *why);
 
-/* Replace a session older than ACCOUNTS_ROTATE_MS by a new one; *rotated says whether. BLOCKS. */
+/* Replace a session older than ACCOUNTS_ROTATE_MS by a new one; *rotated says whether. The old one
+ * is good for ACCOUNTS_ROTATE_GRACE_MS more: an answer may be lost on the way, and other requests
+ * of the same page may be on theirs. BLOCKS. */
 HR_MUST_USE hr_err accounts_rotate(accounts *accounts, const char *session,
                                    char fresh[ACCOUNTS_SECRET_SIZE], bool *rotated, hr_why *why);
 

@@ -193,10 +193,15 @@ hr_err accounts_login_by_code(accounts *accounts, const char *code, const char *
     return err;
 }
 
+/* With those of the user that this one has replaced a moment ago. */
 static hr_err remove_session(accounts *accounts, const uint8_t hash[ACCOUNTS_HASH_BYTES],
                              hr_why *why)
 {
-    return accounts_db_run(accounts->db, why, "DELETE FROM session WHERE hash = ?", "b", hash);
+    return accounts_db_run(accounts->db, why,
+                           "DELETE FROM session WHERE hash = ? OR (expires_ms <= ? AND user = "
+                           "(SELECT user FROM session WHERE hash = ?))",
+                           "bib", hash, hr_clock_now_ms(accounts->clock) + ACCOUNTS_ROTATE_GRACE_MS,
+                           hash);
 }
 
 hr_err accounts_logout(accounts *accounts, const char *session, hr_why *why)
@@ -230,6 +235,14 @@ static bool is_old_session(accounts *accounts, const uint8_t hash[ACCOUNTS_HASH_
     return is_old;
 }
 
+static hr_err let_session_end(accounts *accounts, const uint8_t hash[ACCOUNTS_HASH_BYTES],
+                              hr_why *why)
+{
+    return accounts_db_run(accounts->db, why,
+                           "UPDATE session SET expires_ms = min(expires_ms, ?) WHERE hash = ?",
+                           "ib", hr_clock_now_ms(accounts->clock) + ACCOUNTS_ROTATE_GRACE_MS, hash);
+}
+
 hr_err accounts_rotate(accounts *accounts, const char *session, char fresh[ACCOUNTS_SECRET_SIZE],
                        bool *rotated, hr_why *why)
 {
@@ -245,7 +258,7 @@ hr_err accounts_rotate(accounts *accounts, const char *session, char fresh[ACCOU
     /* Asked again under the lock: it may have ended, and must not live on as a new one. */
     if (is_old_session(accounts, hash, user) && (err = accounts_begin(accounts, why)) == HR_OK) {
         err = accounts_add_session(accounts, user, fresh, why);
-        err = err == HR_OK ? remove_session(accounts, hash, why) : err;
+        err = err == HR_OK ? let_session_end(accounts, hash, why) : err;
         err = accounts_end(accounts, err, why);
         *rotated = err == HR_OK;
     }

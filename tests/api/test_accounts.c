@@ -227,12 +227,38 @@ static void secrets_end_and_rotate_by_the_clock(void **state)
     hr_clock_fake_advance(w->clock, ACCOUNTS_ROTATE_MS);
     assert_int_equal(accounts_rotate(w->accounts, session, fresh, &rotated, &w->why), HR_OK);
     assert_true(rotated);
+    hr_clock_fake_advance(w->clock, ACCOUNTS_ROTATE_GRACE_MS - 1);
+    assert_true(accounts_by_session(w->accounts, session, &caller));
+    hr_clock_fake_advance(w->clock, 1);
     assert_false(accounts_by_session(w->accounts, session, &caller));
     assert_true(accounts_by_session(w->accounts, fresh, &caller));
     hr_clock_fake_advance(w->clock, ACCOUNTS_ROTATE_MS);
     assert_false(accounts_by_token(w->accounts, token, &caller));
     hr_clock_fake_advance(w->clock, ACCOUNTS_SESSION_MS);
     assert_false(accounts_by_session(w->accounts, fresh, &caller));
+}
+
+/* The answer with the new one may be lost on the way; but who leaves has left. */
+static void a_replaced_session_ends_with_the_one_that_replaced_it(void **state)
+{
+    world *w = *state;
+    char old[ACCOUNTS_SECRET_SIZE];
+    char lost[ACCOUNTS_SECRET_SIZE];
+    char fresh[ACCOUNTS_SECRET_SIZE];
+    api_caller caller;
+    int wait_s = 0;
+    bool rotated = false;
+    make_owner(w);
+    assert_int_equal(accounts_login(w->accounts, "owner", PASSWORD, "p", old, &wait_s, &w->why),
+                     HR_OK);
+    hr_clock_fake_advance(w->clock, ACCOUNTS_ROTATE_MS);
+    assert_int_equal(accounts_rotate(w->accounts, old, lost, &rotated, &w->why), HR_OK);
+    assert_int_equal(accounts_rotate(w->accounts, old, fresh, &rotated, &w->why), HR_OK);
+    assert_true(rotated);
+    assert_true(accounts_by_session(w->accounts, old, &caller));
+    assert_int_equal(accounts_logout(w->accounts, fresh, &w->why), HR_OK);
+    assert_false(accounts_by_session(w->accounts, fresh, &caller));
+    assert_false(accounts_by_session(w->accounts, old, &caller));
 }
 
 static void accounts_are_there_after_opening_again(void **state)
@@ -366,6 +392,7 @@ int main(void)
         WITH_WORLD(a_change_that_fails_halfway_is_not_made),
         WITH_WORLD(a_change_makes_nobody_and_an_addition_changes_nobody),
         WITH_WORLD(secrets_end_and_rotate_by_the_clock),
+        WITH_WORLD(a_replaced_session_ends_with_the_one_that_replaced_it),
         WITH_WORLD(accounts_are_there_after_opening_again),
         WITH_WORLD(secrets_are_nowhere_in_the_file),
         WITH_WORLD(failures_double_the_wait_and_a_success_forgets_them),
