@@ -141,9 +141,10 @@ void broker_reload_now(const char *folder, pid_t pid, broker_manner manner)
         kill(pid, SIGTERM);
         return;
     }
-    /* Whoever changes users from here on asks again. */
-    forget(folder, WANTED_NAME);
+    /* In this order: who waits for the file to go relies on the signal. Whoever changes users from
+     * here on finds the broker settled, and tells it again. */
     kill(pid, SIGHUP);
+    forget(folder, WANTED_NAME);
 }
 
 hr_err broker_reload_ask(const char *folder, hr_why *why)
