@@ -99,11 +99,13 @@ static uint8_t *room_of(const group *group)
 
 static uint8_t *panes_of(const group *group)
 {
-    uint8_t *panes = room_of(group);
-    if (group->room > 1) {
-        memcpy(&panes, panes, sizeof panes);
+    uint8_t *room = room_of(group);
+    if (group->room <= 1) {
+        return room;
     }
-    return panes;
+    uint8_t *apart;
+    memcpy(&apart, room, sizeof apart);
+    return apart;
 }
 
 static pane *pane_of(const stream_windows *windows, const group *group, uint32_t at)
