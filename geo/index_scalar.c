@@ -94,38 +94,50 @@ static void find_places(block *b)
 
 /* Step 2. No jump depends on the kind, which nothing could guess: a point is put behind each list,
  * and kept there if it belongs there. What is counted is counted in registers, since byte stores
- * might change anything in memory. */
-static void read_places(block *b, block_answer *answer)
+ * might change anything in memory. First those that are in one fence, or in none, and the others:
+ */
+static uint32_t read_places(block *b, block_answer *answer, uint8_t others[BLOCK])
+{
+    uint32_t other_count = 0;
+    const uint32_t first = b->first;
+    const uint32_t count = b->count;
+    geo_hit *hits = answer->sink.hits + answer->sink.count;
+    for (uint32_t j = 0; j < count; j++) {
+        const index_desc desc = block_desc(b->base, b->places[j]);
+        const bool is_other = index_kind(desc) != INDEX_KIND_ID;
+        b->descs[j] = desc;
+        *hits = (geo_hit){first + j, desc - 1};
+        hits += !is_other & (desc != 0);
+        others[other_count] = (uint8_t)j;
+        other_count += is_other;
+    }
+    answer->sink.count = (size_t)(hits - answer->sink.hits);
+    return other_count;
+}
+
+/* ... and then those by their kinds. */
+static void sort_places(const block *b, block_answer *answer, const uint8_t *others, uint32_t count)
 {
     uint32_t nodes = 0;
     uint32_t lists = 0;
     uint32_t wides = 0;
     uint32_t longs = 0;
     uint32_t narrows = 0;
-    const uint32_t first = b->first;
-    const uint32_t count = b->count;
-    geo_hit *hits = answer->sink.hits + answer->sink.count;
-    for (uint32_t j = 0; j < count; j++) {
-        const index_desc desc = block_desc(b->base, b->places[j]);
-        const unsigned top = desc >> (INDEX_KIND_SHIFT - 1); /* the kind and the flag */
-        b->descs[j] = desc;
-        *hits = (geo_hit){first + j, desc - 1};
-        hits += (top < 2) & (desc != 0);
-        answer->lists.points[lists] = (uint8_t)j;
+    for (uint32_t t = 0; t < count; t++) {
+        const uint8_t j = others[t];
+        const unsigned top = b->descs[j] >> (INDEX_KIND_SHIFT - 1); /* the kind and the flag */
+        block_prefetch(b, b->descs[j]);
+        answer->lists.points[lists] = j;
         lists += top == (INDEX_KIND_NARROW << 1 | 1);
-        answer->longs.points[longs] = (uint8_t)j;
+        answer->longs.points[longs] = j;
         longs += top == (INDEX_KIND_WIDE << 1 | 1);
-        answer->narrows.points[narrows] = (uint8_t)j;
+        answer->narrows.points[narrows] = j;
         narrows += top == INDEX_KIND_NARROW << 1;
-        if (__builtin_expect(top >= INDEX_KIND_NODE << 1 || top == INDEX_KIND_WIDE << 1, 0)) {
-            const bool is_node = top >= INDEX_KIND_NODE << 1;
-            answer->nodes.points[nodes] = (uint8_t)j;
-            nodes += is_node;
-            answer->wides.points[wides] = (uint8_t)j;
-            wides += !is_node;
-        }
+        answer->nodes.points[nodes] = j;
+        nodes += top >= INDEX_KIND_NODE << 1;
+        answer->wides.points[wides] = j;
+        wides += top == INDEX_KIND_WIDE << 1;
     }
-    answer->sink.count = (size_t)(hits - answer->sink.hits);
     answer->nodes.count = nodes;
     answer->lists.count = lists;
     answer->wides.count = wides;
@@ -254,6 +266,7 @@ bool index_query_block_scalar(const geo_index_version *version, const geo_point 
     block b;
     block_answer answer;
     block_rest rest;
+    uint8_t others[BLOCK];
     if (!seek(&b, version, points, count, first)) {
         return false;
     }
@@ -264,8 +277,7 @@ bool index_query_block_scalar(const geo_index_version *version, const geo_point 
     if (answer.sink.count + count >= hits_max) {
         return false;
     }
-    read_places(&b, &answer);
-    block_prefetch_lists(&b, &answer);
+    sort_places(&b, &answer, others, read_places(&b, &answer, others));
     block_walk_nodes(&b, &answer);
     block_wides(&b, &answer);
     if (answer.sink.count + count >= hits_max) {
