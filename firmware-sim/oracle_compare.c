@@ -10,9 +10,7 @@
 #include "base/text.h"
 #include "oracle_contrast.h"
 
-/* One more case; the first ones are told. */
-__attribute__((format(printf, 3, 4))) static void story(oracle_verdict *v, size_t *count,
-                                                        const char *format, ...)
+void oracle_story(oracle_verdict *v, size_t *count, const char *format, ...)
 {
     ++*count;
     if (v->stories >= ORACLE_STORIES_MAX) {
@@ -90,9 +88,9 @@ static void fix_story(oracle_verdict *v, size_t *count, const char *what, const 
     const hr_fix *fix = &one->fix;
     hr_time_format(fix->time_ms, time);
     say_details(fix, details, sizeof details);
-    story(v, count, "%s: the fix of %s at %s, %.7f %.7f%s; number %zu of its list", what,
-          name(context, fix->device), time, fix->lon_e7 / 1e7, fix->lat_e7 / 1e7, details,
-          one->order + 1);
+    oracle_story(v, count, "%s: the fix of %s at %s, %.7f %.7f%s; number %zu of its list", what,
+                 name(context, fix->device), time, fix->lon_e7 / 1e7, fix->lat_e7 / 1e7, details,
+                 one->order + 1);
 }
 
 static void drop_repeats(oracle_fixes *fixes)
@@ -173,11 +171,11 @@ static void event_story(oracle_verdict *v, size_t *count, const char *what, cons
 {
     char time[HR_TIME_TEXT_SIZE];
     hr_time_format(e->time_ms, time);
-    story(v, count,
-          "%s: %s of %s, fence %s, at %s, by %s; record %" PRId64
-          " of partition %u, event %u of it",
-          what, e->kind, name(context, e->device), e->fence, time, e->cause, e->offset,
-          e->partition, e->index);
+    oracle_story(v, count,
+                 "%s: %s of %s, fence %s, at %s, by %s; record %" PRId64
+                 " of partition %u, event %u of it",
+                 what, e->kind, name(context, e->device), e->fence, time, e->cause, e->offset,
+                 e->partition, e->index);
 }
 
 static void compare_pair(const oracle_event *demanded, const oracle_event *there, oracle_name *name,
@@ -288,8 +286,9 @@ static void compare_arrivals(const char *path, arrival *arrivals, size_t count, 
     }
     for (size_t i = 1; i < count; i++) {
         if (arrivals[i].stands < arrivals[i - 1].stands) {
-            story(v, &v->out_of_order, "%s: out of order: %s came after %s, which follows it", path,
-                  arrivals[i].id, arrivals[i - 1].id);
+            oracle_story(v, &v->out_of_order,
+                         "%s: out of order: %s came after %s, which follows it", path,
+                         arrivals[i].id, arrivals[i - 1].id);
         }
     }
 }
@@ -299,8 +298,8 @@ static void compare_received(const char *path, const oracle_event *there,
 {
     oracle_contrast c;
     if (oracle_contrast_find(there, received, &c)) {
-        story(v, &v->different, "%s: received with another %s, %s instead of %s: %s", path, c.what,
-              c.there, c.demanded, received->id);
+        oracle_story(v, &v->different, "%s: received with another %s, %s instead of %s: %s", path,
+                     c.what, c.there, c.demanded, received->id);
     }
 }
 
@@ -319,9 +318,9 @@ hr_err oracle_compare_copy(const char *path, oracle_events *there, oracle_events
         const oracle_event *came = r < received->count ? &received->all[r] : NULL;
         int order = stands == NULL ? 1 : came == NULL ? -1 : strcmp(stands->id, came->id);
         if (order < 0 && (!may_lack_late || !stands->late)) {
-            story(v, &v->missing, "%s: never received: %s", path, stands->id);
+            oracle_story(v, &v->missing, "%s: never received: %s", path, stands->id);
         } else if (order > 0) {
-            story(v, &v->extra, "%s: received, but not in the log: %s", path, came->id);
+            oracle_story(v, &v->extra, "%s: received, but not in the log: %s", path, came->id);
         } else if (order == 0) {
             compare_received(path, stands, came, v);
             arrivals[count++] = (arrival){came->order, stands->order, came->id};

@@ -19,6 +19,10 @@ typedef struct oracle_verdict {
 
 #define ORACLE_STORIES_MAX 10 /* printed; all are counted */
 
+/* One more case, in a line of its own; the first ones are printed. */
+__attribute__((format(printf, 3, 4))) void oracle_story(oracle_verdict *v, size_t *count,
+                                                        const char *format, ...);
+
 typedef const char *oracle_name(void *context, uint64_t device);
 
 /* Every fix that was sent is in the log, once and in the order of its device. JSON has no

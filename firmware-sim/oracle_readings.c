@@ -264,16 +264,11 @@ static void gather(const query *q, const oracle_readings *readings, const row *r
 static void tell(oracle_verdict *v, size_t *count, const query *q, const row *row, const char *what)
 {
     char from[HR_TIME_TEXT_SIZE] = "the start";
-    ++*count;
-    if (v->stories >= ORACLE_STORIES_MAX) {
-        return;
-    }
-    v->stories++;
     if (q->size_ms > 0) {
         hr_time_format(row->from_ms, from);
     }
-    printf("query %s, window from %s, group %s: %s\n", q->name, from,
-           row->group != NULL ? row->group : "-", what);
+    oracle_story(v, count, "query %s, window from %s, group %s: %s", q->name, from,
+                 row->group != NULL ? row->group : "-", what);
 }
 
 static bool is_count_right(query *q, double said, cell *c, char *what, size_t what_size)

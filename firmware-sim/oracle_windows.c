@@ -155,17 +155,12 @@ static void tell(oracle_verdict *v, size_t *count, const query *q, const window 
                  const char *const group[GROUPS_MAX], const char *what)
 {
     char from[HR_TIME_TEXT_SIZE] = "the start";
-    ++*count;
-    if (v->stories >= ORACLE_STORIES_MAX) {
-        return;
-    }
-    v->stories++;
     if (q->size_ms > 0) {
         hr_time_format(w->from_ms, from);
     }
-    printf("query %s, window from %s, group %s%s%s: %s\n", q->name, from,
-           q->group_count > 0 ? group[0] : "-", q->group_count > 1 ? "/" : "",
-           q->group_count > 1 ? group[1] : "", what);
+    oracle_story(v, count, "query %s, window from %s, group %s%s%s: %s", q->name, from,
+                 q->group_count > 0 ? group[0] : "-", q->group_count > 1 ? "/" : "",
+                 q->group_count > 1 ? group[1] : "", what);
 }
 
 /* Counts are exact but for what was late, which lacks in one window after the other. */
