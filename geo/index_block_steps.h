@@ -24,23 +24,6 @@ static inline void block_prefetch(const block *b, index_desc desc)
     __builtin_prefetch(at + ((desc & 3) == 0 ? 64 : 0));
 }
 
-/* The records of a list are on their way. */
-static inline void block_prefetch_list(const block *b, const block_list *list)
-{
-    for (uint32_t t = 0; t < list->count; t++) {
-        block_prefetch(b, b->descs[list->points[t]]);
-    }
-}
-
-/* ... and so are those of all lists. */
-static inline void block_prefetch_lists(const block *b, const block_answer *answer)
-{
-    block_prefetch_list(b, &answer->nodes);
-    block_prefetch_list(b, &answer->lists);
-    block_prefetch_list(b, &answer->longs);
-    block_prefetch_list(b, &answer->narrows);
-}
-
 /* The fences that cover branches on the way to the points: large ones. */
 static inline void block_tell_covers(const block *b, block_answer *answer)
 {

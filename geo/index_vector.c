@@ -187,6 +187,14 @@ static bool seek(block *b, const geo_index_version *version, const geo_point *po
     return true;
 }
 
+/* The records of a list are on their way. */
+static inline void prefetch_list(const block *b, const block_list *list)
+{
+    for (uint32_t t = 0; t < list->count; t++) {
+        block_prefetch(b, b->descs[list->points[t]]);
+    }
+}
+
 /* Steps 2 to 5. */
 static bool answer_block(block *b, geo_hit *hits, size_t hits_max, size_t *hit_count)
 {
@@ -200,7 +208,10 @@ static bool answer_block(block *b, geo_hit *hits, size_t hits_max, size_t *hit_c
         return false;
     }
     read_places(b, &answer);
-    block_prefetch_lists(b, &answer);
+    prefetch_list(b, &answer.nodes);
+    prefetch_list(b, &answer.lists);
+    prefetch_list(b, &answer.longs);
+    prefetch_list(b, &answer.narrows);
     block_walk_nodes(b, &answer);
     block_wides(b, &answer);
     if (answer.sink.count + BLOCK + LANES > hits_max) {
