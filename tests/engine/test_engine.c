@@ -238,6 +238,15 @@ static int spoil_records(const farm *farm, const uint8_t *bytes, size_t size)
     return spoilt;
 }
 
+/* A farm whose log lets go early. */
+static void start_with_short_log(farm *farm, uint64_t retain_bytes)
+{
+    farm_start(farm, 2);
+    farm->file_bytes = 256 << 10;
+    farm->retain_bytes = retain_bytes;
+    farm_restart(farm, 2);
+}
+
 /* More of them in a row than a worker takes batches in one turn. */
 static void behind_any_number_of_damaged_batches_the_engine_goes_on(void **state)
 {
@@ -277,10 +286,7 @@ after_retention_and_without_checkpoints_the_rules_and_names_are_still_known(void
     hr_buf ids;
     hr_why why = {""};
     farm farm;
-    farm_start(&farm, 2);
-    farm.file_bytes = 256 << 10;
-    farm.retain_bytes = 512 << 10;
-    farm_restart(&farm, 2);
+    start_with_short_log(&farm, 512 << 10);
     farm_fence(&farm, "north", north, "");
     farm_walk(&farm, 11, 1000, NULL, NULL);
     farm_settle(&farm);
@@ -319,10 +325,7 @@ static void from_its_start_on_an_engine_keeps_what_its_checkpoints_need(void **s
     int64_t older[FARM_PARTITIONS];
     hr_why why = {""};
     farm farm;
-    farm_start(&farm, 2);
-    farm.file_bytes = 256 << 10;
-    farm.retain_bytes = 512 << 10;
-    farm_restart(&farm, 2);
+    start_with_short_log(&farm, 512 << 10);
     farm_fence(&farm, "north", north, "");
     farm_walk(&farm, 3, 10, NULL, NULL);
     farm_settle(&farm);
@@ -355,10 +358,7 @@ static void rules_are_forgotten_when_the_log_no_longer_begins_with_them(void **s
     char path[128];
     hr_why why = {""};
     farm farm;
-    farm_start(&farm, 2);
-    farm.file_bytes = 256 << 10;
-    farm.retain_bytes = 1 << 20;
-    farm_restart(&farm, 2);
+    start_with_short_log(&farm, 1 << 20);
     for (int version = 1; version <= 30; version++) {
         const double box[4] = {16.0, 59.0, 16.01 + version * 1e-4, 59.01};
         farm_fence(&farm, "north", box, "");

@@ -332,15 +332,21 @@ static void graze_long(ranch *r, int slots)
     }
 }
 
+/* A log that lets go early; the history is not open. */
+static void start_with_short_log(ranch *r)
+{
+    ranch_start(r, new_seed());
+    ranch_close_history(r);
+    r->farm.file_bytes = 64 << 10;
+    r->farm.retain_bytes = 128 << 10;
+    farm_restart(&r->farm, 2);
+}
+
 static void the_log_lets_go_only_of_what_is_kept(void **state)
 {
     (void)state;
     ranch r = {.step = 0};
-    ranch_start(&r, new_seed());
-    ranch_close_history(&r);
-    r.farm.file_bytes = 64 << 10;
-    r.farm.retain_bytes = 128 << 10;
-    farm_restart(&r.farm, 2);
+    start_with_short_log(&r);
     r.options.free_bytes = UINT64_MAX; /* it cannot write */
     ranch_open_history(&r);
     for (int i = 0; i < 12; i++) {
@@ -413,11 +419,7 @@ static void a_history_that_is_lost_for_good_is_told_of(void **state)
 {
     (void)state;
     ranch r = {.step = 0};
-    ranch_start(&r, new_seed());
-    ranch_close_history(&r);
-    r.farm.file_bytes = 64 << 10;
-    r.farm.retain_bytes = 128 << 10;
-    farm_restart(&r.farm, 2);
+    start_with_short_log(&r);
     ranch_open_history(&r);
     for (int i = 0; i < 12; i++) {
         ranch_graze(&r, 150);

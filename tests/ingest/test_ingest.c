@@ -69,17 +69,23 @@ static void a_batch_is_appended_and_acknowledged(void **state)
     support_kill(l.pid);
 }
 
+/* A log that waits so long between commits, and somebody who hears the acknowledgements. */
+static void commit_seldom(site *s, uint32_t gap_ms, site_ear *ear)
+{
+    ingest_stop(s->ingest);
+    log_close(s->log);
+    s->commit_min_gap_ms = gap_ms;
+    site_open_log(s);
+    site_start_ingest(s);
+    site_wait_connected(s);
+    site_hear_acks(s, ear);
+}
+
 static void no_acknowledgement_comes_before_the_fsync(void **state)
 {
     site *s = *state;
     site_ear l;
-    ingest_stop(s->ingest);
-    log_close(s->log);
-    s->commit_min_gap_ms = 500;
-    site_open_log(s);
-    site_start_ingest(s);
-    site_wait_connected(s);
-    site_hear_acks(s, &l);
+    commit_seldom(s, 500, &l);
     for (uint32_t i = 0; i < 3; i++) {
         char wanted[64];
         snprintf(wanted, sizeof wanted, "{\"epoch\":\"7\",\"seq\":%u}", i * 10 + 9);
@@ -110,13 +116,7 @@ static void nor_does_one_that_could_not_be_noted(void **state)
 {
     site *s = *state;
     site_ear l;
-    ingest_stop(s->ingest);
-    log_close(s->log);
-    s->commit_min_gap_ms = 1000;
-    site_open_log(s);
-    site_start_ingest(s);
-    site_wait_connected(s);
-    site_hear_acks(s, &l);
+    commit_seldom(s, 1000, &l);
     site_publish_batch(s, 7, 0, 0, 10);
     site_wait_acks(&l, "{\"epoch\":\"7\",\"seq\":9}", 1);
     atomic_store(&notes_to_refuse, 1);
