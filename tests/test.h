@@ -11,6 +11,17 @@
 #include <cmocka.h>
 /* clang-format on */
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* HR_SEED, or always the same one; printed. */
+static inline uint64_t test_seed(const char *test)
+{
+    const char *given = getenv("HR_SEED");
+    const uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 20261120;
+    printf("%s: HR_SEED=%llu\n", test, (unsigned long long)seed);
+    return seed;
+}
 
 /* cmocka 1.1.5 casts to float; coordinates need doubles. */
 #define assert_double_near(actual, expected, tolerance)                                            \

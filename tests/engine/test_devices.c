@@ -1,28 +1,13 @@
 /* tests/engine/test_devices.c - the grid of a partition's devices against looking at all. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "engine/devices.h"
 #include "test.h"
 
 #define DEVICES 2000
 #define CELL (1 << ENGINE_CELL_SHIFT)
-
-static uint64_t seed_of(const char *test)
-{
-    const char *given = getenv("HR_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 20261120;
-    printf("%s: HR_SEED=%" PRIu64 "\n", test, seed);
-    return seed;
-}
-
-static uint32_t dice(uint64_t *random, uint32_t sides)
-{
-    *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(*random >> 33) % sides;
-}
 
 typedef struct field {
     engine_devices devices;
@@ -80,23 +65,23 @@ static void free_field(field *f)
 static void a_box_has_the_devices_that_looking_at_all_finds(void **state)
 {
     (void)state;
-    uint64_t random = seed_of(__func__);
+    hr_random random = {test_seed(__func__)};
     field *f = new_field();
     uint32_t answered = 0;
     for (int64_t turn = 1; turn <= 20; turn++) {
         for (uint32_t i = 0; i < DEVICES; i++) {
             /* Around the corner where four quarters of the world meet. */
             move(f, i,
-                 (geo_point){(int32_t)dice(&random, 40 * CELL) - 20 * CELL,
-                             (int32_t)dice(&random, 40 * CELL) - 20 * CELL},
+                 (geo_point){(int32_t)hr_random_below(&random, 40 * CELL) - 20 * CELL,
+                             (int32_t)hr_random_below(&random, 40 * CELL) - 20 * CELL},
                  turn);
         }
         for (uint32_t i = 0; i < 200; i++) {
-            geo_point from = {(int32_t)dice(&random, 44 * CELL) - 22 * CELL,
-                              (int32_t)dice(&random, 44 * CELL) - 22 * CELL};
+            geo_point from = {(int32_t)hr_random_below(&random, 44 * CELL) - 22 * CELL,
+                              (int32_t)hr_random_below(&random, 44 * CELL) - 22 * CELL};
             geo_box box = {from,
-                           {from.lon_e7 + (int32_t)dice(&random, 12 * CELL),
-                            from.lat_e7 + (int32_t)dice(&random, 12 * CELL)}};
+                           {from.lon_e7 + (int32_t)hr_random_below(&random, 12 * CELL),
+                            from.lat_e7 + (int32_t)hr_random_below(&random, 12 * CELL)}};
             answered += check_box(f, box);
         }
     }
@@ -132,12 +117,12 @@ static void cells_of_one_tag_are_kept_apart(void **state)
         PAIRS = 16
     };
     (void)state;
-    uint64_t random = seed_of(__func__);
+    hr_random random = {test_seed(__func__)};
     tagged *all = malloc(CELLS * sizeof *all);
     assert_non_null(all);
     for (uint32_t i = 0; i < CELLS; i++) {
-        geo_point at = {(int32_t)dice(&random, GEO_LON_E7_MAX),
-                        (int32_t)dice(&random, GEO_LAT_E7_MAX)};
+        geo_point at = {(int32_t)hr_random_below(&random, GEO_LON_E7_MAX),
+                        (int32_t)hr_random_below(&random, GEO_LAT_E7_MAX)};
         all[i] = (tagged){tag_of(at), at};
     }
     qsort(all, CELLS, sizeof *all, compare_tags);

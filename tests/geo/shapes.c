@@ -47,10 +47,7 @@ geo_area *shape(const char *text)
 
 uint64_t shape_seed(const char *test)
 {
-    const char *given = getenv("HR_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 20261120;
-    printf("%s: HR_SEED=%llu\n", test, (unsigned long long)seed);
-    return seed;
+    return test_seed(test);
 }
 
 /* splitmix64 */

@@ -107,10 +107,7 @@ static int64_t receive(uint64_t *expected, uint64_t base, uint64_t count, uint64
 static void over_a_bad_line_everything_arrives_once_and_in_order(void **state)
 {
     (void)state;
-    const char *given = getenv("HR_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 20261120;
-    print_message("seed %llu\n", (unsigned long long)seed);
-    hr_random random = {seed};
+    hr_random random = {test_seed(__func__)};
     sim_outbox box;
     sim_outbox_init(&box, 1);
     fill(&box, FIXES);

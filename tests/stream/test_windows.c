@@ -1,9 +1,8 @@
 /* tests/stream/test_windows.c - groups and panes against plain counting. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "stream/windows.h"
 #include "suites.h"
 #include "test.h"
@@ -26,20 +25,6 @@ typedef struct scene {
     uint64_t counted;
 } scene;
 
-static uint64_t seed_of(const char *test)
-{
-    const char *given = getenv("HR_SEED");
-    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : 20261120;
-    printf("%s: HR_SEED=%" PRIu64 "\n", test, seed);
-    return seed;
-}
-
-static uint32_t dice(uint64_t *random, uint32_t sides)
-{
-    *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(*random >> 33) % sides;
-}
-
 /* Keys of all lengths: what stands behind them is aligned for each. */
 static size_t key_of(uint32_t number, uint8_t key[KEYS + 1])
 {
@@ -47,11 +32,12 @@ static size_t key_of(uint32_t number, uint8_t key[KEYS + 1])
     return number + 1;
 }
 
-static void fill(scene *s, stream_window window, uint64_t *random)
+static void fill(scene *s, stream_window window, hr_random *random)
 {
     *s = (scene){.window = window};
     for (uint32_t i = 0; i < ROWS; i++) {
-        s->rows[i] = (row){dice(random, KEYS), dice(random, TIMES_MS)};
+        s->rows[i] = (row){(uint32_t)hr_random_below(random, KEYS),
+                           (uint32_t)hr_random_below(random, TIMES_MS)};
     }
 }
 
@@ -123,7 +109,7 @@ static const stream_window kinds[] = {
 static void every_window_counts_its_rows(void **state)
 {
     (void)state;
-    uint64_t random = seed_of(__func__);
+    hr_random random = {test_seed(__func__)};
     for (size_t k = 0; k < KINDS; k++) {
         scene s;
         fill(&s, kinds[k], &random);
@@ -136,7 +122,7 @@ static void every_window_counts_its_rows(void **state)
 static void windows_come_back_as_they_were_stored(void **state)
 {
     (void)state;
-    uint64_t random = seed_of(__func__);
+    hr_random random = {test_seed(__func__)};
     for (size_t k = 0; k < KINDS; k++) {
         scene s;
         hr_buf bytes;
@@ -166,7 +152,7 @@ static bool ignore_output(void *context, const stream_output *output)
 static void what_windows_hold_is_counted_and_given_back(void **state)
 {
     (void)state;
-    uint64_t random = seed_of(__func__);
+    hr_random random = {test_seed(__func__)};
     for (size_t k = 1; k < KINDS; k++) {
         scene s;
         stream_windows *empty = NULL;
