@@ -228,8 +228,9 @@ def a_visit_is_left_out(answers):
 
 
 def a_visit_is_surer_than_anyone_can_be(answers):
-    rows = [row for row in answers.rows("time-inside") if row["inside_s"]["uncertainty_s"] > 1]
-    rows[0]["inside_s"]["uncertainty_s"] -= 0.5
+    for row in answers.rows("time-inside"):  # the fixes around some changes bound it loosely
+        if row["inside_s"]["uncertainty_s"] > 1:
+            row["inside_s"]["uncertainty_s"] -= 0.5
 
 
 def a_speed_is_three_hundredths_higher(answers):
@@ -341,8 +342,14 @@ def count_of(said, what, count):
     raise AssertionError("no line of %s:\n%s" % (what, said))
 
 
+def walk(farm, turns, *flags):
+    """Up to that turn of a device, from where the walk before this one stopped."""
+    farm.await_sim(farm.start_sim("faults", "--fixes", str(turns), "--rate", "1500", "--batch",
+                                  "50", "--linger", "30", *flags))
+
+
 def live_for_a_while(farm):
-    """A fleet, whose first events are late, and a fence and groups that change while it walks.
+    """A fleet, whose first events are late, and a fence and groups that change on its way.
 
     The speeds wait for fixes of an hour that has ended, as the oracle forgives what may be late."""
     farm.api("POST", "/v1/queries/battery-days/start")
@@ -352,10 +359,8 @@ def live_for_a_while(farm):
     farm.api("PATCH", "/v1/fences/north",
              {"properties": dict(fences["north"]["properties"], dwell_s=60)})
     start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 700))
-    sim = farm.start_sim("faults", "--fixes", "1500", "--rate", "1500", "--batch", "50",
-                         "--linger", "30", "--start", start)
-    wait_until("the fleet is at work", lambda: len(farm.all_events()) > 20)
-    wait_until("all cows were heard of",
+    walk(farm, 500, "--start", start)
+    wait_until("all animals were heard of",
                lambda: len(farm.api("GET", "/v1/devices?limit=500")["devices"]) == 50)
     for number, groups in ((1, ["milk"]), (2, ["milk", "heifers"]), (3, ["heifers"])):
         farm.api("PATCH", "/v1/devices/cow-%d" % number, {"groups": groups})
@@ -363,7 +368,7 @@ def live_for_a_while(farm):
         "type": "Polygon", "coordinates": [[[16.367, 59.8505], [16.3695, 59.8505],
                                             [16.3695, 59.852], [16.367, 59.8505]]]}, properties={
         "name": "Pond", "intent": "keep-out"}))
-    farm.await_sim(sim)
+    walk(farm, 1500, "--resume")
     said = farm.ask_oracle("--windows")
     expect("not looked at" in said, False, "every shipped query is looked at: " + said)
 
