@@ -8,7 +8,7 @@ import time
 
 import harness
 from e2e_accounts import make_token, set_up
-from harness import Service, expect, test
+from harness import PATIENCE_S, Service, expect, test
 from websocket import Refused, WebSocket
 
 PASSWORD = "a long enough one"
@@ -49,7 +49,7 @@ class Fixture(Service):
         return WebSocket(self.port, "/v1/live?token=" + token, **more)
 
 
-def seqs(client, count, timeout=20):
+def seqs(client, count, timeout=PATIENCE_S):
     """The offsets of the next `count` events."""
     deadline = time.monotonic() + timeout
     got = []
@@ -115,7 +115,7 @@ def events_arrive_in_order_and_resume_without_gap_or_repeat():
             client.send({"subscribe": {"events": {}},
                          "resume": {"epoch": hello["epoch"], "seq": seq}})
         client.send({"id": 1, "get": "/v1/health"})
-        client.receive_key("status", 20)
+        client.receive_key("status")
         expect(seqs(client, 109), list(range(5001, 5110)))
         # The same after a restart of the service.
         service.end()
@@ -135,7 +135,7 @@ def events_arrive_in_order_and_resume_without_gap_or_repeat():
         newest = client.receive()["hello"]["seq"]
         expect(newest >= 5139, True, newest)
         client.send({"subscribe": {"events": {}}, "resume": {"epoch": hello["epoch"], "seq": 5139}})
-        expect(seqs(client, newest - 5139, 5), list(range(5140, newest + 1)))
+        expect(seqs(client, newest - 5139), list(range(5140, newest + 1)))
         service.command("events 1")
         expect(seqs(client, 1), [newest + 1])
         service.end()
@@ -192,7 +192,7 @@ def answers_that_nobody_fetches_are_never_sent_in_part():
             harness.select_briefly()
         got = []
         try:
-            while len(got) < count and (message := client.receive(20)) is not None:
+            while len(got) < count and (message := client.receive()) is not None:
                 expect((message["status"], len(message["body"]["rows"])), (200, 9))
                 got.append(message["id"])
         except ConnectionResetError:
@@ -222,13 +222,12 @@ def rights_that_were_taken_are_gone_at_once():
         expect(service.ask("DELETE", path, headers=owner)[0], 204)
         live.send([{"id": 3, "get": "/v1/users"}, {"id": 4, "delete": "/v1/users/owner"}])
         expect([answer["status"] for answer in live.receive()], [401, 401])
-        begun = time.monotonic()
         try:
-            while live.receive(8) is not None:
+            while live.receive() is not None:
                 pass
-            expect("open", "ended")
+            expect("open", "ended", "and soon the connection ends")
         except ConnectionResetError:
-            expect(time.monotonic() - begun < 7, True, "and soon the connection ends")
+            pass
 
 
 @test
@@ -292,7 +291,7 @@ def bad_messages_end_the_connection_or_are_complained_about():
             client.receive()
             try:
                 client.send(text, opcode)
-                while client.receive(5) is not None:
+                while client.receive() is not None:
                     pass
                 expect("went on", "ended", text[:20])
             except (ConnectionResetError, BrokenPipeError):
@@ -368,7 +367,7 @@ def no_message_however_odd_hurts_the_service():
                 client.send(text)
                 client.send({"id": "then", "get": "/v1/health"})
                 while True:
-                    answer = client.receive(20)
+                    answer = client.receive()
                     expect(answer is not None, True, text)
                     if isinstance(answer, dict) and answer.get("id") == "then":
                         break
@@ -418,6 +417,7 @@ def what_nobody_would_obey_is_named():
 def a_stalled_client_costs_the_others_nothing():
     with Fixture() as service:
         token = service.token()
+        # It reads a little now and then, so that it is not ended for reading nothing.
         stalled = service.connect(token, receive_buffer=4096)
         stalled.send({"subscribe": {"events": {}}})
         others = [service.connect(token) for _ in range(20)]
@@ -430,10 +430,11 @@ def a_stalled_client_costs_the_others_nothing():
             service.command("big 20 50000")
             for client in others:
                 expect(len(seqs(client, 20)), 20, round_number)
+                stalled.sip()
         if "san/" not in harness.PROGRAM:  # sanitizers keep what is freed
             expect(memory_kb(service) - before < 40000, True, "memory is bounded")
         # What the slow one missed is in the log; it has lost nothing.
-        got = seqs(stalled, 400, 60)
+        got = seqs(stalled, 400)
         expect(got, list(range(400)))
         service.end()
 
@@ -457,7 +458,7 @@ def a_token_that_ends_ends_its_connections():
         number = service.ask("GET", "/v1/tokens", headers=owner)[2]["tokens"][0]["id"]
         expect(service.ask("DELETE", "/v1/tokens/%d" % number, headers=owner)[0], 204)
         try:
-            client.receive(12)
+            client.receive()
             expect("still open", "ended")
         except ConnectionResetError:
             pass

@@ -12,6 +12,8 @@ import time
 import traceback
 
 PROGRAM = None
+PATIENCE_S = 60  # for what comes sooner or later, however slow the machine is
+kept_ports = []  # see free_port()
 
 
 class Service:
@@ -35,7 +37,7 @@ class Service:
         with open(self.log.name, "w") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log,
                                             env=self.environment)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             port = self.logged("service.ready", "http=")
             if port:
@@ -112,10 +114,11 @@ class Service:
             data = json.loads(data)
         return answer.status, dict((k.lower(), v) for k, v in answer.getheaders()), data
 
-    def raw(self, data, timeout=5):
-        """Send bytes, read until the other side ends or nothing comes any more."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as link:
+    def raw(self, data, timeout=PATIENCE_S):
+        """Send bytes, read until the other side ends or nothing has come for so many seconds."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as link:
             link.sendall(data)
+            link.settimeout(timeout)
             got = b""
             try:
                 while True:
@@ -135,9 +138,14 @@ def select_briefly():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port for a server that is started later. It stays bound here, so that the system gives it
+    to nobody meanwhile, as it does with ports for the near end of a connection; a server that asks
+    for SO_REUSEADDR gets it all the same, because nobody listens."""
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", 0))
+    kept_ports.append(probe)
+    return probe.getsockname()[1]
 
 
 def expect(actual, wanted, what=""):

@@ -7,6 +7,8 @@ import socket
 import struct
 import time
 
+from harness import PATIENCE_S
+
 
 class Refused(Exception):
     """The upgrade was answered with another status than 101."""
@@ -22,7 +24,7 @@ class WebSocket:
         self.link = socket.socket()
         if receive_buffer:
             self.link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.link.settimeout(20)
+        self.link.settimeout(PATIENCE_S)
         self.link.connect(("127.0.0.1", port))
         if tls:
             self.link = tls.wrap_socket(self.link, server_hostname="localhost")
@@ -64,7 +66,12 @@ class WebSocket:
             self.data += part
         return True
 
-    def receive(self, timeout=5):
+    def sip(self):
+        """Read what is there, at most the buffer of a slow reader; it waits for its frame's end."""
+        if select.select([self.link], [], [], 0)[0]:
+            self.data += self.link.recv(4096)
+
+    def receive(self, timeout=PATIENCE_S):
         """The next frame: JSON, or bytes of a binary one; None when nothing came in time."""
         deadline = time.monotonic() + timeout
         while True:
@@ -93,7 +100,7 @@ class WebSocket:
             elif opcode == 2:
                 return body
 
-    def receive_key(self, key, timeout=5):
+    def receive_key(self, key, timeout=PATIENCE_S):
         """The next JSON frame with that member; others are passed over."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

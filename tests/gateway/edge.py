@@ -62,7 +62,7 @@ class Edge:
 
 def gateway(farm, wanted, name="gate"):
     """Wait until GET /v1/gateways says of it what is wanted; returns what it says."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + harness.PATIENCE_S
     while True:
         status, _, body = farm.ask("GET", "/v1/gateways", headers=farm.owner)
         found = [g for g in body["gateways"] if g["user"] == name]

@@ -7,7 +7,7 @@ import time
 import harness
 from harness import Service, expect, select_briefly
 
-TIMEOUT_S = 20
+TIMEOUT_S = harness.PATIENCE_S
 
 
 def program(name):

@@ -16,7 +16,7 @@ SCENARIOS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
 SIM_TIMEOUT_S = 120
 
 
-def wait_until(what, condition, timeout=30):
+def wait_until(what, condition, timeout=harness.PATIENCE_S):
     deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
