@@ -25,7 +25,8 @@ static hr_err install(engine_queries *queries, query_spec *spec, uint64_t number
 {
     query_run *run = NULL;
     query_set_enter(queries);
-    hr_err err = query_run_new(spec, number, queries->next_run_id, &run, why);
+    hr_err err = query_run_new(spec, number, queries->next_run_id, queries->options.state_bytes_max,
+                               &run, why);
     if (err == HR_OK) {
         queries->next_run_id++;
         err = query_set_place(queries, run);

@@ -56,6 +56,7 @@ struct query_pairs {
     kept_row **met; /* scratch: the rows that one row is paired with */
     uint32_t met_room;
     int64_t swept_ms;
+    size_t bytes_max;
     size_t bytes;
     uint32_t looks;
     int64_t until_ns;
@@ -123,13 +124,14 @@ static hr_err make(query_pairs *pairs, hr_why *why)
     return err;
 }
 
-hr_err query_pairs_new(const query_spec *spec, query_pairs **out, hr_why *why)
+hr_err query_pairs_new(const query_spec *spec, size_t bytes_max, query_pairs **out, hr_why *why)
 {
     query_pairs *pairs = calloc(1, sizeof *pairs);
     if (pairs == NULL) {
         return HR_NO_MEMORY;
     }
     pairs->spec = spec;
+    pairs->bytes_max = bytes_max;
     pairs->bytes = sizeof *pairs;
     hr_buf_init(&pairs->scratch, ROW_BYTES_MAX);
     hr_err err = make(pairs, why);
@@ -178,8 +180,8 @@ static hr_err heap_push(query_pairs *pairs, kept_row *row)
 {
     if (pairs->heap_count == pairs->heap_room) {
         uint32_t room = pairs->heap_room == 0 ? BUCKETS_MIN : pairs->heap_room * 2;
-        kept_row **heap = realloc(pairs->heap, room * sizeof *heap);
-        if (heap == NULL || room > ROWS_MAX) {
+        kept_row **heap = room > ROWS_MAX ? NULL : realloc(pairs->heap, room * sizeof *heap);
+        if (heap == NULL) {
             return HR_NO_MEMORY;
         }
         pairs->bytes += (room - pairs->heap_room) * sizeof *heap;
@@ -310,8 +312,11 @@ static hr_err add_row(void *context, const query_row *row, const stream_value *v
         stream_value_write(&values[spec->follows.on_count + i], bytes);
     }
     head.size = (uint32_t)bytes->size;
-    return hr_buf_err(bytes) == HR_OK ? keep_row(pairs, adding->is_later, head, bytes->data)
-                                      : hr_buf_err(bytes);
+    hr_err err = hr_buf_err(bytes);
+    if (err == HR_OK) {
+        err = keep_row(pairs, adding->is_later, head, bytes->data);
+    }
+    return err == HR_OK && pairs->bytes > pairs->bytes_max ? HR_TOO_BIG : err;
 }
 
 hr_err query_pairs_add(query_pairs *pairs, query_source source, const void *rows, size_t count,

@@ -14,11 +14,13 @@
 typedef struct query_pairs query_pairs;
 
 /* The spec is borrowed. HR_INVALID: why. */
-HR_MUST_USE hr_err query_pairs_new(const query_spec *spec, query_pairs **out, hr_why *why);
+HR_MUST_USE hr_err query_pairs_new(const query_spec *spec, size_t bytes_max, query_pairs **out,
+                                   hr_why *why);
 void query_pairs_free(query_pairs *pairs);
 
 /* Rows of a source, to either side that reads it. *late counts those that were dropped, *passed
- * those that a side's condition let through. HR_TIMEOUT, HR_INVALID as of an evaluator. */
+ * those that a side's condition let through. HR_TIMEOUT, HR_INVALID as of an evaluator;
+ * HR_TOO_BIG: they hold more than bytes_max. */
 HR_MUST_USE hr_err query_pairs_add(query_pairs *pairs, query_source source, const void *rows,
                                    size_t count, int64_t time_ms_max, uint64_t *passed,
                                    uint64_t *late, hr_why *why);

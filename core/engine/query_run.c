@@ -37,13 +37,13 @@ static hr_err make_state(query_run *run, hr_why *why)
     hr_err err = stream_windows_new(&spec->window, aggregates, spec->state_count, run->number,
                                     &run->windows);
     if (err == HR_OK && spec->follows.is_used) {
-        err = query_pairs_new(spec, &run->pairs, why);
+        err = query_pairs_new(spec, run->bytes_max, &run->pairs, why);
     }
     return err;
 }
 
-hr_err query_run_new(query_spec *spec, uint64_t number, uint64_t run_id, query_run **out,
-                     hr_why *why)
+hr_err query_run_new(query_spec *spec, uint64_t number, uint64_t run_id, size_t bytes_max,
+                     query_run **out, hr_why *why)
 {
     query_run *run = calloc(1, sizeof *run);
     if (run == NULL) {
@@ -51,6 +51,7 @@ hr_err query_run_new(query_spec *spec, uint64_t number, uint64_t run_id, query_r
         return HR_NO_MEMORY;
     }
     run->spec = spec;
+    run->bytes_max = bytes_max;
     run->number = number;
     run->run_id = run_id;
     run->revision = 1;
@@ -150,6 +151,20 @@ size_t query_run_bytes(const query_run *run)
            (run->pairs != NULL ? query_pairs_bytes(run->pairs) : 0) + run->kept_bytes;
 }
 
+void query_run_shrink(query_run *run)
+{
+    char reason[HR_WHY_MAX];
+    if (run->windows == NULL) {
+        forget_kept(run);
+        run->revision++;
+        return;
+    }
+    snprintf(reason, sizeof reason,
+             "its state grew to %zu bytes; all queries together may hold %zu", query_run_bytes(run),
+             run->bytes_max);
+    query_run_fail(run, reason);
+}
+
 /* ---- ended windows ---- */
 
 /* Remember an ended window, in the place of the oldest. Without memory it is only counted. */
@@ -205,7 +220,8 @@ static hr_err count(query_run *run, int64_t time_ms, int64_t watermark_ms,
                                     run->key.size, time_ms, watermark_ms,
                                     values + spec->group_count, &is_late);
     run->report.rows_late += is_late;
-    return err;
+    /* Here and not after the batch: each of its rows may make a group. */
+    return err == HR_OK && query_run_bytes(run) > run->bytes_max ? HR_TOO_BIG : err;
 }
 
 static hr_err count_row(void *context, const query_row *row, const stream_value *values)
@@ -243,7 +259,11 @@ static void note_times(query_run *run, query_source source, const void *rows, si
 
 static void fail_for(query_run *run, hr_err err, const hr_why *why)
 {
-    query_run_fail(run, why->text[0] != 0 ? why->text : hr_err_text(err));
+    if (query_run_bytes(run) > run->bytes_max) {
+        query_run_shrink(run);
+    } else {
+        query_run_fail(run, why->text[0] != 0 ? why->text : hr_err_text(err));
+    }
 }
 
 /* No single batch is slow, but the others wait for all of them. A query that seems to be slow is

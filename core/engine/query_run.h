@@ -38,8 +38,9 @@ typedef struct query_report {
 typedef struct query_run {
     query_spec *spec; /* owned; NULL when the definition cannot be understood */
     char name[QUERY_NAME_MAX + 1];
-    uint64_t number; /* survives changes of the definition */
-    uint64_t run_id; /* of this start */
+    size_t bytes_max; /* what all queries together may hold */
+    uint64_t number;  /* survives changes of the definition */
+    uint64_t run_id;  /* of this start */
     uint64_t revision;
     query_status status;
     char reason[HR_WHY_MAX];     /* why it failed */
@@ -63,7 +64,7 @@ typedef struct query_run {
 
 /* Takes the spec over, also on failure. A new run, stopped or running as the spec says. */
 HR_MUST_USE hr_err query_run_new(query_spec *spec, uint64_t number, uint64_t run_id,
-                                 query_run **out, hr_why *why);
+                                 size_t bytes_max, query_run **out, hr_why *why);
 /* One whose definition cannot be understood, only to be shown. */
 HR_MUST_USE hr_err query_run_new_failed(const char *name, uint64_t number, const char *reason,
                                         query_run **out);
@@ -72,6 +73,8 @@ void query_run_free(query_run *run);
 /* Forget everything that was counted. HR_NO_MEMORY: it has failed then. */
 HR_MUST_USE hr_err query_run_reset(query_run *run, uint64_t run_id);
 void query_run_fail(query_run *run, const char *reason);
+/* It holds too much: fail, and if it has already, forget the ended windows too. */
+void query_run_shrink(query_run *run);
 
 bool query_run_reads(const query_run *run, query_source source);
 /* The least mark of the lanes at which it has something to end; INT64_MAX: none. */

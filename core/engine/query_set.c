@@ -84,6 +84,41 @@ hr_err query_set_place(engine_queries *queries, query_run *run)
 
 /* ---- counting ---- */
 
+/* It was running. */
+static void note_if_stopped(engine_queries *queries, const query_run *run)
+{
+    if (run->status == QUERY_FAILED) {
+        hr_counter_add(queries->stopped, 1);
+        hr_logline(HR_LEVEL_WARN, "query.stopped", "name=%s why=\"%s\"", run->name, run->reason);
+    }
+}
+
+/* Above the limit the query that holds most is stopped: it is the one that hurts. The ended windows
+ * of one that has stopped count too, else the others would be stopped for them. */
+static void bound_state(engine_queries *queries)
+{
+    for (;;) {
+        size_t total = 0;
+        query_run *largest = NULL;
+        for (uint32_t i = 0; i < queries->run_count; i++) {
+            query_run *run = queries->runs[i];
+            total += query_run_bytes(run);
+            if (largest == NULL || query_run_bytes(run) > query_run_bytes(largest)) {
+                largest = run;
+            }
+        }
+        hr_gauge_set(queries->state_bytes, (int64_t)total);
+        if (total <= queries->options.state_bytes_max) {
+            return;
+        }
+        bool was_failed = largest->status == QUERY_FAILED;
+        query_run_shrink(largest);
+        if (!was_failed) {
+            note_if_stopped(queries, largest);
+        }
+    }
+}
+
 static void give_rows(void *context, query_source source, const void *rows, size_t count)
 {
     engine_queries *queries = context;
@@ -93,9 +128,10 @@ static void give_rows(void *context, query_source source, const void *rows, size
         query_run *run = queries->runs[i];
         if (run->status == QUERY_RUNNING && query_run_reads(run, source)) {
             query_run_batch(run, source, rows, count, hr_clock_real());
-            hr_counter_add(queries->stopped, run->status == QUERY_FAILED);
+            note_if_stopped(queries, run);
         }
     }
+    bound_state(queries);
 }
 
 static void close_windows(engine_queries *queries)
@@ -104,35 +140,8 @@ static void close_windows(engine_queries *queries)
         query_run *run = queries->runs[i];
         if (run->status == QUERY_RUNNING) {
             query_run_close(run, query_input_mark(&queries->input), hr_clock_real());
+            note_if_stopped(queries, run);
         }
-    }
-}
-
-/* Above the limit the query that holds most is stopped: it is the one that hurts. */
-static void bound_state(engine_queries *queries)
-{
-    for (;;) {
-        size_t total = 0;
-        query_run *largest = NULL;
-        for (uint32_t i = 0; i < queries->run_count; i++) {
-            query_run *run = queries->runs[i];
-            total += query_run_bytes(run);
-            if (run->windows != NULL &&
-                (largest == NULL || query_run_bytes(run) > query_run_bytes(largest))) {
-                largest = run;
-            }
-        }
-        hr_gauge_set(queries->state_bytes, (int64_t)total);
-        if (total <= queries->options.state_bytes_max || largest == NULL) {
-            return;
-        }
-        char reason[HR_WHY_MAX];
-        snprintf(reason, sizeof reason,
-                 "its state grew to %zu bytes; all queries together may hold %zu",
-                 query_run_bytes(largest), queries->options.state_bytes_max);
-        query_run_fail(largest, reason);
-        hr_counter_add(queries->stopped, 1);
-        hr_logline(HR_LEVEL_WARN, "query.stopped", "name=%s why=\"%s\"", largest->name, reason);
     }
 }
 
@@ -308,8 +317,8 @@ static void load_document(void *context, const catalog_document *document)
     }
     hr_err err = query_spec_parse(document->text, document->size, &spec, &fault);
     if (err == HR_OK) {
-        err =
-            query_run_new(spec, (uint64_t)document->number, queries->next_run_id, &run, &fault.why);
+        err = query_run_new(spec, (uint64_t)document->number, queries->next_run_id,
+                            queries->options.state_bytes_max, &run, &fault.why);
     }
     if (err == HR_INVALID) {
         err =

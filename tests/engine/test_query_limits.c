@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "query_oracle.h"
 #include "query_scene.h"
 #include "test.h"
@@ -165,6 +166,82 @@ static void bad_queries_stop_with_their_reason_and_alone(void **state)
     scene_end(&scene);
 }
 
+/* Short states may be told in long texts, which are remembered when many windows end at once: the
+ * query that made them pays for it, and no other. */
+static void long_answers_stop_no_other_query(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 150
+    };
+    scene scene;
+    char status[16];
+    char reason[256];
+    double rows;
+    hr_fix fixes[COUNT];
+    scene_begin(&scene, 4);
+    scene.state_bytes_max = 300000;
+    scene_open_queries(&scene);
+    farm_name(&scene.farm, "cow-1");
+    scene_must_put(&scene, "{\"name\":\"good\"," POSITIONS "\"group_by\":[\"device\"]}");
+    scene_must_put(&scene, "{\"name\":\"wordy\",\"from\":\"positions\","
+                           "\"window\":{\"type\":\"tumbling\",\"size\":\"1s\"},\"select\":{"
+                           "\"a\":\"sample(printf('%.*c', 250, char(1)), 1)\","
+                           "\"b\":\"sample(printf('%.*c', 250, char(2)), 1)\"}}");
+    int64_t now_ms = hr_clock_now_ms(scene.farm.clock);
+    for (int i = 0; i < COUNT; i++) {
+        fixes[i] = (hr_fix){.device = hr_device_key("cow-1", 5),
+                            .time_ms = now_ms - (INT64_C(1000) * (600 - i)),
+                            .accuracy_dm = HR_FIX_U16_UNKNOWN};
+    }
+    farm_fixes(&scene.farm, fixes, COUNT);
+    farm_tick(&scene.farm, now_ms);
+    scene_settle(&scene);
+    look(&scene, "wordy", status, reason, &rows);
+    assert_string_equal(status, "failed");
+    assert_non_null(strstr(reason, "its state grew"));
+    look(&scene, "good", status, reason, &rows);
+    assert_string_equal(status, "running");
+    scene_end(&scene);
+}
+
+/* The limit holds within whatever a gateway sends at once, not only after it. */
+static void the_limit_holds_within_a_large_batch(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 20000,
+        LIMIT = 1000000
+    };
+    scene scene;
+    char status[16];
+    char reason[256];
+    double rows;
+    hr_fix *fixes = calloc(COUNT, sizeof *fixes);
+    assert_non_null(fixes);
+    scene_begin(&scene, 5);
+    scene.state_bytes_max = LIMIT;
+    scene_open_queries(&scene);
+    farm_name(&scene.farm, "cow-1");
+    scene_must_put(&scene,
+                   "{\"name\":\"each\",\"from\":\"positions\",\"group_by\":[\"offset\"],"
+                   "\"select\":{\"a\":\"clusters(lon, lat)\",\"b\":\"clusters(lat, lon)\"}}");
+    for (int i = 0; i < COUNT; i++) {
+        fixes[i] = (hr_fix){.device = hr_device_key("cow-1", 5),
+                            .time_ms = hr_clock_now_ms(scene.farm.clock) - COUNT + i,
+                            .accuracy_dm = HR_FIX_U16_UNKNOWN};
+    }
+    farm_fixes(&scene.farm, fixes, COUNT);
+    scene_settle(&scene);
+    look(&scene, "each", status, reason, &rows);
+    assert_string_equal(status, "failed");
+    const char *grew = strstr(reason, "grew to ");
+    assert_non_null(grew);
+    assert_in_range(strtoul(grew + 8, NULL, 10), LIMIT, LIMIT + LIMIT / 10);
+    free(fixes);
+    scene_end(&scene);
+}
+
 static void a_plan_can_be_read(void **state)
 {
     (void)state;
@@ -217,6 +294,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_fault_names_its_part),
         cmocka_unit_test(bad_queries_stop_with_their_reason_and_alone),
+        cmocka_unit_test(long_answers_stop_no_other_query),
+        cmocka_unit_test(the_limit_holds_within_a_large_batch),
         cmocka_unit_test(a_plan_can_be_read),
     };
     return cmocka_run_group_tests_name("limits of standing queries", tests, NULL, NULL);

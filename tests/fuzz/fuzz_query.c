@@ -70,7 +70,7 @@ static void try_definition(const uint8_t *data, size_t size)
     hr_json_close_object(&json);
     hr_buf_fini(&text);
     /* What was checked in its parts must do as a whole. */
-    if (query_run_new(spec, 1, 1, &run, &fault.why) == HR_OK) {
+    if (query_run_new(spec, 1, 1, ENGINE_QUERY_STATE_BYTES, &run, &fault.why) == HR_OK) {
         feed(run);
         tell(run);
         query_run_free(run);
@@ -83,7 +83,7 @@ static void try_state(const uint8_t *data, size_t size)
     query_spec *spec;
     query_run *run;
     if (query_spec_parse(DEFINITION, strlen(DEFINITION), &spec, &fault) != HR_OK ||
-        query_run_new(spec, 1, 1, &run, &fault.why) != HR_OK) {
+        query_run_new(spec, 1, 1, ENGINE_QUERY_STATE_BYTES, &run, &fault.why) != HR_OK) {
         abort();
     }
     hr_cursor in = hr_cursor_of(data, size);
