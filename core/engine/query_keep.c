@@ -142,7 +142,8 @@ static hr_err read_file(const char *path, hr_buf *bytes, hr_why *why)
     return err;
 }
 
-/* A query whose definition has changed since, or is gone, begins anew: its part is passed over. */
+/* A query whose definition has changed since, or is gone, begins anew: its part is passed over. One
+ * that cannot read its own part stops, and the others have theirs. */
 static hr_err read_run(engine_queries *queries, hr_cursor *in)
 {
     uint64_t number = hr_cursor_u64(in);
@@ -157,7 +158,11 @@ static hr_err read_run(engine_queries *queries, hr_cursor *in)
         if (run->number == number && run->spec != NULL && definition_hash(run) == hash) {
             hr_cursor part = hr_cursor_of(bytes, size);
             hr_err err = query_run_read(run, &part);
-            return err == HR_OK && hr_cursor_left(&part) > 0 ? HR_CORRUPT : err;
+            if (err == HR_CORRUPT || (err == HR_OK && hr_cursor_left(&part) > 0)) {
+                err = query_run_reset(run, run->run_id);
+                query_run_fail(run, "what was kept of it cannot be read: it must be started anew");
+            }
+            return err;
         }
     }
     return HR_OK;

@@ -228,11 +228,9 @@ hr_err stream_clusters_read(stream_clusters *clusters, hr_cursor *in)
         stream_cluster *centre = &clusters->centres[i];
         double *const values[] = {&centre->x,      &centre->y,      &centre->weight,
                                   &centre->step_x, &centre->step_y, &centre->step_weight};
+        /* Sums of large enough numbers are not finite, and are kept as they are. */
         for (size_t v = 0; v < sizeof values / sizeof values[0]; v++) {
             *values[v] = stream_get_double(in);
-            if (!isfinite(*values[v])) {
-                return HR_CORRUPT;
-            }
         }
     }
     clusters->used = used;

@@ -61,10 +61,8 @@ hr_err stream_descent_read(stream_descent *descent, hr_cursor *in)
     }
     descent->count = stream_get_double(in);
     for (uint32_t i = 0; i < descent->features; i++) {
+        /* Not finite after large enough numbers, and then kept as it is. */
         descent->weights[i] = stream_get_double(in);
-        if (!isfinite(descent->weights[i])) {
-            return HR_CORRUPT;
-        }
     }
     return in->short_read || !(descent->count >= 0) ? HR_CORRUPT : HR_OK;
 }

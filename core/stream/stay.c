@@ -16,6 +16,13 @@ static void add_visits(stream_stay *stay, uint32_t more)
     stay->visits = (fits ? stay->visits + more : VISITS_MAX) & VISITS_MAX;
 }
 
+/* Nobody is inside for that long: sums stop there. */
+static void add_inside(stream_stay *stay, int64_t more_ms)
+{
+    bool fits = more_ms <= TIME_MS_MAX - stay->inside_ms;
+    stay->inside_ms = fits ? stay->inside_ms + more_ms : TIME_MS_MAX;
+}
+
 void stream_stay_enter(stream_stay *stay, int64_t time_ms, uint32_t uncertainty_s10)
 {
     stay->is_inside = true;
@@ -28,7 +35,7 @@ void stream_stay_exit(stream_stay *stay, int64_t time_ms, uint32_t uncertainty_s
 {
     if (stay->is_inside) {
         /* The rules' own times may lie before a fix's. */
-        stay->inside_ms += time_ms > stay->since_ms ? time_ms - stay->since_ms : 0;
+        add_inside(stay, time_ms > stay->since_ms ? time_ms - stay->since_ms : 0);
         add_uncertainty(stay, uncertainty_s10);
         stay->is_inside = false;
     } else if (stay->visits == 0 && !stay->has_ended) {
@@ -46,7 +53,7 @@ void stream_stay_merge(stream_stay *into, const stream_stay *from)
     if (from->visits == 0) {
         return;
     }
-    into->inside_ms += from->inside_ms;
+    add_inside(into, from->inside_ms);
     add_uncertainty(into, from->uncertainty_s10);
     add_visits(into, from->visits);
     into->is_inside = from->is_inside;

@@ -126,11 +126,9 @@ hr_err stream_trend_read(stream_trend *trend, hr_cursor *in)
                               &read.xx,    &read.xy,    &read.yy};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         *values[i] = stream_get_double(in);
-        if (!isfinite(*values[i])) {
-            return HR_CORRUPT;
-        }
     }
-    if (in->short_read || !(read.noise > 0) || read.count < 0 || read.xx < 0 || read.yy < 0) {
+    /* Sums of large enough numbers are not finite, and are kept as they are. */
+    if (in->short_read || !(read.noise > 0) || !(read.count >= 0) || read.xx < 0 || read.yy < 0) {
         return HR_CORRUPT;
     }
     *trend = read;

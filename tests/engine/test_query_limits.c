@@ -242,6 +242,66 @@ static void the_limit_holds_within_a_large_batch(void **state)
     scene_end(&scene);
 }
 
+/* Numbers too large for any sketch: what comes of them is kept, or not, but the others' counts are
+ * not lost with it. */
+static void a_restart_keeps_the_others_whatever_a_query_holds(void **state)
+{
+    (void)state;
+    static const char *const wild[] = {
+        "trend(lon * 1e200, lat * 1e200)",
+        "descent(lat * 1e300, lon)",
+        "clusters(lon * 1e308, lat * 1e308)",
+        "stay(case when time % 2 = 0 then 'enter' else 'exit' end, (time % 2 * 2 - 1) * 9e14, 0)",
+        "sum(lon * 1e308)",
+        "sample(char(0), 3)",
+        "topk(char(65, 0, 66))",
+        "quantile(lon * 1e308)",
+    };
+    enum {
+        WILD = sizeof wild / sizeof wild[0]
+    };
+    scene scene;
+    char status[16];
+    char reason[256];
+    double before;
+    double after;
+    hr_why why;
+    scene_begin(&scene, 6);
+    scene_open_queries(&scene);
+    scene_make_herd(&scene);
+    scene_must_put(&scene, "{\"name\":\"good\"," POSITIONS "\"group_by\":[\"device\"]}");
+    for (size_t i = 0; i < WILD; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"name\":\"wild-%zu\",\"from\":\"positions\",\"select\":{\"x\":\"%s\"}}", i,
+                 wild[i]);
+        scene_must_put(&scene, text);
+    }
+    for (int second = 0; second < 60; second++) {
+        scene_live_a_second(&scene);
+        if (second == 30) {
+            /* So that the log holds more than it has counted. */
+            scene_settle(&scene);
+            assert_int_equal(engine_query_start(scene.queries, "good", &why), HR_OK);
+        }
+    }
+    scene_settle(&scene);
+    look(&scene, "good", status, reason, &before);
+    engine_queries_stop(scene.queries);
+    scene_open_queries(&scene);
+    scene_settle(&scene);
+    look(&scene, "good", status, reason, &after);
+    assert_string_equal(status, "running");
+    assert_double_near(after, before, 0);
+    for (size_t i = 0; i < WILD; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "wild-%zu", i);
+        look(&scene, name, status, reason, &after);
+        assert_string_equal(reason, "");
+    }
+    scene_end(&scene);
+}
+
 static void a_plan_can_be_read(void **state)
 {
     (void)state;
@@ -296,6 +356,7 @@ int main(void)
         cmocka_unit_test(bad_queries_stop_with_their_reason_and_alone),
         cmocka_unit_test(long_answers_stop_no_other_query),
         cmocka_unit_test(the_limit_holds_within_a_large_batch),
+        cmocka_unit_test(a_restart_keeps_the_others_whatever_a_query_holds),
         cmocka_unit_test(a_plan_can_be_read),
     };
     return cmocka_run_group_tests_name("limits of standing queries", tests, NULL, NULL);

@@ -38,6 +38,21 @@ static void feed(query_run *run)
     }
 }
 
+/* What was kept of a run is read again by another one. */
+static void read_again(const query_run *run, const hr_buf *kept)
+{
+    engine_query_fault fault;
+    query_spec *spec;
+    query_run *again;
+    hr_cursor in = hr_cursor_of(kept->data, kept->size);
+    if (query_spec_parse(run->spec->text, strlen(run->spec->text), &spec, &fault) != HR_OK ||
+        query_run_new(spec, 1, 1, ENGINE_QUERY_STATE_BYTES, &again, &fault.why) != HR_OK ||
+        query_run_read(again, &in) != HR_OK || hr_cursor_left(&in) > 0) {
+        abort();
+    }
+    query_run_free(again);
+}
+
 /* Whatever it holds must be told, kept, and read again. */
 static void tell(query_run *run)
 {
@@ -51,6 +66,7 @@ static void tell(query_run *run)
     hr_json_close_array(&json);
     hr_buf_clear(&text);
     query_run_write(run, &text);
+    read_again(run, &text);
     hr_buf_fini(&text);
 }
 
