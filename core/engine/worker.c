@@ -10,9 +10,12 @@
 #define FRAME_BYTES_AIM (256u << 10)
 /* How long to leave a full disk alone before trying again. */
 #define NO_SPACE_WAIT_MS 200
-/* And a query that is looking at a partition. */
+/* And a query that is looking at a partition, or partitions that are too far behind. */
 #define SHOW_WAIT_MS 1
 #define DURABLE_WAIT_MS 1000 /* between looks at whether the log is well */
+/* Versions of the rules between the first and the last partition: each holds its own, and one takes
+ * the next. So there is always room for it. */
+#define VERSIONS_APART_MAX (ENGINE_WORLDS_MAX - 4)
 
 /* Nobody may wait for a worker that waits for space: a checkpoint, a start, a stop. */
 static void set_starved(engine *engine, bool is_starved)
@@ -98,6 +101,22 @@ static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *
     return err;
 }
 
+/* Does a partition that has more to read lag so many versions behind this one? In a replay some are
+ * read long before others. One that has read all, yet missed rules to damage, is not waited for. */
+static bool is_far_ahead(const engine *engine, const engine_partition *partition)
+{
+    uint64_t version = atomic_load(&partition->rules_version);
+    for (uint32_t p = 0; p < engine->partition_count; p++) {
+        const engine_partition *other = &engine->partitions[p];
+        if (atomic_load(&other->rules_version) + VERSIONS_APART_MAX <= version &&
+            atomic_load(&other->offset) <
+                log_end(engine->options.log, HR_TOPIC_POSITIONS, (uint16_t)p, LOG_APPENDED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Read and apply what there is, up to a turn. *is_busy is set when there was something. */
 static hr_err take_turn(engine *engine, uint32_t number, bool *is_busy, hr_why *why)
 {
@@ -105,7 +124,7 @@ static hr_err take_turn(engine *engine, uint32_t number, bool *is_busy, hr_why *
     engine_seat *seat = &engine->seats[number];
     uint64_t bytes = 0;
     hr_err err = HR_OK;
-    for (int i = 0; i < TURN_BATCHES_MAX && err == HR_OK; i++) {
+    for (int i = 0; i < TURN_BATCHES_MAX && err == HR_OK && !is_far_ahead(engine, partition); i++) {
         log_view view;
         err = log_reader_next(seat->reader, &view, why);
         if (err == HR_CORRUPT) {
@@ -188,7 +207,8 @@ static hr_err work(engine_thread *thread, hr_why *why)
                 return err;
             }
             engine_snapshot_take(engine, &engine->partitions[p]);
-            is_shown = is_shown && engine_partition_is_shown(&engine->partitions[p]);
+            is_shown = is_shown && engine_partition_is_shown(&engine->partitions[p]) &&
+                       !is_far_ahead(engine, &engine->partitions[p]);
         }
         if (is_busy) {
             engine_keeper_stir(engine);

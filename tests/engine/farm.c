@@ -19,12 +19,6 @@
 #define HERD 40
 #define WALK_MS INT64_C(1795161600000) /* when a walk begins */
 
-static const log_topic topics[] = {
-    {"positions", FARM_PARTITIONS},
-    {"events", 1},
-    {"dead", 1},
-};
-
 static void must(hr_err err, const hr_why *why, const char *what)
 {
     if (err != HR_OK) {
@@ -46,6 +40,11 @@ hr_err farm_try_open(farm *farm, uint32_t thread_count, hr_why *out)
 {
     char path[128];
     geo_why geo = {""};
+    const log_topic topics[] = {
+        {"positions", (uint16_t)(farm->partitions > 0 ? farm->partitions : FARM_PARTITIONS)},
+        {"events", 1},
+        {"dead", 1},
+    };
     snprintf(path, sizeof path, "%s/journal", farm->folder);
     log_options options = {.folder = path,
                            .topics = topics,
@@ -90,7 +89,7 @@ void farm_open(farm *farm, uint32_t thread_count)
     must(farm_try_open(farm, thread_count, &why), &why, "engine");
 }
 
-void farm_start(farm *farm, uint32_t thread_count)
+void farm_make(farm *farm)
 {
     *farm = (struct farm){.folder = "/tmp/hr_engine_XXXXXX"};
     assert_non_null(mkdtemp(farm->folder));
@@ -98,6 +97,11 @@ void farm_start(farm *farm, uint32_t thread_count)
     farm->metrics = hr_metrics_new();
     assert_non_null(farm->clock);
     assert_non_null(farm->metrics);
+}
+
+void farm_start(farm *farm, uint32_t thread_count)
+{
+    farm_make(farm);
     farm_open(farm, thread_count);
 }
 

@@ -17,6 +17,7 @@
 
 typedef struct farm {
     char folder[64];
+    uint32_t partitions; /* 0: FARM_PARTITIONS, for which alone what appends is made */
     hr_clock *clock;
     hr_metrics *metrics;
     log_store *log;
@@ -28,7 +29,10 @@ typedef struct farm {
     uint64_t checkpoint_bytes; /* of the log, between checkpoints; 0: the default */
 } farm;
 
-/* A new folder, everything started and ready. Fails the test on any error. */
+/* A new folder, and nothing in it yet. */
+void farm_make(farm *farm);
+
+/* The same with everything started and ready. Fails the test on any error. */
 void farm_start(farm *farm, uint32_t thread_count);
 
 /* Stop cleanly, and begin again on the same folder. */
