@@ -391,9 +391,12 @@ static bool are_a_pair(const query_pairs *pairs, const kept_row *later, const ke
 
 static hr_err meet(query_pairs *pairs, uint32_t *count, kept_row *row)
 {
+    /* The last one may be there several times: once for each group of its device or fence. */
     if (!pairs->spec->follows.takes_all && *count > 0) {
-        pairs->met[0] = is_before(pairs->met[0], row) ? row : pairs->met[0];
-        return HR_OK;
+        if (is_before(row, pairs->met[0])) {
+            return HR_OK;
+        }
+        *count = is_before(pairs->met[0], row) ? 0 : *count;
     }
     if (*count == pairs->met_room) {
         uint32_t room = pairs->met_room == 0 ? BATCH : pairs->met_room * 2;
@@ -408,11 +411,16 @@ static hr_err meet(query_pairs *pairs, uint32_t *count, kept_row *row)
     return HR_OK;
 }
 
+/* One record's rows by what they hold: where in its bucket a row lies is another place after a
+ * restart. */
 static int compare_rows(const void *left, const void *right)
 {
     const kept_row *a = *(kept_row *const *)left;
     const kept_row *b = *(kept_row *const *)right;
-    return is_before(a, b) ? -1 : is_before(b, a);
+    if (is_before(a, b) || is_before(b, a)) {
+        return is_before(a, b) ? -1 : 1;
+    }
+    return a->size != b->size ? (a->size < b->size ? -1 : 1) : memcmp(a->bytes, b->bytes, a->size);
 }
 
 /* The rows that one is paired with, in the order of time. */

@@ -408,6 +408,43 @@ static void joined_rows_equal_nested_loops(void **state)
     }
 }
 
+/* The earlier row of a pair counts in each of its device's groups, and after a restart as before.
+ */
+static void the_last_row_counts_in_each_of_its_groups(void **state)
+{
+    (void)state;
+    scene scene;
+    lines *told = calloc(1, sizeof *told);
+    int64_t time_ms = 1795161600000;
+    assert_non_null(told);
+    scene_begin(&scene, 7);
+    scene_open_queries(&scene);
+    farm_name(&scene.farm, "cow-1");
+    scene_settle(&scene);
+    assert_int_equal(engine_checkpoint(scene.farm.engine, NULL), HR_OK);
+    patch_device(&scene, "cow-1", "{\"groups\":[\"bull\",\"calf\",\"red\"]}");
+    scene_must_put(&scene, "{\"name\":\"last\",\"from\":\"positions\",\"join\":[\"device\"],"
+                           "\"follows\":{\"from\":\"positions\",\"on\":[\"device\"],"
+                           "\"within\":\"1h\"},\"group_by\":[\"earlier_device_group\"]," SELECT);
+    for (int i = 0; i < 6; i++) {
+        farm_fix(&scene.farm, "cow-1", time_ms + (int64_t)10000 * i, 16.0, 59.0);
+        if (i == 2) {
+            scene_settle(&scene);
+            engine_queries_stop(scene.queries);
+            scene_open_queries(&scene);
+        }
+    }
+    farm_tick(&scene.farm, time_ms + 1000000);
+    scene_settle(&scene);
+    read_answer(&scene, "last", told);
+    assert_int_equal(told->count, 3);
+    assert_non_null(strstr(told->text[0], "bull 5 "));
+    assert_non_null(strstr(told->text[1], "calf 5 "));
+    assert_non_null(strstr(told->text[2], "red 5 "));
+    scene_end(&scene);
+    free(told);
+}
+
 /* ---- time inside ---- */
 
 #define T0 1795161600000
@@ -496,6 +533,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(joined_rows_equal_nested_loops),
+        cmocka_unit_test(the_last_row_counts_in_each_of_its_groups),
         cmocka_unit_test(time_inside_is_as_near_to_the_truth_as_it_says),
     };
     return cmocka_run_group_tests_name("joins of standing queries", tests, NULL, NULL);
