@@ -21,6 +21,7 @@ struct stream_evaluator {
     uint32_t count;
     uint64_t columns; /* bit i: column i is read */
     uint32_t selects; /* seen by the authoriser */
+    uint32_t row_ids; /* likewise */
     bool is_simple;
     stream_condition condition;
     int simple[STREAM_EXPRESSIONS_MAX]; /* columns, when it is simple */
@@ -205,6 +206,10 @@ static int authorise(void *context, int action, const char *first, const char *s
     case SQLITE_READ:
         if (first == NULL || sqlite3_stricmp(first, evaluator->shape->name) != 0) {
             return SQLITE_DENY;
+        }
+        if (second != NULL && sqlite3_stricmp(second, "rowid") == 0) {
+            /* Ours. It is the place in the batch, on which no answer may depend. */
+            return ++evaluator->row_ids == 1 ? SQLITE_OK : SQLITE_DENY;
         }
         note_column(evaluator, second);
         return SQLITE_OK;
