@@ -56,6 +56,7 @@ static hr_err copy_text(char **to, const char *text, size_t size)
     return *to != NULL ? HR_OK : HR_NO_MEMORY;
 }
 
+/* A member that is there twice is refused too: which one counts would depend on who reads it. */
 static hr_err refuse_unknown(const cJSON *object, const char *prefix, const char *const *known,
                              engine_query_fault *fault)
 {
@@ -66,10 +67,12 @@ static hr_err refuse_unknown(const cJSON *object, const char *prefix, const char
         while (known[i] != NULL && strcmp(known[i], member->string) != 0) {
             i++;
         }
-        if (known[i] == NULL) {
+        bool is_first = cJSON_GetObjectItemCaseSensitive(object, member->string) == member;
+        if (known[i] == NULL || !is_first) {
             char field[ENGINE_QUERY_FIELD_MAX];
             snprintf(field, sizeof field, "%s%s", prefix, member->string);
-            return complain(fault, field, "there is no such member");
+            return complain(fault, field,
+                            is_first ? "there is no such member" : "it is there twice");
         }
     }
     return HR_OK;

@@ -65,6 +65,9 @@ static void every_fault_names_its_part(void **state)
                  "at most 4");
     expect_fault(&scene, EVENTS "\"lateness\":\"soon\"", "lateness", "10s");
     expect_fault(&scene, EVENTS "\"enabled\":1", "enabled", "true");
+    expect_fault(&scene, EVENTS "\"enabled\":true,\"enabled\":true", "enabled", "twice");
+    expect_fault(&scene, FOLLOWS("\"within\":\"1m\",\"within\":\"2m\",\"on\":[\"device\"]"),
+                 "follows.within", "twice");
     expect_fault(&scene, "\"from\":\"events\",\"select\":{\"s\":\"sample(device, 1000000)\"}",
                  "select.s", "1 to 64");
     expect_fault(&scene, "\"from\":\"events\",\"select\":{\"s\":\"topk(device, 0)\"}", "select.s",
