@@ -104,6 +104,10 @@ static hr_err verify_file(verifier *v, journal_file *file, log_position end)
             break;
         case SCAN_BAD: {
             log_position to = scan_resync(&v->scan, at + 8);
+            if (v->scan.failed != 0) {
+                err = HR_IO;
+                break;
+            }
             bad_bytes(v, at, to);
             at = to;
             break;

@@ -25,19 +25,26 @@ typedef enum opening_look {
     OPENING_GOOD,
     OPENING_BAD,
     OPENING_NEWER,
+    OPENING_UNREAD, /* see *failed */
 } opening_look;
 
-static opening_look look_at_opening(int fd, uint64_t size, window *w, opening *out)
+static opening_look look_at_opening(int fd, uint64_t size, window *w, opening *out, int *failed)
 {
     const uint8_t *bytes = NULL;
     frame_head head;
-    if (window_need(w, fd, 0, FRAME_HEAD_BYTES, size, OPENING_AHEAD_BYTES, &bytes) != 0) {
-        return OPENING_BAD;
+    *failed = window_need(w, fd, 0, FRAME_HEAD_BYTES, size, OPENING_AHEAD_BYTES, &bytes);
+    if (*failed != 0) {
+        return *failed == ENODATA ? OPENING_BAD : OPENING_UNREAD;
     }
     frame_look look = frame_parse_head(bytes, &head);
-    if (look == FRAME_BAD || head.kind != FRAME_OPENING ||
-        window_need(w, fd, 0, head.checked_bytes, size, OPENING_AHEAD_BYTES, &bytes) != 0 ||
-        !frame_check_head(bytes, &head)) {
+    if (look == FRAME_BAD || head.kind != FRAME_OPENING) {
+        return OPENING_BAD;
+    }
+    *failed = window_need(w, fd, 0, head.checked_bytes, size, OPENING_AHEAD_BYTES, &bytes);
+    if (*failed != 0) {
+        return *failed == ENODATA ? OPENING_BAD : OPENING_UNREAD;
+    }
+    if (!frame_check_head(bytes, &head)) {
         return OPENING_BAD;
     }
     if (look == FRAME_NEWER) {
@@ -144,7 +151,10 @@ static hr_err look_at_file(const journal *j, const char *name, uint64_t seq, fou
         err = o == NULL ? HR_NO_MEMORY : hr_why_errno(why, failed, "open %s", path);
         goto out;
     }
-    switch (look_at_opening(fd, file.size, &w, o)) {
+    switch (look_at_opening(fd, file.size, &w, o, &failed)) {
+    case OPENING_UNREAD:
+        err = hr_why_errno(why, failed, "read %s", path);
+        break;
     case OPENING_NEWER:
         err = hr_why_set(why, HR_TOO_NEW, "%s was written by a newer version", path);
         break;

@@ -362,27 +362,25 @@ int64_t journal_offset_at(log_store *log, uint8_t topic, uint16_t partition, int
 {
     journal *j = journal_of(log);
     uint32_t flat = layout_flat(&j->layout, topic, partition);
+    int64_t start = atomic_load_explicit(&j->starts[flat], memory_order_acquire);
     int64_t end = atomic_load_explicit(&j->appended_next[flat], memory_order_acquire);
-    int64_t found = end;
     log_reader *reader = NULL;
     if (journal_reader_open(log, topic, partition, 0, LOG_APPENDED, &reader) != HR_OK) {
-        return end;
+        return start;
     }
     journal_reader *r = reader_of(reader);
     r->at = files_find_time(&j->files, append_ms);
     r->is_placed = true;
     log_view view;
-    for (;;) {
-        hr_err err = journal_reader_next(reader, &view, NULL);
+    hr_err err = HR_OK;
+    /* What is lost counts as older; a file that retention took meanwhile, likewise. */
+    while (err == HR_OK || err == HR_CORRUPT || err == HR_GONE) {
+        err = journal_reader_next(reader, &view, NULL);
         if (err == HR_OK && view.append_ms >= append_ms) {
-            found = view.first_offset;
-            break;
-        }
-        /* What is lost counts as older; a file that retention took meanwhile, likewise. */
-        if (err != HR_OK && err != HR_CORRUPT && err != HR_GONE) {
-            break;
+            journal_reader_close(reader);
+            return view.first_offset;
         }
     }
     journal_reader_close(reader);
-    return found;
+    return err == HR_TIMEOUT ? end : start;
 }

@@ -37,9 +37,10 @@ void log_reader_seek(log_reader *reader, int64_t offset);
 /* Walk the records of a view: start with *at = 0. False after the last one. */
 bool log_record_next(const log_view *view, size_t *at, const uint8_t **bytes, size_t *size);
 
-/* The first offset whose frame was appended at or after append_ms; the end if there is none.
- * append_ms is wall time as it was, which may step back: the first such frame in the order of the
- * log counts, whatever stands behind it. */
+/* The first offset whose frame was appended at or after append_ms; the end if there is none; the
+ * start if the log cannot be read, which a reader from there is told. append_ms is wall time as it
+ * was, which may step back: the first such frame in the order of the log counts, whatever stands
+ * behind it. */
 int64_t log_offset_at(log_store *log, uint8_t topic, uint16_t partition, int64_t append_ms);
 
 #endif

@@ -190,6 +190,9 @@ static hr_err read_frames(recovery *r, log_state *state, journal_file *file, log
         }
         if (!is_whole) {
             log_position to = scan_resync(s, at + 8);
+            if (s->failed != 0) {
+                return hr_err_from_errno(s->failed);
+            }
             note_bad(r, state, at, to);
             at = to;
             continue;

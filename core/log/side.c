@@ -287,13 +287,19 @@ typedef struct candidate {
     bool is_newer_version;
 } candidate;
 
-/* Leaves bytes NULL when the file is not there or not whole. */
-static void look_at(const journal *j, const char *name, candidate *c)
+/* Leaves bytes NULL when the file is not there or not whole. An errno of what may go better the
+ * next time, memory or files to spare: to go on without would forget the groups for good. */
+static int look_at(const journal *j, const char *name, candidate *c)
 {
     *c = (candidate){0};
-    if (disk_load(j->folder, name, SIDE_BYTES_MAX, &c->bytes, &c->size) != 0) {
+    int failed = disk_load(j->folder, name, SIDE_BYTES_MAX, &c->bytes, &c->size);
+    if (failed != 0) {
         c->bytes = NULL;
-        return;
+        if (failed == EIO || failed == EFBIG) {
+            hr_logline(HR_LEVEL_WARN, "log.side_damaged", "file=%s error=%s", name,
+                       strerrorname_np(failed));
+        }
+        return failed == ENOENT || failed == EIO || failed == EFBIG ? 0 : failed;
     }
     hr_cursor in = hr_cursor_of(c->bytes, c->size);
     uint32_t magic = hr_cursor_u32(&in);
@@ -305,27 +311,30 @@ static void look_at(const journal *j, const char *name, candidate *c)
         hr_logline(HR_LEVEL_WARN, "log.side_damaged", "file=%s", name);
         free(c->bytes);
         c->bytes = NULL;
-        return;
+        return 0;
     }
     c->is_newer_version = version > SIDE_VERSION;
+    return 0;
 }
 
 hr_err side_load(journal *j, side_seed *seed, hr_why *why)
 {
-    candidate both[2];
+    candidate both[2] = {0};
+    hr_err err = HR_OK;
     *seed = (side_seed){0};
-    look_at(j, "side-0", &both[0]);
-    look_at(j, "side-1", &both[1]);
     const candidate *best = NULL;
-    for (int i = 0; i < 2; i++) {
-        if (both[i].bytes != NULL && (best == NULL || both[i].generation > best->generation)) {
+    for (uint64_t i = 0; err == HR_OK && i < 2; i++) {
+        int failed = look_at(j, side_name(i), &both[i]);
+        if (failed != 0) {
+            err = hr_why_errno(why, failed, "read %s/%s", j->folder, side_name(i));
+        } else if (both[i].bytes != NULL &&
+                   (best == NULL || both[i].generation > best->generation)) {
             best = &both[i];
         }
     }
-    hr_err err = HR_OK;
-    if (best != NULL && best->is_newer_version) {
+    if (err == HR_OK && best != NULL && best->is_newer_version) {
         err = hr_why_set(why, HR_TOO_NEW, "%s/side was written by a newer version", j->folder);
-    } else if (best != NULL) {
+    } else if (err == HR_OK && best != NULL) {
         hr_cursor in = hr_cursor_of(best->bytes + 12, best->size - 12);
         err = parse(j, &in, seed);
         seed->is_found = err == HR_OK;

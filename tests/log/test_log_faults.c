@@ -324,6 +324,90 @@ static void opening_survives_any_call_that_fails(void **state)
     }
 }
 
+/* What the side file says of groups would else be taken for never said. */
+static void opening_without_memory_or_files_to_spare_forgets_no_group(void **state)
+{
+    fixture *f = *state;
+    static const int wants[] = {ENOMEM, EMFILE};
+    assert_int_equal(fixture_append(f, 0, 0, 0, 40, NULL), HR_OK);
+    assert_int_equal(log_group_commit(f->log, "slow", 0, 0, 10), HR_OK);
+    for (size_t i = 0; i < sizeof wants / sizeof wants[0]; i++) {
+        bool has_struck = true;
+        for (uint64_t nth = 1; has_struck; nth++) {
+            fixture_crash(f);
+            fault_arm(FAULT_OPEN, nth, FAULT_ONCE, wants[i]);
+            hr_err err = log_open(&f->options, &f->log, NULL);
+            has_struck = fault_struck();
+            fault_clear();
+            if (err != HR_OK) {
+                fixture_open(f);
+            }
+            assert_int_equal(log_group_offset(f->log, "slow", 0, 0), 10);
+        }
+    }
+}
+
+#define BIG_FRAME 160000
+
+/* Where the search for the next whole frame cannot read, nothing is known to be damaged. */
+static void damage_that_cannot_be_read_past_is_not_taken_for_the_end(void **state)
+{
+    fixture *f = *state;
+    fixture bad;
+    char path[FIXTURE_PATH_MAX];
+    log_verified verified;
+    bool has_struck = true;
+    log_position end = 0;
+    log_position begin = 0;
+    f->options.file_bytes = 4 << 20;
+    fixture_close(f);
+    fixture_remove(f->folder);
+    fixture_open(f);
+    /* The second is longer than what is read at once. */
+    for (uint64_t i = 0; i < 3; i++) {
+        begin = i == 1 ? log_appended(f->log) : begin;
+        assert_int_equal(fixture_append(f, 0, 0, i * BIG_FRAME, BIG_FRAME, &end), HR_OK);
+        fixture_commit(f, end);
+    }
+    fixture_crash(f);
+    fixture_beside(f, "bad", &bad);
+    fixture_copy(f->folder, bad.folder);
+    snprintf(path, sizeof path, "%s/side-1", bad.folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/side-0", bad.folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/000000000001.log", bad.folder);
+    spoil(path, begin + 8);
+    bad.options.read_only = true;
+    for (uint64_t nth = 1; has_struck; nth++) {
+        fault_arm(FAULT_READ, nth, FAULT_ONCE, EIO);
+        hr_err err = log_open(&bad.options, &bad.log, NULL);
+        if (err == HR_OK) {
+            assert_int_equal(log_end(bad.log, 0, 0, LOG_COMMITTED), 3 * BIG_FRAME);
+            err = log_verify(bad.log, NULL, NULL, &verified, NULL);
+            assert_true(err == HR_IO || verified.records == 2 * BIG_FRAME);
+            log_close(bad.log);
+        }
+        bad.log = NULL;
+        has_struck = fault_struck();
+        fault_clear();
+        assert_true(err == HR_OK || err == HR_IO);
+    }
+    fixture_remove(bad.folder);
+}
+
+static void a_time_that_cannot_be_looked_for_is_not_found_at_the_end(void **state)
+{
+    fixture *f = *state;
+    for (uint64_t i = 0; i < 10; i++) {
+        assert_int_equal(fixture_append(f, 0, 0, i, 1, NULL), HR_OK);
+        hr_clock_fake_advance(f->clock, 1000);
+    }
+    assert_int_equal(log_offset_at(f->log, 0, 0, FIXTURE_NOW_MS + 5000), 5);
+    fault_arm(FAULT_READ, 1, FAULT_ONCE, EIO);
+    assert_int_equal(log_offset_at(f->log, 0, 0, FIXTURE_NOW_MS + 5000), 0);
+}
+
 static void short_writes_are_finished(void **state)
 {
     fixture *f = *state;
@@ -578,6 +662,9 @@ int main(void)
         TEST(a_failed_write_ends_the_log_and_a_start_recovers_it),
         TEST(a_failed_read_is_told_and_can_be_tried_again),
         TEST(opening_survives_any_call_that_fails),
+        TEST(opening_without_memory_or_files_to_spare_forgets_no_group),
+        TEST(damage_that_cannot_be_read_past_is_not_taken_for_the_end),
+        TEST(a_time_that_cannot_be_looked_for_is_not_found_at_the_end),
         TEST(short_writes_are_finished),
         TEST(an_append_is_one_write_and_a_commit_one_sync),
         TEST(marks_and_frames_cost_less_than_a_twentieth),
