@@ -146,7 +146,8 @@ static hr_err let_go(journal *j, uint32_t forced, uint32_t *removed, hr_why *why
         failed = remove_oldest(j);
     }
     if (*removed > 0) {
-        journal_load_kept(j);
+        /* Files that could not go, and will be tried again, lie before the start already. */
+        journal_load_kept(j, count);
     }
     hr_gauge_set(j->metrics.bytes, (int64_t)(appended - atomic_load(&j->first_base)));
     pthread_mutex_unlock(&j->retain_lock);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "fault/fault.h"
 #include "fault/power.h"
@@ -408,6 +409,39 @@ static void a_time_that_cannot_be_looked_for_is_not_found_at_the_end(void **stat
     assert_int_equal(log_offset_at(f->log, 0, 0, FIXTURE_NOW_MS + 5000), 0);
 }
 
+/* Retention tells readers of the new start before it knows whether the files may go. */
+static void a_start_that_moved_ahead_of_its_files_keeps_what_held_there(void **state)
+{
+    fixture *f = *state;
+    static const fault_kind kinds[] = {FAULT_OPEN, FAULT_NAME, FAULT_SYNC};
+    f->options.kept_type = RECORD_TYPE;
+    f->options.retain_bytes = 64 << 10;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        bool has_struck = true;
+        for (uint64_t nth = 1; has_struck; nth++) {
+            uint8_t bytes[LOG_KEPT_BYTES_MAX];
+            size_t size = 0;
+            log_position end = 0;
+            fixture_close(f);
+            fixture_remove(f->folder);
+            fixture_open(f);
+            for (uint64_t i = 0; i < 200; i++) {
+                assert_int_equal(fixture_append(f, 0, 0, i * 100, 100, &end), HR_OK);
+            }
+            fixture_commit(f, end);
+            fault_arm(kinds[k], nth, FAULT_ONCE, ENOSPC);
+            hr_err err = log_retain(f->log, NULL);
+            has_struck = fault_struck();
+            fault_clear();
+            assert_true(err == HR_OK || has_struck);
+            int64_t start = log_start(f->log, 0, 0);
+            assert_true(start > 5000);
+            assert_int_equal(log_kept(f->log, 0, 0, bytes, &size), HR_OK);
+            assert_int_equal((int64_t)hr_load_u64(bytes), start - 1);
+        }
+    }
+}
+
 static void short_writes_are_finished(void **state)
 {
     fixture *f = *state;
@@ -665,6 +699,7 @@ int main(void)
         TEST(opening_without_memory_or_files_to_spare_forgets_no_group),
         TEST(damage_that_cannot_be_read_past_is_not_taken_for_the_end),
         TEST(a_time_that_cannot_be_looked_for_is_not_found_at_the_end),
+        TEST(a_start_that_moved_ahead_of_its_files_keeps_what_held_there),
         TEST(short_writes_are_finished),
         TEST(an_append_is_one_write_and_a_commit_one_sync),
         TEST(marks_and_frames_cost_less_than_a_twentieth),
