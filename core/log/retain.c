@@ -48,6 +48,17 @@ static bool is_below_floor(const journal *j, const int64_t *starts)
     return false;
 }
 
+/* List lock held. False where damage has taken a file's opening and what told of it. */
+static bool is_beginning_known(const journal *j, const journal_file *file)
+{
+    for (uint32_t p = 0; file->row_count > 0 && p < j->layout.total; p++) {
+        if (file->rows[2 + p] < 0) {
+            return false;
+        }
+    }
+    return file->row_count > 0;
+}
+
 /* Append and list lock held. How many of the oldest files may go, at least forced ones if floors
  * let them; starts: where the log begins then. The newest closed file stays too: its successor may
  * not have a record yet. */
@@ -65,13 +76,18 @@ static uint32_t count_removable(journal *j, uint32_t forced, int64_t *starts)
         const journal_file *next = files->list[i + 1];
         bool is_too_much = o->retain_bytes > 0 && bytes > o->retain_bytes;
         bool is_too_old = has_time && file->newest_ms != INT64_MIN && file->newest_ms < oldest_ms;
-        if (!(is_too_much || is_too_old || i < forced) || file->is_unsynced ||
-            next->row_count == 0 || is_below_floor(j, next->rows + 2)) {
+        if (!(is_too_much || is_too_old || removable < forced) || file->is_unsynced) {
+            break;
+        }
+        bytes -= next->base - file->base;
+        if (!is_beginning_known(j, next)) {
+            continue; /* it goes with the next one, or stays with this one */
+        }
+        if (is_below_floor(j, next->rows + 2)) {
             break;
         }
         memcpy(starts, next->rows + 2, j->layout.total * sizeof *starts);
-        bytes -= next->base - file->base;
-        removable++;
+        removable = i + 1;
     }
     return removable;
 }

@@ -407,6 +407,34 @@ static void a_file_that_lost_its_end_is_told_of_exactly_and_goes_by_age(void **s
     free(at_opening);
 }
 
+/* A file is gone, and the next one's opening and index: where that one begins is not known. */
+static void retention_takes_nothing_for_a_beginning_that_is_not_known(void **state)
+{
+    specimen *s = *state;
+    char path[FIXTURE_PATH_MAX];
+    fresh_copy(s);
+    fixture_open(&s->copy);
+    assert_int_equal(log_group_commit(s->copy.log, "slow", 0, 0, 10), HR_OK);
+    fixture_close(&s->copy);
+    do_harm(s, HARM_MISSING, 2);
+    path_of(s, "000000000003.log", path);
+    flip(path, 100);
+    path_of(s, "000000000003.idx", path);
+    assert_int_equal(unlink(path), 0);
+    s->copy.options.retain_bytes = 1;
+    fixture_open(&s->copy);
+    int64_t last = log_end(s->copy.log, 0, 0, LOG_COMMITTED) - 1;
+    assert_int_equal(log_floor_set(s->copy.log, "checkpoint", 0, 0, 0), HR_OK);
+    assert_int_equal(log_retain(s->copy.log, NULL), HR_OK);
+    assert_int_equal(log_start(s->copy.log, 0, 0), 0);
+    assert_int_equal(log_floor_set(s->copy.log, "checkpoint", 0, 0, last), HR_OK);
+    assert_int_equal(log_retain(s->copy.log, NULL), HR_OK);
+    assert_in_range(log_start(s->copy.log, 0, 0), 1, last);
+    fixture_crash(&s->copy);
+    fixture_open(&s->copy);
+    assert_int_equal(log_group_offset(s->copy.log, "slow", 0, 0), log_start(s->copy.log, 0, 0));
+}
+
 static void the_first_file_gone_moves_the_start(void **state)
 {
     specimen *s = *state;
@@ -542,6 +570,7 @@ int main(void)
         TEST(a_flipped_bit_beside_the_journal_costs_nothing),
         TEST(a_file_that_is_gone_is_a_gap_told_exactly),
         TEST(a_file_that_lost_its_end_is_told_of_exactly_and_goes_by_age),
+        TEST(retention_takes_nothing_for_a_beginning_that_is_not_known),
         TEST(the_first_file_gone_moves_the_start),
         TEST(everything_gone_but_the_side_file_reuses_no_offset),
         TEST(files_under_each_others_names_are_known_by_what_they_hold),
