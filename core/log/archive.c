@@ -22,10 +22,9 @@ struct log_archive {
 /* Hold every file behind those that are held already. */
 static hr_err hold_files(log_archive *a, hr_why *why)
 {
-    log_position at = atomic_load(&a->j->first_base);
-    if (a->count > 0) {
-        at = atomic_load(&a->held[a->count - 1]->end);
-    }
+    bool is_more = a->count > 0;
+    log_position at =
+        is_more ? atomic_load(&a->held[a->count - 1]->end) : atomic_load(&a->j->first_base);
     while (at != FILE_OPEN) {
         journal_file *file = NULL;
         journal_file **grown = realloc(a->held, (a->count + 1) * sizeof(journal_file *));
@@ -42,6 +41,10 @@ static hr_err hold_files(log_archive *a, hr_why *why)
                               "a file of the journal in %s cannot be opened", a->j->folder);
         }
         a->held[a->count++] = file;
+        if (is_more && file->base != at) {
+            return hr_why_set(why, HR_GONE, "the journal in %s let go of a file meanwhile",
+                              a->j->folder);
+        }
         at = atomic_load(&file->end);
     }
     return HR_OK;
@@ -72,32 +75,11 @@ hr_err log_archive_begin(log_store *log, log_archive **out, hr_why *why)
     return HR_OK;
 }
 
-/* Did retention take a file that came after those that are held, before it was seen? */
-static hr_err check_no_hole(const log_archive *a, hr_why *why)
-{
-    found_files found;
-    hr_err err = find_files(a->j, &found, why);
-    if (err != HR_OK) {
-        return err;
-    }
-    bool is_there = found.seq_max < a->j->next_seq;
-    for (uint32_t i = 0; !is_there && i < found.count; i++) {
-        is_there = found.list[i].seq == a->j->next_seq;
-    }
-    found_fini(&found);
-    return is_there ? HR_OK
-                    : hr_why_set(why, HR_GONE, "the journal in %s let go of a file meanwhile",
-                                 a->j->folder);
-}
-
 hr_err log_archive_each(log_archive *a, log_archive_visitor *visit, void *context, hr_why *why)
 {
     hr_err err = journal_follow(a->j, why);
     if (err == HR_OK) {
         err = hold_files(a, why);
-    }
-    if (err == HR_OK) {
-        err = check_no_hole(a, why);
     }
     log_position limit = atomic_load(&a->j->durable);
     for (uint32_t i = 0; err == HR_OK && i < a->count; i++) {

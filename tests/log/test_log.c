@@ -478,6 +478,55 @@ static void a_reader_beside_a_service_goes_on_behind_what_retention_takes(void *
     }
     log_reader_close(reader);
     assert_int_equal(log_offset_at(beside.log, 0, 0, 0), start);
+    log_verified verified;
+    assert_int_equal(log_verify(beside.log, NULL, NULL, &verified, NULL), HR_OK);
+    assert_int_equal(verified.damages, 0);
+    assert_int_equal(verified.records, 64000 - start);
+    fixture_close(&beside);
+}
+
+/* It was suspended for so long that nothing it knows is there any more, nor what came next. */
+static void a_reader_that_retention_overtook_goes_on_with_what_there_is(void **state)
+{
+    fixture *f = *state;
+    log_position end = 0;
+    log_view view;
+    log_reader *reader = NULL;
+    f->options.retain_bytes = 128 << 10;
+    fixture_reopen(f);
+    assert_int_equal(fixture_append(f, 0, 0, 0, 64, &end), HR_OK);
+    fixture_commit(f, end);
+    fixture beside = *f;
+    beside.options.read_only = true;
+    fixture_open(&beside);
+    assert_int_equal(log_reader_open(beside.log, 0, 0, 0, LOG_COMMITTED, &reader), HR_OK);
+    assert_int_equal(log_reader_next(reader, &view, NULL), HR_OK);
+    for (int round = 1; round <= 2; round++) {
+        for (uint64_t i = 0; i < 1000; i++) {
+            assert_int_equal(fixture_append(f, 0, 0, i * 64, 64, &end), HR_OK);
+        }
+        fixture_commit(f, end);
+        assert_int_equal(log_retain(f->log, NULL), HR_OK);
+        for (int i = 0; i < 500 && log_durable(beside.log) < end; i++) {
+            log_wait(beside.log, LOG_COMMITTED, log_durable(beside.log), 20);
+        }
+        assert_int_equal(log_end(beside.log, 0, 0, LOG_COMMITTED), 64 + round * 64000);
+        bool is_told = false;
+        while (log_reader_offset(reader) < 64 + round * 64000) {
+            int64_t next = log_reader_offset(reader);
+            hr_err err = log_reader_next(reader, &view, NULL);
+            if (err == HR_OK) {
+                assert_int_equal(view.first_offset, next);
+                continue;
+            }
+            assert_int_equal(err, HR_GONE);
+            assert_int_equal(log_reader_offset(reader), log_start(f->log, 0, 0));
+            assert_false(is_told);
+            is_told = true;
+        }
+        assert_true(is_told);
+    }
+    log_reader_close(reader);
     fixture_close(&beside);
 }
 
@@ -562,6 +611,7 @@ int main(void)
         TEST(a_group_need_not_wait_for_the_end_to_be_remembered),
         TEST(a_second_opener_is_refused_and_a_reader_is_not),
         TEST(a_reader_beside_a_service_goes_on_behind_what_retention_takes),
+        TEST(a_reader_that_retention_overtook_goes_on_with_what_there_is),
         TEST(other_topics_are_refused),
         TEST(a_lazy_frame_waits_for_the_next_commit),
         TEST(a_lazy_frame_is_committed_when_somebody_asks),
