@@ -13,6 +13,8 @@
 #include "base/logline.h"
 #include "parts.h"
 
+#define OPEN_TRIES_MAX 3 /* of a read-only log, under which retention takes files */
+
 static _Atomic uint64_t next_serial = 1;
 
 hr_err journal_make_arrays(journal *j)
@@ -193,7 +195,7 @@ static void set_up_headroom(journal *j)
     }
 }
 
-hr_err journal_open(const log_options *options, log_store **out, hr_why *why)
+static hr_err open_once(const log_options *options, log_store **out, hr_why *why)
 {
     if (strlen(options->folder) >= DISK_PATH_MAX - DISK_NAME_ROOM) {
         return hr_why_set(why, HR_TOO_BIG, "the folder's path is too long");
@@ -226,6 +228,15 @@ hr_err journal_open(const log_options *options, log_store **out, hr_why *why)
     }
     *out = &j->store;
     return HR_OK;
+}
+
+hr_err journal_open(const log_options *options, log_store **out, hr_why *why)
+{
+    hr_err err = HR_GONE;
+    for (int i = 0; err == HR_GONE && i < OPEN_TRIES_MAX; i++) {
+        err = open_once(options, out, why);
+    }
+    return err;
 }
 
 /* A clean end: everything durable, a closing mark, the side file, no reserved space left. */

@@ -20,8 +20,7 @@
 #define LOG_RECORD_BYTES_MAX (8u << 20) /* HR_TOO_BIG above */
 #define LOG_GROUPS_MAX 256              /* HR_TOO_BIG above */
 #define LOG_PRODUCERS_MAX 65536         /* the one longest silent is forgotten */
-
-#define LOG_PARTITIONS_MAX 1024 /* of all topics together; HR_TOO_BIG above */
+#define LOG_PARTITIONS_MAX 1024         /* of all topics together; HR_TOO_BIG above */
 
 /* One log. Threads: every function may be called from any thread unless it says otherwise. */
 typedef struct log_store log_store;
@@ -54,7 +53,8 @@ typedef struct log_options {
 } log_options;
 
 /* Open, recovering what a crash left. *out is closed with log_close.
- * HR_LOCKED: another process has it. HR_TOO_NEW: a newer format. HR_CORRUPT: not a log of ours. */
+ * HR_LOCKED: another process has it. HR_TOO_NEW: a newer format. HR_CORRUPT: not a log of ours.
+ * HR_GONE: the service beside a read-only log lets go of files again and again. */
 HR_MUST_USE hr_err log_open(const log_options *options, log_store **out, hr_why *why);
 
 /* Commits what is appended, writes the side file, stops the commit thread. NULL is fine. */

@@ -428,6 +428,9 @@ hr_err journal_recover(journal *j, hr_why *why)
     }
     if (err == HR_OK) {
         err = read_all(&r);
+        if (err == HR_NOT_FOUND && j->options.read_only) {
+            err = HR_GONE; /* the service beside us has let a file go meanwhile */
+        }
         if (err != HR_OK) {
             hr_why_set(why, err, "reading the journal in %s: %s", j->folder, hr_err_text(err));
         }

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "fault/fault.h"
 #include "fault/power.h"
+#include "log/journal.h"
 #include "log_fixture.h"
 #include "test.h"
 
@@ -346,6 +347,36 @@ static void opening_without_memory_or_files_to_spare_forgets_no_group(void **sta
             assert_int_equal(log_group_offset(f->log, "slow", 0, 0), 10);
         }
     }
+}
+
+/* Found in the folder, and taken by the service's retention before it is read. */
+static void opening_beside_a_service_begins_anew_when_a_file_goes(void **state)
+{
+    fixture *f = *state;
+    fixture copy;
+    bool has_struck = true;
+    log_position end = 0;
+    for (uint64_t i = 0; i < 60; i++) {
+        assert_int_equal(fixture_append(f, 0, 0, i * 400, 400, &end), HR_OK);
+    }
+    fixture_commit(f, end);
+    fixture_beside(f, "copy", &copy);
+    fixture_copy(f->folder, copy.folder);
+    fixture_close(f);
+    copy.options.read_only = true;
+    fixture_open(&copy);
+    uint64_t looked_at = 2 + journal_of(copy.log)->files.count; /* side files first */
+    fixture_close(&copy);
+    for (uint64_t nth = looked_at + 1; has_struck; nth++) {
+        fault_arm(FAULT_OPEN, nth, FAULT_ONCE, ENOENT);
+        fixture_open(&copy);
+        has_struck = fault_struck();
+        fault_clear();
+        assert_int_equal(fixture_damages(&copy), 0);
+        fixture_expect(&copy, 0, 0, 0, 0, 24000, LOG_COMMITTED);
+        fixture_close(&copy);
+    }
+    fixture_remove(copy.folder);
 }
 
 #define BIG_FRAME 160000
@@ -697,6 +728,7 @@ int main(void)
         TEST(a_failed_read_is_told_and_can_be_tried_again),
         TEST(opening_survives_any_call_that_fails),
         TEST(opening_without_memory_or_files_to_spare_forgets_no_group),
+        TEST(opening_beside_a_service_begins_anew_when_a_file_goes),
         TEST(damage_that_cannot_be_read_past_is_not_taken_for_the_end),
         TEST(a_time_that_cannot_be_looked_for_is_not_found_at_the_end),
         TEST(a_start_that_moved_ahead_of_its_files_keeps_what_held_there),
