@@ -72,9 +72,18 @@ hr_err journal_group_commit(log_store *log, const char *group, uint8_t topic, ui
         }
     }
     pthread_mutex_unlock(&j->lock);
+    if (err != HR_OK || !is_first) {
+        return err;
+    }
     /* A crash may take back how far a group has come, but never that there is one: it would begin
      * anew at the end, and what it had not seen yet would be passed over. */
-    return err == HR_OK && is_first ? journal_save_side(j) : err;
+    err = journal_save_side(j);
+    if (err != HR_OK) {
+        pthread_mutex_lock(&j->lock);
+        g->offsets[flat] = -1; /* so that saying it again is the first time */
+        pthread_mutex_unlock(&j->lock);
+    }
+    return err;
 }
 
 int64_t journal_group_offset(log_store *log, const char *group, uint8_t topic, uint16_t partition)

@@ -349,6 +349,20 @@ static void opening_without_memory_or_files_to_spare_forgets_no_group(void **sta
     }
 }
 
+/* Else a crash would make it begin at the end, and pass over what it has not seen. */
+static void a_group_that_could_not_be_saved_is_saved_when_it_says_so_again(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(fixture_append(f, 0, 0, 0, 40, NULL), HR_OK);
+    fault_arm(FAULT_NAME, 1, FAULT_ONCE, ENOSPC);
+    assert_int_equal(log_group_commit(f->log, "slow", 0, 0, 10), HR_NO_SPACE);
+    fault_clear();
+    assert_int_equal(log_group_commit(f->log, "slow", 0, 0, 10), HR_OK);
+    fixture_crash(f);
+    fixture_open(f);
+    assert_int_equal(log_group_offset(f->log, "slow", 0, 0), 10);
+}
+
 /* Found in the folder, and taken by the service's retention before it is read. */
 static void opening_beside_a_service_begins_anew_when_a_file_goes(void **state)
 {
@@ -728,6 +742,7 @@ int main(void)
         TEST(a_failed_read_is_told_and_can_be_tried_again),
         TEST(opening_survives_any_call_that_fails),
         TEST(opening_without_memory_or_files_to_spare_forgets_no_group),
+        TEST(a_group_that_could_not_be_saved_is_saved_when_it_says_so_again),
         TEST(opening_beside_a_service_begins_anew_when_a_file_goes),
         TEST(damage_that_cannot_be_read_past_is_not_taken_for_the_end),
         TEST(a_time_that_cannot_be_looked_for_is_not_found_at_the_end),
