@@ -352,7 +352,7 @@ static hr_err read_header(const uint8_t *bytes, size_t size, uint32_t partition_
     return HR_OK;
 }
 
-/* A whole file; the caller frees *out. */
+/* A whole file; the caller frees *out. HR_CORRUPT: part of it is not there any more. */
 static hr_err read_file(const char *path, uint8_t **out, size_t *size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -373,7 +373,8 @@ static hr_err read_file(const char *path, uint8_t **out, size_t *size)
     while (err == HR_OK && got < (size_t)status.st_size) {
         ssize_t part = read(fd, bytes + got, (size_t)status.st_size - got);
         if (part <= 0) {
-            err = part == 0 ? HR_CORRUPT : hr_err_from_errno(errno);
+            /* A sector that has gone bad is damage: the older one, or the log, has all of it. */
+            err = part == 0 || errno == EIO ? HR_CORRUPT : hr_err_from_errno(errno);
             break;
         }
         got += (size_t)part;

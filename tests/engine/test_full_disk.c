@@ -31,6 +31,20 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t size)
     return __real_write(fd, bytes, size);
 }
 
+/* The n-th read fails, as of a sector that has gone bad. */
+static atomic_int reads_left = INT_MAX;
+
+ssize_t __real_read(int fd, void *bytes, size_t size);
+ssize_t __wrap_read(int fd, void *bytes, size_t size);
+ssize_t __wrap_read(int fd, void *bytes, size_t size)
+{
+    if (atomic_fetch_sub(&reads_left, 1) == 1) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_read(fd, bytes, size);
+}
+
 HR_MUST_USE hr_err __real_log_append(log_store *log, const log_batch *batches, uint32_t count,
                                      const log_producer *producer, int64_t *first_offsets,
                                      log_position *end);
@@ -76,6 +90,21 @@ static void a_start_without_memory_for_a_reader_is_refused(void **state)
         assert_true(err == HR_OK || nth < 20);
     }
     atomic_store(&readers_left, INT_MAX);
+    assert_int_equal(err, HR_OK);
+    farm_end(&farm);
+}
+
+static void a_checkpoint_that_cannot_be_read_is_one_that_is_damaged(void **state)
+{
+    (void)state;
+    hr_why why = {""};
+    farm farm;
+    farm_start(&farm, 1);
+    assert_int_equal(engine_checkpoint(farm.engine, &why), HR_OK);
+    farm_close(&farm);
+    atomic_store(&reads_left, 1);
+    hr_err err = farm_try_open(&farm, 1, &why);
+    assert_true(atomic_exchange(&reads_left, INT_MAX) < 1);
     assert_int_equal(err, HR_OK);
     farm_end(&farm);
 }
@@ -158,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_start_without_memory_for_a_reader_is_refused),
+        cmocka_unit_test(a_checkpoint_that_cannot_be_read_is_one_that_is_damaged),
         cmocka_unit_test(a_checkpoint_that_found_no_room_is_written_when_there_is_some),
         cmocka_unit_test(an_engine_stops_though_its_events_find_no_room_and_tells_them_later),
     };
