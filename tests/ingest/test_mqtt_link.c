@@ -2,11 +2,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "ingest/broker.h"
-#include "mqtt/link.h"
+#include "mqtt/link_private.h"
 #include "support.h"
 #include "test.h"
 
@@ -36,37 +38,102 @@ static void count_sockets(unsigned port, unsigned *connected, unsigned *at_once)
     }
 }
 
+typedef struct one_broker {
+    char root[64];
+    char address[64];
+    uint16_t port;
+    broker *b;
+} one_broker;
+
+static int start_broker(void **state)
+{
+    one_broker *o = calloc(1, sizeof *o);
+    char folder[96];
+    assert_non_null(o);
+    snprintf(o->root, sizeof o->root, "%s", support_folder());
+    snprintf(folder, sizeof folder, "%s/broker", o->root);
+    o->port = support_port();
+    broker_options options = {.folder = folder, .port = o->port, .clock = hr_clock_real()};
+    assert_int_equal(broker_start(&options, &o->b, NULL), HR_OK);
+    snprintf(o->address, sizeof o->address, "tcp://127.0.0.1:%u", o->port);
+    *state = o;
+    return 0;
+}
+
+static int end_broker(void **state)
+{
+    one_broker *o = *state;
+    broker_stop(o->b);
+    support_folder_remove(o->root);
+    free(o);
+    return 0;
+}
+
+static mqtt_link *connect_as(const one_broker *o, const char *client_id)
+{
+    mqtt_link *link = NULL;
+    mqtt_options options = {.addresses = o->address,
+                            .client_id = client_id,
+                            .user = BROKER_SERVICE_USER,
+                            .password = broker_password(o->b)};
+    assert_int_equal(mqtt_link_start(&options, &link, NULL), HR_OK);
+    return link;
+}
+
 static void what_is_published_does_not_wait_for_company(void **state)
 {
-    (void)state;
-    char root[64], folder[96], address[64];
-    broker *b = NULL;
-    mqtt_link *link = NULL;
+    const one_broker *o = *state;
     unsigned connected, at_once;
-    snprintf(root, sizeof root, "%s", support_folder());
-    snprintf(folder, sizeof folder, "%s/broker", root);
-    uint16_t port = support_port();
-    broker_options broker_of = {.folder = folder, .port = port, .clock = hr_clock_real()};
-    assert_int_equal(broker_start(&broker_of, &b, NULL), HR_OK);
-    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", port);
-    mqtt_options options = {.addresses = address,
-                            .client_id = "test",
-                            .user = BROKER_SERVICE_USER,
-                            .password = broker_password(b)};
-    assert_int_equal(mqtt_link_start(&options, &link, NULL), HR_OK);
+    mqtt_link *link = connect_as(o, "test");
     assert_true(support_until(is_up, link));
-    count_sockets(port, &connected, &at_once);
+    count_sockets(o->port, &connected, &at_once);
     assert_int_equal(connected, 1);
     assert_int_equal(at_once, 1);
     mqtt_link_stop(link);
-    broker_stop(b);
-    support_folder_remove(root);
 }
+
+typedef struct twins {
+    mqtt_link *one;
+    mqtt_link *other;
+    mqtt_link *third; /* of another name */
+} twins;
+
+/* One was sent away three times in a row, each time for longer. What the third sends wakes Paho,
+ * which waits up to a second for the sockets that it had when it began to wait. */
+static bool waits_longer(void *context)
+{
+    const twins *t = context;
+    hr_err err = mqtt_link_publish(t->third, "hedgerow/v1/fix/barn", "", 0, 1, false, NULL, NULL);
+    pthread_mutex_lock(&t->one->lock);
+    bool is_longer = t->one->attempts >= 3 && t->one->short_sessions >= 3;
+    pthread_mutex_unlock(&t->one->lock);
+    return is_longer && err == HR_OK;
+}
+
+static void two_of_one_name_leave_each_other_alone_more_and_more_and_say_so(void **state)
+{
+    const one_broker *o = *state;
+    hr_why why = {{0}};
+    twins t = {.third = connect_as(o, "mill"), .one = connect_as(o, "barn")};
+    assert_true(support_until(is_up, t.third));
+    assert_true(support_until(is_up, t.one));
+    t.other = connect_as(o, "barn");
+    assert_true(support_until(waits_longer, &t));
+    assert_int_equal(mqtt_link_health(t.one, &why), HR_CONFLICT);
+    assert_string_equal(hr_why_reason_of(&why), "broker.short_sessions");
+    assert_non_null(strstr(why.text, "of barn soon"));
+    mqtt_link_stop(t.other);
+    mqtt_link_stop(t.one);
+    mqtt_link_stop(t.third);
+}
+
+#define WITH_BROKER(test) cmocka_unit_test_setup_teardown(test, start_broker, end_broker)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_published_does_not_wait_for_company),
+        WITH_BROKER(what_is_published_does_not_wait_for_company),
+        WITH_BROKER(two_of_one_name_leave_each_other_alone_more_and_more_and_say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,10 @@
 #define STOP_TIMEOUT_MS 1000
 #define NS_PER_MS INT64_C(1000000)
 
+/* A session that is lost before is no success: pauses go on growing. */
+#define LASTING_NS INT64_C(5000000000)
+#define SHORT_SESSIONS_TOLD 3 /* so many in a row are told */
+
 static int64_t now_ns(void)
 {
     return hr_clock_mono_ns(hr_clock_real());
@@ -40,12 +44,43 @@ static void schedule_attempt(mqtt_link *link)
     pthread_cond_broadcast(&link->changed);
 }
 
+/* Two programs of one name take the session from each other at each attempt, and mosquitto does
+ * not say so: the pauses of one must grow until it leaves the other alone. Under the lock. */
+static void judge_session(mqtt_link *link)
+{
+    if (now_ns() - link->up_ns >= LASTING_NS) {
+        link->attempts = 0;
+        link->short_sessions = 0;
+    } else if (++link->short_sessions >= SHORT_SESSIONS_TOLD) {
+        link->short_ns = now_ns();
+    }
+}
+
+/* Under the lock. */
+static bool explain_short_sessions(const mqtt_link *link, hr_why *why)
+{
+    if (link->short_ns == 0 || now_ns() - link->short_ns > MQTT_SHORT_TOLD_MS * NS_PER_MS) {
+        return false;
+    }
+    hr_why_set(
+        why, HR_CONFLICT,
+        "the broker ends each connection of %s soon: another program uses that name (end one "
+        "of the two), or the link is bad",
+        link->client_id);
+    hr_why_reason(why, "broker.short_sessions");
+    hr_why_text(why, "name", link->client_id);
+    return true;
+}
+
 static void note_failure(mqtt_link *link, const char *what, int code, const char *message)
 {
     pthread_mutex_lock(&link->lock);
     if (link->state == LINK_DOWN) {
         pthread_mutex_unlock(&link->lock);
         return;
+    }
+    if (link->state == LINK_UP) {
+        judge_session(link);
     }
     bool was_up = link->is_subscribed;
     hr_why_set(&link->trouble, HR_IO, "%s %s: %s (%d)", what, link->addresses,
@@ -54,6 +89,9 @@ static void note_failure(mqtt_link *link, const char *what, int code, const char
     schedule_attempt(link);
     bool is_stopping = link->is_stopping;
     hr_why trouble = link->trouble;
+    if (link->short_sessions >= SHORT_SESSIONS_TOLD) {
+        (void)explain_short_sessions(link, &trouble);
+    }
     pthread_mutex_unlock(&link->lock);
     if (!is_stopping) {
         hr_logline(HR_LEVEL_WARN, "mqtt.down", "client=%s why=\"%s\"", link->client_id,
@@ -192,7 +230,7 @@ static void note_connected(mqtt_link *link)
 {
     pthread_mutex_lock(&link->lock);
     link->state = LINK_UP;
-    link->attempts = 0;
+    link->up_ns = now_ns();
     pthread_cond_broadcast(&link->changed);
     pthread_mutex_unlock(&link->lock);
     subscribe(link);
@@ -542,11 +580,16 @@ void mqtt_link_stop(mqtt_link *link)
 
 hr_err mqtt_link_health(mqtt_link *link, hr_why *why)
 {
+    hr_err err = HR_OK;
     pthread_mutex_lock(&link->lock);
-    bool is_fine = link->is_subscribed && link->trouble.text[0] == '\0';
-    if (!is_fine && why != NULL) {
-        *why = link->trouble;
+    if (explain_short_sessions(link, why)) {
+        err = HR_CONFLICT;
+    } else if (!link->is_subscribed || link->trouble.text[0] != '\0') {
+        err = HR_CLOSED;
+        if (why != NULL) {
+            *why = link->trouble;
+        }
     }
     pthread_mutex_unlock(&link->lock);
-    return is_fine ? HR_OK : HR_CLOSED;
+    return err;
 }

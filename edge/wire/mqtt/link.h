@@ -2,7 +2,7 @@
  *
  * MQTT 5, or 3.1.1 where the broker knows no better; a session that outlives the connection; all
  * subscriptions made anew after each connect; lost connections made again with growing, jittered
- * pauses, over several addresses in turn. */
+ * pauses, over several addresses in turn; they begin anew after a session that lasted. */
 #ifndef MQTT_LINK_H
 #define MQTT_LINK_H
 
@@ -17,6 +17,7 @@
 #define MQTT_TOPIC_BYTES_MAX 1024 /* of a topic published or received; longer ones are refused */
 #define MQTT_INFLIGHT_MAX 1000    /* QoS 1 messages not yet answered; HR_TIMEOUT above */
 #define MQTT_SESSION_S (14 * 86400)
+#define MQTT_SHORT_TOLD_MS 10000 /* how long the health tells of sessions that did not last */
 
 /* A message as it came; everything is borrowed until the callback returns. */
 typedef struct mqtt_message {
@@ -55,7 +56,7 @@ typedef struct mqtt_options {
     void *context;
 } mqtt_options;
 
-/* Threads: any, but mqtt_link_stop only once. */
+/* Threads: any, but it is stopped only once. */
 typedef struct mqtt_link mqtt_link;
 
 /* Begin to connect; returns at once. */
@@ -76,7 +77,9 @@ HR_MUST_USE hr_err mqtt_link_publish(mqtt_link *link, const char *topic, const v
                                      size_t size, int qos, bool is_retained, mqtt_done *done,
                                      void *context);
 
-/* HR_OK while connected with every subscription granted; else why says what is missing. */
+/* HR_OK while connected with every subscription granted; else why says what is missing.
+ * HR_CONFLICT: several sessions in a row were over at once, as where another program has our name.
+ */
 hr_err mqtt_link_health(mqtt_link *link, hr_why *why);
 
 #endif

@@ -45,8 +45,11 @@ struct mqtt_link {
     bool is_stopping;
     bool is_parted;
     bool wants_older;  /* the broker does not know MQTT 5 */
-    unsigned attempts; /* since the last success */
+    unsigned attempts; /* since the last session that lasted */
     int64_t next_ns;
+    int64_t up_ns;           /* when the connection that is, or was last, was made */
+    unsigned short_sessions; /* in a row, up to now */
+    int64_t short_ns;        /* when there were last too many; 0: never */
     hr_random random;
     hr_why trouble;
     unsigned sender_count;       /* threads within Paho's send: the client must not go away */
