@@ -27,6 +27,12 @@
 #define HR_VERSION "0"
 #endif
 
+typedef enum last_word {
+    LAST_WORD_WAITS,
+    LAST_WORD_TAKEN,
+    LAST_WORD_LOST,
+} last_word;
+
 struct sender {
     outbox *box;
     const hr_clock *clock;
@@ -57,7 +63,8 @@ struct sender {
     int64_t ask_ns;      /* when to ask, unless something moves before */
     int64_t ask_gap_ns;
     int64_t rewound_ns;
-    int64_t status_ns; /* when to publish the next one */
+    int64_t status_ns;   /* when to publish the next one */
+    last_word last_word; /* what became of the very last one */
     uint64_t sent;
     uint64_t rewinds;
     uint64_t dropped;
@@ -449,20 +456,22 @@ static status_json status_of(sender *s, status_state state)
     return status;
 }
 
-static void publish_status(sender *s, status_state state)
+/* done may be NULL, and is called only if HR_OK was returned. */
+static hr_err publish_status(sender *s, status_state state, mqtt_done *done)
 {
     hr_buf text;
     status_json status = status_of(s, state);
     hr_buf_init(&text, STATUS_BYTES_MAX);
     status_json_write(&status, &text);
-    if (hr_buf_err(&text) == HR_OK) {
-        hr_err err =
-            mqtt_link_publish(s->link, s->status_topic, text.data, text.size, 1, true, NULL, NULL);
-        if (err != HR_OK) {
-            hr_logline(HR_LEVEL_DEBUG, "gateway.no_status", "why=\"%s\"", hr_err_text(err));
-        }
+    hr_err err = hr_buf_err(&text);
+    if (err == HR_OK) {
+        err = mqtt_link_publish(s->link, s->status_topic, text.data, text.size, 1, true, done, s);
+    }
+    if (err != HR_OK) {
+        hr_logline(HR_LEVEL_DEBUG, "gateway.no_status", "why=\"%s\"", hr_err_text(err));
     }
     hr_buf_fini(&text);
+    return err;
 }
 
 /* ---- the thread ---- */
@@ -544,7 +553,7 @@ static void *run(void *context)
         if (next == STEP_ASK) {
             ask(s);
         } else if (next == STEP_STATUS) {
-            publish_status(s, STATUS_ONLINE);
+            (void)!publish_status(s, STATUS_ONLINE, NULL);
         } else if (next == STEP_LETTER) {
             send_letter(s);
         } else {
@@ -649,23 +658,49 @@ hr_err sender_start(const sender_options *options, sender **out, hr_why *why)
     return HR_OK;
 }
 
+static void on_last_word(void *context, hr_err err)
+{
+    sender *s = context;
+    pthread_mutex_lock(&s->lock);
+    s->last_word = err == HR_OK ? LAST_WORD_TAKEN : LAST_WORD_LOST;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* True if the broker has it. */
+static bool say_stopped(sender *s)
+{
+    if (publish_status(s, STATUS_STOPPED, on_last_word) != HR_OK) {
+        return false;
+    }
+    int64_t end_ns = mono_ns() + FLUSH_NS;
+    pthread_mutex_lock(&s->lock);
+    while (s->is_up && s->last_word == LAST_WORD_WAITS && mono_ns() < end_ns) {
+        wait_until(s, end_ns);
+    }
+    bool is_taken = s->last_word == LAST_WORD_TAKEN;
+    pthread_mutex_unlock(&s->lock);
+    return is_taken;
+}
+
+/* The thread ends first: a state that it was about to tell must not come behind the last one. Where
+ * that one does not go out, the will stands for it: nobody is to be taken for online for ever. */
 void sender_stop(sender *s)
 {
     if (s == NULL) {
         return;
     }
     outbox_on_commit(s->box, NULL, NULL);
-    publish_status(s, STATUS_STOPPED);
-    int64_t end_ns = mono_ns() + FLUSH_NS;
     pthread_mutex_lock(&s->lock);
-    while (s->is_up && s->inflight > 0 && mono_ns() < end_ns) {
-        wait_until(s, end_ns);
-    }
     s->is_stopping = true;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
     pthread_join(s->thread, NULL);
-    mqtt_link_stop(s->link);
+    if (say_stopped(s)) {
+        mqtt_link_stop(s->link);
+    } else {
+        mqtt_link_stop_with_will(s->link);
+    }
     release(s);
 }
 

@@ -2,10 +2,13 @@
  * of the service: what it sends after lost batches, wrong answers and a lost outbox. */
 #include "gateway/sender.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "base/id.h"
 #include "gateway/outbox.h"
@@ -510,6 +513,141 @@ static void a_clock_that_is_still_wrong_gives_no_time(void **state)
     assert_true((wait_for(t, 1).first.flags & HR_FIX_TIME_ASSIGNED) != 0);
 }
 
+/* ---- its last word ---- */
+
+typedef enum meddling {
+    MEDDLE_NOT,
+    MEDDLE_REFUSE_STOPPED, /* the last word does not go out */
+    MEDDLE_HOLD_ONLINE,    /* a state is about to be told while the sender stops */
+} meddling;
+
+static pthread_mutex_t meddle_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t meddle_changed = PTHREAD_COND_INITIALIZER;
+static meddling meddle; /* protected by meddle_lock, as the two below */
+static bool is_held;
+static bool has_stopped;
+
+static bool says(const void *payload, size_t size, const char *state)
+{
+    return memmem(payload, size, state, strlen(state)) != NULL;
+}
+
+/* Until the last word has gone out, or for so long that it would have. Under meddle_lock. */
+static void hold(void)
+{
+    struct timespec at;
+    is_held = true;
+    pthread_cond_broadcast(&meddle_changed);
+    clock_gettime(CLOCK_REALTIME, &at);
+    at.tv_nsec += 300 * 1000000L;
+    at.tv_sec += at.tv_nsec / 1000000000L;
+    at.tv_nsec %= 1000000000L;
+    while (!has_stopped &&
+           pthread_cond_timedwait(&meddle_changed, &meddle_lock, &at) != ETIMEDOUT) {
+    }
+}
+
+HR_MUST_USE hr_err __real_mqtt_link_publish(mqtt_link *link, const char *topic, const void *payload,
+                                            size_t size, int qos, bool is_retained, mqtt_done *done,
+                                            void *context);
+hr_err __wrap_mqtt_link_publish(mqtt_link *link, const char *topic, const void *payload,
+                                size_t size, int qos, bool is_retained, mqtt_done *done,
+                                void *context);
+hr_err __wrap_mqtt_link_publish(mqtt_link *link, const char *topic, const void *payload,
+                                size_t size, int qos, bool is_retained, mqtt_done *done,
+                                void *context)
+{
+    bool is_last = is_retained && says(payload, size, "stopped");
+    pthread_mutex_lock(&meddle_lock);
+    bool is_refused = meddle == MEDDLE_REFUSE_STOPPED && is_last;
+    if (meddle == MEDDLE_HOLD_ONLINE && is_retained && says(payload, size, "online")) {
+        hold();
+    }
+    pthread_mutex_unlock(&meddle_lock);
+    hr_err err = is_refused ? HR_TIMEOUT
+                            : __real_mqtt_link_publish(link, topic, payload, size, qos, is_retained,
+                                                       done, context);
+    pthread_mutex_lock(&meddle_lock);
+    has_stopped |= is_last;
+    pthread_cond_broadcast(&meddle_changed);
+    pthread_mutex_unlock(&meddle_lock);
+    return err;
+}
+
+static void set_meddling(meddling how)
+{
+    pthread_mutex_lock(&meddle_lock);
+    meddle = how;
+    is_held = false;
+    has_stopped = false;
+    pthread_mutex_unlock(&meddle_lock);
+}
+
+/* What the broker keeps of barn's state. */
+static void assert_kept_state(talk *t, const char *state)
+{
+    char port[8], path[96];
+    snprintf(port, sizeof port, "%u", t->port);
+    snprintf(path, sizeof path, "%s/state", t->root);
+    const char *const argv[] = {"mosquitto_sub",
+                                "-h",
+                                "127.0.0.1",
+                                "-p",
+                                port,
+                                "-u",
+                                BROKER_SERVICE_USER,
+                                "-P",
+                                broker_password(t->b),
+                                "-t",
+                                "hedgerow/v1/status/barn",
+                                "-C",
+                                "1",
+                                "-W",
+                                "5",
+                                NULL};
+    int status;
+    pid_t pid = support_spawn(argv, path);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!support_file_has(path, state, 1)) {
+        fail_msg("the state that is kept is not %s", state);
+    }
+}
+
+static void whose_last_word_does_not_go_out_is_not_online_for_ever(void **state)
+{
+    talk *t = *state;
+    start_sender(t);
+    wait_for(t, 0);
+    set_meddling(MEDDLE_REFUSE_STOPPED);
+    sender_stop(t->sender);
+    t->sender = NULL;
+    set_meddling(MEDDLE_NOT);
+    assert_kept_state(t, "offline");
+}
+
+static bool online_is_held(void *context)
+{
+    (void)context;
+    pthread_mutex_lock(&meddle_lock);
+    bool held = is_held;
+    pthread_mutex_unlock(&meddle_lock);
+    return held;
+}
+
+static void nothing_is_said_behind_the_last_word(void **state)
+{
+    talk *t = *state;
+    start_sender(t);
+    wait_for(t, 0);
+    set_meddling(MEDDLE_HOLD_ONLINE);
+    sender_note_dropped(t->sender, 1);
+    assert_true(support_until(online_is_held, NULL));
+    sender_stop(t->sender);
+    t->sender = NULL;
+    set_meddling(MEDDLE_NOT);
+    assert_kept_state(t, "stopped");
+}
+
 #define WITH_TALK(test) cmocka_unit_test_setup_teardown(test, start_talk, end_talk)
 
 int main(void)
@@ -527,6 +665,8 @@ int main(void)
         WITH_TALK(what_waited_long_is_flagged_as_backlog),
         WITH_TALK(what_was_taken_before_the_clock_was_set_gets_its_time),
         WITH_TALK(a_clock_that_is_still_wrong_gives_no_time),
+        WITH_TALK(whose_last_word_does_not_go_out_is_not_online_for_ever),
+        WITH_TALK(nothing_is_said_behind_the_last_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

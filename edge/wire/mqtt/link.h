@@ -66,6 +66,10 @@ HR_MUST_USE hr_err mqtt_link_start(const mqtt_options *options, mqtt_link **out,
  * first. NULL is fine. */
 void mqtt_link_stop(mqtt_link *link);
 
+/* The same, but the broker publishes the will, as for one that was lost. One of MQTT 3.1.1 knows no
+ * such good-bye. */
+void mqtt_link_stop_with_will(mqtt_link *link);
+
 /* Called once for a QoS 1 message: HR_OK when the broker has it, HR_CLOSED when the connection was
  * lost before its answer. */
 typedef void mqtt_done(void *context, hr_err err);
