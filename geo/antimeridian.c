@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "geo/predicate.h"
 #include "ring.h"
 #include "unroll.h"
 
@@ -25,6 +26,7 @@ typedef struct chain {
 /* An end of a chain on the seam: 2 * chain for its first vertex, 2 * chain + 1 for its last. */
 typedef struct seam_end {
     geo_point at;
+    geo_point next; /* the chain's vertex beside it */
     uint32_t id;
 } seam_end;
 
@@ -165,6 +167,8 @@ static void add_chains(cutter *c, const geo_unrolled *ring, uint32_t count)
     leave(c, last, ring[start], begin);
 }
 
+/* From south to north. Of chains that end at one place, that comes first which leaves it farther to
+ * the south: else their seams would cross in that place. */
 static int compare_ends(const void *a, const void *b)
 {
     const seam_end *left = a;
@@ -175,6 +179,10 @@ static int compare_ends(const void *a, const void *b)
     if (left->at.lat_e7 != right->at.lat_e7) {
         return left->at.lat_e7 < right->at.lat_e7 ? -1 : 1;
     }
+    int turn = geo_orientation(left->at, left->next, right->next);
+    if (turn != 0) {
+        return (turn < 0) == (left->at.lon_e7 == SEAM) ? -1 : 1;
+    }
     return (left->id > right->id) - (left->id < right->id);
 }
 
@@ -182,8 +190,10 @@ static void pair_ends(cutter *c)
 {
     uint32_t count = 2 * c->chain_count;
     for (uint32_t i = 0; i < c->chain_count; i++) {
-        c->ends[2 * i] = (seam_end){c->points[c->chains[i].begin], 2 * i};
-        c->ends[2 * i + 1] = (seam_end){c->points[c->chains[i].end - 1], 2 * i + 1};
+        const geo_point *first = &c->points[c->chains[i].begin];
+        const geo_point *last = &c->points[c->chains[i].end - 1];
+        c->ends[2 * i] = (seam_end){first[0], first[1], 2 * i};
+        c->ends[2 * i + 1] = (seam_end){last[0], last[-1], 2 * i + 1};
     }
     qsort(c->ends, count, sizeof *c->ends, compare_ends);
     for (uint32_t i = 0; i < count; i += 2) {

@@ -133,7 +133,66 @@ static void the_antimeridian_makes_no_difference(void **state)
                    one, "ring 1 is a hole that lies outside its shell at 169,1e-06");
     assert_invalid("1790000000 0, -1700000000 0, -1700000000 400000000, 1790000000 400000000;"
                    "-1720000000 100000000, -1600000000 100000000, -1600000000 200000000",
-                   two, "the shape crosses itself at -170,10");
+                   two, "ring 0 of polygon 0 crosses ring 0 of polygon 1 at -170,10");
+    /* One vertex on it, amid edges that lead over it. */
+    assert_valid("1730000000 200000000, 1800000000 -200000000, 1750000000 -600000000,"
+                 "-1360000000 -100000000",
+                 one);
+}
+
+static void polygons_in_each_other_are_found_over_the_antimeridian(void **state)
+{
+    (void)state;
+    const uint32_t two[] = {0, 1};
+    const uint32_t island[] = {0, 0, 1};
+    const char *reason = "ring 0 of polygon 1 lies inside another polygon at -175,-1";
+    assert_invalid("1600000000 -100000000, -1600000000 -100000000, -1600000000 100000000,"
+                   "1600000000 100000000; -1750000000 -10000000, -1700000000 -10000000,"
+                   "-1700000000 10000000",
+                   two, reason);
+    assert_invalid("-1800000000 -100000000, 0 -100000000, 1800000000 -100000000,"
+                   "1800000000 100000000, 0 100000000, -1800000000 100000000;"
+                   "-1750000000 -10000000, 1750000000 -10000000, 1750000000 10000000",
+                   two, reason);
+    assert_valid("1600000000 -100000000, -1600000000 -100000000, -1600000000 100000000,"
+                 "1600000000 100000000; 1700000000 -50000000, -1700000000 -50000000,"
+                 "-1700000000 50000000, 1700000000 50000000; -1780000000 -10000000,"
+                 "-1760000000 -10000000, -1760000000 10000000",
+                 island);
+}
+
+static void a_band_round_the_world_may_have_holes_over_the_antimeridian(void **state)
+{
+    (void)state;
+    const char *holes[] = {
+        "1700000000 0, -1700000000 0, -1700000000 500000000, 1700000000 500000000",
+        "1700000000 0, 1800000000 0, 1800000000 500000000, 1700000000 500000000",
+        "-1800000000 0, -1700000000 0, -1700000000 500000000, -1800000000 500000000",
+    };
+    const uint32_t one[] = {0, 0, 0};
+    /* It is higher beyond the antimeridian than before it. */
+    const char *band = "-900000000 600000000, -1800000000 400000000, -1800000000 0,"
+                       "-1800000000 -100000000, 0 -100000000, 1800000000 -100000000,"
+                       "1800000000 400000000,"
+                       "900000000 300000000, 0 300000000;";
+    char text[512];
+    snprintf(text, sizeof text, "%s -1750000000 0, -1600000000 0, -1600000000 420000000", band);
+    assert_valid(text, one);
+    snprintf(text, sizeof text, "%s 1750000000 0, -1600000000 0, -1600000000 420000000", band);
+    assert_valid(text, one);
+    snprintf(text, sizeof text, "%s 1600000000 0, -1750000000 0, 1600000000 420000000", band);
+    assert_invalid(text, one, "ring 0 crosses ring 1 at 160,37.77777778");
+    for (int i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, "%s%s",
+                 "-1800000000 -600000000, 1800000000 -600000000, 1800000000 600000000,"
+                 "-1800000000 600000000;",
+                 holes[i]);
+        assert_valid(text, one);
+    }
+    assert_invalid("-1800000000 -600000000, 1800000000 -600000000, 1800000000 600000000,"
+                   "-1800000000 600000000; 1700000000 0, -1700000000 0, -1700000000 500000000;"
+                   "-1750000000 10000000, -1740000000 10000000, -1740000000 20000000",
+                   one, "ring 2 is a hole that lies outside its shell at -175,1");
 }
 
 static void structure_comes_first(void **state)
@@ -368,6 +427,8 @@ int main(void)
         cmocka_unit_test(shared_pieces_of_edges_are_found),
         cmocka_unit_test(holes_lie_in_their_shell),
         cmocka_unit_test(the_antimeridian_makes_no_difference),
+        cmocka_unit_test(polygons_in_each_other_are_found_over_the_antimeridian),
+        cmocka_unit_test(a_band_round_the_world_may_have_holes_over_the_antimeridian),
         cmocka_unit_test(structure_comes_first),
         cmocka_unit_test(random_rings_are_judged_like_by_looking_at_every_pair),
         cmocka_unit_test(a_hundred_thousand_vertices_take_well_under_a_second),
