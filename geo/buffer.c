@@ -445,6 +445,56 @@ static geo_point on_map(const drawing *d, geo_point point)
     return (geo_point){geo_lon_wrap_e7(point.lon_e7 - d->lon_e7), point.lat_e7};
 }
 
+typedef struct extent {
+    int64_t west_e7;
+    int64_t east_e7;
+} extent;
+
+static int compare_extents(const void *a, const void *b)
+{
+    const extent *left = a;
+    const extent *right = b;
+    return (left->west_e7 > right->west_e7) - (left->west_e7 < right->west_e7);
+}
+
+static extent ring_extent(const geo_point *ring, uint32_t count)
+{
+    extent all = {ring[0].lon_e7, ring[0].lon_e7};
+    for (uint32_t v = 1; v < count; v++) {
+        all.west_e7 = ring[v].lon_e7 < all.west_e7 ? ring[v].lon_e7 : all.west_e7;
+        all.east_e7 = ring[v].lon_e7 > all.east_e7 ? ring[v].lon_e7 : all.east_e7;
+    }
+    return all;
+}
+
+/* The middle of the map on which the area lies farthest from both edges: they are amid the widest
+ * of the gaps between its rings. */
+static geo_err find_middle(const geo_area *area, int64_t *middle_e7)
+{
+    extent *extents = malloc(area->ring_count * sizeof *extents);
+    if (extents == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    uint32_t begin = 0;
+    for (uint32_t r = 0; r < area->ring_count; r++) {
+        extents[r] = ring_extent(area->vertices + begin, area->ring_ends[r] - begin);
+        begin = area->ring_ends[r];
+    }
+    qsort(extents, area->ring_count, sizeof *extents, compare_extents);
+    int64_t widest_e7 = area->box.min.lon_e7 + GEO_TURN_E7 - area->box.max.lon_e7;
+    int64_t reached_e7 = extents[0].east_e7;
+    *middle_e7 = ((int64_t)area->box.min.lon_e7 + area->box.max.lon_e7) / 2;
+    for (uint32_t r = 1; r < area->ring_count; r++) {
+        if (extents[r].west_e7 - reached_e7 > widest_e7) {
+            widest_e7 = extents[r].west_e7 - reached_e7;
+            *middle_e7 = reached_e7 + widest_e7 / 2 + GEO_TURN_E7 / 2;
+        }
+        reached_e7 = extents[r].east_e7 > reached_e7 ? extents[r].east_e7 : reached_e7;
+    }
+    free(extents);
+    return GEO_OK;
+}
+
 /* Draw a ring of the area and the tubes along it, without its seams. */
 static geo_err draw_ring(drawing *d, const geo_area *area, const geo_point *ring, uint32_t count)
 {
@@ -512,9 +562,13 @@ geo_err geo_zone_new(const geo_area *area, double distance_m, bool inside, geo_w
     if (err != GEO_OK) {
         return err;
     }
-    int64_t middle = ((int64_t)area->box.min.lon_e7 + area->box.max.lon_e7) / 2;
+    int64_t middle_e7 = 0;
+    err = find_middle(area, &middle_e7);
+    if (err != GEO_OK) {
+        return explain(why, err);
+    }
     drawing d;
-    drawing_init(&d, distance_m, is_cut(area) ? GEO_LON_E7_MAX : middle);
+    drawing_init(&d, distance_m, middle_e7);
     uint32_t begin = 0;
     for (uint32_t r = 0; r < area->ring_count && err == GEO_OK; r++) {
         err = draw_ring(&d, area, area->vertices + begin, area->ring_ends[r] - begin);

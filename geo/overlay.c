@@ -12,6 +12,9 @@
 #define NONE GEO_STATUS_NONE
 /* Rings that fit a box of so many units are what rounding left over. */
 #define RING_UNITS_MIN 4
+/* Edges are not made longer than this. Beyond 180 degrees they would mean the other way round; half
+ * of it, because the ring's first and last edge may each be made longer before they become one. */
+#define STRAIGHT_E7_MAX 900000000
 
 /* What a place is covered by. */
 typedef struct cover {
@@ -224,7 +227,8 @@ static uint32_t straighten(geo_point *ring, uint32_t count)
     for (uint32_t v = 0; v < count; v++) {
         geo_point at = ring[v];
         geo_point after = v + 1 < count ? ring[v + 1] : first;
-        if (geo_orientation(before, at, after) != 0) {
+        if (geo_orientation(before, at, after) != 0 ||
+            llabs((int64_t)after.lon_e7 - before.lon_e7) > STRAIGHT_E7_MAX) {
             ring[kept++] = at;
             before = at;
         }

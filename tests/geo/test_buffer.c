@@ -304,6 +304,47 @@ static void a_zone_follows_the_antimeridian_where_the_area_ends_there(void **sta
     geo_area_free(area);
 }
 
+static void a_zone_may_lie_at_both_sides_of_the_map_and_in_its_middle(void **state)
+{
+    (void)state;
+    geo_area *area = shape("1799900000 0, 1800000000 0, 1800000000 200000, 1799900000 200000;"
+                           "-1800000000 0, -1799900000 0, -1799900000 200000, -1800000000 200000;"
+                           "-100000 0, 100000 0, 100000 200000, -100000 200000");
+    geo_area *zone = NULL;
+    geo_why why = {""};
+    if (geo_zone_new(area, 100, false, &why, &zone) != GEO_OK) {
+        fail_msg("%s", why.text);
+    }
+    assert_true(geo_area_contains(zone, (geo_point){-1800000000, -5000}));
+    assert_false(geo_area_contains(zone, (geo_point){-1800000000, 100000}));
+    assert_true(geo_area_contains(zone, (geo_point){-105000, 100000}));
+    assert_false(geo_area_contains(zone, (geo_point){-115000, 100000}));
+    geo_area_free(zone);
+    geo_area_free(area);
+}
+
+/* Straight on for more than half the way round the world. */
+static void what_is_long_does_not_go_the_other_way_round(void **state)
+{
+    (void)state;
+    const geo_point line[] = {{-1700000000, 100000000}, {0, 100000000}, {1700000000, 100000000}};
+    geo_area *made = NULL;
+    assert_int_equal(geo_corridor_new(line, 3, 2000, NULL, &made), GEO_OK);
+    assert_true(geo_area_contains(made, (geo_point){500000000, 100080000}));
+    assert_false(geo_area_contains(made, (geo_point){1750000000, 100000000}));
+    geo_area_free(made);
+    geo_area *area = shape("-1700000000 -100000000, 0 -100000000, 1700000000 -100000000,"
+                           "1700000000 100000000, 0 100000000, -1700000000 100000000");
+    for (int inside = 0; inside < 2; inside++) {
+        assert_int_equal(geo_zone_new(area, 1000, inside == 1, NULL, &made), GEO_OK);
+        geo_point near = {500000000, inside == 1 ? 99920000 : 100080000};
+        assert_true(geo_area_contains(made, near));
+        assert_false(geo_area_contains(made, (geo_point){1750000000, near.lat_e7}));
+        geo_area_free(made);
+    }
+    geo_area_free(area);
+}
+
 /* ---- size ---- */
 
 static double now_s(void)
@@ -367,6 +408,8 @@ int main(void)
         cmocka_unit_test(zones_lie_along_the_boundary_at_one_side_of_it),
         cmocka_unit_test(a_zone_over_the_antimeridian_ignores_the_seam),
         cmocka_unit_test(a_zone_follows_the_antimeridian_where_the_area_ends_there),
+        cmocka_unit_test(a_zone_may_lie_at_both_sides_of_the_map_and_in_its_middle),
+        cmocka_unit_test(what_is_long_does_not_go_the_other_way_round),
         cmocka_unit_test(large_fences_get_their_zone_in_time),
         cmocka_unit_test(a_knot_under_a_wide_brush_is_too_big),
     };
