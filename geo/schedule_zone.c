@@ -217,7 +217,8 @@ static int32_t rule_offset_s(const geo_zone *zone, int64_t utc_s)
     for (int64_t y = year - 1; y <= year + 1; y++) {
         int64_t begins_s = yearly_local_s(&zone->daylight_begins, y) - zone->standard_s;
         int64_t ends_s = yearly_local_s(&zone->daylight_ends, y) - zone->daylight_s;
-        if (begins_s <= utc_s && begins_s > latest_s) {
+        /* One that begins as the one before it ends has no gap: daylight all the year. */
+        if (begins_s <= utc_s && begins_s >= latest_s) {
             latest_s = begins_s;
             offset_s = zone->daylight_s;
         }

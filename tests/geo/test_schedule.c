@@ -124,6 +124,29 @@ static void years_behind_the_last_transition_follow_the_rule(void **state)
            "2061-12-02T00:00:00Z", "660 720");
 }
 
+/* So RFC 8536 writes a zone that has daylight time for ever. */
+static void daylight_time_may_last_all_the_year(void **state)
+{
+    (void)state;
+    uint8_t bytes[8192];
+    FILE *file = fopen(GEO_ZONEINFO_DEFAULT "/Europe/Stockholm", "rb");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    size_t rule = size - 1;
+    while (bytes[rule - 1] != '\n') {
+        rule--;
+    }
+    const char always[] = "CET-1CEST,0/0,J365/25\n";
+    memcpy(bytes + rule, always, sizeof always - 1);
+    geo_zone *zone = NULL;
+    assert_int_equal(geo_zone_parse(bytes, rule + sizeof always - 1, &zone), GEO_OK);
+    for (int64_t utc_s = 2871763200; utc_s < 2871763200 + 2 * 366 * 86400; utc_s += 1800) {
+        assert_int_equal(geo_zone_offset_s(zone, utc_s), 7200);
+    }
+    geo_zone_free(zone);
+}
+
 static void what_is_no_zone_is_refused(void **state)
 {
     (void)state;
@@ -211,6 +234,7 @@ int main(void)
         cmocka_unit_test(the_skipped_hour_of_spring_is_an_instant),
         cmocka_unit_test(the_repeated_hour_of_autumn_is_whole),
         cmocka_unit_test(years_behind_the_last_transition_follow_the_rule),
+        cmocka_unit_test(daylight_time_may_last_all_the_year),
         cmocka_unit_test(what_is_no_zone_is_refused),
         cmocka_unit_test(damaged_zones_are_refused_and_never_read_past),
         cmocka_unit_test(zones_agree_with_libc),
