@@ -178,14 +178,14 @@ static geo_err draft_from_row(db_query *query, int64_t now_ms, fence_draft *draf
     if (err == GEO_OK) {
         err = copy_text(query, column + 2, &draft->properties);
     }
-    if (err == GEO_OK) {
+    if (err != GEO_OK) {
+        (void)geo_why_set(why, err, "the stored fence cannot be read: %s", geo_err_text(err));
+    } else {
         err = schedule_resolve(draft->schedule, now_ms, &stored.description.schedule,
                                &stored.intervals, why);
     }
     if (err == GEO_OK) {
         err = stored_fence_make(&stored, &draft->fence, why);
-    } else {
-        err = geo_why_set(why, err, "the stored fence cannot be read: %s", geo_err_text(err));
     }
     (void)snprintf(draft->id, sizeof draft->id, "%s", db_column_text(query, 0, NULL));
     draft->area_ha = db_column_f64(query, column + 3);
