@@ -65,12 +65,13 @@ static void look_at_disk(keeper *keeper)
     pthread_mutex_unlock(&keeper->lock);
 }
 
-/* Schedules are resolved some way ahead; before that runs out they are resolved anew. */
+/* Schedules are resolved some way ahead; before that runs out they are resolved anew, and when the
+ * clock was set back by much. */
 static void renew_schedules(keeper *keeper)
 {
     const api_context *context = keeper->context;
     int64_t now_ms = hr_clock_now_ms(context->clock);
-    if (catalog_renew_due_ms(context->catalog) > now_ms) {
+    if (!catalog_renew_due(context->catalog, now_ms)) {
         return;
     }
     engine_change *change = NULL;

@@ -22,7 +22,7 @@ static geo_err read_current(catalog *store, geo_why *why)
     }
     if (err == GEO_OK) {
         store->floor = oldest;
-        err = renew_due_read(store->writer, &store->renew_due_ms, why);
+        err = fresh_read(store->writer, &store->fresh, why);
     }
     return err;
 }
@@ -177,13 +177,13 @@ uint64_t catalog_floor(const catalog *store)
     return floor;
 }
 
-int64_t catalog_renew_due_ms(const catalog *store)
+bool catalog_renew_due(const catalog *store, int64_t now_ms)
 {
     struct catalog *state = unlocked(store);
     (void)pthread_mutex_lock(&state->state_lock);
-    int64_t due_ms = state->renew_due_ms;
+    geo_interval fresh = state->fresh;
     (void)pthread_mutex_unlock(&state->state_lock);
-    return due_ms;
+    return now_ms < fresh.from_ms || now_ms >= fresh.to_ms;
 }
 
 const geo_rules *rules_current(catalog *store)

@@ -7,6 +7,7 @@
 #ifndef CATALOG_CATALOG_H
 #define CATALOG_CATALOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "catalog/text.h"
@@ -51,9 +52,9 @@ GEO_MUST_USE geo_err catalog_prune(catalog *store, uint64_t floor, geo_why *why)
  * must not exist. GEO_EXISTS, GEO_NO_SPACE, GEO_IO. */
 GEO_MUST_USE geo_err catalog_backup(catalog *store, const char *path, geo_why *why);
 
-/* When schedules must be resolved further ahead, as a change with catalog_change_renew():
- * GEO_NEVER_MS when no fence has a schedule. */
-int64_t catalog_renew_due_ms(const catalog *store);
+/* Whether schedules must be resolved anew, as a change with catalog_change_renew(): they end too
+ * soon, or begin only later, because the clock was ahead when they were resolved. */
+bool catalog_renew_due(const catalog *store, int64_t now_ms);
 
 /* The settings, as a JSON object: max_accuracy_m, max_gap_s, max_speed_mps, alert_max_age_s,
  * stale_after_s, tz (an IANA name; "UTC" at first), revision, updated, updated_by. */

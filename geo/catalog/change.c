@@ -212,9 +212,9 @@ geo_err catalog_change_commit(catalog_change *change, uint64_t *version, geo_why
     if (err == GEO_OK) {
         err = insert_version(change, why);
     }
-    int64_t renew_due_ms = 0;
+    geo_interval fresh = {0, 0};
     if (err == GEO_OK) {
-        err = renew_due_read(store->writer, &renew_due_ms, why);
+        err = fresh_read(store->writer, &fresh, why);
     }
     if (err == GEO_OK) {
         err = db_exec(store->writer, "COMMIT", why);
@@ -225,7 +225,7 @@ geo_err catalog_change_commit(catalog_change *change, uint64_t *version, geo_why
         return err;
     }
     (void)pthread_mutex_lock(&store->state_lock);
-    store->renew_due_ms = renew_due_ms;
+    store->fresh = fresh;
     (void)pthread_mutex_unlock(&store->state_lock);
     rules_succeed(store, rules, change->edit_count);
     if (version != NULL) {

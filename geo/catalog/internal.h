@@ -34,8 +34,8 @@ struct catalog {
     const geo_rules *current; /* protected by state_lock */
     /* By version modulo their number, NULL when not kept; protected by state_lock. */
     const geo_rules *recent[CATALOG_RECENT_MAX];
-    uint64_t floor;       /* protected by state_lock */
-    int64_t renew_due_ms; /* protected by state_lock */
+    uint64_t floor;     /* protected by state_lock */
+    geo_interval fresh; /* when no schedule needs renewing; protected by state_lock */
 };
 
 struct catalog_change {
@@ -80,8 +80,8 @@ GEO_MUST_USE geo_err settings_read(catalog_db *db, int64_t version, geo_settings
 GEO_MUST_USE geo_err versions_read(catalog_db *db, uint64_t *oldest, uint64_t *newest,
                                    geo_why *why);
 
-/* When the schedules that are in force need resolving again; GEO_NEVER_MS without any. */
-GEO_MUST_USE geo_err renew_due_read(catalog_db *db, int64_t *due_ms, geo_why *why);
+/* From when to when no schedule that is in force needs resolving again; always without any. */
+GEO_MUST_USE geo_err fresh_read(catalog_db *db, geo_interval *fresh, geo_why *why);
 
 /* Whether the change may go on; sets why if not. */
 GEO_MUST_USE geo_err change_usable(const catalog_change *change, geo_why *why);

@@ -173,14 +173,21 @@ geo_err rules_read(catalog_db *db, uint64_t version, const geo_rules **out, geo_
     return err;
 }
 
-geo_err renew_due_read(catalog_db *db, int64_t *due_ms, geo_why *why)
+geo_err fresh_read(catalog_db *db, geo_interval *fresh, geo_why *why)
 {
-    db_query query = db_begin(db, "SELECT min(span_to_ms) FROM instants WHERE until_version = ?");
+    /* All spans are equally long, so that the one that ends last begins last. */
+    db_query query =
+        db_begin(db, "SELECT (SELECT span_from_ms FROM instants WHERE until_version = ?1"
+                     " ORDER BY span_to_ms DESC LIMIT 1),"
+                     " (SELECT min(span_to_ms) FROM instants WHERE until_version = ?1)");
     db_i64(&query, VERSION_OPEN);
     geo_err err = db_one(&query, why);
     if (err == GEO_OK) {
-        *due_ms = db_column_null(&query, 0) ? GEO_NEVER_MS
-                                            : db_column_i64(&query, 0) - RENEW_WHEN_LEFT_MS;
+        *fresh = (geo_interval){INT64_MIN, INT64_MAX};
+        if (!db_column_null(&query, 0)) {
+            fresh->from_ms = db_column_i64(&query, 0);
+            fresh->to_ms = db_column_i64(&query, 1) - RENEW_WHEN_LEFT_MS;
+        }
     }
     return db_finish(&query, err, why);
 }

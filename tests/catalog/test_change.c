@@ -39,7 +39,8 @@ static void a_new_catalogue_is_version_0_with_the_default_settings(void **state)
     fixture *kit = *state;
     assert_int_equal(catalog_version(kit->store), 0);
     assert_int_equal(catalog_floor(kit->store), 0);
-    assert_true(catalog_renew_due_ms(kit->store) == GEO_NEVER_MS);
+    assert_false(catalog_renew_due(kit->store, INT64_MIN));
+    assert_false(catalog_renew_due(kit->store, INT64_MAX - 1));
     const geo_rules *rules = fixture_rules(kit);
     assert_int_equal(geo_rules_fence_count(rules), 0);
     assert_memory_equal(geo_rules_settings(rules), &geo_settings_default, sizeof(geo_settings));

@@ -567,8 +567,9 @@ static void schedules_are_resolved_and_renewed_without_a_new_revision(void **sta
     assert_true(fence->schedule.span.to_ms == FIXTURE_NOW_MS + 400 * day_ms);
     assert_true(geo_fence_on_at(fence, FIXTURE_NOW_MS)); /* a Friday, 9 o'clock there */
     assert_false(geo_fence_on_at(fence, FIXTURE_NOW_MS + day_ms));
-    int64_t due_ms = catalog_renew_due_ms(kit->store);
-    assert_true(due_ms > FIXTURE_NOW_MS && due_ms <= FIXTURE_NOW_MS + 30 * day_ms);
+    int64_t due_ms = FIXTURE_NOW_MS + 30 * day_ms;
+    assert_false(catalog_renew_due(kit->store, due_ms - 1));
+    assert_true(catalog_renew_due(kit->store, due_ms));
     catalog_change *change = NULL;
     assert_int_equal(catalog_change_begin(kit->store, "clock", due_ms, &change, NULL), GEO_OK);
     uint32_t count = 0;
@@ -581,7 +582,7 @@ static void schedules_are_resolved_and_renewed_without_a_new_revision(void **sta
     const geo_fence *later = geo_rules_fence(renewed, geo_rules_find(renewed, "a"));
     assert_true(later->schedule.span.to_ms == due_ms + 400 * day_ms);
     assert_int_equal(geo_fence_compare(fence, later), GEO_FENCE_RESOLVED);
-    assert_true(catalog_renew_due_ms(kit->store) == due_ms + 30 * day_ms);
+    assert_false(catalog_renew_due(kit->store, due_ms + 30 * day_ms - 1));
     geo_rules_unref(renewed);
     geo_rules_unref(rules);
     catalog_text text = get(kit, "a");
@@ -593,6 +594,36 @@ static void schedules_are_resolved_and_renewed_without_a_new_revision(void **sta
     assert_int_equal(catalog_rules_load(kit->store, 1, &rules, NULL), GEO_OK);
     fence = geo_rules_fence(rules, geo_rules_find(rules, "a"));
     assert_true(fence->schedule.span.to_ms == FIXTURE_NOW_MS + 400 * day_ms);
+    geo_rules_unref(rules);
+}
+
+static void a_schedule_resolved_while_the_clock_was_ahead_is_renewed(void **state)
+{
+    fixture *kit = *state;
+    int64_t year_ms = INT64_C(365) * 86400000;
+    int64_t wrong_ms = FIXTURE_NOW_MS + 10 * year_ms;
+    const char *feature =
+        WITH("{\"schedule\":{\"tz\":\"UTC\",\"weekly\":[{\"days\":[\"fri\"],\"from\":\"06:00\","
+             "\"to\":\"20:00\"}]}}");
+    catalog_change *change = NULL;
+    assert_int_equal(catalog_change_begin(kit->store, "clock", wrong_ms, &change, NULL), GEO_OK);
+    assert_int_equal(
+        catalog_change_put(change, "a", feature, strlen(feature), CATALOG_ANY, NULL, NULL), GEO_OK);
+    (void)fixture_commit(change);
+    assert_false(catalog_renew_due(kit->store, wrong_ms));
+    assert_true(catalog_renew_due(kit->store, FIXTURE_NOW_MS));
+    fixture_close(kit);
+    fixture_open(kit);
+    assert_true(catalog_renew_due(kit->store, FIXTURE_NOW_MS));
+    uint32_t count = 0;
+    assert_int_equal(catalog_change_begin(kit->store, "clock", FIXTURE_NOW_MS, &change, NULL),
+                     GEO_OK);
+    assert_int_equal(catalog_change_renew(change, &count, NULL), GEO_OK);
+    (void)fixture_commit(change);
+    assert_false(catalog_renew_due(kit->store, FIXTURE_NOW_MS));
+    const geo_rules *rules = fixture_rules(kit);
+    const geo_fence *fence = geo_rules_fence(rules, geo_rules_find(rules, "a"));
+    assert_true(geo_fence_on_at(fence, FIXTURE_NOW_MS)); /* a Friday, 8 o'clock */
     geo_rules_unref(rules);
 }
 
@@ -633,6 +664,7 @@ int main(void)
         CASE(a_feature_with_coordinates_of_its_own_is_kept_as_a_feature),
         CASE(shapes_of_every_kind_are_taken),
         CASE(schedules_are_resolved_and_renewed_without_a_new_revision),
+        CASE(a_schedule_resolved_while_the_clock_was_ahead_is_renewed),
         CASE(groups_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
