@@ -10,7 +10,7 @@ import en from "../src/strings/en.json";
 import sv from "../src/strings/sv.json";
 import type { HrEvent } from "../src/types.ts";
 import { rowsNear } from "../src/views/long_list.ts";
-import { emptyWeek, rowsOf, weekOf } from "../src/views/schedule.ts";
+import { dayName, emptyWeek, rowsOf, weekOf } from "../src/views/schedule.ts";
 import { staysOf } from "../src/views/stays.ts";
 import { readPlace } from "../src/views/tools.ts";
 import { readTrack } from "../src/views/track.ts";
@@ -130,6 +130,11 @@ test("a place is read as people and maps write it", () => {
   assert.deepEqual(readPlace("-33.5,-70"), [-70, -33.5]);
   assert.deepEqual(readPlace("33.5° S, 70.25° W"), [-70.25, -33.5]);
   assert.deepEqual(readPlace("N 59.85 E 16.37"), [16.37, 59.85]);
+  assert.deepEqual(readPlace("59,85 16,37"), [16.37, 59.85]);
+  assert.deepEqual(readPlace("59,85, 16,37"), [16.37, 59.85]);
+  assert.deepEqual(readPlace("59, 16"), [16, 59]);
+  assert.deepEqual(readPlace("59,16"), [16, 59]);
+  assert.deepEqual(readPlace("33,5°\u00a0S, 70,25°\u00a0V"), [-70.25, -33.5]);
   for (const text of ["", "59.85", "91, 0", "0, 200", "a, b", "1, 2, 3"]) {
     assert.equal(readPlace(text), null, text);
   }
@@ -173,4 +178,20 @@ test("lengths in a form are of the unit that the person has chosen, and kept in 
 test("a name on the map is cut between letters, also where one letter is two codes", () => {
   assert.equal(labelOf("Birch meadow"), "Birch meadow");
   assert.equal(labelOf("🐄".repeat(30)), `${"🐄".repeat(23)}…`);
+});
+
+test("the days of a week's grid are called by their names in every time zone", () => {
+  const zone = process.env["TZ"];
+  try {
+    for (const tz of ["Pacific/Auckland", "Pacific/Kiritimati", "Pacific/Pago_Pago"]) {
+      process.env["TZ"] = tz;
+      assert.equal(dayName(0, "en"), "Mon", tz);
+    }
+  } finally {
+    if (zone === undefined) {
+      delete process.env["TZ"];
+    } else {
+      process.env["TZ"] = zone;
+    }
+  }
 });

@@ -60,6 +60,13 @@ export function rowsOf(week: Week): ScheduleRow[] {
   });
 }
 
+/** 0 is Monday. It is that day of the week, wherever the reader is. */
+export function dayName(index: number, language: string): string {
+  return new Intl.DateTimeFormat(language, { weekday: "short", timeZone: "UTC" }).format(
+    new Date(Date.UTC(2024, 0, 1 + index, 12)),
+  );
+}
+
 interface Grid {
   element: HTMLElement;
   set(week: Week): void;
@@ -67,11 +74,8 @@ interface Grid {
 
 /** Arrow keys move, space switches, a drag paints. */
 function weekGrid(app: App, first: Week, change: (week: Week) => void): Grid {
-  const { t } = app;
-  const dayName = (index: number): string =>
-    new Intl.DateTimeFormat(app.store.state.settings.language, { weekday: "short" }).format(
-      new Date(Date.UTC(2024, 0, 1 + index, 12)),
-    );
+  const { t, store } = app;
+  const names = DAYS.map((_, index) => dayName(index, store.state.settings.language));
   let week = first;
   let painting: boolean | null = null;
   const cells: HTMLButtonElement[][] = [];
@@ -98,7 +102,7 @@ function weekGrid(app: App, first: Week, change: (week: Week) => void): Grid {
       class: "hour",
       tabindex: day === 0 && hour === 0 ? 0 : -1,
       "aria-pressed": "false",
-      "aria-label": `${dayName(day)} ${hourText(hour)}`,
+      "aria-label": `${names[day]} ${hourText(hour)}`,
       "data-cell": `${day}-${hour}`,
     });
     // A finger that moves is scrolling; only a mouse paints by dragging.
@@ -139,7 +143,7 @@ function weekGrid(app: App, first: Week, change: (week: Week) => void): Grid {
   });
   element.append(
     h("span", {}),
-    ...DAYS.map((_, day) => h("span", { class: "day" }, dayName(day))),
+    ...names.map((name) => h("span", { class: "day" }, name)),
   );
   for (let hour = 0; hour < HOURS; hour++) {
     element.append(h("span", { class: "tick" }, hourText(hour)), ...cells.map((row) => row[hour]!));

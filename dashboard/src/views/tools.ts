@@ -93,14 +93,26 @@ export function positionPart({ app, farm }: Parts): HTMLElement {
   return h("div", { class: "row" }, button, text);
 }
 
-const PLACE_PART = /([NSEWOÖ])?\s*(-?\d+(?:\.\d+)?)\s*°?\s*([NSEWOÖ])?/g;
+// Ö and O are east, V is west: as the page itself writes places in Swedish and German.
+const LETTER = "([NSEOÖWV])?";
+const WITH_POINTS = partOf("\\d+(?:\\.\\d+)?");
+const WITH_COMMAS = partOf("\\d+,\\d+");
 
-/** "59.85, 16.37", also with degree signs and compass letters as maps give them; null: no place. */
+function partOf(digits: string): RegExp {
+  return new RegExp(`${LETTER}\\s*(-?${digits})\\s*°?\\s*${LETTER}`, "g");
+}
+
+/**
+ * "59.85, 16.37", also "59,85 16,37", and with degree signs and compass letters as maps give them;
+ * null: no place.
+ */
 export function readPlace(text: string): Position | null {
-  const parts = [...text.toUpperCase().matchAll(PLACE_PART)];
-  const [lat, lon] = parts.map(([, before = "", digits, after = ""]) => {
-    const letter = before || after;
-    return letter === "S" || letter === "W" ? -Number(digits) : Number(digits);
+  const upper = text.toUpperCase();
+  const withCommas = upper.includes(".") ? [] : [...upper.matchAll(WITH_COMMAS)];
+  const parts = withCommas.length === 2 ? withCommas : [...upper.matchAll(WITH_POINTS)];
+  const [lat, lon] = parts.map(([, before = "", digits = "", after = ""]) => {
+    const number = Number(digits.replace(",", "."));
+    return ["S", "W", "V"].includes(before || after) ? -number : number;
   });
   const isPlace =
     parts.length === 2 && Math.abs(lat ?? NaN) <= 85 && Math.abs(lon ?? NaN) <= 180;
