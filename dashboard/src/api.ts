@@ -40,15 +40,48 @@ export interface Answer<T> {
 
 export interface Options {
   ifMatch?: string | null;
-  signal?: AbortSignal;
 }
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-const TIMEOUT_MS = 20_000;
+const SILENCE_MS_MAX = 20_000;
+const LETTERS_PER_MS_MIN = 10; // what is sent may take as long as a poor link needs for it
 
-async function readError(answer: Response): Promise<ApiError> {
+/** Aborts when nothing has come for a while, however long all of it takes. */
+class Patience {
+  #controller = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  wait(ms: number): void {
+    this.end();
+    this.#timer = setTimeout(() => this.#controller.abort(), ms);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+async function readText(answer: Response, patience: Patience): Promise<string> {
+  const reader = answer.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    patience.wait(SILENCE_MS_MAX);
+    const part = await reader?.read();
+    if (!part || part.done) {
+      return text + decoder.decode();
+    }
+    text += decoder.decode(part.value, { stream: true });
+  }
+}
+
+function readError(answer: Response, text: string): ApiError {
   try {
-    const { error } = (await answer.json()) as {
+    const { error } = JSON.parse(text) as {
       error: { code: string; message: string } & Particulars;
     };
     const wait_s = Number(answer.headers.get("Retry-After") ?? NaN);
@@ -78,21 +111,28 @@ export class Api {
     if (options.ifMatch) {
       headers["If-Match"] = options.ifMatch;
     }
+    const sent = body === undefined ? null : JSON.stringify(body);
+    const patience = new Patience();
     let answer: Response;
+    let text: string;
     try {
+      patience.wait(SILENCE_MS_MAX + (sent?.length ?? 0) / LETTERS_PER_MS_MIN);
       answer = await fetch(path, {
         method,
         headers,
-        body: body === undefined ? null : JSON.stringify(body),
-        signal: options.signal ?? AbortSignal.timeout(TIMEOUT_MS),
+        body: sent,
+        signal: patience.signal,
         credentials: "same-origin",
         cache: "no-store",
       });
+      text = await readText(answer, patience);
     } catch (reason) {
       throw new ApiError(0, "offline", String(reason));
+    } finally {
+      patience.end();
     }
     if (!answer.ok) {
-      const error = await readError(answer);
+      const error = readError(answer, text);
       if (error.status === 401 && path !== "/v1/login" && path !== "/v1/me") {
         this.onSignedOut(false);
       }
@@ -101,7 +141,6 @@ export class Api {
       }
       throw error;
     }
-    const text = await answer.text();
     const isJson = answer.headers.get("Content-Type")?.includes("json") ?? false;
     return {
       body: (isJson && text !== "" ? JSON.parse(text) : text) as T,

@@ -3,6 +3,7 @@ import type { PositionSink } from "./decode.ts";
 import type { LiveDevice } from "./types.ts";
 
 const RADIUS_M = 6378137;
+export const WORLD_M = 2 * Math.PI * RADIUS_M; // the equator, once around
 const MOVED_M_MIN = 1.5; // a shorter way says nothing about a direction
 
 /** How urgent an animal is to look at; also the row of its sprite. */
@@ -14,11 +15,16 @@ export function mercatorX(lon: number): number {
   return (lon * Math.PI * RADIUS_M) / 180;
 }
 
+/** The same place on the ground, within half a turn around the world of another one. */
+export function nearX(x: number, other: number): number {
+  return x + WORLD_M * Math.round((other - x) / WORLD_M);
+}
+
 export function mercatorY(lat: number): number {
   return RADIUS_M * Math.log(Math.tan(Math.PI / 4 + (lat * Math.PI) / 360));
 }
 
-/** Slots are never given back: a farm's animals are a bounded set. */
+/** Slots are not given back one by one: a farm's animals are a bounded set. */
 export class Herd implements PositionSink {
   count = 0;
   /** Grows with every change; what draws compares it. */
@@ -34,6 +40,7 @@ export class Herd implements PositionSink {
   hidden = new Uint8Array(0); // 1: a filter leaves it out
   #slotOf = new Map<string, number>();
   #slotByHandle: (number | undefined)[] = [];
+  #middle = 0; // places are within half a turn of it
   #now: () => number;
 
   constructor(now: () => number = Date.now) {
@@ -43,6 +50,18 @@ export class Herd implements PositionSink {
   /** A new connection numbers the animals anew. */
   forgetHandles(): void {
     this.#slotByHandle = [];
+  }
+
+  /** The animals of other data than what comes now. */
+  clear(): void {
+    this.count = 0;
+    this.ids = [];
+    this.level.fill(LEVEL_OK);
+    this.hidden.fill(0);
+    this.timeMs.fill(0);
+    this.#slotOf.clear();
+    this.forgetHandles();
+    this.version++;
   }
 
   slot(id: string): number | undefined {
@@ -60,9 +79,14 @@ export class Herd implements PositionSink {
     }
   }
 
+  /** Unless a newer place is known already: an answer may be older than what came beside it. */
   putDevice(device: LiveDevice): void {
     const slot = this.#slotFor(device.device);
-    this.#move(slot, device.lon, device.lat, Date.parse(device.time));
+    const timeMs = Date.parse(device.time);
+    if (this.timeMs[slot]! > timeMs && !Number.isNaN(this.x[slot]!)) {
+      return;
+    }
+    this.#move(slot, device.lon, device.lat, timeMs);
     if (device.heading_deg !== undefined) {
       this.headingDeg[slot] = device.heading_deg;
     }
@@ -83,6 +107,18 @@ export class Herd implements PositionSink {
   setHidden(isHidden: (id: string) => boolean): void {
     for (let slot = 0; slot < this.count; slot++) {
       this.hidden[slot] = isHidden(this.ids[slot] ?? "") ? 1 : 0;
+    }
+    this.version++;
+  }
+
+  /** What is looked at lies around x; an animal beyond the date line is beside the others. */
+  gatherAround(x: number): void {
+    if (Math.abs(x - this.#middle) < WORLD_M / 4) {
+      return;
+    }
+    this.#middle = x;
+    for (let slot = 0; slot < this.count; slot++) {
+      this.x[slot] = nearX(this.x[slot]!, x);
     }
     this.version++;
   }
@@ -121,9 +157,9 @@ export class Herd implements PositionSink {
   }
 
   #move(slot: number, lon: number, lat: number, timeMs: number): void {
-    const x = mercatorX(lon);
+    const x = nearX(mercatorX(lon), this.#middle);
     const y = mercatorY(lat);
-    const dx = x - (this.x[slot] ?? NaN);
+    const dx = nearX(x - (this.x[slot] ?? NaN), 0);
     const dy = y - (this.y[slot] ?? NaN);
     // Mercator stretches both axes alike, so a direction is the same as on the ground.
     if (Math.hypot(dx, dy) * Math.cos((lat * Math.PI) / 180) >= MOVED_M_MIN) {

@@ -107,19 +107,55 @@ const LOADERS = {
 type Part = keyof typeof LOADERS;
 const PARTS = Object.keys(LOADERS) as Part[];
 
-/** Loads parts of the farm; what fails, as when the service dies, is loaded when it can be. */
+/** Loads parts of the farm; what fails, as when the service dies, is loaded when it can be. A part
+ * is loaded once at a time, so that no old answer comes after a newer one. */
 class Loader {
   #getApp: () => App;
   #missing = new Set<Part>();
+  #running = new Map<Part, Promise<void>>();
+  #again = new Set<Part>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(getApp: () => App) {
     this.#getApp = getApp;
   }
 
+  isLoading(part: Part): boolean {
+    return this.#running.has(part);
+  }
+
   async load(parts: Iterable<Part>): Promise<void> {
+    await Promise.all([...parts].map((part) => this.#one(part)));
+    clearTimeout(this.#timer);
+    if (this.#missing.size > 0) {
+      this.#timer = setTimeout(() => {
+        // While there is no connection, the next greeting asks again.
+        if (this.#getApp().store.state.link === "live") {
+          void this.loadMissing();
+        }
+      }, LOAD_AGAIN_MS);
+    }
+  }
+
+  loadMissing(): Promise<void> {
+    return this.load([...this.#missing]);
+  }
+
+  #one(part: Part): Promise<void> {
+    const running = this.#running.get(part);
+    if (running) {
+      this.#again.add(part);
+      return running;
+    }
+    const run = this.#ask(part).finally(() => this.#running.delete(part));
+    this.#running.set(part, run);
+    return run;
+  }
+
+  async #ask(part: Part): Promise<void> {
     const app = this.#getApp();
-    const one = async (part: Part): Promise<void> => {
+    do {
+      this.#again.delete(part);
       const isTold = this.#missing.has(part);
       this.#missing.add(part);
       try {
@@ -130,30 +166,18 @@ class Loader {
           tell(app, explain(app, reason), "bad");
         }
       }
-    };
-    await Promise.all([...parts].map(one));
-    clearTimeout(this.#timer);
-    if (this.#missing.size > 0) {
-      this.#timer = setTimeout(() => {
-        // While there is no connection, the next greeting asks again.
-        if (app.store.state.link === "live") {
-          void this.loadMissing();
-        }
-      }, LOAD_AGAIN_MS);
-    }
-  }
-
-  loadMissing(): Promise<void> {
-    return this.load([...this.#missing]);
+    } while (this.#again.has(part));
   }
 }
 
-/** Runs once, a little after the last of many calls. */
+/** Runs once for many calls, a little after the first of them. */
 function soon(run: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   return () => {
-    clearTimeout(timer);
-    timer = setTimeout(run, RELOAD_WAIT_MS);
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      run();
+    }, RELOAD_WAIT_MS);
   };
 }
 
@@ -174,6 +198,7 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       getApp().clock.heard(hello.time);
       if (isNew) {
         // The service may have other data now than what the page shows.
+        getApp().herd.clear();
         set({ alerts: [], events: [], past: null });
         void loader.load(PARTS);
       } else {
@@ -188,6 +213,10 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
     ack(alert, acked) {
       const { store } = getApp();
       store.set(withAck(store.state, alert, acked));
+      if (loader.isLoading("events")) {
+        // What is being answered may be from before it.
+        void loader.load(["events"]);
+      }
     },
     edit({ edits }) {
       // A change of the rules that names no fence is one of a device, or of the settings.

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AGE_MS, decodePositions } from "../src/decode.ts";
-import { Herd } from "../src/herd.ts";
+import { Herd, mercatorX } from "../src/herd.ts";
 
 const VECTOR = "48500100 0c000000 01000000 0100001e c83ec209 8091ac23";
 
@@ -82,4 +82,23 @@ test("thousands of animals find room, and levels follow names", () => {
   herd.setHidden((id) => id !== "cow-5");
   assert.equal(herd.hidden[5], 0);
   assert.equal(herd.hidden[6], 1);
+});
+
+test("animals on both sides of the date line are beside each other where one looks", () => {
+  const herd = new Herd();
+  const time = "2026-11-20T08:00:00Z";
+  herd.putDevice({ device: "west", lon: 179.99, lat: -17, time });
+  herd.gatherAround(mercatorX(179.99));
+  herd.putDevice({ device: "east", lon: -179.99, lat: -17, time });
+  assert.ok(Math.abs(herd.x[1]! - herd.x[0]! - mercatorX(0.02)) < 1);
+  herd.gatherAround(0);
+  assert.ok(Math.abs(herd.x[1]! - mercatorX(-179.99)) < 1);
+});
+
+test("what was asked for a while ago does not put an animal back", () => {
+  const herd = new Herd(() => Date.parse("2026-11-20T08:00:10Z"));
+  herd.name(1, "cow");
+  herd.put(1, 163700000, 598500000, 0);
+  herd.putDevice({ device: "cow", lon: 16, lat: 59, time: "2026-11-20T08:00:00Z" });
+  assert.equal(herd.lon[0], 16.37);
 });

@@ -92,3 +92,64 @@ test("data of another service takes the place of what was shown", async () => {
   await settled();
   assert.equal(app.store.state.events.length, 0);
 });
+
+test("an acknowledgement that comes while alerts are loaded is not lost", async () => {
+  const { app } = page();
+  const alert = { alert: 7, event: { id: "1", offset: 7, severity: "alarm" }, acked: null };
+  const acked = { user: "ann", time: "2026-11-20T08:00:00Z" };
+  let answers: unknown[] = [alert];
+  const asked: (() => void)[] = [];
+  const get = app.api.get.bind(app.api) as (path: string) => Promise<unknown>;
+  app.api.get = ((path: string) =>
+    path.startsWith("/v1/alerts")
+      ? new Promise<unknown>((resolve) => {
+          const alerts = answers;
+          asked.push(() => resolve({ alerts }));
+        })
+      : get(path)) as typeof app.api.get;
+  const handlers = liveHandlers(() => app, () => {});
+  handlers.hello(HELLO, true);
+  handlers.ack(7, acked);
+  answers = [{ ...alert, acked }];
+  asked.splice(0).forEach((answer) => answer());
+  await settled();
+  asked.splice(0).forEach((answer) => answer());
+  await settled();
+  assert.deepEqual(app.store.state.alerts[0]?.acked, acked);
+});
+
+test("changes one after another are shown while they go on, each answer newer than the last", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const { app, asked } = page();
+    const get = app.api.get.bind(app.api) as (path: string) => Promise<unknown>;
+    let answer = (): void => assert.fail("nothing is asked");
+    app.api.get = ((path: string) =>
+      new Promise<unknown>((resolve) => {
+        answer = () => void get(path).then(resolve);
+      })) as typeof app.api.get;
+    const handlers = liveHandlers(() => app, () => {});
+    for (let i = 0; i < 10; i++) {
+      handlers.edit({ offset: i, edits: ["north"] });
+      mock.timers.tick(150);
+    }
+    assert.equal(asked.length, 0);
+    answer();
+    await settled();
+    assert.ok(app.store.state.areFencesKnown, "nobody waits until the last change");
+    answer();
+    await settled();
+    assert.equal(asked.length, 2, "all that changed meanwhile is asked for once");
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test("animals of another service's data do not stay on the map", () => {
+  const { app } = page();
+  const handlers = liveHandlers(() => app, () => {});
+  handlers.hello(HELLO, true);
+  app.herd.putDevice({ device: "cow", lon: 16, lat: 59, time: HELLO.time });
+  handlers.hello({ ...HELLO, epoch: "other" }, true);
+  assert.equal(app.herd.count, 0);
+});
