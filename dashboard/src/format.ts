@@ -96,7 +96,8 @@ export function formatter(settings: Settings, t: Translate): Format {
       const part = (value: number, plus: string, minus: string): string =>
         `${number(Math.abs(value), 5)}°\u00a0${value < 0 ? minus : plus}`;
       const north = part(lat, t("compass.n"), t("compass.s"));
-      return `${north}, ${part(lon, t("compass.e"), t("compass.w"))}`;
+      const within = lon - 360 * Math.round(lon / 360);
+      return `${north}, ${part(within, t("compass.e"), t("compass.w"))}`;
     },
   };
 }

@@ -95,11 +95,21 @@ function onEdge(a: Position, b: Position, p: Position): boolean {
   );
 }
 
-function edgesMeet(a: Position, b: Position, c: Position, d: Position): boolean {
+/** mayTouch: only edges that go through each other count. */
+function edgesMeet(
+  a: Position,
+  b: Position,
+  c: Position,
+  d: Position,
+  mayTouch: boolean,
+): boolean {
   const t1 = turn(a, b, c);
   const t2 = turn(a, b, d);
   const t3 = turn(c, d, a);
   const t4 = turn(c, d, b);
+  if (mayTouch) {
+    return t1 * t2 < 0 && t3 * t4 < 0;
+  }
   if (t1 !== t2 && t3 !== t4 && t1 * t2 <= 0 && t3 * t4 <= 0) {
     return true;
   }
@@ -118,10 +128,15 @@ export type Warning =
   | { code: "outside"; at: Position }
   | { code: "few" };
 
-/** Where a ring or rings of one polygon meet themselves or each other; null: nowhere. */
+/**
+ * Where a ring meets itself, or rings of one polygon cross; null: nowhere. A hole may touch the
+ * outline, or another hole, in a corner.
+ */
 export function findCrossing(rings: readonly (readonly Position[])[]): Position | null {
   const edges: { a: Position; b: Position; ring: number; i: number; last: number }[] = [];
-  rings.forEach((ring, number) => {
+  rings.forEach((all, number) => {
+    // Files of other programs say a corner twice, which harms nothing.
+    const ring = all.filter((p, i) => i === 0 || p[0] !== all[i - 1]![0] || p[1] !== all[i - 1]![1]);
     for (let i = 1; i < ring.length; i++) {
       const a = ring[i - 1] as Position;
       const b = ring[i] as Position;
@@ -140,7 +155,7 @@ export function findCrossing(rings: readonly (readonly Position[])[]): Position 
       }
       const apart = Math.abs(p.i - q.i);
       const areNeighbours = p.ring === q.ring && (apart === 1 || apart === p.last - 1);
-      if (!areNeighbours && edgesMeet(p.a, p.b, q.a, q.b)) {
+      if (!areNeighbours && edgesMeet(p.a, p.b, q.a, q.b, p.ring !== q.ring)) {
         return q.a;
       }
     }
@@ -148,11 +163,16 @@ export function findCrossing(rings: readonly (readonly Position[])[]): Position 
   return null;
 }
 
+/** The boundary belongs to it. */
 function covers(ring: readonly Position[], p: Position): boolean {
   let inside = false;
   for (let i = 1; i < ring.length; i++) {
-    const [ax, ay] = ring[i - 1] as Position;
-    const [bx, by] = ring[i] as Position;
+    const a = ring[i - 1] as Position;
+    const b = ring[i] as Position;
+    const [[ax, ay], [bx, by]] = [a, b];
+    if (turn(a, b, p) === 0 && onEdge(a, b, p)) {
+      return true;
+    }
     if (ay > p[1] !== by > p[1] && p[0] < ((bx - ax) * (p[1] - ay)) / (by - ay) + ax) {
       inside = !inside;
     }
@@ -218,14 +238,47 @@ export function warningsOf(shape: Shape): Warning[] {
   return found;
 }
 
+/** Of several parts, the one that the hole begins in gets it; outside of all, the first one. */
+export function withHole(shape: Shape & { kind: "polygon" }, hole: Position[]): Shape {
+  const { polygons } = shape;
+  const into = polygons.findIndex(([outer]) => covers(outer ?? [], hole[0]!));
+  return {
+    kind: "polygon",
+    polygons: polygons.map((rings, i) => (i === Math.max(0, into) ? [...rings, hole] : rings)),
+  };
+}
+
 /** True when saving it makes no sense: the service would refuse it. */
 export function isHopeless(warnings: readonly Warning[]): boolean {
   return warnings.some((w) => w.code === "crosses" || w.code === "few" || w.code === "outside");
 }
 
+/** The same meridian, within half a turn of another one. */
+function lonNear(lon: number, other: number): number {
+  return lon + 360 * Math.round((other - lon) / 360);
+}
+
+/**
+ * Shapes have no jump where the date line is: longitudes go on beyond 180. The service is told
+ * those within 180, and says where it is not the short way that is meant.
+ */
+function unbroken(line: readonly Position[], from: Position | undefined): Position[] {
+  let last = from?.[0] ?? line[0]?.[0] ?? 0;
+  return line.map(([lon, lat]) => {
+    last = lonNear(lon, last);
+    return [last, lat];
+  });
+}
+
+function unbrokenRings(polygons: Position[][][]): Position[][][] {
+  const first = polygons[0]?.[0]?.[0];
+  return polygons.map((rings) => rings.map((ring) => unbroken(ring, first)));
+}
+
 const E7 = 1e7;
 function rounded([lon, lat]: Position): Position {
-  return [Math.round(lon * E7) / E7, Math.round(lat * E7) / E7];
+  const within = Math.abs(lon) > 180 ? lonNear(lon, 0) : lon;
+  return [Math.round(within * E7) / E7, Math.round(lat * E7) / E7];
 }
 
 /** RFC 7946: outer rings run counter-clockwise, holes clockwise. */
@@ -271,11 +324,15 @@ export function fromGeometry(geometry: Geometry, properties: ShapeProps): Shape 
         radius_m: properties.radius_m ?? 1,
       };
     case "LineString":
-      return { kind: "corridor", line: geometry.coordinates, width_m: properties.width_m ?? 1 };
+      return {
+        kind: "corridor",
+        line: unbroken(geometry.coordinates, geometry.coordinates[0]),
+        width_m: properties.width_m ?? 1,
+      };
     case "Polygon":
-      return { kind: "polygon", polygons: [geometry.coordinates] };
+      return { kind: "polygon", polygons: unbrokenRings([geometry.coordinates]) };
     case "MultiPolygon":
-      return { kind: "polygon", polygons: geometry.coordinates };
+      return { kind: "polygon", polygons: unbrokenRings(geometry.coordinates) };
   }
 }
 

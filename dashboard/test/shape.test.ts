@@ -4,11 +4,13 @@ import { test } from "node:test";
 import {
   area_m2,
   boundary_m,
+  boxOf,
   findCrossing,
   fromGeometry,
   isHopeless,
   toGeometry,
   warningsOf,
+  withHole,
 } from "../src/shape.ts";
 import type { Shape } from "../src/shape.ts";
 import type { Position } from "../src/types.ts";
@@ -85,4 +87,35 @@ test("shapes survive the way to GeoJSON and back; rings are wound as it asks", (
   const way: Shape = { kind: "corridor", line: [[16, 59], [16.1, 59]], width_m: 12 };
   const line = toGeometry(way);
   assert.deepEqual(fromGeometry(line.geometry, line.properties), way);
+});
+
+test("what the service takes is not refused: corners said twice, holes that touch in a corner", () => {
+  const twice = polygon([[0, 0], [100, 0], [100, 0], [100, 100], [0, 100]]);
+  assert.equal(isHopeless(warningsOf(twice)), false);
+  const touching = polygon(SQUARE, [[0, 0], [40, 20], [40, 40]]);
+  assert.equal(isHopeless(warningsOf(touching)), false);
+  const through = polygon(SQUARE, [[-10, 50], [40, 20], [40, 40]]);
+  assert.equal(isHopeless(warningsOf(through)), true);
+});
+
+test("a fence over the date line is small, whole, and sent within 180 degrees", () => {
+  const ring: Position[] = [
+    [179.99, -17], [-179.99, -17], [-179.99, -16.99], [179.99, -16.99], [179.99, -17],
+  ];
+  const shape = fromGeometry({ type: "Polygon", coordinates: [ring] }, {});
+  const [west, , east] = boxOf(shape);
+  assert.ok(east - west < 0.03, `${west} to ${east}`);
+  assert.deepEqual(warningsOf(shape), []);
+  near(area_m2(shape), 2_364_500);
+  assert.deepEqual(toGeometry(shape).geometry, { type: "Polygon", coordinates: [ring] });
+});
+
+test("a hole goes into the part of the fence that it lies in", () => {
+  const parts = [polygon(SQUARE), polygon(SQUARE.map(([x, y]) => [x + 200, y]))];
+  const polygons = parts.flatMap((part) => (part.kind === "polygon" ? part.polygons : []));
+  const [hole] = (polygon(HOLE.map(([x, y]) => [x + 200, y])) as typeof parts[0] & {
+    polygons: Position[][][];
+  }).polygons[0]!;
+  const shape = withHole({ kind: "polygon", polygons }, hole!);
+  assert.deepEqual(warningsOf(shape), []);
 });

@@ -5,6 +5,7 @@ import LineString from "ol/geom/LineString.js";
 import MultiPolygon from "ol/geom/MultiPolygon.js";
 import Polygon from "ol/geom/Polygon.js";
 import { fromLonLat, toLonLat } from "ol/proj.js";
+import { WORLD_M } from "../herd.ts";
 import type { Shape } from "../shape.ts";
 import type { Box, Position } from "../types.ts";
 
@@ -16,6 +17,11 @@ export function stretchAt(lat: number): number {
 export function lonLat(coordinate: number[]): Position {
   const [lon = 0, lat = 0] = toLonLat(coordinate);
   return [lon, lat];
+}
+
+/** As the map goes on beyond the date line, so do the longitudes. */
+function unwrapped(coordinate: number[]): Position {
+  return [((coordinate[0] ?? 0) / WORLD_M) * 360, lonLat(coordinate)[1]];
 }
 
 export function toMap(position: Position): number[] {
@@ -38,17 +44,17 @@ export function geometryOf(shape: Shape): Geometry {
 /** width_m: what a line is to become. */
 export function shapeOf(geometry: Geometry, width_m: number): Shape | null {
   if (geometry instanceof Circle) {
-    const center = lonLat(geometry.getCenter());
+    const center = unwrapped(geometry.getCenter());
     return { kind: "circle", center, radius_m: geometry.getRadius() / stretchAt(center[1]) };
   }
   if (geometry instanceof LineString) {
-    return { kind: "corridor", line: geometry.getCoordinates().map(lonLat), width_m };
+    return { kind: "corridor", line: geometry.getCoordinates().map(unwrapped), width_m };
   }
   if (geometry instanceof Polygon) {
-    return { kind: "polygon", polygons: [geometry.getCoordinates().map((r) => r.map(lonLat))] };
+    return { kind: "polygon", polygons: [geometry.getCoordinates().map((r) => r.map(unwrapped))] };
   }
   if (geometry instanceof MultiPolygon) {
-    const polygons = geometry.getCoordinates().map((rings) => rings.map((r) => r.map(lonLat)));
+    const polygons = geometry.getCoordinates().map((rings) => rings.map((r) => r.map(unwrapped)));
     return { kind: "polygon", polygons };
   }
   return null;
@@ -57,8 +63,7 @@ export function shapeOf(geometry: Geometry, width_m: number): Shape | null {
 /** What the map shows, in degrees; a map that is turned over the date line says west > east. */
 export function boxOfExtent(extent: number[]): Box {
   const [x0 = 0, y0 = 0, x1 = 0, y1 = 0] = extent;
-  const world = 2 * Math.PI * 6378137;
   const [w, s] = lonLat([x0, y0]);
   const [e, n] = lonLat([x1, y1]);
-  return x1 - x0 >= world ? [-180, s, 180, n] : [w, s, e, n];
+  return x1 - x0 >= WORLD_M ? [-180, s, 180, n] : [w, s, e, n];
 }

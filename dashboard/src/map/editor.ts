@@ -12,7 +12,7 @@ import VectorSource from "ol/source/Vector.js";
 import type { App } from "../app.ts";
 import { changeDraft, pushShape } from "../draft.ts";
 import type { Shape } from "../shape.ts";
-import { distance_m, fromGeometry, warningsOf } from "../shape.ts";
+import { distance_m, fromGeometry, warningsOf, withHole } from "../shape.ts";
 import type { Draft } from "../state.ts";
 import type { Position } from "../types.ts";
 import { geometryOf, lonLat, shapeOf, toMap } from "./convert.ts";
@@ -156,10 +156,9 @@ export class Editor {
     }
     const present = draft.history?.present;
     if (draft.isAddingHole && present?.kind === "polygon" && shape.kind === "polygon") {
-      const ring = shape.polygons[0]?.[0];
-      const [first, ...others] = present.polygons;
-      if (ring && first) {
-        pushShape(this.#app, { kind: "polygon", polygons: [[...first, ring], ...others] });
+      const hole = shape.polygons[0]?.[0];
+      if (hole) {
+        pushShape(this.#app, withHole(present, hole));
       }
       changeDraft(this.#app, { isAddingHole: false });
       return;

@@ -22,10 +22,11 @@ import { Circle as CircleStyle, Fill, Stroke, Style, Text } from "ol/style.js";
 import type { Options as TextOptions } from "ol/style/Text.js";
 import type { App, MapPort } from "../app.ts";
 import { deviceName } from "../app.ts";
-import { LEVEL_OK, mercatorX, mercatorY } from "../herd.ts";
+import { LEVEL_OK, mercatorX, mercatorY, nearX } from "../herd.ts";
 import { recall, remember } from "../remembered.ts";
 import { isDark } from "../settings.ts";
 import { boxOf, fromGeometry } from "../shape.ts";
+import type { TrackPoint } from "../state.ts";
 import type { Fence, Position } from "../types.ts";
 import { AnimalsLayer } from "./animals_layer.ts";
 import { boxOfExtent, geometryOf, lonLat, stretchAt, toMap } from "./convert.ts";
@@ -216,9 +217,10 @@ export class FarmMap implements MapPort {
       return;
     }
     const box = boxOfExtent(this.map.getView().calculateExtent(size));
-    this.#app.store.set({ view: box });
-    this.#app.live.watch(box);
     const center = this.map.getView().getCenter();
+    this.#app.herd.gatherAround(center?.[0] ?? 0);
+    this.#app.store.set({ view: box, herdVersion: this.#app.herd.version });
+    this.#app.live.watch(box);
     if (this.#isPlaced && center) {
       const zoom = this.map.getView().getZoom() ?? START_ZOOM;
       remember(this.#app.live.epoch, { center: lonLat(center), zoom });
@@ -234,8 +236,9 @@ export class FarmMap implements MapPort {
   }
 
   #counts(): [number, number, number][] {
+    const middle = this.map.getView().getCenter()?.[0] ?? 0;
     return this.#app.store.state.counts.map(([lon, lat, n]) => [
-      mercatorX(lon),
+      nearX(mercatorX(lon), middle),
       mercatorY(lat),
       n,
     ]);
@@ -340,7 +343,7 @@ export class FarmMap implements MapPort {
   #drawTrack(): void {
     const { track } = this.#app.store.state;
     this.#track.clear();
-    const line = (track?.points ?? []).map((p) => toMap([p.lon, p.lat]));
+    const line = lineOf(track?.points ?? []);
     this.#heat.show(track?.isHeat ? line : []);
     if (!track || line.length === 0) {
       return;
@@ -356,8 +359,7 @@ export class FarmMap implements MapPort {
 
   showTrack(): void {
     const extent = createEmpty();
-    for (const { lon, lat } of this.#app.store.state.track?.points ?? []) {
-      const [x = 0, y = 0] = toMap([lon, lat]);
+    for (const [x = 0, y = 0] of lineOf(this.#app.store.state.track?.points ?? [])) {
       extend(extent, [x, y, x, y]);
     }
     if (!isEmpty(extent)) {
@@ -415,6 +417,16 @@ export class FarmMap implements MapPort {
     }
     return [...urgent, ...well].slice(0, limit);
   }
+}
+
+/** A track on the map; over the date line it goes on. */
+function lineOf(points: readonly TrackPoint[]): number[][] {
+  let last: number | null = null;
+  return points.map(({ lon, lat }) => {
+    const [x = 0, y = 0] = toMap([lon, lat]);
+    last = nearX(x, last ?? x);
+    return [last, y];
+  });
 }
 
 const trackStyle = [
