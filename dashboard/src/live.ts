@@ -6,7 +6,7 @@ const SUBPROTOCOL = "hedgerow.v1";
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 8000;
 const PROBE_EVERY_MS = 4000;
-const SILENCE_MS_MAX = 10_000;
+const SILENCE_MS_MAX = 7000; // after a question; a page in the background may ask once a minute
 
 export type LinkState = "connecting" | "live" | "lost";
 
@@ -77,7 +77,8 @@ export class Live {
   #retryMs = RETRY_FIRST_MS;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #probeTimer: ReturnType<typeof setInterval> | undefined;
-  #heardMs = 0;
+  #isGreeted = false;
+  #askedMs: number | null = null; // since when an answer is waited for
   #epoch: string | null = null;
   #seq = -1;
   #view: Box | null = null;
@@ -114,7 +115,9 @@ export class Live {
 
   /** Try again at once, for instance because the device is online again. */
   hurry(): void {
-    if (this.#isWanted && this.#socket === null) {
+    if (this.#socket !== null) {
+      this.#probe();
+    } else if (this.#isWanted) {
       clearTimeout(this.#retryTimer);
       this.#retryMs = RETRY_FIRST_MS;
       this.#open();
@@ -137,15 +140,14 @@ export class Live {
 
   #send(message: unknown): void {
     // Before the greeting nothing is sent: the first subscription says it all.
-    if (this.#socket && this.#heardMs > 0) {
+    if (this.#socket && this.#isGreeted) {
       this.#socket.send(JSON.stringify(message));
     }
   }
 
   #open(): void {
     this.#handlers.link("connecting");
-    this.#heardMs = 0;
-    const openedMs = Date.now();
+    this.#askedMs = Date.now();
     const socket = this.#connect(SUBPROTOCOL, {
       message: (data) => {
         if (this.#socket === socket) {
@@ -159,20 +161,23 @@ export class Live {
       },
     });
     this.#socket = socket;
-    this.#probeTimer = setInterval(() => {
-      if (Date.now() - (this.#heardMs || openedMs) > SILENCE_MS_MAX) {
-        this.#lost();
-      } else {
-        this.#send({ id: 0, get: "/v1/health" });
-      }
-    }, PROBE_EVERY_MS);
+    this.#probeTimer = setInterval(() => this.#probe(), PROBE_EVERY_MS);
+  }
+
+  #probe(): void {
+    this.#askedMs ??= Date.now();
+    if (Date.now() - this.#askedMs > SILENCE_MS_MAX) {
+      this.#lost();
+      return;
+    }
+    this.#send({ id: 0, get: "/v1/health" });
   }
 
   #drop(): void {
     clearInterval(this.#probeTimer);
     const socket = this.#socket;
     this.#socket = null;
-    this.#heardMs = 0;
+    this.#isGreeted = false;
     socket?.close();
   }
 
@@ -202,7 +207,8 @@ export class Live {
   }
 
   #receive(data: unknown): void {
-    this.#heardMs = Date.now();
+    this.#isGreeted = true;
+    this.#askedMs = null;
     if (data instanceof ArrayBuffer) {
       this.#send({ seen: this.#handlers.frame(data) });
       return;

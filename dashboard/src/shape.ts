@@ -95,6 +95,10 @@ function onEdge(a: Position, b: Position, p: Position): boolean {
   );
 }
 
+function isSame(a: Position, b: Position | undefined): boolean {
+  return b !== undefined && a[0] === b[0] && a[1] === b[1];
+}
+
 /** mayTouch: only edges that go through each other count. */
 function edgesMeet(
   a: Position,
@@ -136,7 +140,7 @@ export function findCrossing(rings: readonly (readonly Position[])[]): Position 
   const edges: { a: Position; b: Position; ring: number; i: number; last: number }[] = [];
   rings.forEach((all, number) => {
     // Files of other programs say a corner twice, which harms nothing.
-    const ring = all.filter((p, i) => i === 0 || p[0] !== all[i - 1]![0] || p[1] !== all[i - 1]![1]);
+    const ring = all.filter((p, i) => !isSame(p, all[i - 1]));
     for (let i = 1; i < ring.length; i++) {
       const a = ring[i - 1] as Position;
       const b = ring[i] as Position;

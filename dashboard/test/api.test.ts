@@ -18,7 +18,8 @@ function slowService(): { say: (text: string | null) => void } {
         signal?.addEventListener("abort", () => controller.error(signal.reason));
       },
     });
-    return Promise.resolve(new Response(stream, { headers: { "Content-Type": "application/json" } }));
+    const headers = { "Content-Type": "application/json" };
+    return Promise.resolve(new Response(stream, { headers }));
   });
   return {
     say: (text) => (text === null ? body.close() : body.enqueue(new TextEncoder().encode(text))),

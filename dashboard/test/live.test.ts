@@ -124,3 +124,26 @@ test("each position frame is confirmed by its tick; an array of messages counts 
   assert.deepEqual(heard.slice(-2), ["event 1", "gap"]);
   live.stop();
 });
+
+test("a quiet connection is kept where timers run once a minute, a dead one is not", () => {
+  let nowMs = 1e12;
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const clock = mock.method(Date, "now", () => nowMs);
+  const { live, wires, say } = rig();
+  live.start();
+  say(hello("e", 10));
+  for (let minute = 0; minute < 3; minute++) {
+    nowMs += 60_000;
+    mock.timers.tick(4000);
+    say({ id: 0, status: 200, body: {} });
+  }
+  assert.equal(wires[0]!.isClosed, false);
+  for (let i = 0; i < 3; i++) {
+    nowMs += 4000;
+    mock.timers.tick(4000);
+  }
+  assert.equal(wires[0]!.isClosed, true);
+  live.stop();
+  clock.mock.restore();
+  mock.timers.reset();
+});

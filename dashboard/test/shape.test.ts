@@ -89,7 +89,7 @@ test("shapes survive the way to GeoJSON and back; rings are wound as it asks", (
   assert.deepEqual(fromGeometry(line.geometry, line.properties), way);
 });
 
-test("what the service takes is not refused: corners said twice, holes that touch in a corner", () => {
+test("corners said twice and holes that touch in a corner are no crossing", () => {
   const twice = polygon([[0, 0], [100, 0], [100, 0], [100, 100], [0, 100]]);
   assert.equal(isHopeless(warningsOf(twice)), false);
   const touching = polygon(SQUARE, [[0, 0], [40, 20], [40, 40]]);
