@@ -8,9 +8,9 @@ import type { Translate } from "./i18n.ts";
 import type { Live } from "./live.ts";
 import type { Settings } from "./settings.ts";
 import { applyTheme, saveSettings } from "./settings.ts";
-import type { State } from "./state.ts";
+import type { Selection, State } from "./state.ts";
 import type { Store } from "./store.ts";
-import type { Device, Fence, Position } from "./types.ts";
+import type { Device, Fence, LiveDevice, Position } from "./types.ts";
 
 /** What views ask of the map without knowing how it draws. */
 export interface MapPort {
@@ -86,6 +86,38 @@ export function dropFence(app: App, id: string): void {
   const fences = new Map(app.store.state.fences);
   fences.delete(id);
   app.store.set({ fences });
+}
+
+/** Where it was last heard of; null: nowhere yet. */
+function lastPlace(app: App, id: string): Position | null {
+  const { herd } = app;
+  const slot = herd.slot(id);
+  return slot === undefined || Number.isNaN(herd.x[slot])
+    ? null
+    : [herd.lon[slot]!, herd.lat[slot]!];
+}
+
+/** The page hears of what is in view only: where the animal is now, the service is asked. */
+export async function showAnimal(
+  app: App,
+  id: string,
+  orElse: Position | null = null,
+): Promise<void> {
+  const { store, herd } = app;
+  const selection: Selection = { kind: "animal", id };
+  store.set({ selection, tab: "map" });
+  if (store.state.link === "live") {
+    try {
+      const device = await app.api.get<LiveDevice>(`/v1/devices/${encodeURIComponent(id)}`);
+      herd.putDevice({ ...device, device: id });
+    } catch {
+      // Then the last place that is known must do.
+    }
+  }
+  const place = lastPlace(app, id) ?? orElse;
+  if (place && store.state.selection === selection) {
+    app.map.showPlace(place);
+  }
 }
 
 /** Animals that the filters leave, whose id or name holds the search text. */

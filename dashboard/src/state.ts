@@ -47,6 +47,9 @@ export interface Notice {
   tone: "good" | "bad" | "plain";
 }
 
+/** What changes with each fix, of animals in view or not. */
+export type Latest = Pick<Device, "speed_mps" | "battery_pct">;
+
 export interface TrackPoint {
   lon: number;
   lat: number;
@@ -91,6 +94,8 @@ export interface State {
   sketch: Shape | null;
   /** Ids of the fences that each animal is in, as far as asked for. */
   inside: ReadonlyMap<string, readonly string[]>;
+  /** As of when a list of animals was last looked at. */
+  latest: ReadonlyMap<string, Latest>;
   /** Days that each battery lasts, where its trend is known. */
   batteryDays: ReadonlyMap<string, number>;
   /** Rows of the standing queries that are looked at. */
@@ -133,6 +138,7 @@ export function initialState(settings: Settings): State {
     draft: null,
     sketch: null,
     inside: new Map(),
+    latest: new Map(),
     batteryDays: new Map(),
     windows: new Map(),
     measuring: false,

@@ -53,6 +53,23 @@ describe("a page that stays open", () => {
     });
   });
 
+  it("an animal that the map does not show is as old in the list as it is, and found", async () => {
+    await farm.publish(["cow-7", 0, 20, 20, { battery_pct: 80 }]);
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('.animals [data-animal="cow-7"]');
+      await page.fill("[name=go]", "10, 10");
+      await page.click(".tools form button");
+      await page.waitForSelector(".in-view:has-text('in view: 0')");
+      await farm.publish(["cow-7", 280, 3000, 3000, { battery_pct: 20 }]);
+      await page.click('[data-tab="animals"]');
+      const row = page.locator('.view .animals [data-animal="cow-7"]');
+      await row.filter({ hasText: "Battery 20 %" }).waitFor();
+      assert.match(await row.textContent(), /\b\d{1,2} s\b/);
+      await row.locator("button").click();
+      await page.waitForSelector(".in-view:has-text('in view: 1')");
+    });
+  });
+
   it("a service killed while one draws and while one saves costs nothing that was drawn", async () => {
     await withPage(farm, { expects: /net::ERR_/ }, async (page) => {
       await page.waitForSelector('[data-fence="north"]');

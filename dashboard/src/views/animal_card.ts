@@ -1,6 +1,6 @@
 // src/views/animal_card.ts - one animal: where it is, how it is, which fences it is in, its track.
 import type { App } from "../app.ts";
-import { attempt, deviceName, fenceName, mayEdit, tell } from "../app.ts";
+import { attempt, deviceName, fenceName, mayEdit, showAnimal, tell } from "../app.ts";
 import { field, fill, h, whileThere } from "../dom.ts";
 import type { Device } from "../types.ts";
 import { trackPart } from "./track.ts";
@@ -67,7 +67,8 @@ function nameForm(app: App, id: string, device: Device): HTMLElement {
 
 export function animalCard(app: App, id: string): HTMLElement {
   const { t } = app;
-  const body = h("div", {});
+  // Heard once, when the animal is chosen: what changes every few seconds is not read out.
+  const body = h("div", { "aria-live": "off" });
   const title = h("h2", {}, deviceName(app, id));
   const more = h("div", {});
   const load = async (isFirst: boolean): Promise<void> => {
@@ -92,18 +93,7 @@ export function animalCard(app: App, id: string): HTMLElement {
     h(
       "div",
       { class: "row" },
-      h(
-        "button",
-        {
-          onclick: () => {
-            const slot = app.herd.slot(id);
-            if (slot !== undefined) {
-              app.map.showPlace([app.herd.lon[slot]!, app.herd.lat[slot]!]);
-            }
-          },
-        },
-        t("show_on_map"),
-      ),
+      h("button", { onclick: () => void showAnimal(app, id) }, t("show_on_map")),
       h("button", { onclick: () => app.store.set({ selection: null }) }, t("close")),
     ),
     trackPart(app, id),

@@ -1,17 +1,22 @@
 // src/views/animals.ts - all animals as a table: how old their data is, how they are.
 import type { App } from "../app.ts";
-import { attempt, deviceName, fenceName, matches, mayEdit, tell } from "../app.ts";
+import { attempt, deviceName, fenceName, matches, mayEdit, showAnimal, tell } from "../app.ts";
 import { BATTERY_QUERY, loadBatteryDays } from "../battery.ts";
 import { h } from "../dom.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
 import { recall, remember } from "../remembered.ts";
+import type { Latest } from "../state.ts";
 import { longList } from "./long_list.ts";
 import type { Parts } from "./shell.ts";
 
 const REFRESH_MS = 3000;
 const BATTERY_REFRESH_MS = 30_000;
-const INSIDE_REFRESH_MS = 5000;
+const REFRESH_ALL_MS = 5000;
+const ROW_MS = 2; // so much longer until the next look, for each row
+const ROWS_MAX = 100_000;
 const INSIDE = "select device, fence from inside order by device, fence";
+const LATEST =
+  "select id, time, lon, lat, speed_mps, battery_pct from device where time is not null";
 
 const COLLATOR = new Intl.Collator(undefined, { numeric: true }); // cow-9 before cow-10
 
@@ -54,7 +59,7 @@ function sorted(app: App, order: Order, ranks: ReadonlyMap<string, number>): str
     urgent: (id) => -levelOf(app, id),
     name: () => 0,
     age: (id) => timeOf(app, id),
-    battery: (id) => devices.get(id)?.battery_pct ?? 101,
+    battery: (id) => latestOf(app, id).battery_pct ?? 101,
   };
   const rows = [...ranks]
     .filter(([id]) => matches(app, id, devices.get(id)))
@@ -67,29 +72,76 @@ function insideText(app: App, id: string): string {
   return fences.map((fence) => fenceName(app, fence)).join(", ");
 }
 
-/** Asks who is where, while somebody looks at the list. */
-function followInside(app: App): void {
+interface Rows {
+  rows: [id: string, ...unknown[]][];
+}
+
+async function askInside(app: App): Promise<number> {
+  const body = { sql: INSIDE, limit: ROWS_MAX };
+  const { rows } = await app.api.post<Rows>("/v1/sql", body);
+  const inside = new Map<string, string[]>();
+  for (const [device, fence] of rows) {
+    const known = inside.get(device);
+    if (known) {
+      known.push(fence as string);
+    } else {
+      inside.set(device, [fence as string]);
+    }
+  }
+  app.store.set({ inside });
+  return rows.length;
+}
+
+async function askLatest(app: App): Promise<number> {
+  const body = { sql: LATEST, limit: ROWS_MAX };
+  const { rows } = await app.api.post<Rows>("/v1/sql", body);
+  const latest = new Map<string, Latest>();
+  for (const [device, time, lon, lat, speed, battery] of rows) {
+    const place = { time: time as string, lon: lon as number, lat: lat as number };
+    app.herd.putDevice({ device, ...place });
+    latest.set(device, {
+      ...(speed === null ? {} : { speed_mps: speed as number }),
+      ...(battery === null ? {} : { battery_pct: battery as number }),
+    });
+  }
+  app.store.set({ latest, herdVersion: app.herd.version });
+  return rows.length;
+}
+
+/** The map's positions are those in view; a list is of all animals, and asks for them while it is
+ * looked at: of a large herd more seldom, so that a slow link is not filled by it. */
+function followAll(app: App): void {
   const { store } = app;
+  let nextMs = 0;
+  let isAsking = false;
   const ask = async (): Promise<void> => {
-    if (store.state.tab !== "animals" || store.state.link !== "live") {
-      return;
+    isAsking = true;
+    try {
+      const [inside, latest] = await Promise.all([askInside(app), askLatest(app)]);
+      nextMs = Date.now() + (inside + latest) * ROW_MS;
+    } finally {
+      isAsking = false;
     }
-    const { rows } = await app.api.post<{ rows: [string, string][] }>("/v1/sql", { sql: INSIDE });
-    const inside = new Map<string, string[]>();
-    for (const [device, fence] of rows) {
-      inside.set(device, [...(inside.get(device) ?? []), fence]);
-    }
-    store.set({ inside });
   };
-  const run = (): void => void ask().catch(() => {});
-  store.on(["tab", "link"], run);
-  setInterval(run, INSIDE_REFRESH_MS);
+  const run = (): void => {
+    const { tab, link, filter } = store.state;
+    const isList = tab === "animals" || (tab === "map" && filter !== "");
+    if (isList && link === "live" && !isAsking && Date.now() >= nextMs) {
+      void ask().catch(() => {});
+    }
+  };
+  store.on(["tab", "link", "filter"], run);
+  setInterval(run, REFRESH_ALL_MS);
+}
+
+function latestOf(app: App, id: string): Latest {
+  return app.store.state.latest.get(id) ?? app.store.state.devices.get(id) ?? {};
 }
 
 /** How full it is, and how long it lasts where its trend is known. */
 export function batteryText(app: App, id: string): string {
   const { t, format, store } = app;
-  const pct = store.state.devices.get(id)?.battery_pct;
+  const pct = latestOf(app, id).battery_pct;
   const days = store.state.batteryDays.get(id);
   const left = days === undefined ? "" : t("battery.left", { n: format.number(Math.floor(days)) });
   const full = pct === undefined ? "" : `${t("animal.battery")} ${pct} %`;
@@ -97,25 +149,19 @@ export function batteryText(app: App, id: string): string {
 }
 
 function row(app: App, id: string): HTMLElement {
-  const { t, format, herd, store } = app;
-  const device = store.state.devices.get(id);
+  const { t, format } = app;
+  const { speed_mps } = latestOf(app, id);
   const level = levelOf(app, id);
   const word =
     level === LEVEL_ALARM ? t("level.alarm") : level === LEVEL_WARNING ? t("level.warning") : "";
   const sign = level === LEVEL_ALARM ? "◆" : level === LEVEL_WARNING ? "▲" : "●";
-  const open = (): void => {
-    const slot = herd.slot(id);
-    store.set({ selection: { kind: "animal", id }, tab: "map" });
-    if (slot !== undefined) {
-      app.map.showPlace([herd.lon[slot]!, herd.lat[slot]!]);
-    }
-  };
+  const open = (): void => void showAnimal(app, id);
   const parts = [
     word,
     timeOf(app, id) > 0 ? format.age(app.clock.now() - timeOf(app, id)) : t("animal.never"),
     insideText(app, id),
     batteryText(app, id),
-    device?.speed_mps === undefined ? "" : format.speed(device.speed_mps),
+    speed_mps === undefined ? "" : format.speed(speed_mps),
   ];
   return h(
     "li",
@@ -170,7 +216,8 @@ export function animalsView({ app }: Parts): HTMLElement {
   const stamp = (id: string): string => {
     const device = store.state.devices.get(id);
     const age = format.age(app.clock.now() - timeOf(app, id));
-    const words = `${batteryText(app, id)} ${insideText(app, id)}`;
+    const speed = latestOf(app, id).speed_mps;
+    const words = `${batteryText(app, id)} ${insideText(app, id)} ${speed}`;
     return `${age} ${levelOf(app, id)} ${device?.name} ${words}`;
   };
   const list = longList("animals", stamp, (id) => row(app, id));
@@ -219,8 +266,8 @@ export function animalsView({ app }: Parts): HTMLElement {
     list.show(ids);
   };
   setInterval(render, REFRESH_MS);
-  store.on(["tab", "devices", "filter", "group", "alerts", "batteryDays", "inside"], render);
-  followInside(app);
+  store.on(["tab", "devices", "filter", "group", "alerts", "batteryDays", "inside", "latest"], render);
+  followAll(app);
   const battery = batteryPart(app);
   render();
   return h(

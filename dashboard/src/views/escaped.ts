@@ -1,18 +1,12 @@
 // src/views/escaped.ts - animals that are out stay on top, whatever is looked at, until they are
 // back; the newest in one line, the others behind a button.
 import type { App } from "../app.ts";
-import { deviceName, fenceName } from "../app.ts";
+import { deviceName, fenceName, showAnimal } from "../app.ts";
 import { fill, h, syncList } from "../dom.ts";
 import type { HrEvent } from "../types.ts";
 
-function show(app: App, event: HrEvent): void {
-  const slot = app.herd.slot(event.device);
-  const lon = slot === undefined ? event.lon : app.herd.lon[slot];
-  const lat = slot === undefined ? event.lat : app.herd.lat[slot];
-  app.store.set({ selection: { kind: "animal", id: event.device }, tab: "map" });
-  if (lon !== undefined && lat !== undefined) {
-    app.map.showPlace([lon, lat]);
-  }
+function show(app: App, { device, lon, lat }: HrEvent): void {
+  void showAnimal(app, device, lon === undefined || lat === undefined ? null : [lon, lat]);
 }
 
 function row(app: App, event: HrEvent): HTMLElement {

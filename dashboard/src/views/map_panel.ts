@@ -1,6 +1,6 @@
 // src/views/map_panel.ts - beside the map: search, new fences, what is on the map as a list.
 import type { App } from "../app.ts";
-import { attempt, deviceName, matches, mayEdit } from "../app.ts";
+import { attempt, deviceName, matches, mayEdit, showAnimal } from "../app.ts";
 import { fill, h, syncList, whileThere } from "../dom.ts";
 import { beginFence, editFence } from "../draft.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
@@ -176,11 +176,10 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
         {
           class: "item",
           onclick: () => {
-            const slot = herd.slot(id);
-            const isInView = farm.inView(Infinity).includes(id);
-            store.set({ selection: { kind: "animal", id } });
-            if (!isInView && slot !== undefined) {
-              app.map.showPlace([herd.lon[slot]!, herd.lat[slot]!]);
+            if (farm.inView(Infinity).includes(id)) {
+              store.set({ selection: { kind: "animal", id } });
+            } else {
+              void showAnimal(app, id);
             }
           },
         },
