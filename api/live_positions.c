@@ -146,17 +146,15 @@ static int write_binary(live_hub *hub, live_client *client)
     return live_write(client, hub->frame.data, hub->frame.size, true);
 }
 
-/* Too many to show one by one: how many are in each cell of the view. */
-static int write_counts(live_hub *hub, live_client *client)
+/* How many of those found are in each cell of the box. */
+static void put_cells(hr_json *json, geo_box box, const engine_answer *found)
 {
     static uint32_t cells[GRID_ROWS][GRID_COLUMNS]; /* service thread only */
-    live_view *view = &client->view;
-    geo_box box = view->boxes[0];
     double width = ((double)box.max.lon_e7 - box.min.lon_e7) / GRID_COLUMNS;
     double height = ((double)box.max.lat_e7 - box.min.lat_e7) / GRID_ROWS;
     memset(cells, 0, sizeof cells);
-    for (size_t i = 0; i < hub->found.count; i++) {
-        const hr_fix *fix = &hub->found.devices[i].fix;
+    for (size_t i = 0; i < found->count; i++) {
+        const hr_fix *fix = &found->devices[i].fix;
         double column = width > 0 ? ((double)fix->lon_e7 - box.min.lon_e7) / width : 0;
         double row = height > 0 ? ((double)fix->lat_e7 - box.min.lat_e7) / height : 0;
         if (column >= 0 && column <= GRID_COLUMNS && row >= 0 && row <= GRID_ROWS) {
@@ -164,26 +162,48 @@ static int write_counts(live_hub *hub, live_client *client)
                  [column < GRID_COLUMNS ? (int)column : GRID_COLUMNS - 1]++;
         }
     }
+    for (int row = 0; row < GRID_ROWS; row++) {
+        for (int column = 0; column < GRID_COLUMNS; column++) {
+            if (cells[row][column] > 0) {
+                hr_json_open_array(json);
+                hr_json_double(json, (box.min.lon_e7 + (column + 0.5) * width) * 1e-7);
+                hr_json_double(json, (box.min.lat_e7 + (row + 0.5) * height) * 1e-7);
+                hr_json_u64(json, cells[row][column]);
+                hr_json_close_array(json);
+            }
+        }
+    }
+}
+
+/* Too many to show one by one: how many are around each place. 0, and no longer coarse: there are
+ * few enough again. */
+static int write_counts(live_hub *hub, live_client *client)
+{
+    live_view *view = &client->view;
+    const hr_clock *clock = hub->server->context->clock;
+    int64_t begun_ns = hr_clock_mono_ns(clock);
+    size_t total = 0;
     hr_buf_clear(&hub->frame);
     hr_json json = hr_json_into(&hub->frame);
     hr_json_open_object(&json);
     hr_json_key(&json, "counts");
     hr_json_open_array(&json);
-    for (int row = 0; row < GRID_ROWS; row++) {
-        for (int column = 0; column < GRID_COLUMNS; column++) {
-            if (cells[row][column] > 0) {
-                hr_json_open_array(&json);
-                hr_json_double(&json, (box.min.lon_e7 + (column + 0.5) * width) * 1e-7);
-                hr_json_double(&json, (box.min.lat_e7 + (row + 0.5) * height) * 1e-7);
-                hr_json_u64(&json, cells[row][column]);
-                hr_json_close_array(&json);
-            }
+    for (uint32_t i = 0; i < view->box_count; i++) {
+        engine_moved_mark all = {.seen = {0}}; /* not only those that have moved */
+        if (engine_moved(hub->server->context->engine, with_margin(view->boxes[i]), &all,
+                         &hub->found) != HR_OK) {
+            return 0;
         }
+        total += hub->found.count;
+        put_cells(&json, view->boxes[i], &hub->found);
     }
     hr_json_close_array(&json);
-    hr_json_key_u64(&json, "tick", ++view->tick);
+    hr_json_key_u64(&json, "tick", view->tick + 1);
     hr_json_close_object(&json);
-    return live_write(client, hub->frame.data, hub->frame.size, false);
+    hub->coarse_cost_ns = hr_clock_mono_ns(clock) - begun_ns;
+    view->is_coarse = total > LIVE_POSITIONS_MAX;
+    view->tick += view->is_coarse;
+    return view->is_coarse ? live_write(client, hub->frame.data, hub->frame.size, false) : 0;
 }
 
 static int write_lagged(live_hub *hub, live_client *client)
@@ -200,12 +220,6 @@ static int write_lagged(live_hub *hub, live_client *client)
     return live_write(client, hub->frame.data, hub->frame.size, false);
 }
 
-/* Counts need every device each time, not only those that moved. */
-static void forget_marks(live_view *view)
-{
-    memset(view->marks, 0, sizeof view->marks);
-}
-
 int live_positions_write(live_hub *hub, live_client *client)
 {
     live_view *view = &client->view;
@@ -217,24 +231,19 @@ int live_positions_write(live_hub *hub, live_client *client)
     if (view->skipped > 0 && write_lagged(hub, client) < 0) {
         return -1;
     }
-    bool was_coarse = view->is_coarse;
-    int result = 0;
-    if (was_coarse) {
-        forget_marks(view);
+    int result = view->is_coarse ? write_counts(hub, client) : 0;
+    if (view->is_coarse) {
+        return result;
     }
-    int64_t begun_ns = hr_clock_mono_ns(hub->server->context->clock);
     for (uint32_t i = 0; i < view->box_count && result >= 0; i++) {
         if (engine_moved(engine, with_margin(view->boxes[i]), &view->marks[i], &hub->found) !=
             HR_OK) {
             return 0;
         }
-        view->is_coarse = hub->found.count > LIVE_POSITIONS_MAX;
-        if (view->is_coarse) {
-            /* The first time some may be missing, which the next counts put right. */
-            forget_marks(view);
-            result = write_counts(hub, client);
-            hub->coarse_cost_ns = hr_clock_mono_ns(hub->server->context->clock) - begun_ns;
-            return result;
+        if (hub->found.count > LIVE_POSITIONS_MAX) {
+            view->is_coarse = true;
+            memset(view->marks, 0, sizeof view->marks); /* all are told anew after it */
+            return write_counts(hub, client);
         }
         if (hub->found.count > 0) {
             result = view->is_binary ? write_binary(hub, client) : write_json(hub, client);

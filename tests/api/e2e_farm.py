@@ -432,6 +432,9 @@ def a_crowd_is_counted_instead_of_shown():
         expect(sum(count for _, _, count in counts), 13000)
         live.send({"subscribe": {"positions": {"bbox": [15.995, 58.995, 16.005, 59.005]}}})
         expect([d["device"] for d in live.receive_key("positions")], ["cow-0"])
+        live.send({"subscribe": {"positions": {"bbox": [100, -80, 90, 80], "max_hz": 10}}})
+        counts = live.receive_key("counts")
+        expect(sum(count for _, _, count in counts), 13000, "across the antimeridian")
         many = {"type": "FeatureCollection", "features": [
             {"type": "Feature", "id": "f%d" % i, "properties": {"name": "x" * 200},
              "geometry": PADDOCK["geometry"]} for i in range(1500)]}
