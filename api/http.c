@@ -176,6 +176,8 @@ static int exchange_dispatch(http_exchange *exchange)
     }
     exchange->job.job.run = exchange_run;
     exchange->job.finish = exchange_finish;
+    exchange->job.job.caller =
+        api_caller_key(exchange->request.caller.user, exchange->request.peer);
     exchange->state = EXCHANGE_RUNNING;
     hr_err err = api_pool_submit(exchange->server->pool, lane, &exchange->job.job);
     if (err == HR_OK) {

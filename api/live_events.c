@@ -236,6 +236,8 @@ static int begin_catch_up(live_hub *hub, live_client *client, int64_t end)
     }
     work->job.job.run = catch_up_run;
     work->job.finish = catch_up_finish;
+    /* Each by itself: after a restart a hundred screens of one user come back at once. */
+    work->job.job.caller = (uint64_t)(uintptr_t)client;
     work->client = client;
     work->subscription = client->subscription;
     work->log = hub->server->context->log;

@@ -128,6 +128,7 @@ static hr_err submit(live_hub *hub, live_client *client, const api_route *route,
     memcpy(body, request->body != NULL ? request->body : "", request->body_size);
     work->job.job.run = job_run;
     work->job.finish = job_finish;
+    work->job.job.caller = api_caller_key(request->caller.user, request->peer);
     work->client = client;
     work->route = route;
     work->body = body;

@@ -17,8 +17,10 @@ typedef struct lane_queue {
     api_pool *pool;
     pthread_cond_t ready;
     api_job *first; /* this and the rest: protected by the pool's lock */
-    api_job *last;
     unsigned count;
+    api_job *running;
+    uint64_t round;       /* the latest of which one was taken */
+    unsigned running_max; /* of one caller; constant, as is what follows */
     unsigned thread_count;
     pthread_t threads[LANE_THREADS_MAX];
 } lane_queue;
@@ -31,17 +33,58 @@ struct api_pool {
     lane_queue lanes[API_LANES];
 };
 
-static api_job *take(lane_queue *lane)
+/* A caller's jobs are a round apart, so that each round has one of everybody's who waits. */
+static void put(lane_queue *lane, api_job *job)
 {
-    api_job *job = lane->first;
-    if (job != NULL) {
-        lane->first = job->next;
-        lane->count--;
-        if (lane->first == NULL) {
-            lane->last = NULL;
+    api_job **place = &lane->first;
+    job->round = lane->round;
+    for (const api_job *each = lane->first; each != NULL; each = each->next) {
+        if (each->caller == job->caller) {
+            job->round = each->round + 1;
         }
     }
+    while (*place != NULL && (*place)->round <= job->round) {
+        place = &(*place)->next;
+    }
+    job->next = *place;
+    *place = job;
+    lane->count++;
+}
+
+static unsigned count_of(const api_job *list, uint64_t caller)
+{
+    unsigned count = 0;
+    for (const api_job *each = list; each != NULL; each = each->next) {
+        count += each->caller == caller;
+    }
+    return count;
+}
+
+/* The first job whose caller may have one more thread; it is then running. */
+static api_job *take(lane_queue *lane)
+{
+    api_job **place = &lane->first;
+    while (*place != NULL && count_of(lane->running, (*place)->caller) >= lane->running_max) {
+        place = &(*place)->next;
+    }
+    api_job *job = *place;
+    if (job != NULL) {
+        *place = job->next;
+        lane->count--;
+        lane->round = job->round > lane->round ? job->round : lane->round;
+        job->next = lane->running;
+        lane->running = job;
+    }
     return job;
+}
+
+static void end_running(lane_queue *lane, const api_job *job)
+{
+    api_job **place = &lane->running;
+    while (*place != job) {
+        place = &(*place)->next;
+    }
+    *place = job->next;
 }
 
 static void *lane_main(void *argument)
@@ -63,6 +106,9 @@ static void *lane_main(void *argument)
         if (!stopping) {
             job->run(job);
         }
+        pthread_mutex_lock(&pool->lock);
+        end_running(lane, job);
+        pthread_mutex_unlock(&pool->lock);
         pool->done(job, pool->context);
         pthread_mutex_lock(&pool->lock);
     }
@@ -82,6 +128,7 @@ hr_err api_pool_new(api_job_done *done, void *context, api_pool **out)
     for (int i = 0; i < API_LANES; i++) {
         lane_queue *lane = &pool->lanes[i];
         lane->pool = pool;
+        lane->running_max = lane_threads[i] > 1 ? lane_threads[i] - 1 : 1;
         pthread_cond_init(&lane->ready, NULL);
         while (lane->thread_count < lane_threads[i]) {
             if (pthread_create(&lane->threads[lane->thread_count], NULL, lane_main, lane) != 0) {
@@ -123,19 +170,13 @@ void api_pool_free(api_pool *pool)
 hr_err api_pool_submit(api_pool *pool, api_lane which, api_job *job)
 {
     lane_queue *lane = &pool->lanes[which];
-    job->next = NULL;
     pthread_mutex_lock(&pool->lock);
-    if (pool->stopping || lane->count >= API_POOL_QUEUE_MAX) {
+    if (pool->stopping || lane->count >= API_POOL_QUEUE_MAX ||
+        count_of(lane->first, job->caller) >= API_POOL_CALLER_MAX) {
         pthread_mutex_unlock(&pool->lock);
         return HR_TOO_BIG;
     }
-    if (lane->last != NULL) {
-        lane->last->next = job;
-    } else {
-        lane->first = job;
-    }
-    lane->last = job;
-    lane->count++;
+    put(lane, job);
     pthread_cond_signal(&lane->ready);
     pthread_mutex_unlock(&pool->lock);
     return HR_OK;

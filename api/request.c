@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "field.h"
 
 const char *api_method_text(api_method method)
@@ -28,6 +29,18 @@ hr_err api_role_parse(const char *text, api_role *role)
         }
     }
     return HR_INVALID;
+}
+
+uint64_t api_caller_key(const char *user, const char *peer)
+{
+    return user[0] != 0 ? hr_hash64_seeded(user, strlen(user), 1)
+                        : hr_hash64_seeded(peer, strlen(peer), 2);
+}
+
+bool api_peer_is_loopback(const char *peer)
+{
+    return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0 ||
+           strncmp(peer, "::ffff:127.", 11) == 0;
 }
 
 void api_request_reset(api_request *request)

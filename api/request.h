@@ -66,7 +66,7 @@ typedef struct api_request {
     char session[API_SECRET_TEXT_MAX]; /* from the cookie */
     char bearer[API_SECRET_TEXT_MAX];
     bool accepts_gzip;
-    bool is_forwarded;           /* came through a proxy: peer is not whoever asks */
+    bool is_forwarded;           /* came through a proxy, on whose word peer may be */
     const _Atomic bool *is_gone; /* whoever asked has gone; NULL: cannot be told */
     bool is_live;                /* came over the WebSocket: the caller is known already */
     const char *body_schema;     /* of its route; static, or NULL */
@@ -75,6 +75,12 @@ typedef struct api_request {
     size_t arena_size;
     char arena[API_TARGET_BYTES_MAX + API_PARAMS_MAX * 2];
 } api_request;
+
+/* The same for all that one person asks: the name's, or the address's while user is "". */
+uint64_t api_caller_key(const char *user, const char *peer);
+
+/* Whether that address is this machine's own. */
+bool api_peer_is_loopback(const char *peer);
 
 /* Empty, without clearing the arena. */
 void api_request_reset(api_request *request);
