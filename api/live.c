@@ -364,6 +364,7 @@ static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
     api_request *request = &hub->request;
     char path[64];
     api_request_reset(request);
+    lws_get_peer_simple(wsi, request->peer, sizeof request->peer);
     if (server_read_head(wsi, request) != NULL) {
         return live_refuse_upgrade(hub, wsi, 431, "head.too_big", "a header is too long");
     }
@@ -393,6 +394,7 @@ static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
     client->caller = request->caller;
     memcpy(client->session, request->session, sizeof client->session);
     memcpy(client->bearer, request->bearer, sizeof client->bearer);
+    memcpy(client->peer, request->peer, sizeof client->peer);
     return 0;
 }
 
@@ -410,7 +412,6 @@ static int on_upgrade(live_hub *hub, struct lws *wsi, live_session *session)
     hr_buf_init(&client->rx, LIVE_MESSAGE_BYTES_MAX);
     hr_buf_init(&client->answers, API_ANSWER_BYTES_MAX);
     hr_buf_init(&client->missed, API_ANSWER_BYTES_MAX);
-    lws_get_peer_simple(wsi, client->peer, sizeof client->peer);
     client->next = hub->first;
     if (hub->first != NULL) {
         hub->first->previous = client;

@@ -56,12 +56,6 @@ static void answer_refusal(api_answer *answer, hr_err err, int retry_after_s, co
     }
 }
 
-static bool is_loopback(const char *peer)
-{
-    return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0 ||
-           strncmp(peer, "::ffff:127.", 11) == 0;
-}
-
 void route_setup(api_context *context, const api_request *request, api_answer *answer)
 {
     cJSON *body = has_accounts(context, answer) ? api_body_parse(request, answer) : NULL;
@@ -75,8 +69,9 @@ void route_setup(api_context *context, const api_request *request, api_answer *a
         password != NULL ? api_body_text(body, "code", API_SECRET_TEXT_MAX, "", answer) : NULL;
     if (code != NULL) {
         hr_why why = {.text = ""};
-        hr_err err = accounts_setup(context->accounts, user, password, code,
-                                    is_loopback(request->peer) && !request->is_forwarded, &why);
+        hr_err err =
+            accounts_setup(context->accounts, user, password, code,
+                           api_peer_is_loopback(request->peer) && !request->is_forwarded, &why);
         if (err == HR_OK) {
             audit(context, request, user, "setup", user);
             answer_user(answer, 201, user, API_ROLE_OWNER);

@@ -128,6 +128,20 @@ static void read_cookie(const char *cookies, char *session, size_t size)
     }
 }
 
+/* A proxy on this machine says last, behind what others may have made up, whom it asks for. Others
+ * are not believed: whoever could choose his address would be throttled by nobody. */
+static void read_forwarded(const char *list, api_request *request)
+{
+    struct in6_addr ignored;
+    const char *comma = strrchr(list, ',');
+    const char *last = comma != NULL ? comma + 1 : list;
+    last += strspn(last, " ");
+    if (api_peer_is_loopback(request->peer) && strlen(last) < sizeof request->peer &&
+        (inet_pton(AF_INET, last, &ignored) == 1 || inet_pton(AF_INET6, last, &ignored) == 1)) {
+        memcpy(request->peer, last, strlen(last) + 1);
+    }
+}
+
 const char *server_read_head(struct lws *wsi, api_request *request)
 {
     /* All pages of a machine share its cookies, whatever their ports: ours may come last of many.
@@ -135,6 +149,10 @@ const char *server_read_head(struct lws *wsi, api_request *request)
     char text[COOKIES_BYTES_MAX];
     const char *too_long = NULL;
     request->is_forwarded = lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0;
+    if (!server_header(wsi, WSI_TOKEN_X_FORWARDED_FOR, text, API_HEADER_TEXT_MAX)) {
+        too_long = "X-Forwarded-For";
+    }
+    read_forwarded(text, request);
     if (!server_header(wsi, WSI_TOKEN_HOST, request->host, sizeof request->host)) {
         too_long = "Host";
     }

@@ -111,6 +111,26 @@ def guessing_is_slowed_down():
 
 
 @test
+def a_guesser_behind_our_proxy_locks_out_nobody_else():
+    with Service() as service:
+        owner = set_up(service)
+        expect(service.ask("POST", "/v1/users", {"user": "anna", "password": PASSWORD,
+                                                 "role": "viewer"}, owner)[0], 201)
+        wrong = {"user": "bertil", "password": "wrong"}
+        # What a client says of itself stands before what the proxy says of it.
+        far = {"X-Forwarded-For": "198.51.100.4, 192.0.2.66"}
+        codes = [service.ask("POST", "/v1/login", wrong, far)[0] for _ in range(7)]
+        expect(429 in codes, True, codes)
+        right = {"user": "anna", "password": PASSWORD}
+        expect(service.ask("POST", "/v1/login", right, far)[0], 429, "the place is known")
+        near = {"X-Forwarded-For": "192.0.2.66, 198.51.100.4"}
+        expect(service.ask("POST", "/v1/login", right, near)[0], 200)
+        peers = {deed["action"]: deed["peer"] for deed in
+                 service.ask("GET", "/v1/audit", headers=owner)[2]["audit"][:2]}
+        expect(peers, {"login": "198.51.100.4", "login.wrong": "192.0.2.66"})
+
+
+@test
 def bad_bodies_are_refused_and_change_nothing():
     with Service() as service:
         for body in ("", "{", "[]", "1", "null", '"x"', "{}", '{"user":1,"password":2}',
