@@ -89,7 +89,9 @@ bool api_param_number(const api_request *request, const char *name, int64_t min,
         return true;
     }
     int64_t number = 0;
-    if (hr_decimal_parse(text, strlen(text), 0, &number) != HR_OK || number < min || number > max) {
+    size_t size = strlen(text);
+    if (size != strspn(text, "-0123456789") || hr_decimal_parse(text, size, 0, &number) != HR_OK ||
+        number < min || number > max) {
         api_answer_error(answer, 400, "query.parameter", name,
                          "%s must be a whole number from %lld to %lld", name, (long long)min,
                          (long long)max);

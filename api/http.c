@@ -205,7 +205,8 @@ static hr_err read_target(struct lws *wsi, api_request *request, const char *pat
         if (length < 0) {
             break;
         }
-        if (length > 0) {
+        /* "/" is what lws makes of nothing behind a last '?' or '&'. */
+        if (length > 0 && !(length == 1 && text[0] == '/')) {
             err = api_request_add_param(request, text, (size_t)length);
         }
     }

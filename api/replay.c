@@ -66,6 +66,18 @@ static uint64_t key_of(const api_request *request)
     return hr_hash64_seeded(request->idempotency_key, strlen(request->idempotency_key), key);
 }
 
+/* Of what is asked: what was asked with other parameters was something else. */
+static uint64_t hash_of(const api_request *request)
+{
+    uint64_t hash = hr_hash64(request->body, request->body_size);
+    for (uint32_t i = 0; i < request->param_count; i++) {
+        const api_param *param = &request->params[i];
+        hash = hr_hash64_seeded(param->name, strlen(param->name), hash);
+        hash = hr_hash64_seeded(param->value, strlen(param->value), hash);
+    }
+    return hash;
+}
+
 static replay *find(api_replays *replays, uint64_t key, int64_t now_ms)
 {
     for (int i = 0; i < API_REPLAYS_MAX; i++) {
@@ -103,7 +115,7 @@ static void give_again(const replay *kept, uint64_t body_hash, api_answer *answe
 {
     if (kept->body_hash != body_hash) {
         api_answer_error(answer, 422, "idempotency.reused", NULL,
-                         "this Idempotency-Key was used for another body");
+                         "this Idempotency-Key was used for something else");
     } else if (kept->state == REPLAY_RUNNING) {
         api_answer_error(answer, 409, "idempotency.running", NULL,
                          "the first request with this Idempotency-Key is still being done");
@@ -121,7 +133,7 @@ static void give_again(const replay *kept, uint64_t body_hash, api_answer *answe
 bool api_replays_begin(api_replays *replays, const api_request *request, api_answer *answer)
 {
     uint64_t key = key_of(request);
-    uint64_t body_hash = hr_hash64(request->body, request->body_size);
+    uint64_t body_hash = hash_of(request);
     int64_t now_ms = hr_clock_now_ms(replays->clock);
     bool do_it = true;
     pthread_mutex_lock(&replays->lock);

@@ -115,7 +115,7 @@ static void refuse_param(const api_route *route, const char *name, api_answer *a
 
 bool api_params_are_known(const api_route *route, const api_request *request, api_answer *answer)
 {
-    if (strncmp(route->path, "/v1/", 4) != 0) {
+    if (route->rate == API_RATE_FREE || strncmp(route->path, "/v1/", 4) != 0) {
         return true;
     }
     for (uint32_t i = 0; i < request->param_count; i++) {

@@ -59,8 +59,8 @@ const api_route *api_routes(size_t *count);
 const api_route *api_route_find(api_request *request, uint32_t *allowed);
 
 /* Whether the route knows every parameter of the request, and none is given twice; else the answer
- * names the first that is wrong. Outside /v1/, where pages and scrapers add what they like, all
- * pass.
+ * names the first that is wrong. All pass outside /v1/ and where nothing but how it is can be asked
+ * (health), for pages, scrapers and balancers add what they like.
  */
 bool api_params_are_known(const api_route *route, const api_request *request, api_answer *answer);
 

@@ -324,7 +324,7 @@ static bool take_offset(api_context *context, const char *group, const cJSON *it
     int64_t offset = 0;
     char text[16];
     const char *name = api_body_text(item, "topic", LOG_TOPIC_NAME_MAX, NULL, answer);
-    if (name == NULL || !api_body_number(item, "partition", 0, UINT16_MAX, 0, &number, answer) ||
+    if (name == NULL || !api_body_number(item, "partition", 0, UINT16_MAX, -1, &number, answer) ||
         !api_body_number(item, "offset", 0, INT64_C(1) << 53, -1, &offset, answer)) {
         return false;
     }

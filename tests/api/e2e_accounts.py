@@ -322,6 +322,10 @@ def a_repeated_post_with_a_key_is_done_once():
         expect(first[2], again[2])
         expect(len(service.ask("GET", "/v1/tokens", headers=owner)[2]["tokens"]), 1)
         expect(service.ask("POST", "/v1/tokens", {"name": "y", "role": "viewer"}, keyed)[0], 422)
+        fences = {"type": "FeatureCollection", "features": []}
+        first = service.ask("POST", "/v1/fences/import", fences, keyed)
+        again = service.ask("POST", "/v1/fences/import?replace=true", fences, keyed)
+        expect(again[0], 422, first)
 
 
 @test

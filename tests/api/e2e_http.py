@@ -125,6 +125,20 @@ def errors_have_the_status_they_should():
 
 
 @test
+def parameters_may_end_sloppily_and_numbers_are_whole():
+    with Service() as service:
+        owner = set_up(service)
+        for path, status in (("/v1/events?", 200), ("/v1/events?limit=1&", 200),
+                             ("/v1/events?limit=1&&", 200), ("/v1/events?limit=1.5", 400),
+                             ("/v1/events?limit=1e1", 400), ("/v1/events?x=1", 400),
+                             ("/v1/health?probe=7", 200), ("/v1/openapi.json?v=2", 200)):
+            expect(service.ask("GET", path, headers=owner)[0], status, path)
+        lacks = {"offsets": [{"topic": "positions", "offset": 0}]}
+        status, _, body = service.ask("PUT", "/v1/groups/mine/offsets", lacks, owner)
+        expect((status, body["error"]["code"]), (400, "group.offset"))
+
+
+@test
 def only_names_of_ours_are_served():
     with Service() as service:
         expect(service.ask("GET", "/v1/health", headers={"Host": "evil.example"})[0], 421)
