@@ -112,7 +112,7 @@ void live_queue_put(hr_buf *queue, const void *bytes, size_t size)
 }
 
 /* Later, because the callback that calls this may go on with the client. */
-static void end_client(live_client *client)
+void live_end(live_client *client)
 {
     client->waiting_since_ns = 0;
     lws_set_timeout(client->wsi, PENDING_TIMEOUT_LAGGING, LWS_TO_KILL_ASYNC);
@@ -122,7 +122,7 @@ void live_answer(live_client *client, const hr_buf *message)
 {
     live_queue_put(&client->answers, message->data, message->size);
     if (hr_buf_err(message) != HR_OK || hr_buf_err(&client->answers) != HR_OK) {
-        end_client(client);
+        live_end(client);
     } else {
         live_want_write(client);
     }
@@ -492,7 +492,7 @@ static void look_over(live_hub *hub, int64_t time_ns)
         }
         trim_idle(client);
         if (is_laggard || (revalidate && !is_still_allowed(hub, client))) {
-            end_client(client);
+            live_end(client);
         }
     }
 }

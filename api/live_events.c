@@ -163,6 +163,8 @@ typedef struct catch_up {
     log_store *log;
     int64_t next;
     int64_t end;
+    hr_err err;
+    hr_why why;
     hr_buf out;
     hr_buf message;
 } catch_up;
@@ -191,7 +193,7 @@ static void catch_up_run(api_job *job)
     hr_err err = log_reader_open(work->log, HR_TOPIC_EVENTS, 0, work->next, LOG_COMMITTED, &reader);
     while (err == HR_OK && work->next < work->end && work->out.size < CATCH_UP_BYTES_ENOUGH) {
         log_view view;
-        err = log_reader_next(reader, &view, NULL);
+        err = log_reader_next(reader, &view, &work->why);
         if (err == HR_OK) {
             catch_up_view(work, &view);
         } else if (err == HR_GONE || err == HR_CORRUPT) {
@@ -205,6 +207,7 @@ static void catch_up_run(api_job *job)
         }
     }
     log_reader_close(reader);
+    work->err = err;
 }
 
 /* Back on the service thread. */
@@ -214,6 +217,12 @@ static void catch_up_finish(server_job *job)
     live_client *client = work->client;
     bool is_wanted = client->wsi != NULL && work->subscription == client->subscription;
     client->is_catching_up = false;
+    if (is_wanted && work->err != HR_OK) {
+        /* Asked again at once, it would fail again at once. */
+        hr_logline(HR_LEVEL_WARN, "live.resume_failed", "offset=%lld why=\"%s\"",
+                   (long long)work->next, work->why.text);
+        live_end(client);
+    }
     if (is_wanted) {
         client->next_event = work->next;
         hr_buf_fini(&client->missed);

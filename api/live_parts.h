@@ -111,6 +111,8 @@ void live_want_write(live_client *client);
 void live_queue_put(hr_buf *queue, const void *bytes, size_t size);
 /* Send the message; a client for whom it cannot be kept is ended. */
 void live_answer(live_client *client, const hr_buf *message);
+/* End the connection soon; the client resumes with another. */
+void live_end(live_client *client);
 /* Write one frame now; -1 ends the connection. */
 int live_write(live_client *client, const void *bytes, size_t size, bool is_binary);
 
@@ -118,10 +120,8 @@ int live_write(live_client *client, const void *bytes, size_t size, bool is_bina
 void live_client_release(live_client *client);
 
 /* ---- live_events.c ---- */
-
 hr_err live_events_init(live_hub *hub);
 void live_events_fini(live_hub *hub);
-
 /* Offset of the newest committed event; -1: none. */
 int64_t live_events_newest(const live_hub *hub);
 /* The client wants what comes after `after`, of that epoch. */
