@@ -4,8 +4,8 @@
 
 #include "route.h"
 
-#define API_POOL_QUEUE_MAX 256 /* jobs waiting in one lane; HR_TOO_BIG above */
-#define API_POOL_CALLER_MAX 64 /* of them by one caller; HR_TOO_BIG above */
+#define API_POOL_QUEUE_MAX 256  /* jobs waiting in one lane; HR_TOO_BIG above */
+#define API_POOL_CALLER_MAX 128 /* of them by one caller; HR_TOO_BIG above */
 
 /* Embedded first in whatever is to be done. Belongs to the pool from submit until done is called.
  */
