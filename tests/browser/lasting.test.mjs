@@ -128,7 +128,7 @@ describe("a page that stays open", () => {
       }, HOUR_MS);
     const nowS = (Date.now() - farm.startMs) / 1000;
     await farm.publish(["cow-2", nowS - 60, 20, 20], ["cow-2", nowS - 30, 25, 20],
-      ["cow-2", nowS, 30, 20]);
+      ["cow-2", nowS - 2, 30, 20]);
     await until("the fixes", async () => {
       const { devices } = await farm.ask("GET", "/v1/devices");
       return devices.some((device) => (device.id ?? device.device) === "cow-2");

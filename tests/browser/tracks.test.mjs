@@ -162,6 +162,11 @@ describe("tracks", () => {
       await page.selectOption(".search select >> nth=0", "heifers");
       await page.waitForSelector('.animals [data-animal="bull-1"]', { state: "detached" });
       const scale = () => page.textContent(".ol-scale-line-inner");
+      const still = async () => {
+        const first = await scale();
+        await page.waitForTimeout(500);
+        return first === (await scale()) && first;
+      };
       const before = await until("the farm in view", async () => {
         const now = await scale();
         return /^\d+ m$/.test(now) && now;
@@ -172,12 +177,12 @@ describe("tracks", () => {
         await page.waitForTimeout(300);
       }
       const zoomed = await until("another scale", async () => {
-        const now = await scale();
+        const now = await still();
         return now !== before && now;
       });
       await page.reload();
       await page.waitForSelector('.animals [data-animal="cow-1"]');
-      assert.equal(await scale(), zoomed);
+      await until("the same scale", async () => (await scale()) === zoomed);
       assert.equal(await page.inputValue(".search select >> nth=0"), "heifers");
       assert.equal(await page.locator('.animals [data-animal="bull-1"]').count(), 0);
       await page.click("button.home");

@@ -8,10 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static int64_t clock_ms(void)
+/* What this process has worked: the machine may be busy with other things. */
+static int64_t worked_ms(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -69,11 +70,11 @@ static void a_fence_of_100000_vertices_is_taken_and_one_of_more_is_refused(void 
     growing_text star = {0};
     geo_why why = {""};
     add_star(&star, 16, 59, 1.0, GEO_AREA_VERTICES_MAX);
-    int64_t begun_ms = clock_ms();
+    int64_t begun_ms = worked_ms();
     if (put(kit, &star, &why) != GEO_OK) {
         fail_msg("%s", why.text);
     }
-    int put_ms = (int)(clock_ms() - begun_ms);
+    int put_ms = (int)(worked_ms() - begun_ms);
     print_message("put: %d ms\n", put_ms);
     assert_true(put_ms < 10000);
     fixture_close(kit);
@@ -103,17 +104,17 @@ static void ten_thousand_fences_load_in_well_under_a_second(void **state)
     uint32_t count = 0;
     geo_why why = {""};
     catalog_change *change = fixture_begin(kit);
-    int64_t begun_ms = clock_ms();
+    int64_t begun_ms = worked_ms();
     if (catalog_change_import(change, all.data, all.size, &strict, &count, &why) != GEO_OK) {
         fail_msg("%s", why.text);
     }
     (void)fixture_commit(change);
-    print_message("import: %d ms\n", (int)(clock_ms() - begun_ms));
+    print_message("import: %d ms\n", (int)(worked_ms() - begun_ms));
     free(all.data);
     fixture_close(kit);
-    begun_ms = clock_ms();
+    begun_ms = worked_ms();
     fixture_open(kit);
-    int load_ms = (int)(clock_ms() - begun_ms);
+    int load_ms = (int)(worked_ms() - begun_ms);
     print_message("open and load: %d ms\n", load_ms);
     const geo_rules *rules = fixture_rules(kit);
     assert_int_equal(geo_rules_fence_count(rules), 10000);

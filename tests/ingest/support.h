@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 /* Nothing here may take longer; a test that waits longer has failed. */
-#define SUPPORT_TIMEOUT_MS 20000
+#define SUPPORT_TIMEOUT_MS 60000
 
 /* A new folder below the system's temporary one; the text is static, overwritten by the next. */
 const char *support_folder(void);
@@ -16,7 +16,8 @@ const char *support_folder(void);
 /* Remove a folder and all in it. */
 void support_folder_remove(const char *folder);
 
-/* A port of 127.0.0.1 that was free a moment ago. */
+/* A port of 127.0.0.1 for a server that is started later, with SO_REUSEADDR. It stays bound, and
+ * without a listener, until the test program ends, so that the system gives it to nobody else. */
 uint16_t support_port(void);
 
 /* Run a program to its end and return its exit code; its output goes nowhere. */
