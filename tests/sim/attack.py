@@ -117,7 +117,7 @@ def look_within(farm, world):
 def ask_oracle(farm):
     """What the project's own oracle has against it, also about the standing queries: a second
     witness. While ticks bring more between its looks, it is asked again."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + harness.PATIENCE_S
     while True:
         try:
             farm.ask_oracle("--windows", truth=None)
@@ -175,8 +175,7 @@ def run(seed):
                                  for record in read_log(farm, "events", 0)) >= count)
             verdict = ask_oracle(farm)
             there = farm.all_events()
-            news = {event["id"] for event in there if not event["late"]}
-            wait_for(lambda: news <= {event["id"] for event in reader.events()})
+            wait_for(reader.has_the_news)
             wait_for(lambda: live.resume["seq"] >= there[-1]["offset"])
             told = {event["id"]: event for event in reader.events()}
             with open(live.path) as file:

@@ -31,7 +31,7 @@ def newest(farm):
 
 def wait_for_more(farm, count):
     goal = newest(farm) + count
-    wait_until("something happens", lambda: newest(farm) >= goal, timeout=60)
+    wait_until("something happens", lambda: newest(farm) >= goal)
 
 
 def wanted(event):
@@ -80,11 +80,11 @@ def kill_service(farm, reader, gaps):
 
 def kill_broker(farm, reader, gaps):
     before = newest(farm)
-    wait_until("the reader has what there is", lambda: reader.has(before), timeout=60)
+    wait_until("the reader has what there is", lambda: reader.has(before))
     times = reader.times_listening()
     make_a_storm(farm)
     farm.kill_broker()
-    wait_until("the reader listens again", lambda: reader.times_listening() > times, timeout=60)
+    wait_until("the reader listens again", lambda: reader.times_listening() > times)
     gaps.append((before, newest(farm)))
 
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from farm import Farm, MqttCopy, harness, wait_until
+from farm import Farm, MqttCopy, harness, wait_for
 
 from harness import test  # isort: skip  (farm.py says where it is)
 
@@ -56,7 +56,7 @@ def run_with(killings):
         farm.await_sim(sims[0])
         print(farm.ask_oracle("--wait", "20", "--windows").strip())
         if copy:
-            wait_until("the reader has what was told", copy.is_silent)
+            wait_for(copy.has_the_news)
             print(farm.ask_oracle("--mqtt-copy", copy.path).splitlines()[-1])
 
 

@@ -11,7 +11,7 @@ import time
 
 from farm import harness, program
 
-START_TIMEOUT_S = 20
+START_TIMEOUT_S = harness.PATIENCE_S
 
 
 class Link:
@@ -55,7 +55,7 @@ class Link:
         try:
             if is_cut:
                 raise OSError("no radio")
-            far = socket.create_connection(("127.0.0.1", self.far_port), timeout=5)
+            far = socket.create_connection(("127.0.0.1", self.far_port), timeout=20)
         except OSError:
             near.close()
             return
@@ -128,7 +128,7 @@ class Connecting:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:
-                self.wire = socket.create_connection(("127.0.0.1", self.port), timeout=5)
+                self.wire = socket.create_connection(("127.0.0.1", self.port), timeout=20)
                 return
             except OSError:
                 if time.monotonic() > deadline:
