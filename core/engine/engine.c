@@ -94,7 +94,6 @@ static void free_engine(engine *engine)
     pthread_mutex_destroy(&engine->lock);
     pthread_mutex_destroy(&engine->names_lock);
     pthread_mutex_destroy(&engine->change_lock);
-    hr_buf_fini(&engine->names);
     pthread_mutex_destroy(&engine->checkpoint_lock);
     free(engine->folder);
     free(engine);
@@ -111,7 +110,6 @@ static void init_locks(engine *engine)
     pthread_mutex_init(&engine->lock, NULL);
     pthread_mutex_init(&engine->names_lock, NULL);
     pthread_mutex_init(&engine->change_lock, NULL);
-    hr_buf_init(&engine->names, (size_t)4 << 30);
     pthread_mutex_init(&engine->checkpoint_lock, NULL);
 }
 

@@ -68,8 +68,7 @@ struct engine {
     uint32_t snapshots_begun; /* by workers that are at it */
     uint64_t *snapshot_done;  /* per partition: the last round it took part in */
     engine_snapshot *snapshots;
-    pthread_mutex_t names_lock;
-    hr_buf names;                    /* on their way to the catalogue; protected by names_lock */
+    pthread_mutex_t names_lock;      /* one at a time brings names to the catalogue */
     pthread_mutex_t change_lock;     /* one change of the rules, from its begin to the log's yes */
     pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
     uint64_t checkpoint_number;      /* of the newest file; protected by checkpoint_lock */

@@ -8,31 +8,31 @@
 
 /* Names handed to the catalogue in one transaction. */
 #define NAMES_AT_ONCE_MAX 4096
+#define NAME_HEAD_BYTES 17 /* key, time, size; then the id and a zero byte */
 
 void engine_names_note(engine_partition *partition, uint64_t key, const char *id, size_t size,
                        int64_t seen_ms)
 {
-    hr_buf_put_u64(&partition->new_names, key);
-    hr_buf_put_u64(&partition->new_names, (uint64_t)seen_ms);
-    hr_buf_put_u8(&partition->new_names, (uint8_t)size);
-    hr_buf_put(&partition->new_names, id, size);
-    hr_buf_put_u8(&partition->new_names, 0);
+    /* All of it or nothing: it is read from end to end. */
+    uint8_t *room = hr_buf_extend(&partition->new_names, NAME_HEAD_BYTES + size + 1);
+    if (room != NULL) {
+        hr_store_u64(room, key);
+        hr_store_u64(room + 8, (uint64_t)seen_ms);
+        room[16] = (uint8_t)size;
+        memcpy(room + NAME_HEAD_BYTES, id, size);
+        room[NAME_HEAD_BYTES + size] = 0;
+    }
 }
 
-/* Move what the workers have noted to the engine's own list; the bytes are copied when no worker
- * waits any more. */
-static hr_err collect(engine *engine)
+/* Take what the worker has noted, in exchange for an empty list: that needs no memory, of which
+ * there may be none. */
+static void take(engine_partition *partition)
 {
-    for (uint32_t p = 0; p < engine->partition_count; p++) {
-        engine_partition *partition = &engine->partitions[p];
-        pthread_rwlock_wrlock(&partition->lock);
-        hr_buf taken = partition->new_names;
-        hr_buf_init(&partition->new_names, taken.size_max);
-        pthread_rwlock_unlock(&partition->lock);
-        hr_buf_put(&engine->names, taken.data, taken.size);
-        hr_buf_fini(&taken);
-    }
-    return hr_buf_err(&engine->names);
+    pthread_rwlock_wrlock(&partition->lock);
+    hr_buf taken = partition->new_names;
+    partition->new_names = partition->taken_names;
+    partition->taken_names = taken;
+    pthread_rwlock_unlock(&partition->lock);
 }
 
 /* One name that cannot be kept must not hold up the others, nor the checkpoints behind them. */
@@ -51,10 +51,10 @@ static geo_err put_one_by_one(catalog *catalog, const catalog_name *names, size_
     return GEO_OK;
 }
 
-/* Hand over up to NAMES_AT_ONCE_MAX names; *used gets their bytes. */
-static hr_err hand_over(engine *engine, catalog_name *names, size_t *used, hr_why *why)
+/* Hand over up to NAMES_AT_ONCE_MAX names. */
+static hr_err hand_over(engine *engine, hr_buf *taken, catalog_name *names, hr_why *why)
 {
-    hr_cursor cursor = hr_cursor_of(engine->names.data, engine->names.size);
+    hr_cursor cursor = hr_cursor_of(taken->data, taken->size);
     size_t count = 0;
     while (count < NAMES_AT_ONCE_MAX && hr_cursor_left(&cursor) > 0) {
         names[count].key = hr_cursor_u64(&cursor);
@@ -72,25 +72,40 @@ static hr_err hand_over(engine *engine, catalog_name *names, size_t *used, hr_wh
         return hr_why_set(why, engine_err_from_geo(err), "cannot keep names of devices: %s",
                           detail.text);
     }
-    *used = cursor.at;
+    hr_buf_consume(taken, cursor.at);
     return HR_OK;
+}
+
+static hr_err hand_over_all(engine *engine, hr_buf *taken, hr_why *why)
+{
+    if (taken->size == 0) {
+        return HR_OK;
+    }
+    catalog_name *names = malloc(NAMES_AT_ONCE_MAX * sizeof *names);
+    hr_err err = names != NULL ? HR_OK : HR_NO_MEMORY;
+    while (err == HR_OK && taken->size > 0) {
+        err = hand_over(engine, taken, names, why);
+    }
+    free(names);
+    if (err == HR_OK) {
+        hr_buf_fini(taken); /* a start's many names come once */
+    }
+    return err;
 }
 
 hr_err engine_names_flush(engine *engine, hr_why *why)
 {
+    hr_err err = HR_OK;
     pthread_mutex_lock(&engine->names_lock);
-    hr_err err = collect(engine);
-    catalog_name *names = NULL;
-    if (err == HR_OK && engine->names.size > 0) {
-        names = malloc(NAMES_AT_ONCE_MAX * sizeof *names);
-        err = names != NULL ? HR_OK : HR_NO_MEMORY;
+    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+        engine_partition *partition = &engine->partitions[p];
+        /* What was left over comes first. */
+        err = hand_over_all(engine, &partition->taken_names, why);
+        if (err == HR_OK) {
+            take(partition);
+            err = hand_over_all(engine, &partition->taken_names, why);
+        }
     }
-    while (err == HR_OK && engine->names.size > 0) {
-        size_t used = 0;
-        err = hand_over(engine, names, &used, why);
-        hr_buf_consume(&engine->names, used);
-    }
-    free(names);
     pthread_mutex_unlock(&engine->names_lock);
     return err;
 }

@@ -32,6 +32,7 @@ hr_err engine_partition_init(engine_partition *partition, uint32_t number, engin
     pthread_rwlockattr_destroy(&attributes);
     hr_buf_init(&partition->events, ENGINE_EVENTS_BYTES_MAX);
     hr_buf_init(&partition->new_names, NEW_NAMES_BYTES_MAX);
+    hr_buf_init(&partition->taken_names, NEW_NAMES_BYTES_MAX);
     hr_buf_init(&partition->dead.records, ENGINE_DEAD_BYTES_MAX);
     atomic_init(&partition->wake_ms, INT64_MAX);
     hr_err err = engine_devices_init(&partition->devices);
@@ -56,6 +57,7 @@ void engine_partition_fini(engine_partition *partition)
     engine_fixes_free(partition->block);
     hr_buf_fini(&partition->events);
     hr_buf_fini(&partition->new_names);
+    hr_buf_fini(&partition->taken_names);
     hr_buf_fini(&partition->dead.records);
     engine_notes_fini(&partition->notes);
     pthread_rwlock_destroy(&partition->lock);

@@ -54,8 +54,9 @@ typedef struct engine_partition {
     engine_source told; /* the last event that is in the log already: not told again */
     hr_buf events; /* stored events not yet appended, each behind its length; its memory is lent by
                       the thread whose turn it is */
-    engine_dead dead; /* what was refused and is not in `dead` yet */
-    hr_buf new_names; /* of devices that the catalogue has not been told of; under lock */
+    engine_dead dead;   /* what was refused and is not in `dead` yet */
+    hr_buf new_names;   /* of devices that the catalogue has not been told of; under lock */
+    hr_buf taken_names; /* those on their way to it; protected by the engine's names_lock */
     const engine_counters *counters;
     struct partition_block *block; /* scratch of the fix path */
 
