@@ -109,6 +109,11 @@ hr_err query_keep_save(engine_queries *queries, hr_why *why)
         err = sync_folder(queries->folder, why);
     }
     hr_buf_fini(&bytes);
+    if (err != HR_OK) {
+        pthread_mutex_lock(&queries->lock);
+        queries->is_changed = true;
+        pthread_mutex_unlock(&queries->lock);
+    }
     return err;
 }
 

@@ -364,8 +364,8 @@ static hr_err load_state(engine_queries *queries, hr_why *why)
         return err;
     }
     err = query_keep_load(queries, &kept);
-    if (err == HR_OK) {
-        return HR_OK;
+    if (err == HR_OK || err == HR_NO_MEMORY) {
+        return err; /* there may be memory at the next start, and what was kept is still there */
     }
     if (err != HR_NOT_FOUND) {
         hr_logline(HR_LEVEL_WARN, "query.begins_anew", "why=\"%s\"",

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -288,6 +289,29 @@ static void stop_and_start_outlast_a_restart(void **state)
     scene_end(&scene);
 }
 
+/* A full disk, say: once there is room, what was not kept is. */
+static void a_checkpoint_that_failed_is_made_later(void **state)
+{
+    (void)state;
+    scene scene;
+    char path[128];
+    char aside[160];
+    scene_begin(&scene, 1);
+    snprintf(path, sizeof path, "%s/checkpoint/queries.state", scene.farm.folder);
+    snprintf(aside, sizeof aside, "%s/checkpoint/queries.state.new", scene.farm.folder);
+    assert_int_equal(mkdir(aside, 0700), 0);
+    scene_open_queries(&scene);
+    scene_must_put(&scene, "{\"name\":\"q\",\"from\":\"events\",\"select\":{\"n\":\"count()\"}}");
+    /* An edit is kept at the end of a round: two later it has been tried. */
+    scene_settle(&scene);
+    scene_settle(&scene);
+    assert_int_equal(rmdir(aside), 0);
+    engine_queries_stop(scene.queries);
+    assert_int_equal(access(path, F_OK), 0);
+    scene_open_queries(&scene);
+    scene_end(&scene);
+}
+
 static void shipped_queries_run_and_stay_removed(void **state)
 {
     (void)state;
@@ -454,6 +478,7 @@ int main(void)
         cmocka_unit_test(a_bad_definition_is_refused_with_the_part_that_is_bad),
         cmocka_unit_test(a_query_that_grows_too_large_stops_alone),
         cmocka_unit_test(stop_and_start_outlast_a_restart),
+        cmocka_unit_test(a_checkpoint_that_failed_is_made_later),
         cmocka_unit_test(shipped_queries_run_and_stay_removed),
         cmocka_unit_test(silent_partitions_are_ended_by_ticks),
         cmocka_unit_test(others_may_ask_and_change_meanwhile),
