@@ -464,16 +464,39 @@ static bool is_paned(const stream_windows *windows)
     return windows->window.type == STREAM_TUMBLING || windows->window.type == STREAM_HOPPING;
 }
 
+/* Whom windows are told, and what may still be merged for it. */
+typedef struct telling {
+    stream_output_visit *visit;
+    void *context;
+    bool is_final;
+    bool goes_on;
+    size_t merge_bytes_left;
+} telling;
+
+/* A window's panes into one of their own. */
+static hr_err merge_panes(const stream_windows *windows, const group *group, uint32_t first,
+                          uint32_t end, pane *merged, size_t *bytes_left)
+{
+    hr_err err = HR_OK;
+    for (uint32_t i = first; err == HR_OK && i < end; i++) {
+        const pane *from = pane_of(windows, group, i);
+        size_t bytes = windows->pane_bytes + states_bytes(windows, from);
+        err = bytes <= *bytes_left ? states_merge(windows, merged, from) : HR_TOO_BIG;
+        *bytes_left -= bytes <= *bytes_left ? bytes : 0;
+    }
+    return err;
+}
+
 /* Tell the window of a group that ends at end_ms: the merge of its panes. */
 static hr_err tell_window(const stream_windows *windows, const group *group, int64_t end_ms,
-                          bool is_final, stream_output_visit *visit, void *context, bool *goes_on)
+                          telling *telling)
 {
     int64_t from_ms = end_ms - windows->window.size_ms;
     uint32_t first = pane_from(windows, group, from_ms);
     uint32_t end = pane_from(windows, group, end_ms);
     stream_output output = {.from_ms = from_ms,
                             .to_ms = end_ms,
-                            .is_final = is_final,
+                            .is_final = telling->is_final,
                             .key = group->key,
                             .key_size = group->key_size,
                             .windows = windows};
@@ -482,7 +505,7 @@ static hr_err tell_window(const stream_windows *windows, const group *group, int
     }
     if (end - first == 1) {
         output.pane = pane_of(windows, group, first);
-        *goes_on = visit(context, &output);
+        telling->goes_on = telling->visit(telling->context, &output);
         return HR_OK;
     }
     union {
@@ -493,12 +516,10 @@ static hr_err tell_window(const stream_windows *windows, const group *group, int
     if (err != HR_OK) {
         return err;
     }
-    for (uint32_t i = first; err == HR_OK && i < end; i++) {
-        err = states_merge(windows, &merged.head, pane_of(windows, group, i));
-    }
+    err = merge_panes(windows, group, first, end, &merged.head, &telling->merge_bytes_left);
     if (err == HR_OK) {
         output.pane = &merged.head;
-        *goes_on = visit(context, &output);
+        telling->goes_on = telling->visit(telling->context, &output);
     }
     states_fini(windows, &merged.head);
     return err;
@@ -557,10 +578,11 @@ static void drop_empty_groups(stream_windows *windows)
 static hr_err close_at(stream_windows *windows, int64_t end_ms, stream_output_visit *visit,
                        void *context)
 {
+    telling telling = {
+        .visit = visit, .context = context, .is_final = true, .merge_bytes_left = SIZE_MAX};
     EACH_GROUP(windows, at)
     {
-        bool ignored;
-        hr_err err = tell_window(windows, at, end_ms, true, visit, context, &ignored);
+        hr_err err = tell_window(windows, at, end_ms, &telling);
         if (err != HR_OK) {
             return err;
         }
@@ -636,32 +658,35 @@ hr_err stream_windows_close(stream_windows *windows, int64_t watermark_ms,
     return HR_OK;
 }
 
-static hr_err tell_open_group(const stream_windows *windows, const group *group,
-                              stream_output_visit *visit, void *context, bool *goes_on)
+static hr_err tell_open_group(const stream_windows *windows, const group *group, telling *telling)
 {
     hr_err err = HR_OK;
     if (!is_paned(windows)) {
-        for (uint32_t i = 0; *goes_on && i < group->used; i++) {
-            *goes_on = tell_pane(windows, group, pane_of(windows, group, i), false, visit, context);
+        for (uint32_t i = 0; telling->goes_on && i < group->used; i++) {
+            telling->goes_on = tell_pane(windows, group, pane_of(windows, group, i), false,
+                                         telling->visit, telling->context);
         }
         return HR_OK;
     }
     int64_t last_ms = pane_of(windows, group, group->used - 1)->start_ms + windows->window.size_ms;
-    for (int64_t end_ms = next_end(windows, group); err == HR_OK && *goes_on && end_ms <= last_ms;
+    for (int64_t end_ms = next_end(windows, group);
+         err == HR_OK && telling->goes_on && end_ms <= last_ms;
          end_ms += windows->window.every_ms) {
-        err = tell_window(windows, group, end_ms, false, visit, context, goes_on);
+        err = tell_window(windows, group, end_ms, telling);
     }
     return err;
 }
 
 hr_err stream_windows_open(const stream_windows *windows, stream_output_visit *visit, void *context)
 {
-    bool goes_on = true;
+    telling telling = {.visit = visit,
+                       .context = context,
+                       .goes_on = true,
+                       .merge_bytes_left = STREAM_OPEN_MERGE_BYTES_MAX};
     hr_err err = HR_OK;
     EACH_GROUP(windows, at)
     {
-        err =
-            goes_on && err == HR_OK ? tell_open_group(windows, at, visit, context, &goes_on) : err;
+        err = telling.goes_on && err == HR_OK ? tell_open_group(windows, at, &telling) : err;
     }
     return err;
 }

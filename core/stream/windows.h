@@ -65,7 +65,9 @@ typedef bool stream_output_visit(void *context, const stream_output *output);
 HR_MUST_USE hr_err stream_windows_close(stream_windows *windows, int64_t watermark_ms,
                                         stream_output_visit *visit, void *context);
 
-/* Tell the windows that are open. */
+/* Tell the windows that are open. HR_TOO_BIG: there are more, but so many panes were merged for
+ * those before that who asks would keep everyone else waiting. */
+#define STREAM_OPEN_MERGE_BYTES_MAX (64u << 20)
 HR_MUST_USE hr_err stream_windows_open(const stream_windows *windows, stream_output_visit *visit,
                                        void *context);
 

@@ -171,12 +171,47 @@ static void what_windows_hold_is_counted_and_given_back(void **state)
     }
 }
 
+static bool count_output(void *context, const stream_output *output)
+{
+    (void)output;
+    (*(uint32_t *)context)++;
+    return true;
+}
+
+/* A window of many panes is dear to tell, and each pane is in as many windows: whoever asks for all
+ * of them gets some, and is told. */
+static void open_windows_are_told_as_far_as_it_is_cheap(void **state)
+{
+    (void)state;
+    static const uint32_t panes[] = {20, STREAM_PANES_MAX};
+    const stream_aggregate topk = {.kind = STREAM_TOPK, .constant = 10};
+    for (int is_dear = 0; is_dear < 2; is_dear++) {
+        stream_windows *windows = NULL;
+        uint32_t told = 0;
+        bool is_late;
+        stream_window window = {
+            .type = STREAM_HOPPING, .size_ms = 1000 * (int64_t)panes[is_dear], .every_ms = 1000};
+        assert_int_equal(stream_windows_new(&window, &topk, 1, 7, &windows), HR_OK);
+        for (uint32_t i = 0; i < panes[is_dear]; i++) {
+            stream_value value = {.type = STREAM_WHOLE, .whole = i};
+            assert_int_equal(stream_windows_add(windows, (const uint8_t *)"", 0, 1000 * (int64_t)i,
+                                                0, &value, &is_late),
+                             HR_OK);
+        }
+        assert_int_equal(stream_windows_open(windows, count_output, &told),
+                         is_dear ? HR_TOO_BIG : HR_OK);
+        assert_true(is_dear ? told > 100 && told < panes[1] : told == 2 * panes[0] - 1);
+        stream_windows_free(windows);
+    }
+}
+
 int run_windows_tests(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_window_counts_its_rows),
         cmocka_unit_test(windows_come_back_as_they_were_stored),
         cmocka_unit_test(what_windows_hold_is_counted_and_given_back),
+        cmocka_unit_test(open_windows_are_told_as_far_as_it_is_cheap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
