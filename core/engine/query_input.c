@@ -9,8 +9,9 @@
 #include "base/text.h"
 #include "catalog/device.h"
 
-#define BATCHES_MAX 64 /* of the log, between looks at who else waits */
-#define BLOCK 64       /* fixes whose devices are fetched ahead */
+#define BATCHES_MAX 64   /* of the log, between looks at who else waits .. */
+#define RECORDS_MAX 4096 /* .. and of a batch, which counts as several where it is larger */
+#define BLOCK 64         /* fixes whose devices are fetched ahead */
 
 /* ---- handing over ---- */
 
@@ -290,7 +291,8 @@ static hr_err load_view(query_input *input, uint16_t p, bool *is_there, hr_why *
     return HR_OK;
 }
 
-/* Read a lane up to an offset, but no more than *batches. *is_done: it is there, or at the end. */
+/* Read a lane up to an offset, but no more than *batches of RECORDS_MAX. *is_done: it is there, or
+ * at the end. */
 static hr_err advance(query_input *input, uint16_t p, int64_t until, uint32_t *batches,
                       bool *is_done, hr_why *why)
 {
@@ -304,6 +306,7 @@ static hr_err advance(query_input *input, uint16_t p, int64_t until, uint32_t *b
         }
         use_rules(input, &lane->rules, lane->rules.version);
         int64_t end = lesser(until, lane->view.first_offset + lane->view.count);
+        end = lesser(end, lane->offset + RECORDS_MAX);
         if (lane->view.type != HR_RECORD_FIX) {
             take_controls(input, lane, end);
         } else if (lane->view.record_bytes == HR_FIX_BYTES) {
