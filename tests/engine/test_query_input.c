@@ -1,9 +1,11 @@
-/* tests/engine/test_query_input.c - what standing queries read of the log, round by round. */
+/* tests/engine/test_query_input.c - what standing queries read of the log, round by round, and how
+ * long they may take over it. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/id.h"
 #include "engine/query_input.h"
+#include "engine/query_run.h"
 #include "farm.h"
 #include "test.h"
 
@@ -50,10 +52,48 @@ static void a_large_batch_is_read_in_several_rounds(void **state)
     free(fixes);
 }
 
+/* The whole machine stands still for so long at each look at the clock. */
+static int64_t pause_ns;
+
+int64_t __real_hr_clock_mono_ns(const hr_clock *clock);
+int64_t __wrap_hr_clock_mono_ns(const hr_clock *clock);
+
+int64_t __wrap_hr_clock_mono_ns(const hr_clock *clock)
+{
+    static int64_t paused_ns;
+    paused_ns += pause_ns;
+    return __real_hr_clock_mono_ns(clock) + paused_ns;
+}
+
+/* A gateway may be out of memory, its card slow, its process stopped: none of that is a query's
+ * fault, which would be stopped for good. */
+static void a_machine_that_pauses_stops_no_query(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"name\":\"q\",\"from\":\"positions\",\"window\":{\"type\":"
+                               "\"tumbling\",\"size\":\"1s\"},\"select\":{\"n\":\"count()\"}}";
+    engine_query_fault fault;
+    query_spec *spec;
+    query_run *run;
+    assert_int_equal(query_spec_parse(text, sizeof text - 1, &spec, &fault), HR_OK);
+    assert_int_equal(query_run_new(spec, 1, 1, ENGINE_QUERY_STATE_BYTES, &run, &fault.why), HR_OK);
+    pause_ns = INT64_C(10000000000);
+    for (int i = 0; i < 10; i++) {
+        query_fix_row row = {.base = {.time_ms = 1000 * i, .mark_ms = STREAM_TIME_NONE}};
+        query_run_batch(run, QUERY_POSITIONS, &row, 1, hr_clock_real());
+        query_run_close(run, 1000 * i + 31000, hr_clock_real());
+        assert_string_equal(run->reason, "");
+    }
+    pause_ns = 0;
+    assert_int_equal(run->report.rows_out, 10);
+    query_run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_batch_is_read_in_several_rounds),
+        cmocka_unit_test(a_machine_that_pauses_stops_no_query),
     };
     return cmocka_run_group_tests_name("input of standing queries", tests, NULL, NULL);
 }
