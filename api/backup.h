@@ -15,7 +15,8 @@ typedef struct backup_counts {
 } backup_counts;
 
 /* Write everything that data holds, as of some moment during the call, into the file path, which is
- * replaced only by a complete backup. HR_GONE, HR_IO, HR_NO_SPACE: why says what and where. */
+ * replaced only by a complete backup. HR_INVALID: path lies in data, where it would be part of the
+ * next one. HR_GONE, HR_IO, HR_NO_SPACE: why says what and where. */
 HR_MUST_USE hr_err backup_write(const char *data, const char *path, backup_counts *counts,
                                 hr_why *why);
 
@@ -23,5 +24,8 @@ HR_MUST_USE hr_err backup_write(const char *data, const char *path, backup_count
  * every checksum is right. HR_EXISTS: there is something in it already. HR_CORRUPT. HR_TOO_NEW. */
 HR_MUST_USE hr_err backup_restore(const char *path, const char *data, backup_counts *counts,
                                   hr_why *why);
+
+/* What was renamed to path is there for good. */
+HR_MUST_USE hr_err backup_sync_parent(const char *path, hr_why *why);
 
 #endif

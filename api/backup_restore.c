@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,16 +32,13 @@ static hr_err damaged(const reading *r)
                       r->path, r->tar.name[0] != 0 ? " near " : "", r->tar.name);
 }
 
-/* "name" or "folder/name", of harmless characters: what a backup of ours has, and nothing that
- * leads out of the folder. */
+/* "name" or "folder/name": what a backup of ours has, and nothing that leads out of the folder. */
 static bool is_name_good(const char *name)
 {
-    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
     int slashes = 0;
     bool begins = true;
     for (; *name != 0; name++) {
-        if (*name == '/' ? begins || ++slashes > 1
-                         : strchr(good, *name) == NULL || (begins && *name == '.')) {
+        if (begins ? *name == '.' || *name == '/' : *name == '/' && ++slashes > 1) {
             return false;
         }
         begins = *name == '/';
@@ -57,6 +55,15 @@ static hr_err sync_path(const char *path, hr_why *why)
     hr_err err = fsync(fd) == 0 ? HR_OK : hr_why_errno(why, errno, "cannot sync %s", path);
     close(fd);
     return err;
+}
+
+hr_err backup_sync_parent(const char *path, hr_why *why)
+{
+    char parent[API_DATA_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int size = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
+    snprintf(parent, sizeof parent, "%.*s", size, slash == NULL ? "." : path);
+    return sync_path(parent, why);
 }
 
 /* The folder of the present member, if it has one. */
@@ -202,6 +209,27 @@ static hr_err sync_folders(const reading *r)
     return err == HR_OK ? sync_path(r->aside, r->why) : err;
 }
 
+/* Who has logged out since must not be logged in again. Tokens cannot be told apart so: a person
+ * who restores is asked to look at them. */
+static hr_err end_sessions(const reading *r)
+{
+    char path[PATH_ROOM * 2];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/accounts.db", r->aside);
+    if (access(path, F_OK) != 0) {
+        return HR_OK; /* a folder that was never set up */
+    }
+    int code = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL);
+    if (code == SQLITE_OK) {
+        code = sqlite3_exec(db, "DELETE FROM session", NULL, NULL, NULL);
+    }
+    hr_err err = code == SQLITE_OK ? HR_OK
+                                   : hr_why_set(r->why, HR_IO, "cannot end the logins in %s: %s",
+                                                path, sqlite3_errstr(code));
+    sqlite3_close(db);
+    return err;
+}
+
 /* A new identity: a client that saw events beyond the backup must not take other events, which bear
  * the same numbers here, for those. */
 static hr_err finish(const reading *r, const char *data)
@@ -210,14 +238,18 @@ static hr_err finish(const reading *r, const char *data)
     hr_err err = api_data_folder_open(r->aside, &folder, r->why);
     api_data_folder_close(folder);
     if (err == HR_OK) {
+        err = end_sessions(r);
+    }
+    if (err == HR_OK) {
         err = sync_folders(r);
     }
     if (err == HR_OK && rename(r->aside, data) != 0) {
         err = errno == ENOTEMPTY || errno == EEXIST
                   ? hr_why_set(r->why, HR_EXISTS, "%s is not empty any more", data)
                   : hr_why_errno(r->why, errno, "cannot rename %s to %s", r->aside, data);
+        return err;
     }
-    return err;
+    return err == HR_OK ? backup_sync_parent(data, r->why) : err;
 }
 
 static hr_err check_target(const char *data, hr_why *why)

@@ -73,6 +73,9 @@ static hr_err add_fd(writing *w, const char *folder, const char *name, int fd, u
              folder != NULL ? "/" : "", TAR_NAME_MAX, name);
     errno = 0;
     hr_err err = tar_begin(&w->tar, member, size, mode);
+    if (err == HR_TOO_BIG) {
+        return hr_why_set(w->why, err, "the name %s is too long for a backup", member);
+    }
     if (err != HR_OK) {
         return put_failed(w, err);
     }
@@ -202,7 +205,15 @@ static hr_err add_folder(writing *w, const char *folder)
     return err;
 }
 
-/* All folders of DATA but the journal, which has its turn later, and the broker's. */
+/* The journal and the broker have their turn later; the last is a disk's own, which only root
+ * reads.
+ */
+static bool is_folder_left_out(const char *name)
+{
+    return name[0] == '.' || strcmp(name, "journal") == 0 || strcmp(name, "broker") == 0 ||
+           strcmp(name, "lost+found") == 0;
+}
+
 static hr_err add_folders(writing *w)
 {
     DIR *list = opendir(w->data);
@@ -214,7 +225,7 @@ static hr_err add_folders(writing *w)
     while (err == HR_OK && (entry = readdir(list)) != NULL) {
         const char *name = entry->d_name;
         struct stat info;
-        if (name[0] != '.' && strcmp(name, "journal") != 0 && strcmp(name, "broker") != 0 &&
+        if (!is_folder_left_out(name) &&
             fstatat(dirfd(list), name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode)) {
             err = add_folder(w, name);
         }
@@ -308,11 +319,34 @@ static hr_err write_aside(const char *data, const char *aside, backup_counts *co
     return err;
 }
 
+/* Is the file's folder the data folder, or one in it? What cannot be told will fail by itself. */
+static bool is_within(const char *data, const char *path)
+{
+    char folder[API_DATA_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash != NULL ? (int)(slash - path) + 1 : 1,
+             slash != NULL ? path : ".");
+    char *inner = realpath(folder, NULL);
+    char *outer = realpath(data, NULL);
+    size_t size = outer != NULL ? strlen(outer) : 0;
+    bool is = inner != NULL && outer != NULL && strncmp(inner, outer, size) == 0 &&
+              (inner[size] == 0 || inner[size] == '/');
+    free(inner);
+    free(outer);
+    return is;
+}
+
 hr_err backup_write(const char *data, const char *path, backup_counts *counts, hr_why *why)
 {
     char aside[PATH_ROOM];
     if (strlen(data) >= API_DATA_PATH_MAX || strlen(path) >= API_DATA_PATH_MAX) {
         return hr_why_set(why, HR_TOO_BIG, "the path is too long");
+    }
+    if (is_within(data, path)) {
+        return hr_why_set(why, HR_INVALID,
+                          "%s lies in the data folder, and would be part of the next backup: write "
+                          "it to another place, best on another disk",
+                          path);
     }
     snprintf(aside, sizeof aside, "%s.part", path);
     hr_err err = HR_GONE;
@@ -324,6 +358,7 @@ hr_err backup_write(const char *data, const char *path, backup_counts *counts, h
     }
     if (err != HR_OK) {
         unlink(aside);
+        return err;
     }
-    return err;
+    return backup_sync_parent(path, why);
 }

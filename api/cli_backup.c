@@ -13,14 +13,18 @@ static const char backup_help[] =
     "one\n"
     "file, also while the service runs. The file is a plain tar with a checksum for every part, "
     "and\n"
-    "holds what lets people in: keep it as safe as the folder, and on another disk.\n"
+    "holds what lets people in: keep it as safe as the folder, and on another disk (not in the "
+    "data\n"
+    "folder, which is refused).\n"
     "Get it back with: hedgerow restore FILE --data NEWDIR\n";
 
 static const char restore_help[] =
     "usage: hedgerow restore FILE --data NEWDIR\n"
     "\n"
     "Makes the data folder NEWDIR, which must not exist or be empty, from a backup. The folder\n"
-    "appears only if the backup is whole. Then start the service: hedgerowd --data NEWDIR\n";
+    "appears only if the backup is whole. Then start the service: hedgerowd --data NEWDIR\n"
+    "Users, tokens and gateways come back as they were then, also those taken away since; nobody\n"
+    "stays logged in.\n";
 
 static int tell(const char *command, hr_err err, const hr_why *why)
 {
@@ -84,7 +88,9 @@ int cli_restore(const cli_globals *globals, int argc, char **argv)
     if (err != HR_OK) {
         return tell("restore", err, &why);
     }
-    printf("%s: %llu files, %.1f MB; start the service with: hedgerowd --data %s\n", data,
-           (unsigned long long)counts.files, (double)counts.bytes / 1e6, data);
+    printf("%s: %llu files, %.1f MB; start the service with: hedgerowd --data %s\n"
+           "Users, tokens and gateways are as they were at the time of the backup: take away again "
+           "what\nyou have taken away since. Everyone has to log in anew.\n",
+           data, (unsigned long long)counts.files, (double)counts.bytes / 1e6, data);
     return CLI_OK;
 }

@@ -178,6 +178,54 @@ def backups_under_load_hold_a_whole_beginning_of_the_log():
 
 
 @test
+def a_backup_takes_what_else_lies_in_the_folder_but_never_a_backup():
+    with tempfile.TemporaryDirectory() as folder, harness.Service() as service:
+        os.mkdir(os.path.join(service.data, "lost+found"), 0)
+        os.mkdir(os.path.join(service.data, "tiles"))
+        for name in ("the vet's list (old).txt", "tiles/Norra hagen+skogen å.mbtiles",
+                     "lost+found/#12"):
+            with open(os.path.join(service.data, name), "w") as out:
+                out.write(name)
+        os.symlink(service.data, os.path.join(folder, "beside"))
+        for inside in (os.path.join(service.data, "farm.tar"),
+                       os.path.join(service.data, "tiles", "farm.tar"),
+                       os.path.join(folder, "beside", "farm.tar")):
+            done = hedgerow("--data", service.data, "backup", inside)
+            expect((done.returncode, "data folder" in done.stderr), (1, True), done.stderr)
+            expect(os.path.exists(inside), False)
+        file = os.path.join(folder, "farm.tar")
+        done = hedgerow("--data", service.data, "backup", file)
+        expect((done.returncode, done.stderr), (0, ""))
+        restored = os.path.join(folder, "restored")
+        done = hedgerow("restore", file, "--data", restored)
+        expect((done.returncode, done.stderr), (0, ""))
+        for name in ("the vet's list (old).txt", "tiles/Norra hagen+skogen å.mbtiles"):
+            with open(os.path.join(restored, name)) as text:
+                expect(text.read(), name)
+        expect(os.path.exists(os.path.join(restored, "lost+found")), False, "the disk's, not ours")
+        with open(os.path.join(service.data, "x" * 120), "w") as out:
+            out.write("long")
+        done = hedgerow("--data", service.data, "backup", file)
+        expect((done.returncode, "xxxx is too long" in done.stderr), (1, True), done.stderr)
+
+
+@test
+def who_logged_out_since_the_backup_is_not_logged_in_by_restoring_it():
+    with tempfile.TemporaryDirectory() as folder, Farm() as farm:
+        file = os.path.join(folder, "farm.tar")
+        expect(hedgerow("--data", farm.data, "backup", file).returncode, 0)
+        expect(farm.ask("GET", "/v1/me", headers=farm.owner)[0], 200)
+        data = os.path.join(folder, "restored")
+        done = hedgerow("restore", file, "--data", data)
+        expect((done.returncode, "take away again" in done.stdout), (0, True), done.stdout)
+        open(os.path.join(data, "owner"), "w").close()
+        with Farm(data=data) as other:
+            expect(other.ask("GET", "/v1/me", headers=farm.owner)[0], 401)
+            expect(other.ask("GET", "/v1/me", headers=farm.viewer)[0], 200, "tokens stay")
+            log_in(other, "owner", PASSWORD)
+
+
+@test
 def a_damaged_or_foreign_backup_restores_nothing():
     with tempfile.TemporaryDirectory() as folder, Farm() as farm:
         file = os.path.join(folder, "farm.tar")
