@@ -270,23 +270,35 @@ static hr_err check_target(const char *data, hr_why *why)
                                    data);
 }
 
+/* What a link leads to, as a service manager has one for the folder of its service. */
+static hr_err find_target(const char *data, char target[API_DATA_PATH_MAX], hr_why *why)
+{
+    char *real = realpath(data, NULL);
+    const char *from = real != NULL ? real : data;
+    size_t size = strlen(from);
+    bool fits = size > 0 && size < API_DATA_PATH_MAX;
+    if (fits) {
+        memcpy(target, from, size + 1);
+    }
+    free(real);
+    while (fits && size > 1 && target[size - 1] == '/') {
+        target[--size] = 0;
+    }
+    return fits ? HR_OK : hr_why_set(why, HR_TOO_BIG, "the folder's path is empty or too long");
+}
+
 hr_err backup_restore(const char *path, const char *data, backup_counts *counts, hr_why *why)
 {
     reading r = {.path = path, .counts = counts, .why = why};
     char target[API_DATA_PATH_MAX];
-    size_t size = strlen(data);
-    if (size == 0 || size >= sizeof target) {
-        return hr_why_set(why, HR_TOO_BIG, "the folder's path is empty or too long");
+    hr_err err = find_target(data, target, why);
+    if (err == HR_OK) {
+        err = check_target(target, why);
     }
-    memcpy(target, data, size + 1);
-    while (size > 1 && target[size - 1] == '/') {
-        target[--size] = 0;
-    }
-    snprintf(r.aside, sizeof r.aside, "%s.restoring", target);
-    hr_err err = check_target(target, why);
     if (err != HR_OK) {
         return err;
     }
+    snprintf(r.aside, sizeof r.aside, "%s.restoring", target);
     FILE *file = fopen(path, "rbe");
     if (file == NULL) {
         return hr_why_errno(why, errno, "cannot read %s", path);

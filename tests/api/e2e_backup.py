@@ -1,5 +1,6 @@
 """tests/api/e2e_backup.py - a backup restored into another folder gives the same answers."""
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -207,6 +208,36 @@ def a_backup_takes_what_else_lies_in_the_folder_but_never_a_backup():
             out.write("long")
         done = hedgerow("--data", service.data, "backup", file)
         expect((done.returncode, "xxxx is too long" in done.stderr), (1, True), done.stderr)
+
+
+def traced(folder, *words):
+    """What the command renamed and synced, in order, as (call, path)."""
+    trace = os.path.join(folder, "trace")
+    program = os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow")
+    tracer = ["strace", "-y", "-o", trace, "-e", "trace=rename,fsync"]
+    done = subprocess.run([*tracer, program, *words], capture_output=True, text=True, timeout=60,
+                          check=False)
+    if done.returncode != 0 and "ptrace" in done.stderr:
+        return None  # where this user may not trace
+    expect(done.returncode, 0, done.stderr)
+    with open(trace) as lines:
+        return re.findall(r'^(rename|fsync)\(.*?[<"]([^<>"]*)[>"]\)', lines.read(), re.M)
+
+
+@test
+def a_backup_and_what_is_restored_are_there_for_good_and_where_a_link_leads():
+    with tempfile.TemporaryDirectory() as folder, harness.Service() as service:
+        folder = os.path.realpath(folder)
+        file, real, link = (os.path.join(folder, name) for name in ("a.tar", "real", "link"))
+        os.mkdir(real)
+        os.symlink(real, link)  # as a service manager has it for its services
+        for words in (("--data", service.data, "backup", file), ("restore", file, "--data", link)):
+            calls = traced(folder, *words)
+            if calls is None:
+                return
+            made = file if "backup" in words else real
+            expect(calls[-2:], [("rename", made), ("fsync", folder)], calls)
+        expect("catalog.db" in os.listdir(real), True)
 
 
 @test
