@@ -50,6 +50,7 @@ struct broker {
     int64_t down_since_ms; /* protected by lock */
     hr_why trouble;        /* protected by lock: why it is down */
     hr_why lan_trouble;    /* protected by lock: why its certificate does not fit; or empty */
+    char twin[BROKER_CLIENT_SIZE]; /* protected by lock: a name that two programs use; or empty */
 };
 
 static bool file_is(const char *folder, const char *name, const hr_buf *text)
@@ -302,6 +303,17 @@ static void look_at_network(broker *b)
     pthread_mutex_unlock(&b->lock);
 }
 
+/* Keep for others whose name two programs use. */
+static void note_twin(broker *b)
+{
+    const broker_says *says = &b->process.says;
+    int64_t now_ms = hr_clock_mono_ns(hr_clock_real()) / 1000000;
+    bool is_told = says->twin[0] != '\0' && now_ms - says->twin_ms <= BROKER_TWIN_MS;
+    pthread_mutex_lock(&b->lock);
+    snprintf(b->twin, sizeof b->twin, "%s", is_told ? says->twin : "");
+    pthread_mutex_unlock(&b->lock);
+}
+
 /* Until something must be looked at without having been called. */
 static int look_timeout_ms(const broker *b)
 {
@@ -324,6 +336,7 @@ static void follow(broker *b)
         /* Some lines for every message: rather many at once than each on its own. */
         poll(fds, 2, GATHER_MS);
         broker_process_read(&b->process);
+        note_twin(b);
         if (!b->is_settled && b->process.pid != 0) {
             wait_for_session(b);
         }
@@ -496,6 +509,14 @@ hr_err broker_health(broker *b, hr_why *why)
     } else if (b->lan_trouble.text[0] != '\0') {
         err = hr_why_set(why, HR_IO, "%s", b->lan_trouble.text);
         hr_why_reason(why, "broker.certificate");
+    } else if (b->twin[0] != '\0') {
+        err =
+            hr_why_set(why, HR_CONFLICT,
+                       "two programs connect to the broker as %s and end each other's connections "
+                       "(or its link is very bad): end one, or give it a gateway of its own",
+                       b->twin);
+        hr_why_reason(why, "broker.name_twice");
+        hr_why_text(why, "name", b->twin);
     }
     pthread_mutex_unlock(&b->lock);
     return err;

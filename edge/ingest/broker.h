@@ -119,7 +119,8 @@ void broker_stop(broker *b);
 const char *broker_password(const broker *b);
 
 /* HR_OK while it runs, with a certificate that fits this machine if the local network is let in;
- * else why says since when not, and what it said. */
+ * else why says since when not, and what it said. HR_CONFLICT: two programs use one client's name.
+ */
 hr_err broker_health(broker *b, hr_why *why);
 
 /* 0 while it does not run. */

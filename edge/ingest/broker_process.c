@@ -168,7 +168,7 @@ void broker_process_read(broker_process *p)
             p->output_fd = -1;
             return;
         }
-        broker_says_take(&p->says, chunk, (size_t)got, hr_clock_now_ms(hr_clock_real()));
+        broker_says_take(&p->says, chunk, (size_t)got, hr_clock_mono_ns(hr_clock_real()) / 1000000);
     }
 }
 

@@ -15,6 +15,8 @@ void broker_says_begin(broker_says *s)
     s->knows_service = false;
 }
 
+#define TAKEN_OVER_TEXT " already connected, closing old connection"
+
 static bool begins_with(const char *text, const char *start)
 {
     return strncmp(text, start, strlen(start)) == 0;
@@ -79,6 +81,47 @@ static void tell_connack(broker_says *s, const char *text, int64_t now_ms)
     }
 }
 
+/* That client's place, or that of the one that has been quiet for longest. */
+static broker_twin *meet_twin(broker_says *s, const char *client)
+{
+    broker_twin *oldest = &s->twins[0];
+    for (size_t i = 0; i < BROKER_TWINS_MAX; i++) {
+        broker_twin *twin = &s->twins[i];
+        if (strcmp(twin->client, client) == 0) {
+            return twin;
+        }
+        oldest = twin->taken_ms[0] < oldest->taken_ms[0] ? twin : oldest;
+    }
+    *oldest = (broker_twin){.taken_ms = {0}};
+    snprintf(oldest->client, sizeof oldest->client, "%s", client);
+    return oldest;
+}
+
+/* "Client NAME already connected, closing old connection.": once is a link that came back before
+ * its loss was noticed. */
+static void note_taken_over(broker_says *s, const char *text, int64_t now_ms)
+{
+    char client[BROKER_CLIENT_SIZE];
+    const char *name = text + strlen("Client ");
+    const char *end = strstr(name, TAKEN_OVER_TEXT);
+    if (end == NULL) {
+        return;
+    }
+    snprintf(client, sizeof client, "%.*s", (int)(end - name), name);
+    broker_twin *twin = meet_twin(s, client);
+    memmove(twin->taken_ms + 1, twin->taken_ms, sizeof twin->taken_ms - sizeof twin->taken_ms[0]);
+    twin->taken_ms[0] = now_ms;
+    int64_t first_ms = twin->taken_ms[BROKER_TWIN_TIMES - 1];
+    if (first_ms == 0 || now_ms - first_ms > BROKER_TWIN_MS) {
+        return;
+    }
+    memcpy(s->twin, client, sizeof s->twin);
+    s->twin_ms = now_ms;
+    if (may_tell(s, now_ms)) {
+        hr_logline(HR_LEVEL_WARN, "broker.name_twice", "client=\"%s\"", client);
+    }
+}
+
 static bool is_service(const char *text)
 {
     return strstr(text, " as " BROKER_SERVICE_CLIENT " (") != NULL &&
@@ -102,6 +145,9 @@ static void take_line(broker_says *s, int64_t now_ms)
     if (begins_with(text, "Denied ")) {
         tell_denied(s, text, now_ms);
         return;
+    }
+    if (begins_with(text, "Client ")) {
+        note_taken_over(s, text, now_ms);
     }
     if (begins_with(text, "New client connected ") && is_service(text)) {
         s->knows_service = true;

@@ -15,6 +15,17 @@
 #define BROKER_REFUSALS_MAX 20   /* lines of our log in a window; further ones are counted */
 #define BROKER_REFUSALS_MS 10000 /* such a window */
 
+/* Two programs of one name end each other's connections, again and again. */
+#define BROKER_TWINS_MAX 8    /* names that are watched at a time; the longest quiet gives way */
+#define BROKER_TWIN_TIMES 4   /* so often */
+#define BROKER_TWIN_MS 60000  /* within such a time it is told */
+#define BROKER_CLIENT_SIZE 96 /* of a client's name with its terminator; longer ones are cut */
+
+typedef struct broker_twin {
+    char client[BROKER_CLIENT_SIZE];
+    int64_t taken_ms[BROKER_TWIN_TIMES]; /* when its connection was taken over, newest first */
+} broker_twin;
+
 /* Threads: one at a time. */
 typedef struct broker_says {
     char line[BROKER_LINE_MAX]; /* what was read of the current line */
@@ -26,12 +37,15 @@ typedef struct broker_says {
     hr_counter *publishes_denied;
     int64_t window_ms; /* when the current window of refusals began */
     uint32_t refusals; /* in it */
+    broker_twin twins[BROKER_TWINS_MAX];
+    char twin[BROKER_CLIENT_SIZE]; /* the name that was told last; "": none */
+    int64_t twin_ms;               /* when */
 } broker_says;
 
 /* A new process: forgets what the last one said, but for its last line. */
 void broker_says_begin(broker_says *s);
 
-/* Look through bytes of its output; may end in the middle of a line. */
+/* Look through bytes of its output; may end in the middle of a line. now_ms only grows. */
 void broker_says_take(broker_says *s, const char *bytes, size_t size, int64_t now_ms);
 
 #endif

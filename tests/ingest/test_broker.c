@@ -529,6 +529,28 @@ static bool is_well(void *context)
     return broker_health(((place *)context)->b, NULL) == HR_OK;
 }
 
+static bool tells_of_twins(void *context)
+{
+    hr_why why = {{0}};
+    return broker_health(((place *)context)->b, &why) == HR_CONFLICT &&
+           strstr(why.text, "two programs connect to the broker as twin") != NULL;
+}
+
+static void two_programs_of_one_name_are_told(void **state)
+{
+    place *p = *state;
+    pid_t pids[6];
+    for (size_t i = 0; i < 6; i++) {
+        pids[i] = support_hear(p->port, BROKER_SERVICE_USER, broker_password(p->b), "twin",
+                               "hedgerow/v1/#", NULL);
+    }
+    bool is_told = support_until(tells_of_twins, p);
+    for (size_t i = 0; i < 6; i++) {
+        support_kill(pids[i]);
+    }
+    assert_true(is_told);
+}
+
 /* As if the one there had been made for other addresses. */
 static void move_house(certificate *c)
 {
@@ -725,6 +747,7 @@ int main(void)
         WITH_PLACE(an_orphan_with_the_same_configuration_is_adopted),
         WITH_PLACE(an_orphan_with_another_configuration_is_ended),
         WITH_PLACE(a_taken_port_is_told_in_words),
+        WITH_PLACE(two_programs_of_one_name_are_told),
         WITH_PLACE(the_certificate_follows_the_machine_to_other_addresses),
         WITH_PLACE(a_damaged_key_of_the_authority_locks_nobody_out),
         WITH_PLACE(a_damaged_file_of_sessions_does_not_keep_the_broker_from_starting),
