@@ -55,7 +55,7 @@ void frame_add_fix(frame *f, const hr_fix *fix)
     }
 }
 
-void frame_add_name(frame *f, uint64_t key, const char *id, size_t id_size)
+bool frame_add_name(frame *f, uint64_t key, const char *id, size_t id_size)
 {
     frame_part *part = &f->parts[hr_device_partition(key, f->partition_count)];
     hr_buf_put_u32(&part->names, (uint32_t)(8 + id_size));
@@ -63,6 +63,12 @@ void frame_add_name(frame *f, uint64_t key, const char *id, size_t id_size)
     hr_buf_put(&part->names, id, id_size);
     hr_buf_put_u64(&f->new_keys, key);
     part->name_count++;
+    return hr_buf_err(&f->new_keys) == HR_OK;
+}
+
+void frame_spoil(frame *f)
+{
+    f->new_keys.err = HR_NO_MEMORY;
 }
 
 void frame_add_dead(frame *f, const char *topic, const char *reason, const void *payload,

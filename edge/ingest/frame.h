@@ -2,6 +2,7 @@
 #ifndef INGEST_FRAME_H
 #define INGEST_FRAME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -37,7 +38,12 @@ void frame_fini(frame *f);
 void frame_clear(frame *f);
 
 void frame_add_fix(frame *f, const hr_fix *fix);
-void frame_add_name(frame *f, uint64_t key, const char *id, size_t id_size);
+
+/* False: without memory even the key is not in new_keys. */
+HR_MUST_USE bool frame_add_name(frame *f, uint64_t key, const char *id, size_t id_size);
+
+/* Something could not be added for want of memory: frame_append will say so. */
+void frame_spoil(frame *f);
 
 /* A record for the dead topic. */
 void frame_add_dead(frame *f, const char *topic, const char *reason, const void *payload,

@@ -78,8 +78,11 @@ names_answer names_meet(names *set, uint64_t key, const char *id, size_t id_size
         return NAMES_CLASH;
     }
     if (slot->check == CHECK_FREE) {
-        if (set->count >= set->count_max || (set->count * 2 >= set->capacity && !grow(set))) {
+        if (set->count >= set->count_max) {
             return NAMES_FULL;
+        }
+        if (set->count * 2 >= set->capacity && !grow(set)) {
+            return NAMES_NO_MEMORY;
         }
         slot = find(set->slots, set->capacity, key);
         set->count++;

@@ -19,7 +19,8 @@ typedef enum names_answer {
     NAMES_KNOWN,
     NAMES_NEW,   /* now in the set: append a record of it, or names_forget */
     NAMES_CLASH, /* another id has the same key: refuse it */
-    NAMES_FULL,  /* there are count_max already, or no memory */
+    NAMES_FULL,  /* there are count_max already */
+    NAMES_NO_MEMORY,
 } names_answer;
 
 HR_MUST_USE hr_err names_init(names *set, size_t count_max);

@@ -62,8 +62,13 @@ static bool meet_device(const intake *t, uint64_t key, const char *id, size_t id
     case NAMES_KNOWN:
         return true;
     case NAMES_NEW:
-        frame_add_name(&t->in->frame, key, id, id_size);
+        if (!frame_add_name(&t->in->frame, key, id, id_size)) {
+            names_forget(&t->in->names, key);
+        }
         return true;
+    case NAMES_NO_MEMORY:
+        frame_spoil(&t->in->frame);
+        return false;
     case NAMES_CLASH:
         hr_why_set(&why, HR_CONFLICT, "device id %.*s has the key of another device: rename it",
                    (int)id_size, id);
@@ -195,14 +200,16 @@ static hr_err append(ingest *in, const log_producer *producer, log_position *end
     return err;
 }
 
-static void append_unsequenced(const intake *t)
+/* Nobody sends this again. HR_NO_MEMORY: it must be taken once more. */
+static hr_err append_unsequenced(const intake *t)
 {
     log_position end;
     hr_err err = append(t->in, NULL, &end);
-    if (err != HR_OK && err != HR_CLOSED) {
+    if (err != HR_OK && err != HR_CLOSED && err != HR_NO_MEMORY) {
         hr_logline(HR_LEVEL_ERROR, "ingest.lost", "topic=%s why=\"%s\"", t->message->topic,
                    hr_err_text(err));
     }
+    return err;
 }
 
 /* ---- HRF1 ---- */
@@ -271,11 +278,15 @@ static void note_appended(ingest *in, const char *user, const hrf1_view *view, u
         acks_appended(in->acks, user, view->epoch, expected, view->base_seq + view->fix_count, end);
     pthread_cond_broadcast(&in->changed);
     pthread_mutex_unlock(&in->lock);
-    if (err != HR_OK) {
-        hr_logline(HR_LEVEL_ERROR, "ingest.no_ack", "user=%s why=\"%s\"", user, hr_err_text(err));
-        /* A repeat is answered as what the log had before, which must be true by then. */
-        while (log_durable(in->log) < end && wait_a_little(in)) {
-        }
+    if (err == HR_OK) {
+        return;
+    }
+    hr_logline(HR_LEVEL_ERROR, "ingest.no_ack", "user=%s why=\"%s\"", user, hr_err_text(err));
+    /* A repeat is answered as what the log had before, which must be true by then. */
+    while (log_durable(in->log) < end && wait_a_little(in)) {
+    }
+    if (log_durable(in->log) >= end) {
+        answer(in, user, view, view->base_seq + view->fix_count);
     }
 }
 
@@ -333,7 +344,7 @@ static void take_view(const intake *t, const char *user, const hrf1_view *view, 
     }
 }
 
-static void take_batch(ingest *in, const char *user, const mqtt_message *message)
+static hr_err take_batch(ingest *in, const char *user, const mqtt_message *message)
 {
     intake t = intake_of(in, message);
     hrf1_view view;
@@ -341,18 +352,18 @@ static void take_batch(ingest *in, const char *user, const mqtt_message *message
     if (hrf1_parse(message->payload, message->size, &view, &why) != HR_OK) {
         if (hrf1_sequences(message->payload, message->size, &view) == HR_OK && view.fix_count > 0) {
             take_view(&t, user, &view, why.text);
-        } else {
-            refuse_message(&t, DEAD_FORMAT, why.text);
-            append_unsequenced(&t);
+            return HR_OK;
         }
-        return;
+        refuse_message(&t, DEAD_FORMAT, why.text);
+        return append_unsequenced(&t);
     }
     if (!room_for_devices(in, view.device_count)) {
         hr_logline(HR_LEVEL_ERROR, "ingest.not_appended", "user=%s why=\"out of memory\"", user);
-        return;
+        return HR_OK; /* its sender will ask, and send it again */
     }
     hrf1_devices(&view, in->devices);
     take_view(&t, user, &view, NULL);
+    return HR_OK;
 }
 
 /* ---- JSON ---- */
@@ -381,72 +392,84 @@ static hr_err visit_fix(void *context, size_t index, const wire_fix *fix, const 
     return HR_OK;
 }
 
-static void take_json(ingest *in, const char *user, const mqtt_message *message)
+static hr_err take_json(ingest *in, const char *user, const mqtt_message *message)
 {
     intake t = intake_of(in, message);
     hr_why why = {{0}};
-    if (fix_json_read(message->payload, message->size, user, visit_fix, &t, &why) != HR_OK) {
+    hr_err err = fix_json_read(message->payload, message->size, user, visit_fix, &t, &why);
+    if (err == HR_NO_MEMORY) {
+        return err;
+    }
+    if (err != HR_OK) {
         refuse_message(&t, DEAD_FORMAT, why.text);
     }
-    append_unsequenced(&t);
+    return append_unsequenced(&t);
 }
 
-static void take_owntracks(ingest *in, const char *device, const mqtt_message *message)
+static hr_err take_owntracks(ingest *in, const char *device, const mqtt_message *message)
 {
     intake t = intake_of(in, message);
     wire_fix fix;
     hr_why why = {{0}};
     hr_err err = fix_json_owntracks(message->payload, message->size, device, &fix, &why);
+    if (err == HR_NO_MEMORY) {
+        return err;
+    }
     if (err == HR_OK) {
         take_json_fix(&t, &fix);
     } else if (err != HR_UNSUPPORTED) {
         refuse_message(&t, DEAD_FORMAT, why.text);
     }
-    append_unsequenced(&t);
+    return append_unsequenced(&t);
 }
 
 /* ---- topics ---- */
 
-static void refuse_topic(ingest *in, const mqtt_message *message)
+static hr_err refuse_topic(ingest *in, const mqtt_message *message)
 {
     intake t = intake_of(in, message);
     refuse_message(&t, DEAD_TOPIC, "the topic names no user or device that is an id");
-    append_unsequenced(&t);
+    return append_unsequenced(&t);
 }
 
-static void take_status(ingest *in, const char *user, const mqtt_message *message)
+static hr_err take_status(ingest *in, const char *user, const mqtt_message *message)
 {
     status_json status;
     hr_why why = {{0}};
     if (in->presence == NULL) {
-        return;
+        return HR_OK;
     }
-    if (status_json_read(message->payload, message->size, &status, &why) == HR_OK) {
+    hr_err err = status_json_read(message->payload, message->size, &status, &why);
+    if (err == HR_OK) {
         presence_told(in->presence, user, &status, message->is_retained);
-        return;
     }
     /* A kept one that is no good would come again with every connection. */
-    if (!message->is_retained) {
-        intake t = intake_of(in, message);
-        refuse_message(&t, DEAD_FORMAT, why.text);
-        append_unsequenced(&t);
+    if (err == HR_OK || err == HR_NO_MEMORY || message->is_retained) {
+        return err == HR_NO_MEMORY ? err : HR_OK;
     }
+    intake t = intake_of(in, message);
+    refuse_message(&t, DEAD_FORMAT, why.text);
+    return append_unsequenced(&t);
 }
 
 /* A gateway passes on what its own source brought. */
-static void take_letter(ingest *in, const mqtt_message *message)
+static hr_err take_letter(ingest *in, const mqtt_message *message)
 {
     intake t = intake_of(in, message);
     dead_letter letter;
     hr_why why = {{0}};
-    if (dead_letter_read(message->payload, message->size, &letter, &why) == HR_OK) {
+    hr_err err = dead_letter_read(message->payload, message->size, &letter, &why);
+    if (err == HR_NO_MEMORY) {
+        return err;
+    }
+    if (err == HR_OK) {
         hr_why reason;
         hr_why_set(&reason, HR_INVALID, "%s: %s: %s", letter.source, letter.reason, letter.why);
         refuse(&t, DEAD_SOURCE, reason.text, letter.bytes, letter.size);
     } else {
         refuse_message(&t, DEAD_FORMAT, why.text);
     }
-    append_unsequenced(&t);
+    return append_unsequenced(&t);
 }
 
 static void note_heard(ingest *in, const char *user, size_t user_size, const mqtt_message *message)
@@ -491,44 +514,57 @@ static void note_dropped(ingest *in, const mqtt_message *message)
     }
 }
 
-void ingest_take(void *context, const mqtt_message *message)
+/* HR_NO_MEMORY: nothing came of it, and it must be taken once more. */
+static hr_err take_message(ingest *in, const mqtt_message *message)
 {
-    ingest *in = context;
     const char *user;
     char device[HR_DEVICE_ID_MAX + 1];
-    hr_counter_add(in->messages, 1);
     if ((user = behind(message->topic, FIXES_PREFIX)) != NULL) {
         if (hr_user_id_is_valid(user, strlen(user))) {
             note_heard(in, user, strlen(user), message);
-            take_batch(in, user, message);
-            return;
+            return take_batch(in, user, message);
         }
     } else if ((user = behind(message->topic, FIX_PREFIX)) != NULL) {
         if (hr_user_id_is_valid(user, strlen(user))) {
             note_heard(in, user, strlen(user), message);
-            take_json(in, user, message);
-            return;
+            return take_json(in, user, message);
         }
     } else if ((user = behind(message->topic, OWNTRACKS_PREFIX)) != NULL) {
         if (owntracks_device(user, device)) {
             note_heard(in, user, strcspn(user, "/"), message);
-            take_owntracks(in, device, message);
-            return;
+            return take_owntracks(in, device, message);
         }
     } else if ((user = behind(message->topic, STATUS_PREFIX)) != NULL) {
         if (hr_user_id_is_valid(user, strlen(user))) {
-            take_status(in, user, message);
-            return;
+            return take_status(in, user, message);
         }
     } else if ((user = behind(message->topic, DEAD_PREFIX)) != NULL) {
         if (hr_user_id_is_valid(user, strlen(user))) {
             note_heard(in, user, strlen(user), message);
-            take_letter(in, message);
-            return;
+            return take_letter(in, message);
         }
     } else if (strcmp(message->topic, DROPPED_TOPIC) == 0) {
         note_dropped(in, message);
-        return;
+        return HR_OK;
     }
-    refuse_topic(in, message);
+    return refuse_topic(in, message);
+}
+
+/* Without memory the message is kept here and nothing more is read, as where the log has no room.
+ */
+void ingest_take(void *context, const mqtt_message *message)
+{
+    ingest *in = context;
+    bool was_blocked = false;
+    hr_counter_add(in->messages, 1);
+    while (take_message(in, message) == HR_NO_MEMORY && wait_a_little(in)) {
+        if (!was_blocked) {
+            hr_logline(HR_LEVEL_ERROR, "ingest.blocked", "why=\"%s\"", hr_err_text(HR_NO_MEMORY));
+            note_trouble(in, HR_NO_MEMORY);
+            was_blocked = true;
+        }
+    }
+    if (was_blocked) {
+        note_trouble(in, HR_OK);
+    }
 }

@@ -121,11 +121,43 @@ static void nor_does_one_that_could_not_be_noted(void **state)
     site_wait_acks(&l, "{\"epoch\":\"7\",\"seq\":9}", 1);
     atomic_store(&notes_to_refuse, 1);
     site_publish_batch(s, 8, 0, 0, 10);
-    site_publish_batch(s, 8, 0, 0, 10);
     site_wait_acks(&l, "{\"epoch\":\"8\",\"seq\":9}", 1);
     assert_int_equal(site_fix_count(s), 20);
     assert_int_equal(atomic_load(&notes_to_refuse), 0);
     support_kill(l.pid);
+}
+
+/* Memory runs out while a message is taken. */
+static _Atomic unsigned frames_to_refuse;
+HR_MUST_USE hr_err __real_frame_append(frame *f, log_store *log, const log_producer *producer,
+                                       log_position *end);
+hr_err __wrap_frame_append(frame *f, log_store *log, const log_producer *producer,
+                           log_position *end);
+hr_err __wrap_frame_append(frame *f, log_store *log, const log_producer *producer,
+                           log_position *end)
+{
+    if (atomic_load(&frames_to_refuse) > 0) {
+        atomic_fetch_sub(&frames_to_refuse, 1);
+        return HR_NO_MEMORY;
+    }
+    return __real_frame_append(f, log, producer, end);
+}
+
+static void without_memory_a_json_fix_waits_for_it(void **state)
+{
+    site *s = *state;
+    atomic_store(&frames_to_refuse, 2);
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":7}");
+    site_publish_text(s, "hedgerow/v1/fix/barn", "{\"lon\":1,\"lat\":2,\"time\":8}");
+    site_wait_fixes(s, 2);
+    size_t count;
+    site_fix *fixes = site_fixes(s, &count);
+    assert_int_equal(fixes[0].fix.time_ms, 7);
+    assert_int_equal(fixes[1].fix.time_ms, 8);
+    free(fixes);
+    /* Its name was not known before the record of it was there. */
+    assert_int_equal(site_record_count(s, HR_TOPIC_POSITIONS, HR_RECORD_NAME), 1);
+    assert_int_equal(ingest_health(s->ingest, NULL), HR_OK);
 }
 
 static void repeats_are_dropped_and_answered(void **state)
@@ -546,6 +578,7 @@ int main(void)
         WITH_SITE(a_batch_is_appended_and_acknowledged),
         WITH_SITE(no_acknowledgement_comes_before_the_fsync),
         WITH_SITE(nor_does_one_that_could_not_be_noted),
+        WITH_SITE(without_memory_a_json_fix_waits_for_it),
         WITH_SITE(repeats_are_dropped_and_answered),
         WITH_SITE(a_batch_that_comes_too_early_is_refused_until_the_gateway_rewinds),
         WITH_SITE(a_gap_that_nobody_holds_any_more_is_passed),
