@@ -16,6 +16,8 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define BACKLOG 16
+#define REST_MS                                                                                    \
+    500 /* before it is tried again to let in somebody for whom there was nothing left */
 
 /* A silent peer is asked after 30 s, three times, ten seconds apart. */
 #define KEEP_ALIVE_IDLE_S 30
@@ -103,7 +105,8 @@ typedef struct listener {
     source *s;
     struct pollfd fds[2 + SOURCE_CLIENTS_MAX]; /* to stop, to accept, and the clients' */
     source_text *texts[SOURCE_CLIENTS_MAX];
-    nfds_t count; /* of fds */
+    nfds_t count;    /* of fds */
+    bool is_resting; /* who waits cannot be let in, and would be told of again at once */
 } listener;
 
 static int listen_at(const char *address)
@@ -126,7 +129,12 @@ static int listen_at(const char *address)
 
 static void accept_one(listener *l)
 {
+    bool was_resting = l->is_resting;
     int fd = accept4(l->fds[1].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    l->is_resting = fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
+    if (l->is_resting && !was_resting) {
+        hr_logline(HR_LEVEL_WARN, "source.turned_away", "why=\"%s\"", strerror(errno));
+    }
     if (fd < 0) {
         return;
     }
@@ -171,14 +179,15 @@ static void serve(source *s, int fd)
     l.fds[0] = (struct pollfd){.fd = s->wake_fd, .events = POLLIN};
     l.fds[1] = (struct pollfd){.fd = fd, .events = POLLIN};
     while (!atomic_load(&s->is_stopping)) {
-        poll(l.fds, l.count, -1);
+        l.fds[1].events = l.is_resting ? 0 : POLLIN;
+        poll(l.fds, l.count, l.is_resting ? REST_MS : -1);
         /* From the last to the first, since a client that is gone gives its place to the last. */
         for (nfds_t at = l.count; at-- > 2;) {
             if (l.fds[at].revents != 0 && !read_client(&l, at)) {
                 drop_client(&l, at);
             }
         }
-        if (l.fds[1].revents != 0) {
+        if (l.is_resting || l.fds[1].revents != 0) {
             accept_one(&l);
         }
     }

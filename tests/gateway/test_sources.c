@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <pty.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -342,6 +343,47 @@ static bool is_let_in(void *context)
     return c->fd >= 0;
 }
 
+/* While it is on, this process has no descriptor left for another connection. */
+static _Atomic bool has_none_left;
+static _Atomic unsigned accept_calls;
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+    atomic_fetch_add(&accept_calls, 1);
+    if (atomic_load(&has_none_left)) {
+        errno = EMFILE;
+        return -1;
+    }
+    return __real_accept4(fd, address, size, flags);
+}
+
+static bool was_tried_twice(void *context)
+{
+    (void)context;
+    return atomic_load(&accept_calls) >= 2;
+}
+
+static void who_cannot_be_let_in_waits_and_keeps_nobody_busy(void **state)
+{
+    ear *e = *state;
+    char place[64];
+    caller c = {.port = support_port()};
+    snprintf(place, sizeof place, "listen://127.0.0.1:%u", c.port);
+    atomic_store(&has_none_left, true);
+    atomic_store(&accept_calls, 0);
+    listen_to(e, CONFIG_NMEA, place);
+    assert_true(support_until(is_let_in, &c));
+    int64_t from_ns = hr_clock_mono_ns(hr_clock_real());
+    assert_true(support_until(was_tried_twice, NULL));
+    int64_t took_ms = (hr_clock_mono_ns(hr_clock_real()) - from_ns) / 1000000;
+    atomic_store(&has_none_left, false);
+    write_rmc(c.fd, 1);
+    wait_fixes(e, 1);
+    close(c.fd);
+    assert_in_range(took_ms, 200, SUPPORT_TIMEOUT_MS);
+}
+
 static void many_talkers_connect_and_none_disturbs_another(void **state)
 {
     ear *e = *state;
@@ -659,6 +701,7 @@ int main(void)
         WITH_EAR(a_receiver_that_is_pulled_out_is_found_again),
         WITH_EAR(a_server_is_connected_to_again_when_it_was_away),
         WITH_EAR(a_source_that_finds_nobody_stops_at_once),
+        WITH_EAR(who_cannot_be_let_in_waits_and_keeps_nobody_busy),
         WITH_EAR(many_talkers_connect_and_none_disturbs_another),
         WITH_EAR(a_file_is_read_to_its_end_whatever_is_in_it),
         WITH_EAR(of_a_broken_sensor_little_is_told_and_all_is_counted),
