@@ -15,14 +15,17 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ingest/broker_files.h"
 
 #define CA_KEY_NAME "ca.key"
 #define NAMES_NAME "server.names"
-#define CA_DAYS 7300L
-#define CERT_DAYS 730L
+#define DAY_S 86400
+#define CA_DAYS 7300
+#define CERT_DAYS 730
+#define WRITTEN_S 1767225600 /* 2026-01-01: nobody ran this before */
 #define NAMES_SIZE 2048
 #define SERIAL_BYTES 16
 
@@ -166,7 +169,7 @@ static bool set_serial(X509 *cert)
 }
 
 /* Version 3, serial, times, names and key; what it may do and its signature come after. */
-static X509 *new_cert(EVP_PKEY *key, const char *name, long days, X509 *issuer)
+static X509 *new_cert(EVP_PKEY *key, const char *name, time_t from, time_t until, X509 *issuer)
 {
     X509 *cert = X509_new();
     if (cert == NULL) {
@@ -175,9 +178,8 @@ static X509 *new_cert(EVP_PKEY *key, const char *name, long days, X509 *issuer)
     X509_NAME *subject = X509_get_subject_name(cert);
     bool is_good =
         X509_set_version(cert, 2) == 1 && set_serial(cert) &&
-        /* A day back: the clock of a gateway without a battery may be behind. */
-        X509_gmtime_adj(X509_getm_notBefore(cert), -86400) != NULL &&
-        X509_gmtime_adj(X509_getm_notAfter(cert), days * 86400) != NULL &&
+        X509_time_adj_ex(X509_getm_notBefore(cert), 0, 0, &from) != NULL &&
+        X509_time_adj_ex(X509_getm_notAfter(cert), 0, 0, &until) != NULL &&
         X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const uint8_t *)name, -1, -1,
                                    0) == 1 &&
         X509_set_issuer_name(cert, issuer != NULL ? X509_get_subject_name(issuer) : subject) == 1 &&
@@ -189,10 +191,15 @@ static X509 *new_cert(EVP_PKEY *key, const char *name, long days, X509 *issuer)
     return cert;
 }
 
+/* Every gateway has a copy, so it must hold whatever our clock says on this day: one that nobody
+ * has set may stand in 1970, or far ahead. */
 static hr_err make_authority(const char *folder, hr_why *why)
 {
+    time_t now = time(NULL);
+    time_t from = now < WRITTEN_S ? now : WRITTEN_S;
+    time_t until = (now > WRITTEN_S ? now : WRITTEN_S) + (time_t)CA_DAYS * DAY_S;
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = key != NULL ? new_cert(key, "Hedgerow farm authority", CA_DAYS, NULL) : NULL;
+    X509 *cert = key != NULL ? new_cert(key, "Hedgerow farm authority", from, until, NULL) : NULL;
     hr_err err = tls_failed(why, "an authority");
     if (cert != NULL && add_extension(cert, cert, NID_basic_constraints, "critical,CA:TRUE") &&
         add_extension(cert, cert, NID_key_usage, "critical,keyCertSign,cRLSign") &&
@@ -211,8 +218,11 @@ static hr_err make_authority(const char *folder, hr_why *why)
 static hr_err make_certificate(const char *folder, EVP_PKEY *ca_key, X509 *ca, const char *names,
                                hr_why *why)
 {
+    time_t now = time(NULL);
+    /* A day back: the clock of a gateway without a battery may be behind. */
+    time_t from = now - DAY_S, until = now + (time_t)CERT_DAYS * DAY_S;
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = key != NULL ? new_cert(key, "Hedgerow broker", CERT_DAYS, ca) : NULL;
+    X509 *cert = key != NULL ? new_cert(key, "Hedgerow broker", from, until, ca) : NULL;
     hr_err err = tls_failed(why, "a certificate");
     if (cert != NULL && add_extension(cert, ca, NID_basic_constraints, "critical,CA:FALSE") &&
         add_extension(cert, ca, NID_key_usage, "critical,digitalSignature") &&
@@ -230,19 +240,21 @@ static hr_err make_certificate(const char *folder, EVP_PKEY *ca_key, X509 *ca, c
     return err;
 }
 
-/* The certificate there is this authority's, speaks of these names, has its key, and half its life
- * before it. */
+/* The certificate there is this authority's, speaks of these names, has its key, has begun, and has
+ * half its life before it. */
 static bool is_current(const char *folder, X509 *ca, const char *names)
 {
     hr_buf old;
     hr_buf_init(&old, NAMES_SIZE);
     X509 *cert = read_cert(folder, BROKER_CERT_NAME);
     EVP_PKEY *key = read_key(folder, BROKER_KEY_NAME);
-    time_t later = time(NULL) + CERT_DAYS * 86400 / 2;
+    time_t now = time(NULL);
+    time_t later = now + (time_t)CERT_DAYS * DAY_S / 2;
     bool same = cert != NULL && key != NULL && X509_check_private_key(cert, key) == 1 &&
                 X509_verify(cert, X509_get0_pubkey(ca)) == 1 &&
                 broker_file_read(folder, NAMES_NAME, &old, NULL) == HR_OK &&
                 old.size == strlen(names) && memcmp(old.data, names, old.size) == 0 &&
+                X509_cmp_time(X509_get0_notBefore(cert), &now) < 0 &&
                 X509_cmp_time(X509_get0_notAfter(cert), &later) > 0;
     X509_free(cert);
     EVP_PKEY_free(key);
