@@ -19,8 +19,13 @@
 #define BROKER_QUEUED_BYTES_MAX (64u << 20)         /* per client; newest dropped, see $SYS */
 #define BROKER_INFLIGHT_MAX 100                     /* QoS 1 messages unanswered by a client */
 #define BROKER_CONNECTIONS_MAX 2000                 /* further clients are refused */
-#define BROKER_USERS_MAX 4096                       /* HR_TOO_BIG above */
-#define BROKER_PASSWORD_SIZE 33                     /* 32 characters and a terminator */
+/* What waits for clients that are away is on the disk only so often, whole each time: what came for
+ * them since is lost with a broker that is killed. The log has it, and gateways' batches come
+ * again. */
+#define BROKER_SAVE_S 300
+
+#define BROKER_USERS_MAX 4096   /* HR_TOO_BIG above */
+#define BROKER_PASSWORD_SIZE 33 /* 32 characters and a terminator */
 
 /* The service's own user; nobody may add it. */
 #define BROKER_SERVICE_USER "hedgerow"

@@ -47,6 +47,7 @@ static void put_config(hr_buf *out, const char *folder, const char *address, uin
     /* Sessions and retained states outlive a planned stop; safety never rests on this file. */
     hr_buf_printf(out, "persistence true\npersistence_location %s/\n", folder);
     hr_buf_put_text(out, "persistent_client_expiration 14d\n");
+    hr_buf_printf(out, "autosave_interval %d\n", BROKER_SAVE_S);
     hr_buf_printf(out, "max_packet_size %u\n", BROKER_PACKET_BYTES_MAX);
     hr_buf_put_text(out, "max_queued_messages 0\n");
     hr_buf_printf(out, "max_queued_bytes %u\n", BROKER_QUEUED_BYTES_MAX);

@@ -300,6 +300,14 @@ static void collect(const char *name, broker_role role, void *context)
     snprintf(text + size, 256 - size, "%s=%s ", name, broker_role_name(role));
 }
 
+static void what_waits_for_others_is_saved_every_five_minutes(void **state)
+{
+    place *p = *state;
+    char path[192];
+    snprintf(path, sizeof path, "%s/mosquitto.conf", p->folder);
+    assert_true(support_file_has(path, "\nautosave_interval 300\n", 1));
+}
+
 static void users_are_listed_in_their_order(void **state)
 {
     place *p = *state;
@@ -743,6 +751,7 @@ int main(void)
         WITH_PLACE(names_that_would_break_a_topic_are_refused),
         WITH_PLACE(users_are_listed_in_their_order),
         WITH_PLACE(no_file_is_open_to_others),
+        WITH_PLACE(what_waits_for_others_is_saved_every_five_minutes),
         WITH_PLACE(a_broker_that_dies_is_started_again),
         WITH_PLACE(an_orphan_with_the_same_configuration_is_adopted),
         WITH_PLACE(an_orphan_with_another_configuration_is_ended),
