@@ -168,10 +168,7 @@ static bool next_line(cli_rows *rows, const char **line, size_t *size)
             return true;
         }
         if (left == BUFFER_SIZE) {
-            /* Keep its beginning for the message, and go on at its end. */
-            rows->start = GEO_CSV_LINE_MAX + 1;
-            memmove(rows->buffer + rows->start, rows->buffer + rows->end - 1, 1);
-            rows->end = rows->start + 1;
+            rows->end = GEO_CSV_LINE_MAX + 1; /* the line's beginning, and what is still to come */
         }
         if (!fill(rows)) {
             *line = rows->buffer + rows->start;
