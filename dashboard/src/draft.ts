@@ -6,6 +6,7 @@ import { begin, push, redo, undo } from "./history.ts";
 import type { Shape, ShapeKind } from "./shape.ts";
 import { fromGeometry, toGeometry } from "./shape.ts";
 import type { Draft } from "./state.ts";
+import { loadFences } from "./sync.ts";
 import type { Fence, FenceProps } from "./types.ts";
 
 /** Properties that the catalogue adds; they are not sent back. */
@@ -69,6 +70,7 @@ export function beginFence(app: App, kind: ShapeKind): void {
       history: null,
       props: { name: "", intent: "keep-in" },
       isAddingHole: false,
+      isUnsure: false,
       isSaving: false,
       error: null,
       theirs: null,
@@ -85,6 +87,7 @@ function draftOf(fence: Fence, etag: string | null): Draft {
     history: begin(shape),
     props: { ...fence.properties },
     isAddingHole: false,
+    isUnsure: false,
     isSaving: false,
     error: null,
     theirs: null,
@@ -122,6 +125,26 @@ export function featureOf(draft: Draft): unknown {
   return { type: "Feature", ...id, geometry, properties: { ...props, ...properties } };
 }
 
+/** The fence that was made although nobody heard the answer; null: it was not. */
+async function madeUnheard(app: App, draft: Draft): Promise<Fence | null> {
+  await loadFences(app);
+  const wanted = featureOf(draft) as Fence;
+  const isSame = ({ geometry, properties }: Fence): boolean =>
+    properties.name === wanted.properties.name &&
+    JSON.stringify(geometry) === JSON.stringify(wanted.geometry);
+  return [...app.store.state.fences.values()].find(isSame) ?? null;
+}
+
+async function make(app: App, draft: Draft): Promise<Fence> {
+  const made = draft.isUnsure ? await madeUnheard(app, draft) : null;
+  return made ?? app.api.post<Fence>("/v1/fences", featureOf(draft));
+}
+
+async function replace(app: App, id: string, draft: Draft): Promise<Fence> {
+  const { etag: ifMatch } = draft;
+  return (await app.api.request<Fence>("PUT", fencePath(id), featureOf(draft), { ifMatch })).body;
+}
+
 /** True when it is saved. */
 export async function saveDraft(app: App): Promise<boolean> {
   const { draft } = app.store.state;
@@ -130,25 +153,32 @@ export async function saveDraft(app: App): Promise<boolean> {
   }
   changeDraft(app, { isSaving: true, error: null });
   try {
-    const answer =
-      draft.id === null
-        ? await app.api.request<Fence>("POST", "/v1/fences", featureOf(draft))
-        : await app.api.request<Fence>("PUT", fencePath(draft.id), featureOf(draft), {
-            ifMatch: draft.etag,
-          });
-    putFence(app, answer.body);
-    const selection = { kind: "fence" as const, id: answer.body.id };
-    app.store.set({ draft: null, selection });
-    tell(app, app.t("fence.saved", { name: answer.body.properties.name }), "good");
+    const { id } = draft;
+    const fence = id === null ? await make(app, draft) : await replace(app, id, draft);
+    putFence(app, fence);
+    app.store.set({ draft: null, selection: { kind: "fence", id: fence.id } });
+    tell(app, app.t("fence.saved", { name: fence.properties.name }), "good");
     return true;
   } catch (reason) {
     if (reason instanceof ApiError && reason.status === 412 && draft.id !== null) {
       await showTheirs(app, draft.id);
     } else {
-      changeDraft(app, { isSaving: false, error: explain(app, reason) });
+      refused(app, reason);
     }
     return false;
   }
+}
+
+/** Why it is not saved, and what saving it again is to mean. */
+function refused(app: App, reason: unknown): void {
+  const status = reason instanceof ApiError ? reason.status : -1;
+  const id = app.store.state.draft?.id ?? null;
+  if (status === 404 && id !== null) {
+    changeDraft(app, { isSaving: false, etag: null, error: app.t("conflict.removed") });
+    return;
+  }
+  const error = explain(app, reason);
+  changeDraft(app, { isSaving: false, error, ...(status === 0 ? { isUnsure: true } : {}) });
 }
 
 /** Somebody else has saved meanwhile: both are shown, and the person decides. */
@@ -157,7 +187,7 @@ async function showTheirs(app: App, id: string): Promise<void> {
     const answer = await app.api.request<Fence>("GET", fencePath(id));
     changeDraft(app, { isSaving: false, theirs: { fence: answer.body, etag: answer.etag } });
   } catch (reason) {
-    changeDraft(app, { isSaving: false, error: explain(app, reason) });
+    refused(app, reason);
   }
 }
 

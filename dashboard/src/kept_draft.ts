@@ -11,7 +11,7 @@ const KEY = "hedgerow.draft";
 export interface KeptDraft {
   epoch: string;
   user: string;
-  draft: Pick<Draft, "id" | "etag" | "kind" | "props" | "isAddingHole">;
+  draft: Pick<Draft, "id" | "etag" | "kind" | "props" | "isAddingHole" | "isUnsure">;
   shape: Shape | null;
   /** Corners of the outline that was being drawn. */
   corners: Position[];
@@ -76,11 +76,11 @@ export function keepDrafts(app: App, resume: (corners: Position[]) => void): voi
       keep(null);
       return;
     }
-    const { id, etag, kind, props, isAddingHole } = draft;
+    const { id, etag, kind, props, isAddingHole, isUnsure } = draft;
     keep({
       epoch,
       user: me.user,
-      draft: { id, etag, kind, props, isAddingHole },
+      draft: { id, etag, kind, props, isAddingHole, isUnsure },
       shape: draft.history?.present ?? null,
       corners: cornersOfSketch(sketch),
     });

@@ -31,6 +31,8 @@ export interface Draft {
   history: History<Shape> | null;
   props: FenceProps;
   isAddingHole: boolean;
+  /** It was sent, and no answer came: it may be saved. */
+  isUnsure: boolean;
   isSaving: boolean;
   error: string | null;
   /** What somebody else has saved meanwhile. */
@@ -289,15 +291,31 @@ export function withLoaded(state: EventPart, loaded: Loaded): EventPart {
   });
 }
 
+type Known = Pick<State, "escaped" | "fences" | "devices" | "areFencesKnown" | "areDevicesKnown">;
+
+/** Who is out by the rules of now: nothing happens to an animal when its fence is taken away, has
+ * expired or is no longer one to stay in, nor when the animal itself is taken out of the books. */
+export function outNow(state: Known, nowMs: number): HrEvent[] {
+  return [...state.escaped.values()].filter(({ device, fence, kind }) => {
+    const props = state.fences.get(fence ?? "")?.properties;
+    const isKept = !state.areDevicesKnown || state.devices.has(device);
+    if (!props || !isKept) {
+      return !state.areFencesKnown && isKept;
+    }
+    const isOver = props.expires_at && Date.parse(props.expires_at) <= nowMs;
+    return !isOver && props.intent === (kind === "exit" ? "keep-in" : "keep-out");
+  });
+}
+
 /** How urgent each animal is to look at: who is out now comes before whose alert is open. */
-export function levelsOf(state: Pick<State, "alerts" | "escaped">): Map<string, number> {
+export function levelsOf(state: Known & Pick<State, "alerts">, nowMs: number): Map<string, number> {
   const levels = new Map<string, number>();
   for (const alert of state.alerts) {
     if (!alert.acked) {
       levels.set(alert.event.device, LEVEL_WARNING);
     }
   }
-  for (const event of state.escaped.values()) {
+  for (const event of outNow(state, nowMs)) {
     levels.set(event.device, LEVEL_ALARM);
   }
   return levels;

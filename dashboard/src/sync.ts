@@ -227,14 +227,14 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       void loader.load(PARTS);
     },
     names(names) {
-      const { herd, store } = getApp();
+      const { herd, store, clock } = getApp();
       for (const [handle, id] of names) {
         herd.name(handle, id);
         if (!store.state.devices.has(id)) {
           reloadDevices();
         }
       }
-      herd.setLevels(levelsOf(store.state));
+      herd.setLevels(levelsOf(store.state, clock.now()));
     },
     frame(frame) {
       const { herd } = getApp();

@@ -1,8 +1,8 @@
 // test/state.test.ts - alerts and escapes, out of events in any order and more than once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { levelsOf, withAck, withEvent, withLoaded } from "../src/state.ts";
-import type { HrEvent } from "../src/types.ts";
+import { levelsOf, outNow, withAck, withEvent, withLoaded } from "../src/state.ts";
+import type { Device, Fence, FenceProps, HrEvent } from "../src/types.ts";
 
 const EMPTY = {
   alerts: [],
@@ -12,6 +12,18 @@ const EMPTY = {
   past: null,
 };
 const LOADED = { all: [], open: [], events: [], eventsFrom: 0, outside: [] };
+
+const FARM = {
+  fences: new Map([["north", fence({ intent: "keep-in" })]]),
+  devices: new Map([["cow", { id: "cow" } as Device]]),
+  areFencesKnown: true,
+  areDevicesKnown: true,
+};
+const NOW_MS = Date.parse("2026-11-20T08:00:00Z");
+
+function fence(properties: Partial<FenceProps>): Fence {
+  return { id: "north", properties } as Fence;
+}
 
 function event(offset: number, kind: HrEvent["kind"], more: Partial<HrEvent> = {}): HrEvent {
   const time = new Date(1_700_000_000_000 + offset * 1000).toISOString();
@@ -90,15 +102,15 @@ test("an acknowledgement stays with the first who gave it", () => {
 
 test("who is out is urgent, acknowledged or not; who is back has an open alert at most", () => {
   const warned = withEvent(EMPTY, event(1, "approach", { severity: "warning" }));
-  assert.equal(levelsOf(warned).get("cow"), 1);
+  assert.equal(levelsOf({ ...FARM, ...warned }, NOW_MS).get("cow"), 1);
   const out = withEvent(warned, event(2, "exit"));
-  assert.equal(levelsOf(out).get("cow"), 2);
+  assert.equal(levelsOf({ ...FARM, ...out }, NOW_MS).get("cow"), 2);
   const ann = { user: "ann", time: "" };
   const { alerts: acked } = withAck({ ...out, ...withAck(out, 2, ann) }, 1, ann);
-  assert.equal(levelsOf({ ...out, alerts: acked }).get("cow"), 2);
+  assert.equal(levelsOf({ ...FARM, ...out, alerts: acked }, NOW_MS).get("cow"), 2);
   const back = withEvent(out, event(3, "enter"));
-  assert.equal(levelsOf(back).get("cow"), 1);
-  assert.equal(levelsOf({ ...back, alerts: acked }).get("cow"), undefined);
+  assert.equal(levelsOf({ ...FARM, ...back }, NOW_MS).get("cow"), 1);
+  assert.equal(levelsOf({ ...FARM, ...back, alerts: acked }, NOW_MS).get("cow"), undefined);
 });
 
 test("who has been out for longer than the newest alerts tell is out all the same", () => {
@@ -110,4 +122,21 @@ test("who has been out for longer than the newest alerts tell is out all the sam
   const outside = [event(3, "exit")];
   const back = withLoaded(EMPTY, { ...LOADED, events: [event(4, "enter")], outside });
   assert.equal(back.escaped.size, 0);
+});
+
+test("nobody is out of a fence that no longer holds, or is no longer kept", () => {
+  const { escaped } = withEvent(EMPTY, event(1, "exit"));
+  const isOut = (more: Partial<typeof FARM>): boolean =>
+    outNow({ ...FARM, ...more, escaped }, NOW_MS).length === 1;
+  const withProps = (more: Partial<FenceProps>): Partial<typeof FARM> => ({
+    fences: new Map([["north", fence({ intent: "keep-in", ...more })]]),
+  });
+  assert.ok(isOut({}));
+  assert.ok(isOut(withProps({ expires_at: "2026-11-20T08:00:01Z" })));
+  assert.ok(!isOut(withProps({ expires_at: "2026-11-20T08:00:00Z" })));
+  assert.ok(!isOut(withProps({ intent: "info" })));
+  assert.ok(!isOut({ fences: new Map() }));
+  assert.ok(isOut({ fences: new Map(), areFencesKnown: false }));
+  assert.ok(!isOut({ devices: new Map() }));
+  assert.ok(isOut({ devices: new Map(), areDevicesKnown: false }));
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { ApiError } from "../src/api.ts";
 import type { App } from "../src/app.ts";
+import { Clock } from "../src/clock.ts";
 import { Herd } from "../src/herd.ts";
 import { initialState } from "../src/state.ts";
 import type { Settings } from "../src/settings.ts";
@@ -31,7 +32,7 @@ function page(): { app: App; failing: Set<string>; asked: string[] } {
   const app = {
     store: new Store(initialState({} as Settings)),
     api: { get, post: () => Promise.resolve({ columns: [], rows: [] }) },
-    clock: { heard() {} },
+    clock: new Clock(),
     herd: new Herd(),
     t: (key: string) => key,
   } as unknown as App;

@@ -91,6 +91,43 @@ describe("editing", () => {
     });
   });
 
+  it("a fence that somebody has removed meanwhile is put back by who was changing it", async () => {
+    await farm.ask("POST", "/v1/fences", square("gone", "Gone", 200));
+    await withPage(farm, { expects: /status of 404/ }, async (page) => {
+      await open(page, "gone");
+      await farm.ask("DELETE", "/v1/fences/gone");
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector(".fence-form .error:has-text('removed')");
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector(".fence-form", { state: "detached" });
+      assert.equal((await ringOf("gone")).length, 5);
+    });
+  });
+
+  it("a new fence whose answer got lost is not made twice", async () => {
+    await withPage(farm, { expects: /net::ERR_/ }, async (page) => {
+      let isHeard = false;
+      await page.route("**/v1/fences", async (route) => {
+        if (isHeard) {
+          await route.continue();
+          return;
+        }
+        isHeard = true;
+        await route.fetch();
+        await route.abort();
+      });
+      await page.click('[data-draw="circle"]');
+      await page.click("button:has-text('Circle at the cross')");
+      await page.fill(".fence-form label:has-text('Name') + input", "Once");
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector(".fence-form .error:not(:empty)");
+      await page.click(".fence-form button:has-text('Save')");
+      await page.waitForSelector(".fence-form", { state: "detached" });
+      const { features } = await farm.ask("GET", "/v1/fences");
+      assert.equal(features.filter(({ properties }) => properties.name === "Once").length, 1);
+    });
+  });
+
   it("times, herds and warnings of a fence are saved and shown again", async () => {
     await farm.ask("POST", "/v1/fences", square("three", "Three", 100));
     await withPage(farm, {}, async (page) => {

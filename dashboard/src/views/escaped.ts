@@ -3,6 +3,7 @@
 import type { App } from "../app.ts";
 import { deviceName, fenceName, showAnimal } from "../app.ts";
 import { fill, h, syncList } from "../dom.ts";
+import { outNow } from "../state.ts";
 import type { HrEvent } from "../types.ts";
 
 function show(app: App, { device, lon, lat }: HrEvent): void {
@@ -39,10 +40,9 @@ export function escapedBar(app: App): HTMLElement {
   const bar = h("section", { class: "escaped", "aria-label": t("escaped.title") }, list, more);
   let isOpen = false;
   const render = (): void => {
-    const { escaped, fences } = store.state;
-    const events = [...escaped.values()]
-      .filter((event) => event.fence !== null && fences.has(event.fence))
-      .sort((a, b) => b.offset - a.offset);
+    // Without its name, a fence would be called by what programs call it.
+    const events = store.state.areFencesKnown ? outNow(store.state, app.clock.now()) : [];
+    events.sort((a, b) => b.offset - a.offset);
     bar.hidden = events.length === 0;
     bar.classList.toggle("is-open", isOpen);
     more.hidden = events.length < 2;

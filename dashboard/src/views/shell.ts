@@ -174,7 +174,7 @@ function followHerd(app: App): void {
   const { store, herd } = app;
   let known = 0;
   const levels = (): void => {
-    herd.setLevels(levelsOf(store.state));
+    herd.setLevels(levelsOf(store.state, app.clock.now()));
     store.set({ herdVersion: herd.version });
   };
   const hidden = (): void => {
@@ -182,7 +182,7 @@ function followHerd(app: App): void {
     herd.setHidden((id) => !matches(app, id, store.state.devices.get(id)));
     store.set({ herdVersion: herd.version });
   };
-  store.on(["alerts", "escaped"], levels);
+  store.on(["alerts", "escaped", "fences", "devices"], levels);
   store.on(["filter", "group", "devices"], hidden);
   store.on(["herdVersion"], () => {
     const { filter, group } = store.state;
