@@ -9,6 +9,7 @@ const TONE_S = 0.18;
 const WORKER = "/sw.js";
 
 let audio: AudioContext | null = null;
+let endsAt_s = 0; // of what sounds now
 
 /** Browsers play nothing before somebody has touched the page: the first touch allows it. */
 export function allowSound(app: App): void {
@@ -25,6 +26,11 @@ export function allowSound(app: App): void {
 function sound(): void {
   audio ??= new AudioContext();
   const begin = audio.currentTime;
+  // After a night without a connection many alarms come in one moment: they sound as one.
+  if (begin < endsAt_s) {
+    return;
+  }
+  endsAt_s = begin + TONE_HZ.length * TONE_S;
   TONE_HZ.forEach((hz, i) => {
     const tone = audio!.createOscillator();
     const volume = audio!.createGain();

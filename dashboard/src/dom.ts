@@ -55,6 +55,28 @@ interface Kept {
 }
 const kept = new WeakMap<Element, Map<string, Kept>>();
 
+const PRESSED = "button, a, select, summary"; // what has the focus in a row
+
+function pressedIn(row: Element | undefined): HTMLElement[] {
+  return row ? [...row.querySelectorAll<HTMLElement>(PRESSED)] : [];
+}
+
+/** Notes what of a list has the focus. What that gives puts it back after a change: on the same,
+ * wherever its row has moved; else on the like of it in the row that is there now. */
+function holdFocus(parent: Element): () => void {
+  const focused = document.activeElement as HTMLElement | null;
+  const at = [...parent.children].findIndex((row) => row.contains(focused));
+  const place = pressedIn(parent.children[at]).indexOf(focused!);
+  return () => {
+    if (at < 0 || focused === document.activeElement) {
+      return;
+    }
+    const others = pressedIn(parent.children[Math.min(at, parent.children.length - 1)]);
+    const next = focused!.isConnected ? focused : (others[place] ?? others.at(-1));
+    next?.focus({ preventScroll: true });
+  };
+}
+
 /** Elements of unchanged items stay as they are, so that focus and scrolling do too. */
 export function syncList<T>(
   parent: Element,
@@ -65,6 +87,7 @@ export function syncList<T>(
 ): void {
   const before = kept.get(parent) ?? new Map<string, Kept>();
   const after = new Map<string, Kept>();
+  const giveFocus = holdFocus(parent);
   let at: Element | null = parent.firstElementChild;
   for (const item of items) {
     const name = key(item);
@@ -72,15 +95,11 @@ export function syncList<T>(
     const old = before.get(name);
     const entry = old && old.stamp === mark ? old : { stamp: mark, element: make(item) };
     if (old && old !== entry) {
-      const hadFocus = old.element.contains(document.activeElement);
       if (old.element === at) {
         at = at.nextElementSibling;
       }
       old.element.remove();
       before.delete(name);
-      if (hadFocus) {
-        queueMicrotask(() => entry.element.querySelector<HTMLElement>("button, a")?.focus());
-      }
     }
     if (entry.element === at) {
       at = at.nextElementSibling;
@@ -95,6 +114,7 @@ export function syncList<T>(
     at = next;
   }
   kept.set(parent, after);
+  giveFocus();
 }
 
 let nextId = 0;

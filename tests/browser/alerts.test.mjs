@@ -168,16 +168,23 @@ describe("alerts", () => {
   it("all that is shown is acknowledged at once, after a question", async () => {
     await farm.publish(["cow-9", 100, 0, 0], ["cow-9", 160, 240, 0], ["cow-9", 220, 0, 0]);
     await farm.publish(["cow-10", 100, 0, 0], ["cow-10", 160, 240, 0], ["cow-10", 220, 0, 0]);
+    await farm.publish(["cow-11", 100, 0, 0], ["cow-11", 160, 240, 0], ["cow-11", 220, 0, 0]);
     await withPage(farm, {}, async (page) => {
       page.on("dialog", (dialog) => void dialog.accept());
       await page.click('[data-tab="alerts"]');
-      for (const device of ["cow-9", "cow-10"]) {
+      for (const device of ["cow-9", "cow-10", "cow-11"]) {
         await page.waitForSelector(`li.alert:has-text('${device} left')`);
       }
       await page.fill("[aria-label='Search alerts']", "cow-9");
       await page.waitForSelector("li.alert:has-text('cow-10')", { state: "detached" });
       assert.ok(!(await page.locator(".ack-all").isVisible()), "one alert has a button of its own");
       await page.fill("[aria-label='Search alerts']", "cow-");
+      // By keyboard one goes from row to row, without beginning at the top each time.
+      const first = await page.locator("[data-ack]").first().getAttribute("data-ack");
+      await page.focus(`[data-ack="${first}"]`);
+      await page.keyboard.press("Enter");
+      await page.waitForSelector(`[data-ack="${first}"]`, { state: "detached" });
+      assert.ok(await page.evaluate(() => document.activeElement.dataset.ack));
       await page.click(".ack-all");
       await page.waitForSelector("li.alert", { state: "detached" });
       const { alerts } = await farm.ask("GET", "/v1/alerts?state=open&limit=500");

@@ -107,6 +107,10 @@ describe("drawing", () => {
         }
         await page.keyboard.press("Enter");
       }
+      // The buttons on the map do what they say, and set no corner.
+      await page.focus(".ol-zoom-out");
+      await page.keyboard.press("Enter");
+      await page.focus("#map");
       await shot(page, "draw-keyboard");
       await page.keyboard.press("f");
       await page.waitForSelector("button:has-text('Add a hole')");

@@ -233,7 +233,8 @@ export class Editor {
   }
 
   #onKey(event: KeyboardEvent): void {
-    if (!this.isDrawing) {
+    // Keys of the buttons on the map are theirs.
+    if (!this.isDrawing || event.target !== this.#farm.element) {
       return;
     }
     const actions: Record<string, () => void> = {
