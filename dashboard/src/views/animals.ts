@@ -266,7 +266,8 @@ export function animalsView({ app }: Parts): HTMLElement {
     list.show(ids);
   };
   setInterval(render, REFRESH_MS);
-  store.on(["tab", "devices", "filter", "group", "alerts", "batteryDays", "inside", "latest"], render);
+  store.on(["tab", "devices", "filter", "group", "alerts"], render);
+  store.on(["batteryDays", "inside", "latest"], render);
   followAll(app);
   const battery = batteryPart(app);
   render();
