@@ -15,7 +15,7 @@
 #include "log/reader.h"
 #include "test.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 #define HERD 40
 #define WALK_MS INT64_C(1795161600000) /* when a walk begins */
 

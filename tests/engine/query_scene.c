@@ -9,7 +9,7 @@
 #include "base/id.h"
 #include "test.h"
 
-#define WAIT_MS 20000
+#define WAIT_MS 60000
 #define DEVICES SCENE_DEVICES
 
 void scene_open_queries(scene *scene)

@@ -112,7 +112,7 @@ static void a_checkpoint_that_cannot_be_read_is_one_that_is_damaged(void **state
 static void wait_for_refusals(farm *farm, unsigned count)
 {
     for (int tries = 0; atomic_load(&refused) < count; tries++) {
-        assert_true(tries < 2000);
+        assert_true(tries < 6000);
         log_wait(farm->log, LOG_APPENDED, UINT64_MAX, 10);
     }
 }
@@ -150,7 +150,7 @@ static void a_checkpoint_that_found_no_room_is_written_when_there_is_some(void *
     assert_int_equal(newest_checkpoint(&farm), before);
     atomic_store(&is_full, false);
     for (int tries = 0; newest_checkpoint(&farm) == before; tries++) {
-        assert_true(tries < 2000);
+        assert_true(tries < 6000);
         log_wait(farm.log, LOG_APPENDED, UINT64_MAX, 10);
     }
     farm_end(&farm);

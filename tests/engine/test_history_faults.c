@@ -27,7 +27,7 @@ static bool live_through(int n, int times, int code)
     sick_vfs_arm(n, times, code);
     for (int round = 0; round < 3; round++) {
         ranch_graze(&r, 30);
-        hr_err err = engine_history_settle(r.history, 20000, NULL);
+        hr_err err = engine_history_settle(r.history, 60000, NULL);
         assert_true(err == HR_OK || err == HR_NO_SPACE || err == HR_IO);
         if (err != HR_OK) {
             assert_int_equal(engine_history_health(r.history, NULL), err);
@@ -109,7 +109,7 @@ static void above_the_logs_hard_limit_appends_wait_for_the_historian(void **stat
     /* The second checkpoint lets go of what the first one held. */
     farm_settle(&r.farm);
     farm_settle(&r.farm);
-    assert_int_equal(engine_history_settle(r.history, 20000, NULL), HR_NO_SPACE);
+    assert_int_equal(engine_history_settle(r.history, 60000, NULL), HR_NO_SPACE);
     assert_int_equal(log_retain(r.farm.log, NULL), HR_OK);
     assert_int_equal(log_append(r.farm.log, &batch, 1, NULL, NULL, &end), HR_NO_SPACE);
     sick_vfs_heal();

@@ -209,7 +209,7 @@ static void no_reader_holds_a_partition_for_more_than_some_hundred_devices(void 
 static void wait_for_event(farm *farm, int64_t count)
 {
     for (int tries = 0; log_end(farm->log, HR_TOPIC_EVENTS, 0, LOG_APPENDED) < count; tries++) {
-        assert_true(tries < 2000);
+        assert_true(tries < 6000);
         log_wait(farm->log, LOG_APPENDED, UINT64_MAX, 10);
     }
 }

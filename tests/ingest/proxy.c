@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ingest/support.h"
 #include "test.h"
 
 #define CONNECTIONS_MAX 256
@@ -56,7 +57,7 @@ static bool is_mqtt5_connect(int fd)
 {
     uint8_t head[16];
     struct pollfd in = {.fd = fd, .events = POLLIN};
-    if (poll(&in, 1, 2000) <= 0) {
+    if (poll(&in, 1, SUPPORT_TIMEOUT_MS) <= 0) {
         return false;
     }
     ssize_t got = recv(fd, head, sizeof head, MSG_PEEK);
