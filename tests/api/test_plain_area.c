@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/plain_area.h"
 #include "base/hash.h"
@@ -128,8 +127,7 @@ static size_t put_ring(hr_random *random, char *text, size_t size)
 static void what_is_taken_is_the_same_area(void **state)
 {
     (void)state;
-    hr_random random = {.state = (uint64_t)time(NULL)};
-    print_message("seed %llu\n", (unsigned long long)random.state);
+    hr_random random = {.state = test_seed(__func__)};
     unsigned taken = 0;
     for (int i = 0; i < 20000; i++) {
         char text[1024];

@@ -159,8 +159,7 @@ static void doubles_read_from_text_round_as_the_text_would(void **state)
 static void formatted_decimals_read_back(void **state)
 {
     (void)state;
-    uint64_t seed = (uint64_t)time(NULL);
-    printf("seed %llu\n", (unsigned long long)seed);
+    uint64_t seed = test_seed(__func__);
     hr_random random = {.state = seed};
     for (int i = 0; i < 20000; i++) {
         char text[HR_DECIMAL_TEXT_SIZE];

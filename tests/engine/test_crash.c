@@ -112,10 +112,10 @@ static void assert_same_events(farm *farm, struct farm *other)
 static void events_after_many_kills_are_those_of_a_quiet_run(void **state)
 {
     (void)state;
-    uint64_t seed = (uint64_t)time(NULL);
+    uint64_t seed = test_seed(__func__);
     int rounds = getenv("HR_LONG") != NULL ? ROUNDS_LONG : ROUNDS_QUICK;
     int64_t steps = (int64_t)rounds * STEPS_PER_ROUND;
-    printf("seed %llu, %d kills\n", (unsigned long long)seed, rounds);
+    printf("%d kills\n", rounds);
     fflush(stdout);
     hr_random random = {.state = seed};
     farm killed, quiet;

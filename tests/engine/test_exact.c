@@ -78,8 +78,7 @@ static int run_quietly(void **state)
 {
     (void)state;
     farm quiet;
-    seed = (uint64_t)time(NULL);
-    printf("seed %llu\n", (unsigned long long)seed);
+    seed = test_seed(__func__);
     farm_start(&quiet, 1);
     tell(&quiet, 0, STEPS);
     farm_settle(&quiet);

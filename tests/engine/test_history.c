@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/record.h"
@@ -13,13 +12,6 @@
 #include "log/reader.h"
 #include "ranch.h"
 #include "test.h"
-
-static uint64_t new_seed(void)
-{
-    uint64_t seed = (uint64_t)time(NULL);
-    printf("seed %llu\n", (unsigned long long)seed);
-    return seed;
-}
 
 static void expect_what_the_log_has(ranch *ranch)
 {
@@ -34,7 +26,7 @@ static void each_fix_and_event_is_told_once_wherever_the_file_ends(void **state)
 {
     (void)state;
     ranch r = {.step = 0};
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     for (int round = 0; round < 6; round++) {
         ranch_graze(&r, 40);
         expect_what_the_log_has(&r); /* some of it in the file, the rest in the log */
@@ -60,7 +52,7 @@ static void without_a_historian_the_log_alone_is_told(void **state)
 {
     (void)state;
     ranch r = {.step = 0};
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 40);
     ranch_close_history(&r);
     expect_what_the_log_has(&r);
@@ -72,7 +64,7 @@ static void a_long_silence_and_a_long_track_take_several_chunks(void **state)
     (void)state;
     ranch r = {.step = 0};
     static hr_fix fixes[20000];
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     for (int i = 0; i < 20000; i++) {
         fixes[i] =
             (hr_fix){.device = ranch_animal(i % 7 == 0 ? 3 : 4),
@@ -93,7 +85,7 @@ static void a_deleted_history_is_made_anew_from_the_log(void **state)
 {
     (void)state;
     ranch r = {.step = 0};
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 60);
     ranch_settle_history(&r);
     ranch_leave_wal(&r);
@@ -112,7 +104,7 @@ static void a_history_deleted_under_the_historian_is_made_anew_at_once(void **st
 {
     (void)state;
     ranch r = {.step = 0};
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 60);
     ranch_settle_history(&r);
     assert_int_equal(unlink(r.path), 0);
@@ -148,7 +140,7 @@ static void a_damaged_history_is_put_aside_and_made_anew(void **state)
 {
     (void)state;
     ranch r = {.step = 0};
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 60);
     ranch_settle_history(&r);
     ranch_close_history(&r);
@@ -170,7 +162,7 @@ static void damage_that_shows_while_writing_is_mended(void **state)
 {
     (void)state;
     ranch r = {.step = 0};
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 30);
     ranch_settle_history(&r);
     /* The next slot's number is taken: history.db is not as the historian left it. */
@@ -188,7 +180,7 @@ static void a_history_of_another_log_is_put_aside(void **state)
     (void)state;
     ranch r = {.step = 0};
     char command[256];
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 60);
     ranch_settle_history(&r);
     ranch_close_history(&r);
@@ -214,7 +206,7 @@ static void a_damaged_chunk_costs_itself_only_and_is_told(void **state)
     hr_why why = {""};
     hr_fix fix;
     int64_t count = 0;
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 60);
     ranch_settle_history(&r);
     int64_t all = ranch_ask(&r, "SELECT sum(fixes) FROM slot");
@@ -240,7 +232,7 @@ static void damage_that_a_reader_meets_is_mended(void **state)
     hr_why why = {""};
     hr_fix fix;
     static char garbage[8192];
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 200);
     ranch_settle_history(&r);
     ranch_close_history(&r);
@@ -269,7 +261,7 @@ static void a_reader_keeps_its_deadline(void **state)
     history_span span = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
     hr_why why = {""};
     hr_fix fix;
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 20);
     assert_int_equal(history_reader_new(r.history, r.farm.log, &reader, &why), HR_OK);
     history_reader_set_deadline(reader, hr_clock_mono_ns(hr_clock_real()));
@@ -288,7 +280,7 @@ static void a_newer_format_is_refused_by_name(void **state)
     (void)state;
     ranch r = {.step = 0};
     hr_why why = {""};
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 10);
     ranch_close_history(&r);
     ranch_ask(&r, "PRAGMA user_version = 2");
@@ -305,7 +297,7 @@ static void a_full_disk_makes_it_wait_and_it_goes_on_by_itself(void **state)
     ranch r = {.step = 0};
     hr_why why = {""};
     r.options.free_bytes = UINT64_MAX;
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 40);
     assert_int_equal(engine_history_settle(r.history, 10000, &why), HR_NO_SPACE);
     assert_int_equal(engine_history_health(r.history, &why), HR_NO_SPACE);
@@ -335,7 +327,7 @@ static void graze_long(ranch *r, int slots)
 /* A log that lets go early; the history is not open. */
 static void start_with_short_log(ranch *r)
 {
-    ranch_start(r, new_seed());
+    ranch_start(r, test_seed(__func__));
     ranch_close_history(r);
     r->farm.file_bytes = 64 << 10;
     r->farm.retain_bytes = 128 << 10;
@@ -456,7 +448,7 @@ static void a_reader_that_retention_overtakes_is_told(void **state)
     history_span span = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
     hr_why why = {""};
     hr_fix fix;
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     ranch_close_history(&r);
     r.farm.file_bytes = 64 << 10;
     r.farm.retain_bytes = 128 << 10;
@@ -492,7 +484,7 @@ static void what_is_older_than_the_limit_goes_oldest_first(void **state)
     (void)state;
     ranch r = {.step = 0};
     r.options.retain_ms = 5 * 3600000;
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     hr_clock_fake_set_synchronised(r.farm.clock, false);
     graze_long(&r, 9);
     /* A clock that nobody keeps lets nothing go. */
@@ -526,7 +518,7 @@ static void above_its_size_the_oldest_goes_and_the_file_stays_small(void **state
     const int slots = is_long ? 300 : 25;
     const int64_t limit = is_long ? 4 << 20 : 400 << 10;
     r.options.retain_bytes = (uint64_t)limit;
-    ranch_start(&r, new_seed());
+    ranch_start(&r, test_seed(__func__));
     graze_long(&r, slots);
     assert_true(ranch_ask(&r, "SELECT min(number) FROM slot") > 1);
     const int64_t used = used_bytes(&r);

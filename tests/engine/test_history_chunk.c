@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "base/crc32c.h"
@@ -42,10 +41,9 @@ static int64_t odd_number(hr_random *random)
 static void any_fixes_come_back_as_they_were(void **state)
 {
     (void)state;
-    uint64_t seed = (uint64_t)time(NULL);
+    uint64_t seed = test_seed(__func__);
     hr_random random = {.state = seed};
     hr_fix fixes[HISTORY_CHUNK_FIXES_MAX];
-    printf("seed %llu\n", (unsigned long long)seed);
     for (int round = 0; round < 3000; round++) {
         uint32_t count = (uint32_t)(1 + hr_random_below(&random, round % 3 == 0 ? 256 : 6));
         bool is_wild = round % 2 == 0;

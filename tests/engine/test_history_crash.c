@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/record.h"
@@ -53,9 +52,9 @@ static void run_until_killed(ranch *ranch, uint64_t seed, hr_random *random)
 static void after_many_kills_each_fix_and_event_is_kept_once(void **state)
 {
     (void)state;
-    uint64_t seed = (uint64_t)time(NULL);
+    uint64_t seed = test_seed(__func__);
     int rounds = getenv("HR_LONG") != NULL ? ROUNDS_LONG : ROUNDS_QUICK;
-    printf("seed %llu, %d kills\n", (unsigned long long)seed, rounds);
+    printf("%d kills\n", rounds);
     fflush(stdout);
     hr_random random = {.state = seed};
     ranch r = {.step = 0};

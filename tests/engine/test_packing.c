@@ -71,8 +71,7 @@ static void walk(farm *farm, uint64_t seed, bool is_repacked)
 static void events_do_not_depend_on_who_works_where(void **state)
 {
     (void)state;
-    uint64_t seed = (uint64_t)time(NULL);
-    printf("seed %llu\n", (unsigned long long)seed);
+    uint64_t seed = test_seed(__func__);
     farm quiet;
     farm_start(&quiet, 1);
     farm_fence(&quiet, "north", north, ",\"intent\":\"keep-out\",\"approach_m\":50");
@@ -104,7 +103,7 @@ static void an_engine_stops_while_partitions_move(void **state)
 {
     (void)state;
     farm farm;
-    hr_random random = {.state = (uint64_t)time(NULL)};
+    hr_random random = {.state = test_seed(__func__)};
     farm_start(&farm, 4);
     for (int round = 0; round < 6; round++) {
         for (int move = 0; move < 20; move++) {

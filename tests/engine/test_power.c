@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/hash.h"
 #include "fault/fault.h"
@@ -48,12 +47,12 @@ static void assert_same_events(farm *one, farm *two)
 static void events_after_many_power_cuts_are_those_of_a_quiet_run(void **state)
 {
     (void)state;
-    uint64_t seed = (uint64_t)time(NULL);
+    uint64_t seed = test_seed(__func__);
     int cuts = getenv("HR_LONG") != NULL ? CUTS_LONG : CUTS_QUICK;
     int64_t steps = (int64_t)cuts * STEPS_PER_CUT;
     char journal[128];
     unsigned died = 0;
-    printf("seed %llu, %d cuts\n", (unsigned long long)seed, cuts);
+    printf("%d cuts\n", cuts);
     fflush(stdout);
     hr_random random = {.state = seed};
     farm cut, quiet;

@@ -167,14 +167,14 @@ static void judge(scene *scene, const oracle_query queries[QUERIES], uint64_t se
 static void answers_after_many_kills_are_the_oracles(void **state)
 {
     (void)state;
-    uint64_t seed = (uint64_t)time(NULL);
+    uint64_t seed = test_seed(__func__);
     int rounds = getenv("HR_LONG") != NULL ? ROUNDS_LONG : ROUNDS_QUICK;
     int64_t steps = (int64_t)rounds * STEPS_PER_ROUND;
     int64_t size_s = steps * STEP_MS / 1000 / 20;
     oracle_query queries[QUERIES];
     hr_random random = {.state = seed};
     scene scene;
-    printf("seed %" PRIu64 ", %d kills\n", seed, rounds);
+    printf("%d kills\n", rounds);
     fflush(stdout);
     scene_begin(&scene, seed);
     scene_open_queries(&scene);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -148,7 +147,7 @@ static void every_confirmed_fix_is_in_the_log_exactly_once(void **state)
 {
     (void)state;
     int rounds = getenv("HR_LONG") != NULL ? ROUNDS_LONG : ROUNDS;
-    uint64_t seed = (uint64_t)time(NULL) * 1000;
+    uint64_t seed = test_seed(__func__);
     for (int i = 0; i < rounds; i++) {
         print_message("round %d, seed %lu\n", i, seed + (uint64_t)i);
         run_round(seed + (uint64_t)i);

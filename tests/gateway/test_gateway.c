@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -174,8 +173,7 @@ static void kill_broker(field *f)
 static void anyone_may_die_at_any_time(void **state)
 {
     field *f = *state;
-    uint64_t seed = (uint64_t)time(NULL);
-    print_message("seed %lu\n", seed);
+    uint64_t seed = test_seed(__func__);
     hr_random random = {seed};
     for (int round = 0; round < 12; round++) {
         field_give(f, (uint32_t)hr_random_below(&random, 400));

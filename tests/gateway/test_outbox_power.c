@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/id.h"
@@ -183,7 +182,7 @@ static bool die_at(death how, uint64_t n)
 static void die_everywhere(death how)
 {
     bool is_long = getenv("HR_LONG") != NULL;
-    uint64_t first = is_long ? 1 : 1 + (uint64_t)time(NULL) % 5;
+    uint64_t first = is_long ? 1 : 1 + test_seed(__func__) % 5;
     uint64_t deaths = 0;
     print_message("from step %lu\n", first);
     for (uint64_t n = first; die_at(how, n); n += is_long ? 1 : 5) {

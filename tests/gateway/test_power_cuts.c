@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -208,7 +207,7 @@ static void no_power_cut_takes_what_was_confirmed_or_doubles_it(void **state)
 {
     (void)state;
     int rounds = getenv("HR_LONG") != NULL ? ROUNDS_LONG : ROUNDS;
-    uint64_t seed = (uint64_t)time(NULL) * 1000;
+    uint64_t seed = test_seed(__func__);
     uint32_t gateways = 0, services = 0;
     for (int i = 0; i < rounds; i++) {
         print_message("round %d, seed %lu\n", i, seed + (uint64_t)i);

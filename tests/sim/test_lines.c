@@ -2,7 +2,6 @@
 #include "test.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/hash.h"
 #include "firmware-sim/lines.h"
@@ -49,10 +48,9 @@ static hr_err take(void *context, size_t index, const wire_fix *fix, const hr_wh
 static void a_json_line_is_read_back_as_the_same_fix(void **state)
 {
     (void)state;
-    hr_random random = {(uint64_t)time(NULL)};
+    hr_random random = {test_seed(__func__)};
     hr_buf line;
     hr_buf_init(&line, 4096);
-    print_message("seed %lu\n", (unsigned long)random.state);
     for (int i = 0; i < ROUNDS; i++) {
         hr_fix meant = random_fix(&random);
         wire_fix read;
@@ -88,10 +86,9 @@ static void read_sentences(const hr_buf *lines, hr_fix *fix)
 static void sentences_are_read_back_as_the_same_fix(void **state)
 {
     (void)state;
-    hr_random random = {(uint64_t)time(NULL)};
+    hr_random random = {test_seed(__func__)};
     hr_buf lines;
     hr_buf_init(&lines, 4096);
-    print_message("seed %lu\n", (unsigned long)random.state);
     for (int i = 0; i < ROUNDS; i++) {
         hr_fix meant = random_fix(&random);
         hr_fix read = {0};

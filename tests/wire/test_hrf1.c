@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/hash.h"
 #include "base/id.h"
@@ -227,8 +226,7 @@ static hr_fix random_fix(hr_random *random)
 static void what_was_written_is_read_back(void **state)
 {
     (void)state;
-    uint64_t seed = (uint64_t)time(NULL);
-    print_message("seed %llu\n", (unsigned long long)seed);
+    uint64_t seed = test_seed(__func__);
     hr_random random = {seed};
     hrf1_writer *writer = hrf1_writer_new();
     assert_non_null(writer);
