@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -146,6 +147,14 @@ def free_port():
     probe.bind(("127.0.0.1", 0))
     kept_ports.append(probe)
     return probe.getsockname()[1]
+
+
+def new_seed():
+    """HR_SEED; else always the same one, but under HR_LONG another each time. Printed."""
+    seed = 20261120 if not os.environ.get("HR_LONG") else random.randrange(1 << 30)
+    seed = int(os.environ.get("HR_SEED", seed))
+    print("HR_SEED=%d" % seed)
+    return seed
 
 
 def expect(actual, wanted, what=""):

@@ -86,15 +86,29 @@ class Farm(harness.Service):
             raise AssertionError("hedgerow-sim: %d: %s" % (sim.returncode, said))
         return json.loads(said.splitlines()[-1])
 
+    def events_end(self):
+        """The offset of the next event."""
+        topics = self.api("GET", "/v1/log")["topics"]
+        return [topic for topic in topics if topic["topic"] == "events"][0]["partitions"][0]["end"]
+
     def ask_oracle(self, *flags, truth="truth"):
-        """The oracle's last words; an AssertionError with its stories if anything is wrong."""
-        command = [program("hedgerow-oracle"), "--http", "127.0.0.1:%d" % self.port, "--token",
-                   self.token(), *(["--truth", self.truth(truth)] if truth else []), *flags]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=SIM_TIMEOUT_S)
-        if result.returncode != 0:
-            raise AssertionError("hedgerow-oracle: %d\n%s%s" % (result.returncode, result.stdout,
-                                                                result.stderr))
-        return result.stdout
+        """The oracle's last words; an AssertionError with its stories if anything is wrong. A flag
+        may be a function that makes it.
+
+        A tick may bring an event while the oracle looks, which it then finds in one place and not
+        yet, or already, in another: as long as that is so, it is asked again."""
+        while True:
+            before = self.events_end()
+            command = [program("hedgerow-oracle"), "--http", "127.0.0.1:%d" % self.port,
+                       "--token", self.token(), *(["--truth", self.truth(truth)] if truth else []),
+                       *(flag() if callable(flag) else flag for flag in flags)]
+            result = subprocess.run(command, capture_output=True, text=True,
+                                    timeout=SIM_TIMEOUT_S)
+            if result.returncode == 0:
+                return result.stdout
+            if self.events_end() == before:
+                raise AssertionError("hedgerow-oracle: %d\n%s%s" % (
+                    result.returncode, result.stdout, result.stderr))
 
     def await_log(self, *flags, truth="truth", timeout=harness.PATIENCE_S):
         """Until every fix of the truth is in the log, or for so long: what is wrong then, or beside
@@ -138,6 +152,10 @@ class Farm(harness.Service):
             events += page["events"]
             after = page["next"]
 
+    def path(self):
+        """A file of them, for the oracle."""
+        return write_lines(self.truth("copy-http"), self.all_events())
+
 
 class MqttCopy:
     """What a reader receives over MQTT, kept in a file."""
@@ -163,9 +181,9 @@ class MqttCopy:
         """As they came."""
         return [json.loads(line) for line in self.lines() if line.startswith("{")]
 
-    @property
     def path(self):
-        """A file of them, for the oracle."""
+        """A file of them, for the oracle, once it has the news there are."""
+        wait_for(self.has_the_news)
         return write_lines(os.path.join(self.farm.data, "copy-mqtt"), self.events())
 
     def times_listening(self):
@@ -196,10 +214,10 @@ class LiveCopy:
 
     def __init__(self, farm):
         self.farm = farm
-        self.path = os.path.join(farm.data, "copy-live")
+        self.file = os.path.join(farm.data, "copy-live")
         self.socket = None
         self.resume = None
-        self.count = self.connections = 0
+        self.connections = 0
         self.is_stopping = False
         self.connect()
         self.thread = threading.Thread(target=self.receive, daemon=True)
@@ -214,7 +232,7 @@ class LiveCopy:
         self.connections += 1
 
     def receive(self):
-        with open(self.path, "w") as file:
+        with open(self.file, "w") as file:
             while True:
                 try:
                     if self.socket is None:
@@ -227,10 +245,15 @@ class LiveCopy:
                 if message is None and self.is_stopping:
                     return
                 if isinstance(message, dict) and "event" in message:
-                    self.resume["seq"] = message["event"]["offset"]
                     file.write(json.dumps(message["event"]) + "\n")
                     file.flush()
-                    self.count += 1
+                    self.resume["seq"] = message["event"]["offset"]
+
+    def path(self):
+        """The file, for the oracle, once it has the events there are."""
+        events = self.farm.all_events()
+        wait_for(lambda: not events or self.resume["seq"] >= events[-1]["offset"])
+        return self.file
 
     def close(self):
         if self.socket is not None:
