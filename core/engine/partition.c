@@ -210,19 +210,49 @@ static hr_err list_due(const engine_devices *devices, int64_t limit_ms, keyed **
     return HR_OK;
 }
 
+/* Ticks that were left out must be told before new rules come, or earlier ticks. */
+static hr_err finish_ticks(engine_partition *partition, const keyed *all, uint32_t count,
+                           engine_source *source, int64_t append_ms)
+{
+    hr_err err = HR_OK;
+    for (uint32_t i = 0; err == HR_OK && i < count; i++) {
+        err = engine_partition_catch_up(partition, all[i].index, source, append_ms);
+    }
+    return err;
+}
+
+/* A tick before the last one: the clock was ahead, and has been set right. Each tick counts by its
+ * own time, so devices must hear of this one too. */
+static hr_err turn_back(engine_partition *partition, engine_source *source, int64_t append_ms)
+{
+    keyed *all;
+    uint32_t count;
+    hr_err err = list_due(&partition->devices, INT64_MAX, &all, &count);
+    if (err == HR_OK) {
+        err = finish_ticks(partition, all, count, source, append_ms);
+        free(all);
+    }
+    for (uint32_t i = 0; i < partition->devices.count; i++) {
+        partition->devices.entries[i].tick_ms = INT64_MIN;
+    }
+    return err;
+}
+
 static hr_err apply_tick(engine_partition *partition, int64_t tick_ms, engine_source *source,
                          int64_t append_ms)
 {
-    if (tick_ms > partition->tick_ms) {
-        partition->tick_ms = tick_ms;
+    hr_err err = HR_OK;
+    if (tick_ms < partition->tick_ms) {
+        err = turn_back(partition, source, append_ms);
     }
+    partition->tick_ms = tick_ms;
     engine_partition_set_wakes(partition);
     if (partition->tick_ms < atomic_load_explicit(&partition->wake_ms, memory_order_relaxed)) {
-        return HR_OK;
+        return err;
     }
     keyed *due;
     uint32_t due_count;
-    hr_err err = list_due(&partition->devices, partition->tick_ms, &due, &due_count);
+    err = err == HR_OK ? list_due(&partition->devices, partition->tick_ms, &due, &due_count) : err;
     if (err != HR_OK) {
         return err;
     }
@@ -266,17 +296,6 @@ static hr_err meet_rules(engine_partition *partition, const geo_rules *before,
         engine_partition_set_wake(partition, index);
     }
     return HR_OK;
-}
-
-/* Ticks that were left out must be told by the old rules before the new ones come. */
-static hr_err finish_ticks(engine_partition *partition, const keyed *all, uint32_t count,
-                           engine_source *source, int64_t append_ms)
-{
-    hr_err err = HR_OK;
-    for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-        err = engine_partition_catch_up(partition, all[i].index, source, append_ms);
-    }
-    return err;
 }
 
 static hr_err apply_rules(engine_partition *partition, uint64_t version, engine_source *source,

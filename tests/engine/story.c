@@ -13,6 +13,9 @@
 #include "test.h"
 
 #define STEP_MS 10000
+#define AHEAD_EVERY 37
+#define AHEAD_AT 11
+#define AHEAD_MS 1500000
 #define CHANGE_EVERY 16
 #define CHANGE_AT 5
 #define LATE_MS 700000
@@ -138,7 +141,7 @@ typedef struct frame {
     uint32_t count;
     uint8_t names[FARM_PARTITIONS][STORY_HERD * 32];
     uint8_t fixes[FARM_PARTITIONS][STORY_HERD * 4 * HR_FIX_BYTES];
-    uint8_t tick[4 + HR_TICK_BYTES];
+    uint8_t ticks[2][4 + HR_TICK_BYTES]; /* the second one is the step's own */
 } frame;
 
 static log_batch *add_batch(frame *f, uint8_t type, uint32_t partition, const uint8_t *bytes)
@@ -166,6 +169,21 @@ static void add_names(frame *f, uint32_t partition)
             batch->count++;
         }
     }
+}
+
+/* At times the clock has just been set right, and a tick before it was far ahead. */
+static void add_ticks(frame *f, uint32_t partition, int64_t step)
+{
+    bool was_ahead = step % AHEAD_EVERY == AHEAD_AT;
+    int64_t tick_ms = STORY_T0 + (step + 1) * STEP_MS;
+    for (int i = 0; i < 2; i++) {
+        hr_store_u32(f->ticks[i], HR_TICK_BYTES);
+        hr_store_u64(f->ticks[i] + 4, (uint64_t)(tick_ms + (i == 0 ? AHEAD_MS : 0)));
+    }
+    log_batch *batch =
+        add_batch(f, HR_RECORD_TICK, partition, was_ahead ? f->ticks[0] : f->ticks[1]);
+    batch->count = was_ahead ? 2 : 1;
+    batch->size = batch->count * sizeof f->ticks[0];
 }
 
 static void add_fixes(frame *f, uint32_t partition, const hr_fix *fixes, uint32_t count)
@@ -200,16 +218,12 @@ hr_err story_tell(farm *farm, uint64_t seed, int64_t step)
     }
     f.count = 0;
     uint32_t count = fixes_of(seed, step, fixes);
-    hr_store_u32(f.tick, HR_TICK_BYTES);
-    hr_store_u64(f.tick + 4, (uint64_t)(STORY_T0 + (step + 1) * STEP_MS));
     for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
         if (step == 0) {
             add_names(&f, p);
         }
         add_fixes(&f, p, fixes, count);
-        log_batch *tick = add_batch(&f, HR_RECORD_TICK, p, f.tick);
-        tick->count = 1;
-        tick->size = sizeof f.tick;
+        add_ticks(&f, p, step);
     }
     log_position end;
     return log_append(farm->log, f.batches, f.count, NULL, NULL, &end);
@@ -224,7 +238,8 @@ int64_t story_next(farm *farm)
     log_view view;
     while (log_reader_next(reader, &view, NULL) == HR_OK) {
         if (view.type == HR_RECORD_TICK) {
-            next = ((int64_t)hr_load_u64(view.bytes + 4) - STORY_T0) / STEP_MS;
+            const uint8_t *last = view.bytes + view.size - HR_TICK_BYTES;
+            next = ((int64_t)hr_load_u64(last) - STORY_T0) / STEP_MS;
         }
     }
     log_reader_close(reader);
