@@ -348,6 +348,30 @@ static void shipped_queries_run_and_stay_removed(void **state)
     scene_end(&scene);
 }
 
+/* A release that ships more than before must start where there is no room for them. */
+static void shipped_queries_that_find_no_room_keep_nobody_from_starting(void **state)
+{
+    (void)state;
+    scene scene;
+    char status[16];
+    scene_begin(&scene, 1);
+    scene_open_queries(&scene);
+    for (int i = 0; i < ENGINE_QUERIES_MAX; i++) {
+        char text[128];
+        snprintf(text, sizeof text,
+                 "{\"name\":\"a%d\",\"from\":\"events\",\"select\":{\"n\":\"count()\"}}", i);
+        scene_must_put(&scene, text);
+    }
+    engine_queries_stop(scene.queries);
+    scene.ships = true;
+    scene_open_queries(&scene);
+    member_of(&scene, "a0", "id", status, sizeof status);
+    assert_string_equal(status, "running");
+    member_of(&scene, "a63", "id", status, sizeof status);
+    assert_string_equal(status, "running");
+    scene_end(&scene);
+}
+
 /* Seven partitions of eight may be silent: a tick is asked for when it could end a window. */
 static void silent_partitions_are_ended_by_ticks(void **state)
 {
@@ -480,6 +504,7 @@ int main(void)
         cmocka_unit_test(stop_and_start_outlast_a_restart),
         cmocka_unit_test(a_checkpoint_that_failed_is_made_later),
         cmocka_unit_test(shipped_queries_run_and_stay_removed),
+        cmocka_unit_test(shipped_queries_that_find_no_room_keep_nobody_from_starting),
         cmocka_unit_test(silent_partitions_are_ended_by_ticks),
         cmocka_unit_test(others_may_ask_and_change_meanwhile),
         cmocka_unit_test(a_backlog_does_not_advance_the_watermark),
