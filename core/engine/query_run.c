@@ -475,9 +475,16 @@ hr_err query_run_read(query_run *run, hr_cursor *in)
     report->time_first_ms = (int64_t)hr_cursor_u64(in);
     report->watermark_ms = (int64_t)hr_cursor_u64(in);
     report->time_sum_ms = stream_get_double(in);
+    /* Unsigned, so that no bytes can overflow. */
+    int64_t mark_ms = (int64_t)((uint64_t)report->watermark_ms + (uint64_t)run->spec->lateness_ms);
     if (!time_is_sane(report->time_min_ms) || !time_is_sane(report->time_max_ms) ||
-        !time_is_sane(report->time_first_ms) || !(fabs(report->time_sum_ms) < SUM_MS_MAX)) {
+        !time_is_sane(report->time_first_ms) || !(fabs(report->time_sum_ms) < SUM_MS_MAX) ||
+        !time_is_sane(mark_ms)) {
         return HR_CORRUPT;
+    }
+    if (report->watermark_ms != 0) {
+        /* One that has stopped hears of no mark any more, but what goes on lasts until there. */
+        run->mark_ms = mark_ms;
     }
     hr_err err = read_kept(run, in);
     uint8_t has_windows = hr_cursor_u8(in);

@@ -1,0 +1,178 @@
+/* tests/engine/test_query_run.c - one query by itself: kept and read again at any moment, it goes
+ * on as if nothing had been. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "engine/query_run.h"
+#include "test.h"
+
+#define BATCHES 120
+#define ROWS 20
+#define STEP_MS 700
+
+#define EVERYTHING                                                                                 \
+    "\"a\":\"sum(lon * 1.1)\",\"b\":\"distinct(time % 1000)\",\"c\":\"topk(time % 97, 64)\","      \
+    "\"d\":\"frequency(time % 300, 7)\",\"e\":\"quantile(lat * speed_mps, 0.9)\","                 \
+    "\"f\":\"sample(time, 8)\",\"g\":\"moment(time % 300)\",\"h\":\"clusters(lon, lat, 3)\""
+#define MODELS                                                                                     \
+    "\"a\":\"trend(lon, time_days)\",\"b\":\"descent(lat, lon)\",\"c\":\"mean(lat)\","             \
+    "\"d\":\"min(lon)\",\"e\":\"max(lon)\",\"f\":\"count()\","                                     \
+    "\"g\":\"stay(case when lon > 0 then 'enter' else 'exit' end, time, lat)\""
+
+static const char *const definitions[] = {
+    "\"window\":{\"type\":\"tumbling\",\"size\":\"10s\"},\"select\":{" EVERYTHING "}",
+    "\"window\":{\"type\":\"hopping\",\"size\":\"20s\",\"every\":\"2s\"},"
+    "\"group_by\":[\"device\"],\"select\":{" EVERYTHING "}",
+    "\"group_by\":[\"device\"],\"window\":{\"type\":\"session\",\"gap\":\"3s\"},"
+    "\"select\":{" EVERYTHING "}",
+    "\"select\":{" EVERYTHING "}",
+    "\"group_by\":[\"device\"],\"select\":{" MODELS "}",
+    "\"window\":{\"type\":\"hopping\",\"size\":\"20s\",\"every\":\"2s\"},\"select\":{" MODELS "}",
+    "\"follows\":{\"from\":\"positions\",\"on\":[\"device\"],\"within\":\"9s\",\"match\":\"all\"},"
+    "\"select\":{\"a\":\"sample(earlier_time, 9)\",\"b\":\"topk(time - earlier_time, 9)\"}",
+    "\"follows\":{\"from\":\"positions\",\"on\":[\"time % 3\"],\"within\":\"9s\"},"
+    "\"window\":{\"type\":\"session\",\"gap\":\"3s\"},"
+    "\"select\":{\"a\":\"descent(earlier_lon, lat)\",\"b\":\"clusters(earlier_lon, lon)\"}",
+};
+
+static query_run *make_run(const char *rest)
+{
+    char text[2048];
+    engine_query_fault fault;
+    query_spec *spec;
+    query_run *run;
+    int size = snprintf(text, sizeof text,
+                        "{\"name\":\"q\",\"from\":\"positions\",\"lateness\":\"4s\",%s}", rest);
+    if (query_spec_parse(text, (size_t)size, &spec, &fault) != HR_OK) {
+        fail_msg("%s: %s: %s", rest, fault.field, fault.why.text);
+    }
+    assert_int_equal(query_run_new(spec, 5, 1, 64u << 20, &run, &fault.why), HR_OK);
+    return run;
+}
+
+/* Fixes of three devices, some of them late, in two lanes. */
+static void feed(query_run *run, hr_random *random, int batch)
+{
+    static const char *const ids[] = {"a", "b", "c"};
+    query_fix_row rows[ROWS];
+    int64_t now_ms = INT64_C(1795161600000) + (int64_t)batch * STEP_MS;
+    for (int i = 0; i < ROWS; i++) {
+        uint32_t device = (uint32_t)hr_random_below(random, 3);
+        int64_t time_ms = now_ms - (int64_t)hr_random_below(random, 6000);
+        rows[i] =
+            (query_fix_row){.base = {.lane = (uint16_t)(device % 2),
+                                     .time_ms = time_ms,
+                                     .mark_ms = batch > 0 ? now_ms - STEP_MS : STREAM_TIME_NONE,
+                                     .offset = batch * ROWS + i},
+                            .fix = {.time_ms = time_ms,
+                                    .lon_e7 = (int32_t)hr_random_below(random, 20000) - 10000,
+                                    .lat_e7 = (int32_t)hr_random_below(random, 30000) - 10000,
+                                    .speed_cm_s = (uint16_t)hr_random_below(random, 60000)},
+                            .device = ids[device]};
+    }
+    query_run_batch(run, QUERY_POSITIONS, rows, ROWS, hr_clock_real());
+    assert_string_equal(run->reason, "");
+    query_run_close(run, now_ms, hr_clock_real());
+    assert_string_equal(run->reason, "");
+}
+
+static query_run *keep_and_read(query_run *run, const char *rest)
+{
+    hr_buf kept;
+    query_run *again = make_run(rest);
+    hr_buf_init(&kept, 64u << 20);
+    query_run_write(run, &kept);
+    assert_int_equal(hr_buf_err(&kept), HR_OK);
+    hr_cursor in = hr_cursor_of(kept.data, kept.size);
+    assert_int_equal(query_run_read(again, &in), HR_OK);
+    assert_int_equal(hr_cursor_left(&in), 0);
+    query_run_free(run);
+    hr_buf_fini(&kept);
+    return again;
+}
+
+static int compare_texts(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+/* Its rows, sorted: open windows have no order of their own. */
+static void tell(query_run *run, hr_buf *out)
+{
+    char *rows[4000];
+    size_t count = 0;
+    hr_json json = hr_json_into(out);
+    query_run_tell_rows(run, 100000, &json);
+    hr_buf_put_u8(out, 0);
+    assert_int_equal(hr_buf_err(out), HR_OK);
+    for (char *at = strstr((char *)out->data, "{\"f"); at != NULL; at = strstr(at, "{\"f")) {
+        assert_true(count < 4000);
+        rows[count++] = at;
+        at[-1] = 0;
+        at++;
+    }
+    qsort(rows, count, sizeof *rows, compare_texts);
+    hr_buf sorted;
+    hr_buf_init(&sorted, 64u << 20);
+    for (size_t i = 0; i < count; i++) {
+        hr_buf_put_text(&sorted, rows[i]);
+        hr_buf_put_u8(&sorted, '\n');
+    }
+    hr_buf_put_u8(&sorted, 0);
+    hr_buf_fini(out);
+    *out = sorted;
+}
+
+static void a_run_goes_on_as_it_was_kept(void **state)
+{
+    (void)state;
+    uint64_t seed = test_seed(__func__);
+    for (size_t d = 0; d < sizeof definitions / sizeof definitions[0]; d++) {
+        hr_random random = {seed + d};
+        hr_random same = random;
+        hr_random when = {seed * 31 + d};
+        query_run *whole = make_run(definitions[d]);
+        query_run *parts = make_run(definitions[d]);
+        hr_buf one;
+        hr_buf two;
+        for (int batch = 0; batch < BATCHES; batch++) {
+            feed(whole, &random, batch);
+            feed(parts, &same, batch);
+            if (hr_random_below(&when, 8) == 0) {
+                parts = keep_and_read(parts, definitions[d]);
+            }
+        }
+        /* One that has stopped is told as it was, with no rows coming any more. */
+        parts = keep_and_read(parts, definitions[d]);
+        hr_buf_init(&one, 64u << 20);
+        hr_buf_init(&two, 64u << 20);
+        tell(whole, &one);
+        tell(parts, &two);
+        assert_int_equal(whole->report.rows_late, parts->report.rows_late);
+        size_t at = 0;
+        while (one.data[at] == two.data[at] && one.data[at] != 0) {
+            at++;
+        }
+        if (one.data[at] != two.data[at]) {
+            at -= at < 100 ? at : 100;
+            fail_msg("%s: kept and read it tells\n%.200s, else\n%.200s", definitions[d],
+                     (char *)two.data + at, (char *)one.data + at);
+        }
+        assert_true(one.size > 10);
+        hr_buf_fini(&one);
+        hr_buf_fini(&two);
+        query_run_free(whole);
+        query_run_free(parts);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_goes_on_as_it_was_kept),
+    };
+    return cmocka_run_group_tests_name("one query", tests, NULL, NULL);
+}
