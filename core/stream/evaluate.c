@@ -10,8 +10,9 @@
 #include <time.h>
 
 #define PROGRESS_STEPS 500 /* of SQLite's machine, between looks at the clock */
-/* Between two looks at the clock one function call may run over two values: keep those short. */
-#define VALUE_BYTES_MAX 16384
+/* Between two looks at the clock a function may take the product of two values' lengths, and an
+ * expression of many. No column is longer than a fence's name. */
+#define VALUE_BYTES_MAX 1024
 #define STILL_VFS "hedgerow-still"
 
 struct stream_evaluator {
@@ -288,7 +289,6 @@ static hr_err open_connection(stream_evaluator *evaluator, hr_why *why)
     if (code != SQLITE_OK) {
         return hr_why_set(why, HR_NO_MEMORY, "SQLite: %s", sqlite3_errstr(code));
     }
-    sqlite3_limit(evaluator->db, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
     sqlite3_limit(evaluator->db, SQLITE_LIMIT_EXPR_DEPTH, 100);
     sqlite3_limit(evaluator->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
     sqlite3_limit(evaluator->db, SQLITE_LIMIT_COMPOUND_SELECT, 1);
@@ -366,6 +366,8 @@ static hr_err make(const stream_shape *shape, const char *const *expressions, ui
         err = open_connection(evaluator, why);
         if (err == HR_OK) {
             err = prepare(evaluator, expressions, count, where, why);
+            /* Only now: an expression is also the name of its result, and may be longer. */
+            sqlite3_limit(evaluator->db, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
         }
     }
     if (err != HR_OK) {
