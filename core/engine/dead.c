@@ -96,11 +96,11 @@ static uint32_t pick_new(engine_dead *dead, hr_buf *out)
 hr_err engine_dead_flush(engine *engine, engine_partition *partition, hr_why *why)
 {
     engine_dead *dead = &partition->dead;
-    if (dead->records.size == 0) {
+    hr_err err = hr_buf_err(&dead->records); /* what was gathered may end in the middle of one */
+    if (err == HR_OK && dead->records.size == 0) {
         return HR_OK;
     }
-    hr_err err = HR_OK;
-    if (!dead->is_known) {
+    if (err == HR_OK && !dead->is_known) {
         err = find_told(engine->options.log, partition->number, &dead->told, why);
         dead->is_known = err == HR_OK;
     }
