@@ -8,7 +8,8 @@ hr_err journal_kept(log_store *log, uint8_t topic, uint16_t partition,
                     uint8_t bytes[LOG_KEPT_BYTES_MAX], size_t *size)
 {
     journal *j = journal_of(log);
-    /* Retention moves the starts before it takes files, and what is kept behind that. */
+    /* Retention moves the starts before it takes files, and what is kept behind that: until the
+     * files are gone, a crash brings the old start back. */
     pthread_mutex_lock(&j->retain_lock);
     pthread_mutex_lock(&j->lock);
     kept_record kept = j->start_kept[layout_flat(&j->layout, topic, partition)];
@@ -22,7 +23,7 @@ hr_err journal_kept(log_store *log, uint8_t topic, uint16_t partition,
     return HR_OK;
 }
 
-/* A file's opening; a damaged one leaves kept as it is. */
+/* The opening of the first file; a damaged one leaves kept as it is. */
 static void read_opening(journal *j, journal_file *file, scan *s, kept_record *kept)
 {
     scan_frame frame;
@@ -38,18 +39,12 @@ static void read_opening(journal *j, journal_file *file, scan *s, kept_record *k
     scan_fini(s);
 }
 
-void journal_load_kept(journal *j, uint32_t passed)
+void journal_load_kept(journal *j)
 {
     journal_file *file = NULL;
-    log_position base = 0;
-    pthread_mutex_lock(&j->files.lock);
-    if (passed < j->files.count) {
-        base = j->files.list[passed]->base;
-    }
-    pthread_mutex_unlock(&j->files.lock);
     kept_record *kept = calloc(j->layout.total + 1, sizeof *kept);
     scan *s = malloc(sizeof *s);
-    if (kept != NULL && s != NULL && files_hold(&j->files, base, &file) == HR_OK && file != NULL) {
+    if (kept != NULL && s != NULL && files_hold(&j->files, 0, &file) == HR_OK && file != NULL) {
         read_opening(j, file, s, kept);
         files_release(&j->files, file);
         pthread_mutex_lock(&j->lock);

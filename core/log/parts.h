@@ -108,9 +108,8 @@ void journal_tidy(journal *j);
 hr_err journal_kept(log_store *log, uint8_t topic, uint16_t partition,
                     uint8_t bytes[LOG_KEPT_BYTES_MAX], size_t *size);
 
-/* No lock held. Read again what a file's opening says of records before it: that of the file behind
- * so many of the oldest. */
-void journal_load_kept(journal *j, uint32_t passed);
+/* No lock held. Read again what the first file's opening says of records before it. */
+void journal_load_kept(journal *j);
 
 /* ---- damage.c ---- */
 void journal_damage(const log_damage *damage, void *journal_pointer); /* a log_damage_visitor */

@@ -214,7 +214,7 @@ hr_err recovery_repair(recovery *r, hr_why *why)
         return hr_why_errno(why, failed, "make the journal in %s durable", j->folder);
     }
     j->is_folder_unsynced = false;
-    journal_load_kept(j, 0);
+    journal_load_kept(j);
     journal_tidy(j);
     atomic_store(&j->appended, j->tail.position);
     atomic_store(&j->durable, j->tail.position);
@@ -232,7 +232,7 @@ void recovery_adopt(recovery *r)
     if (j->files.count > 0) {
         atomic_store(&j->files.list[j->files.count - 1]->end, FILE_OPEN);
     }
-    journal_load_kept(j, 0);
+    journal_load_kept(j);
     atomic_store(&j->appended, j->tail.position);
     atomic_store(&j->durable, j->tail.position);
 }

@@ -92,21 +92,49 @@ static uint32_t count_removable(journal *j, uint32_t forced, int64_t *starts)
     return removable;
 }
 
-/* Append lock held. Groups that had not come so far are moved, and told how much they missed. */
+/* Append lock held. Told before the files go, so that nobody looks for what is in them. */
 static void move_starts(journal *j, const int64_t *starts)
 {
     for (uint32_t p = 0; p < j->layout.total; p++) {
         atomic_store_explicit(&j->starts[p], starts[p], memory_order_release);
+    }
+}
+
+/* Files that could not go are tried again. A crash would bring back the start that they say, and
+ * what held there: whoever forgets what the log needs no more must not be told of a later one. */
+static void move_starts_back(journal *j)
+{
+    int64_t starts[LOG_PARTITIONS_MAX];
+    pthread_mutex_lock(&j->lock);
+    pthread_mutex_lock(&j->files.lock);
+    const journal_file *first = j->files.list[0];
+    for (uint32_t p = 0; p < j->layout.total; p++) {
+        bool is_known = first->row_count > 0 && first->rows[2 + p] > 0;
+        starts[p] = is_known ? first->rows[2 + p] : 0;
+    }
+    pthread_mutex_unlock(&j->files.lock);
+    move_starts(j, starts);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Groups that had not come so far are moved, and told how much they missed. */
+static void move_groups(journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    for (uint32_t p = 0; p < j->layout.total; p++) {
+        int64_t start = atomic_load(&j->starts[p]);
         for (uint32_t g = 0; g < j->group_count; g++) {
             int64_t *offset = &j->groups[g].offsets[p];
-            if (*offset >= 0 && *offset < starts[p]) {
+            if (*offset >= 0 && *offset < start) {
                 hr_logline(HR_LEVEL_WARN, "log.group_skipped", "group=%s records=%lld",
-                           j->groups[g].name, (long long)(starts[p] - *offset));
-                hr_counter_add(j->metrics.skipped, (uint64_t)(starts[p] - *offset));
-                *offset = starts[p];
+                           j->groups[g].name, (long long)(start - *offset));
+                hr_counter_add(j->metrics.skipped, (uint64_t)(start - *offset));
+                *offset = start;
+                j->are_groups_unsaved = true;
             }
         }
     }
+    pthread_mutex_unlock(&j->lock);
 }
 
 static int remove_oldest(journal *j)
@@ -161,10 +189,13 @@ static hr_err let_go(journal *j, uint32_t forced, uint32_t *removed, hr_why *why
     for (; err == HR_OK && failed == 0 && count > 0; count--) {
         failed = remove_oldest(j);
     }
-    if (*removed > 0) {
-        /* Files that could not go, and will be tried again, lie before the start already. */
-        journal_load_kept(j, count);
+    if (err != HR_OK || failed != 0) {
+        move_starts_back(j);
     }
+    if (*removed > 0) {
+        journal_load_kept(j);
+    }
+    move_groups(j);
     hr_gauge_set(j->metrics.bytes, (int64_t)(appended - atomic_load(&j->first_base)));
     pthread_mutex_unlock(&j->retain_lock);
     if (err != HR_OK) {

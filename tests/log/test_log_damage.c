@@ -432,6 +432,8 @@ static void retention_takes_nothing_for_a_beginning_that_is_not_known(void **sta
     assert_in_range(log_start(s->copy.log, 0, 0), 1, last);
     fixture_crash(&s->copy);
     fixture_open(&s->copy);
+    assert_int_equal(log_group_offset(s->copy.log, "slow", 0, 0), 10);
+    assert_int_equal(log_retain(s->copy.log, NULL), HR_OK);
     assert_int_equal(log_group_offset(s->copy.log, "slow", 0, 0), log_start(s->copy.log, 0, 0));
 }
 
