@@ -519,7 +519,8 @@ static hr_err list_files(const engine *engine, uint64_t *numbers, size_t *count,
         return hr_why_errno(why, errno, "cannot read %s", engine->folder);
     }
     *count = 0;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+    errno = 0;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL; errno = 0) {
         uint64_t number;
         char suffix[8];
         if (sscanf(entry->d_name, "%10" SCNu64 ".%7s", &number, suffix) == 2 &&
@@ -527,9 +528,11 @@ static hr_err list_files(const engine *engine, uint64_t *numbers, size_t *count,
             numbers[(*count)++] = number;
         }
     }
+    /* A list that was cut short would be a state that is lost, once the log begins later. */
+    hr_err err = errno == 0 ? HR_OK : hr_why_errno(why, errno, "cannot read %s", engine->folder);
     closedir(folder);
     qsort(numbers, *count, sizeof *numbers, compare_numbers_down);
-    return HR_OK;
+    return err;
 }
 
 /* The events in the log that are newer than the checkpoint: the replay must not tell them again. */

@@ -195,12 +195,17 @@ hr_err find_files(const journal *j, found_files *found, hr_why *why)
         return hr_why_errno(why, errno, "open folder %s", j->folder);
     }
     hr_err err = HR_OK;
-    for (struct dirent *entry; err == HR_OK && (entry = readdir(folder)) != NULL;) {
+    errno = 0;
+    for (struct dirent *entry; err == HR_OK && (entry = readdir(folder)) != NULL; errno = 0) {
         uint64_t seq = 0;
         if (file_name_parse(entry->d_name, "log", &seq)) {
             found->seq_max = seq > found->seq_max ? seq : found->seq_max;
             err = look_at_file(j, entry->d_name, seq, found, why);
         }
+    }
+    /* A list that was cut short would be a log that has lost files. */
+    if (err == HR_OK && errno != 0) {
+        err = hr_why_errno(why, errno, "read folder %s", j->folder);
     }
     closedir(folder);
     if (err != HR_OK) {

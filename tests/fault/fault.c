@@ -2,6 +2,7 @@
 #include "fault/fault.h"
 #include "fault/power.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -169,6 +170,11 @@ WRAPPED(ssize_t, read, (int fd, void *bytes, size_t size))
 WRAPPED(ssize_t, pread, (int fd, void *bytes, size_t size, off_t at))
 {
     return strikes(FAULT_READ) ? -1 : __real_pread(fd, bytes, size, at);
+}
+
+WRAPPED(struct dirent *, readdir, (DIR * folder))
+{
+    return strikes(FAULT_READ) ? NULL : __real_readdir(folder);
 }
 
 static int noted_sync(int fd, int (*sync)(int))

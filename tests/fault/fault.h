@@ -11,7 +11,7 @@
 typedef enum fault_kind {
     FAULT_ALLOC, /* malloc calloc realloc */
     FAULT_WRITE, /* write pwrite */
-    FAULT_READ,  /* read pread */
+    FAULT_READ,  /* read pread readdir */
     FAULT_SYNC,  /* fsync fdatasync */
     FAULT_OPEN,  /* open openat */
     FAULT_SPACE, /* fallocate posix_fallocate ftruncate */
