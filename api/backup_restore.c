@@ -197,13 +197,15 @@ static hr_err sync_folders(const reading *r)
         return hr_why_errno(r->why, errno, "cannot read %s", r->aside);
     }
     hr_err err = HR_OK;
-    const struct dirent *entry;
-    while (err == HR_OK && (entry = readdir(list)) != NULL) {
-        struct stat info;
+    errno = 0;
+    for (const struct dirent *entry; err == HR_OK && (entry = readdir(list)) != NULL; errno = 0) {
         snprintf(path, sizeof path, "%s/%s", r->aside, entry->d_name);
-        if (entry->d_name[0] != '.' && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        if (entry->d_name[0] != '.') {
             err = sync_path(path, r->why);
         }
+    }
+    if (err == HR_OK && errno != 0) {
+        err = hr_why_errno(r->why, errno, "cannot read %s", r->aside);
     }
     closedir(list);
     return err == HR_OK ? sync_path(r->aside, r->why) : err;

@@ -195,11 +195,14 @@ static hr_err add_folder(writing *w, const char *folder)
         return errno == ENOENT ? HR_OK : hr_why_errno(w->why, errno, "cannot read %s", path);
     }
     hr_err err = HR_OK;
-    const struct dirent *entry;
-    while (err == HR_OK && (entry = readdir(list)) != NULL) {
+    errno = 0;
+    for (const struct dirent *entry; err == HR_OK && (entry = readdir(list)) != NULL; errno = 0) {
         if (!is_left_out(folder, entry->d_name)) {
             err = add_one(w, folder, entry->d_name);
         }
+    }
+    if (err == HR_OK && errno != 0) {
+        err = hr_why_errno(w->why, errno, "cannot read %s", path);
     }
     closedir(list);
     return err;
@@ -221,14 +224,21 @@ static hr_err add_folders(writing *w)
         return hr_why_errno(w->why, errno, "cannot read %s", w->data);
     }
     hr_err err = HR_OK;
-    const struct dirent *entry;
-    while (err == HR_OK && (entry = readdir(list)) != NULL) {
+    errno = 0;
+    for (const struct dirent *entry; err == HR_OK && (entry = readdir(list)) != NULL; errno = 0) {
         const char *name = entry->d_name;
-        struct stat info;
-        if (!is_folder_left_out(name) &&
-            fstatat(dirfd(list), name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode)) {
+        struct stat info = {0};
+        if (is_folder_left_out(name)) {
+            continue;
+        }
+        if (fstatat(dirfd(list), name, &info, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT) {
+            err = hr_why_errno(w->why, errno, "cannot look at %s/%s", w->data, name);
+        } else if (S_ISDIR(info.st_mode)) {
             err = add_folder(w, name);
         }
+    }
+    if (err == HR_OK && errno != 0) {
+        err = hr_why_errno(w->why, errno, "cannot read %s", w->data);
     }
     closedir(list);
     return err;
