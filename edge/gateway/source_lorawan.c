@@ -1,8 +1,10 @@
 /* gateway/source_lorawan.c - uplinks from a LoRaWAN network server's MQTT broker.
  * The place is "[user:password@]address", where the address is as in mqtt_options. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "gateway/source_private.h"
 #include "wire/lorawan.h"
 
@@ -33,7 +35,7 @@ hr_err source_start_lorawan(source *s, hr_why *why)
 {
     static const mqtt_subscription subscriptions[] = {{LORAWAN_CHIRPSTACK_FILTER, 1},
                                                       {LORAWAN_TTS_FILTER, 1}};
-    char login[CONFIG_TEXT_MAX], client_id[96];
+    char login[CONFIG_TEXT_MAX], client_id[HR_USER_ID_MAX + 40];
     const char *place = s->options.what->place;
     const char *mark = strrchr(place, '@');
     char *password = NULL;
@@ -42,8 +44,12 @@ hr_err source_start_lorawan(source *s, hr_why *why)
     if (password != NULL) {
         *password++ = '\0';
     }
-    snprintf(client_id, sizeof client_id, "hedgerow-edge-%s-lorawan", s->options.user);
-    mqtt_options options = {.addresses = mark != NULL ? mark + 1 : place,
+    const char *addresses = mark != NULL ? mark + 1 : place;
+    /* Two sources at one server, as two of its users, would take each other's session. */
+    uint64_t which = hr_hash64(addresses, strlen(addresses)) ^ hr_hash64(login, strlen(login));
+    snprintf(client_id, sizeof client_id, "hedgerow-edge-%s-lorawan-%08" PRIx64, s->options.user,
+             which >> 32);
+    mqtt_options options = {.addresses = addresses,
                             .client_id = client_id,
                             .user = login[0] != '\0' ? login : NULL,
                             .password = password,

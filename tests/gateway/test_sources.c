@@ -691,6 +691,38 @@ static void uplinks_of_both_network_servers_come_in(void **state)
     support_kill(of.pid);
 }
 
+static void two_users_of_one_network_server_are_two_sources(void **state)
+{
+    ear *e = *state;
+    char place[64];
+    server of;
+    source_counts counts;
+    snprintf(of.port, sizeof of.port, "%u", support_port());
+    start_server(&of);
+    snprintf(place, sizeof place, "cows:secret@tcp://127.0.0.1:%s", of.port);
+    listen_to(e, CONFIG_LORAWAN, place);
+    wait_opened(e, 1);
+    source *cows = e->s;
+    config_source sheep = e->what;
+    snprintf(sheep.place, sizeof sheep.place, "sheep:secret@tcp://127.0.0.1:%s", of.port);
+    source_options options = {.what = &sheep,
+                              .user = "barn",
+                              .clock = e->clock,
+                              .sink = take,
+                              .refused = note_refused,
+                              .finished = note_finished,
+                              .context = e};
+    assert_int_equal(source_start(&options, &e->s, NULL), HR_OK);
+    wait_opened(e, 1);
+    /* Here anybody sees all; of one session only one would. */
+    assert_int_equal(publish(&of, "v3/farm@ttn/devices/cow-21/up", tts_up), 0);
+    wait_fixes(e, 2);
+    source_count(cows, &counts);
+    assert_int_equal(counts.opened, 1);
+    source_stop(cows);
+    support_kill(of.pid);
+}
+
 #define WITH_EAR(test) cmocka_unit_test_setup_teardown(test, make_ear, drop_ear)
 
 int main(void)
@@ -708,6 +740,7 @@ int main(void)
         WITH_EAR(a_named_pipe_outlives_its_writers),
         WITH_EAR(gpsd_is_followed_and_found_again),
         WITH_EAR(uplinks_of_both_network_servers_come_in),
+        WITH_EAR(two_users_of_one_network_server_are_two_sources),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
