@@ -18,6 +18,7 @@
 #define ASK_AGAIN_MAX_NS INT64_C(60000000000)
 #define REWIND_GAP_NS INT64_C(1000000000)
 #define PUBLISH_AGAIN_NS INT64_C(100000000)
+#define LETTER_AGAIN_NS INT64_C(1000000000)
 #define FLUSH_NS INT64_C(1000000000) /* for the last status, at the end */
 #define STATUS_GAP_NS INT64_C(60000000000)
 #define STATUS_BYTES_MAX 512
@@ -64,6 +65,8 @@ struct sender {
     int64_t ask_gap_ns;
     int64_t rewound_ns;
     int64_t status_ns;   /* when to publish the next one */
+    int64_t letter_ns;   /* not before, after a failure with one */
+    hr_err trouble;      /* with the last batch */
     last_word last_word; /* what became of the very last one */
     uint64_t sent;
     uint64_t rewinds;
@@ -295,9 +298,10 @@ static void send_letter(sender *s)
         err = publish_message(s, s->dead_topic, on_letter_done);
     }
     if (err != HR_OK) {
+        /* Fixes do not wait for it. */
         pthread_mutex_lock(&s->lock);
         s->has_letter_out = false;
-        pause_publishing(s);
+        s->letter_ns = mono_ns() + LETTER_AGAIN_NS;
         pthread_mutex_unlock(&s->lock);
     }
 }
@@ -334,6 +338,7 @@ typedef struct batch {
     uint32_t count;
     bool is_backlog;
     bool is_ended; /* nothing more is held before end */
+    hr_err err;    /* why it is no longer; HR_TIMEOUT: there is no more */
 } batch;
 
 /* A fix that was taken while nobody had set our clock: in the boot that goes on (of the newest
@@ -361,7 +366,7 @@ static void gather(sender *s, uint64_t next, uint64_t end, bool may_pass_gap, ba
     int64_t backlog_before_ms = hr_clock_now_ms(s->clock) - SENDER_BACKLOG_MS;
     *b = (batch){.base = next};
     hrf1_writer_begin(s->writer);
-    while (b->count < s->batch_fixes && outbox_next(s->box, &f) == HR_OK) {
+    while (b->count < s->batch_fixes && (b->err = outbox_next(s->box, &f)) == HR_OK) {
         bool is_next = f.sequence == b->base + b->count;
         bool may_begin = b->count == 0 && may_pass_gap;
         if ((!is_next && !may_begin) || f.sequence >= end) {
@@ -377,6 +382,7 @@ static void gather(sender *s, uint64_t next, uint64_t end, bool may_pass_gap, ba
         }
         if (err != HR_OK) {
             outbox_seek(s->box, f.sequence);
+            b->err = err == HR_NO_MEMORY ? err : HR_OK;
             return;
         }
         if (b->count == 0) {
@@ -416,7 +422,7 @@ static hr_err send_batch(sender *s)
     gather(s, next, span.end, acked_next >= next, &b);
     if (b.count == 0) {
         pass_lost_end(s, &span, b.is_ended);
-        return HR_TIMEOUT;
+        return b.err == HR_OK ? HR_TIMEOUT : b.err;
     }
     header.base_seq = b.base;
     header.oldest_seq = oldest_before(s, b.base, acked_next, span.start);
@@ -504,7 +510,8 @@ static step choose(sender *s, int64_t *until_ns)
         return STEP_STATUS;
     }
     bool has_window = s->inflight < SENDER_INFLIGHT_MAX;
-    if (has_window && !s->has_letter_out && outbox_letters_wait(outbox_letters_of(s->box))) {
+    if (has_window && !s->has_letter_out && now_ns >= s->letter_ns &&
+        outbox_letters_wait(outbox_letters_of(s->box))) {
         return STEP_LETTER;
     }
     bool has_room =
@@ -513,6 +520,7 @@ static step choose(sender *s, int64_t *until_ns)
         return STEP_SEND;
     }
     *until_ns = is_awaiting && s->ask_ns < s->status_ns ? s->ask_ns : s->status_ns;
+    *until_ns = s->letter_ns > now_ns && s->letter_ns < *until_ns ? s->letter_ns : *until_ns;
     return STEP_WAIT;
 }
 
@@ -526,12 +534,15 @@ static void send_next(sender *s)
     pthread_mutex_unlock(&s->lock);
     hr_err err = send_batch(s);
     pthread_mutex_lock(&s->lock);
-    if (err == HR_OK) {
-        /* There may be more than one batch of it. */
-        s->has_news = true;
-    } else if (err != HR_TIMEOUT) {
+    /* There may be more than one batch of it, or it could not be read or sent just now. */
+    s->has_news = s->has_news || err != HR_TIMEOUT;
+    if (err != HR_OK && err != HR_TIMEOUT) {
+        if (err != s->trouble && err != HR_CLOSED) {
+            hr_logline(HR_LEVEL_ERROR, "gateway.not_sent", "why=\"%s\"", hr_err_text(err));
+        }
         pause_publishing(s);
     }
+    s->trouble = err;
     pthread_mutex_unlock(&s->lock);
 }
 

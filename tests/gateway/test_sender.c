@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -648,6 +649,58 @@ static void nothing_is_said_behind_the_last_word(void **state)
     assert_kept_state(t, "stopped");
 }
 
+/* ---- a disk that does not read ---- */
+
+static _Atomic unsigned fixes_unread; /* so many times */
+static _Atomic bool letters_unread;
+
+HR_MUST_USE hr_err __real_outbox_next(outbox *box, outbox_fix *out);
+hr_err __wrap_outbox_next(outbox *box, outbox_fix *out);
+hr_err __wrap_outbox_next(outbox *box, outbox_fix *out)
+{
+    if (atomic_load(&fixes_unread) > 0) {
+        atomic_fetch_sub(&fixes_unread, 1);
+        return HR_IO;
+    }
+    return __real_outbox_next(box, out);
+}
+
+HR_MUST_USE hr_err __real_outbox_letters_first(outbox_letters *l, hr_buf *message);
+hr_err __wrap_outbox_letters_first(outbox_letters *l, hr_buf *message);
+hr_err __wrap_outbox_letters_first(outbox_letters *l, hr_buf *message)
+{
+    return atomic_load(&letters_unread) ? HR_IO : __real_outbox_letters_first(l, message);
+}
+
+static void what_could_not_be_read_is_tried_again(void **state)
+{
+    talk *t = *state;
+    put(t, 10);
+    wait_committed(t, 10);
+    atomic_store(&fixes_unread, 2);
+    start_sender(t);
+    say(t, wait_for(t, 0).epoch, -1);
+    /* Nothing new is taken that would make it look again. */
+    assert_int_equal(wait_for(t, 1).count, 10);
+    assert_int_equal(atomic_load(&fixes_unread), 0);
+}
+
+static void fixes_do_not_wait_for_a_letter_that_cannot_be_read(void **state)
+{
+    talk *t = *state;
+    dead_letter letter = {.source = "nmea:-", .reason = "format", .why = "no"};
+    atomic_store(&letters_unread, true);
+    start_sender(t);
+    say(t, wait_for(t, 0).epoch, -1);
+    sender_note_refused(t->sender, &letter);
+    put(t, 10);
+    assert_int_equal(wait_for(t, 1).count, 10);
+    atomic_store(&letters_unread, false);
+    assert_false(sender_wait_drained(t->sender, 1));
+    say(t, t->batches[0].epoch, 9);
+    assert_true(sender_wait_drained(t->sender, SUPPORT_TIMEOUT_MS));
+}
+
 #define WITH_TALK(test) cmocka_unit_test_setup_teardown(test, start_talk, end_talk)
 
 int main(void)
@@ -667,6 +720,8 @@ int main(void)
         WITH_TALK(a_clock_that_is_still_wrong_gives_no_time),
         WITH_TALK(whose_last_word_does_not_go_out_is_not_online_for_ever),
         WITH_TALK(nothing_is_said_behind_the_last_word),
+        WITH_TALK(what_could_not_be_read_is_tried_again),
+        WITH_TALK(fixes_do_not_wait_for_a_letter_that_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
