@@ -39,6 +39,7 @@ struct mqtt_sink {
     bool is_stopping;   /* protected by lock, as all below */
     delivery *answered; /* done or failed, for the thread */
     uint32_t inflight;
+    uint64_t link_changes; /* times that the link came up or went */
 };
 
 /* ---- what is sent ---- */
@@ -141,11 +142,18 @@ static bool is_stopping(mqtt_sink *n)
     return stopping;
 }
 
-static void wait_a_little(mqtt_sink *n)
+static struct timespec in_a_second(void)
 {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
     at.tv_sec += 1;
+    return at;
+}
+
+/* Until there are answers to take, or for a second. */
+static void wait_for_answers(mqtt_sink *n)
+{
+    struct timespec at = in_a_second();
     pthread_mutex_lock(&n->lock);
     if (!n->is_stopping && n->answered == NULL) {
         pthread_cond_timedwait(&n->changed, &n->lock, &at);
@@ -153,16 +161,37 @@ static void wait_a_little(mqtt_sink *n)
     pthread_mutex_unlock(&n->lock);
 }
 
+/* Until the link is another one than it was, or for a second; answers to others do not matter. */
+static void wait_for_link(mqtt_sink *n, uint64_t changes)
+{
+    struct timespec at = in_a_second();
+    int failed = 0;
+    pthread_mutex_lock(&n->lock);
+    while (failed == 0 && !n->is_stopping && n->link_changes == changes) {
+        failed = pthread_cond_timedwait(&n->changed, &n->lock, &at);
+    }
+    pthread_mutex_unlock(&n->lock);
+}
+
+static uint64_t link_changes(mqtt_sink *n)
+{
+    pthread_mutex_lock(&n->lock);
+    uint64_t changes = n->link_changes;
+    pthread_mutex_unlock(&n->lock);
+    return changes;
+}
+
 /* Publish until the broker takes it or the sink stops; then the event is told after a restart. */
 static void publish_surely(mqtt_sink *n, delivery *d)
 {
     while (!is_stopping(n)) {
+        uint64_t changes = link_changes(n);
         hr_err err = publish(n, d);
         if (err == HR_OK) {
             return;
         }
         hr_counter_add(n->failed, 1);
-        wait_a_little(n);
+        wait_for_link(n, changes);
     }
     free(d);
 }
@@ -230,7 +259,7 @@ static void *run(void *context)
         }
         take_answers(n);
         if (!is_idle(n)) {
-            wait_a_little(n);
+            wait_for_answers(n);
         } else if (!has_more && !is_stopping(n)) {
             log_wait(n->log, LOG_COMMITTED, seen, IDLE_MS);
         }
@@ -245,6 +274,7 @@ static void on_state(void *context, bool is_up)
     mqtt_sink *n = context;
     (void)is_up;
     pthread_mutex_lock(&n->lock);
+    n->link_changes++;
     pthread_cond_broadcast(&n->changed);
     pthread_mutex_unlock(&n->lock);
 }

@@ -2,6 +2,7 @@
  * crashes of the broker and restarts of the service. */
 #include "notify/notify.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "ingest/site.h"
 #include "ingest/support.h"
 #include "log/group.h"
+#include "mqtt/link.h"
 #include "test.h"
 
 typedef struct stage {
@@ -291,6 +293,73 @@ static void a_restarted_service_goes_on_where_it_was(void **state)
     assert_in_range(count_of(text, "\"id\""), 200, 200 + 3 * NOTIFY_INFLIGHT_MAX);
 }
 
+/* A broker that takes some messages, answers none, and is gone then. */
+#define TAKEN 20
+
+typedef struct broken_link {
+    mqtt_done *done[TAKEN];
+    void *context[TAKEN];
+} broken_link;
+
+static broken_link broken;
+static _Atomic bool is_broken;
+static _Atomic unsigned taken, refused;
+
+HR_MUST_USE hr_err __real_mqtt_link_publish(mqtt_link *link, const char *topic, const void *payload,
+                                            size_t size, int qos, bool is_retained, mqtt_done *done,
+                                            void *context);
+hr_err __wrap_mqtt_link_publish(mqtt_link *link, const char *topic, const void *payload,
+                                size_t size, int qos, bool is_retained, mqtt_done *done,
+                                void *context);
+hr_err __wrap_mqtt_link_publish(mqtt_link *link, const char *topic, const void *payload,
+                                size_t size, int qos, bool is_retained, mqtt_done *done,
+                                void *context)
+{
+    if (!atomic_load(&is_broken)) {
+        return __real_mqtt_link_publish(link, topic, payload, size, qos, is_retained, done,
+                                        context);
+    }
+    unsigned at = atomic_load(&taken);
+    if (at == TAKEN) {
+        atomic_fetch_add(&refused, 1);
+        return HR_CLOSED;
+    }
+    broken.done[at] = done;
+    broken.context[at] = context;
+    atomic_fetch_add(&taken, 1);
+    return HR_OK;
+}
+
+static bool are_refused(void *context)
+{
+    return atomic_load(&refused) >= *(unsigned *)context;
+}
+
+static void a_broker_that_goes_without_answering_keeps_nobody_busy(void **state)
+{
+    stage *st = *state;
+    unsigned wanted = 1;
+    atomic_store(&taken, 0);
+    atomic_store(&refused, 0);
+    atomic_store(&is_broken, true);
+    for (int i = 0; i <= TAKEN; i++) {
+        hr_event event = make_event(i);
+        append_event(st, &event);
+    }
+    assert_true(support_until(are_refused, &wanted));
+    for (int i = 0; i < TAKEN; i++) {
+        broken.done[i](broken.context[i], HR_CLOSED);
+    }
+    /* The second of these attempts comes a whole pause after the first. */
+    int64_t from_ns = hr_clock_mono_ns(hr_clock_real());
+    wanted = atomic_load(&refused) + 2;
+    assert_true(support_until(are_refused, &wanted));
+    int64_t took_ms = (hr_clock_mono_ns(hr_clock_real()) - from_ns) / 1000000;
+    atomic_store(&is_broken, false);
+    wait_for_events(st, TAKEN + 1);
+    assert_in_range(took_ms, 500, SUPPORT_TIMEOUT_MS);
+}
+
 #define WITH_STAGE(test) cmocka_unit_test_setup_teardown(test, start_stage, end_stage)
 
 int main(void)
@@ -302,6 +371,7 @@ int main(void)
         WITH_STAGE(what_happened_while_the_service_was_down_is_told_after),
         WITH_STAGE(events_that_happen_while_the_broker_is_dead_are_told_after),
         WITH_STAGE(a_restarted_service_goes_on_where_it_was),
+        WITH_STAGE(a_broker_that_goes_without_answering_keeps_nobody_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
