@@ -21,7 +21,7 @@ typedef struct delivery {
     uint64_t sequence;
     int64_t offset;
     hr_event event;
-    bool is_failed; /* protected by n->lock, as next */
+    hr_err answer; /* protected by n->lock, as next */
     struct delivery *next;
 } delivery;
 
@@ -32,7 +32,8 @@ struct mqtt_sink {
     pthread_t thread;
     hr_counter *sent;
     hr_counter *failed;
-    feed feed; /* the thread's only */
+    feed feed;       /* the thread's only, as the next */
+    bool was_denied; /* and nothing has been taken since */
     hr_buf body;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -92,7 +93,7 @@ static void on_done(void *context, hr_err err)
     delivery *d = context;
     mqtt_sink *n = d->n;
     pthread_mutex_lock(&n->lock);
-    d->is_failed = err != HR_OK;
+    d->answer = err;
     d->next = n->answered;
     n->answered = d;
     n->inflight--;
@@ -196,6 +197,21 @@ static void publish_surely(mqtt_sink *n, delivery *d)
     free(d);
 }
 
+/* A broker that does not let us write will not at the next attempt either: tell, and do not hurry.
+ */
+static void note_refusal(mqtt_sink *n, const delivery *d)
+{
+    if (d->answer == HR_DENIED && !n->was_denied) {
+        hr_logline(HR_LEVEL_ERROR, "notify.denied",
+                   "why=\"the broker does not let this user write hedgerow/v1/event/#\"");
+    }
+    n->was_denied = d->answer == HR_DENIED || (n->was_denied && d->answer != HR_OK);
+    if (d->answer == HR_DENIED) {
+        hr_counter_add(n->failed, 1);
+        wait_for_link(n, link_changes(n));
+    }
+}
+
 static void take_answers(mqtt_sink *n)
 {
     pthread_mutex_lock(&n->lock);
@@ -205,7 +221,8 @@ static void take_answers(mqtt_sink *n)
     while (list != NULL) {
         delivery *d = list;
         list = d->next;
-        if (d->is_failed) {
+        note_refusal(n, d);
+        if (d->answer != HR_OK) {
             publish_surely(n, d);
         } else {
             hr_counter_add(n->sent, 1);

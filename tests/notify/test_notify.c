@@ -302,7 +302,7 @@ typedef struct broken_link {
 } broken_link;
 
 static broken_link broken;
-static _Atomic bool is_broken;
+static _Atomic bool is_broken, is_denying;
 static _Atomic unsigned taken, refused;
 
 HR_MUST_USE hr_err __real_mqtt_link_publish(mqtt_link *link, const char *topic, const void *payload,
@@ -315,6 +315,11 @@ hr_err __wrap_mqtt_link_publish(mqtt_link *link, const char *topic, const void *
                                 size_t size, int qos, bool is_retained, mqtt_done *done,
                                 void *context)
 {
+    if (atomic_load(&is_denying)) {
+        atomic_fetch_add(&refused, 1);
+        done(context, HR_DENIED);
+        return HR_OK;
+    }
     if (!atomic_load(&is_broken)) {
         return __real_mqtt_link_publish(link, topic, payload, size, qos, is_retained, done,
                                         context);
@@ -360,6 +365,24 @@ static void a_broker_that_goes_without_answering_keeps_nobody_busy(void **state)
     assert_in_range(took_ms, 500, SUPPORT_TIMEOUT_MS);
 }
 
+static void a_broker_that_does_not_let_us_write_is_not_pressed(void **state)
+{
+    stage *st = *state;
+    unsigned wanted = 1;
+    atomic_store(&refused, 0);
+    atomic_store(&is_denying, true);
+    hr_event event = make_event(0);
+    append_event(st, &event);
+    assert_true(support_until(are_refused, &wanted));
+    int64_t from_ns = hr_clock_mono_ns(hr_clock_real());
+    wanted = 2;
+    assert_true(support_until(are_refused, &wanted));
+    int64_t took_ms = (hr_clock_mono_ns(hr_clock_real()) - from_ns) / 1000000;
+    atomic_store(&is_denying, false);
+    wait_for_events(st, 1);
+    assert_in_range(took_ms, 500, SUPPORT_TIMEOUT_MS);
+}
+
 #define WITH_STAGE(test) cmocka_unit_test_setup_teardown(test, start_stage, end_stage)
 
 int main(void)
@@ -372,6 +395,7 @@ int main(void)
         WITH_STAGE(events_that_happen_while_the_broker_is_dead_are_told_after),
         WITH_STAGE(a_restarted_service_goes_on_where_it_was),
         WITH_STAGE(a_broker_that_goes_without_answering_keeps_nobody_busy),
+        WITH_STAGE(a_broker_that_does_not_let_us_write_is_not_pressed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
