@@ -4,9 +4,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "gateway/source_private.h"
+#include "gateway/source_tcp.h"
 
 #define SILENCE_MAX_MS 60000 /* after which the connection is made anew */
 
@@ -70,10 +72,23 @@ static void follow(source *s, struct gps_data_t *data)
     }
 }
 
+/* libgps waits for minutes for a machine that does not answer, and nothing can end that: so it is
+ * asked only where somebody has just answered. */
+static bool is_answering(source *s, const char *host, const char *port)
+{
+    char address[CONFIG_TEXT_MAX + 16];
+    snprintf(address, sizeof address, "%s:%s", host, port);
+    int fd = source_tcp_connect(s, address);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
 static bool live_once(source *s, const char *host, const char *port)
 {
     struct gps_data_t data;
-    if (gps_open(host, port, &data) != 0) {
+    if (!is_answering(s, host, port) || gps_open(host, port, &data) != 0) {
         return false;
     }
     uint64_t before = atomic_load(&s->fixes);
