@@ -44,15 +44,18 @@ static void count_for(hook *h, hr_metrics *metrics)
 hr_err hook_open(hook *h, const notify_webhook *what, log_store *log, hr_metrics *metrics,
                  hr_why *why)
 {
-    char group[HR_FENCE_ID_MAX + 16];
-    if (!hr_fence_id_is_valid(what->name, strlen(what->name))) {
-        return hr_why_set(why, HR_INVALID, "webhook \"%.70s\": not a name", what->name);
+    char group[sizeof NOTIFY_WEBHOOK_GROUP + NOTIFY_NAME_MAX];
+    size_t name_size = strlen(what->name);
+    /* Two that are alike as far as a group's name goes would be one group, and lose events. */
+    if (name_size > NOTIFY_NAME_MAX || !hr_fence_id_is_valid(what->name, name_size)) {
+        return hr_why_set(why, HR_INVALID, "webhook \"%.70s\": not a name of 1 to %d characters",
+                          what->name, NOTIFY_NAME_MAX);
     }
     if (strncmp(what->url, "http://", 7) != 0 && strncmp(what->url, "https://", 8) != 0) {
         return hr_why_set(why, HR_INVALID, "webhook %s: the URL is not http:// or https://",
                           what->name);
     }
-    snprintf(group, sizeof group, NOTIFY_WEBHOOK_GROUP "%.50s", what->name);
+    snprintf(group, sizeof group, NOTIFY_WEBHOOK_GROUP "%s", what->name);
     if (!copy_text(&h->name, what->name) || !copy_text(&h->url, what->url) ||
         !copy_text(&h->secret, what->secret) || !copy_text(&h->group, group)) {
         return hr_why_set(why, HR_NO_MEMORY, "no memory for webhook %s", what->name);

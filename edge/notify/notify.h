@@ -20,6 +20,7 @@
 #define NOTIFY_INFLIGHT_MAX 100 /* messages sent to the broker and not answered yet */
 
 #define NOTIFY_WEBHOOKS_MAX 16
+#define NOTIFY_NAME_MAX 50           /* of a webhook's name; HR_INVALID above */
 #define NOTIFY_RETRY_MAX_MS 86400000 /* a webhook's event older than this goes to `dead` */
 #define NOTIFY_RETRY_MIN_MS 3600000  /* but not before it has been tried for so long */
 
@@ -34,7 +35,7 @@ typedef struct notify notify;
  * day old, and for an hour at least after each start.
  * The events of one device arrive in their order. */
 typedef struct notify_webhook {
-    const char *name;   /* as a fence id; the group is "webhook-<name>" */
+    const char *name;   /* as a fence id, NOTIFY_NAME_MAX; the group is "webhook-<name>" */
     const char *url;    /* http:// or https:// */
     const char *secret; /* NULL: not signed */
     bool allow_private; /* targets in private networks, and this machine, are refused without it */

@@ -52,7 +52,10 @@ static uint32_t begin_calls(web_sink *w, int64_t *wake_ns)
                 call->next_ns = mono_ns() + IDLE_MS * NS_PER_MS;
                 break;
             }
-            curl_multi_add_handle(w->multi, call->easy);
+            if (curl_multi_add_handle(w->multi, call->easy) != CURLM_OK) {
+                hook_finish(h, call, CURLE_OUT_OF_MEMORY, w->clock, mono_ns());
+                break;
+            }
             h->running++;
         }
         running += h->running;

@@ -269,6 +269,7 @@ static void bad_webhooks_are_refused_at_the_start(void **state)
     stage *st = *state;
     static const notify_webhook bad[] = {
         {.name = "a b", .url = "http://x/"},
+        {.name = "a-name-of-one-and-fifty-letters-is-too-long-for-one", .url = "http://x/"},
         {.name = "a", .url = "ftp://x/"},
         {.name = "a", .url = "file:///etc/passwd"},
     };
