@@ -37,7 +37,7 @@ static void put_config(hr_buf *out, const char *folder, const char *address, uin
     if (lan_port != 0) {
         hr_buf_printf(out, "listener %u\n", lan_port);
         hr_buf_printf(out, "certfile %s/%s\n", folder, BROKER_CERT_NAME);
-        hr_buf_printf(out, "keyfile %s/%s\n", folder, BROKER_KEY_NAME);
+        hr_buf_printf(out, "keyfile %s/%s\n", folder, BROKER_CERT_NAME);
         hr_buf_put_text(out, "tls_version tlsv1.2\n");
     }
     hr_buf_put_text(out, "allow_anonymous false\n");
@@ -82,7 +82,8 @@ hr_err broker_config_make(const char *folder, const char *address, uint16_t port
 {
     uint16_t lan_port = read_lan_port(folder);
     hr_err err = lan_port != 0 ? broker_tls_make(folder, NULL, why) : HR_OK;
-    if (err != HR_OK) {
+    /* On a full disk the old certificate is better than no broker. */
+    if (err != HR_OK && !broker_tls_is_usable(folder)) {
         return err;
     }
     put_config(out, folder, address, port, lan_port);

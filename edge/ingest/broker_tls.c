@@ -230,10 +230,7 @@ static hr_err make_certificate(const char *folder, EVP_PKEY *ca_key, X509 *ca, c
         add_extension(cert, ca, NID_subject_alt_name, names) &&
         add_extension(cert, ca, NID_authority_key_identifier, "keyid") &&
         X509_sign(cert, ca_key, EVP_sha256()) > 0) {
-        err = write_pem(folder, BROKER_KEY_NAME, key, NULL, why);
-        if (err == HR_OK) {
-            err = write_pem(folder, BROKER_CERT_NAME, NULL, cert, why);
-        }
+        err = write_pem(folder, BROKER_CERT_NAME, key, cert, why);
     }
     X509_free(cert);
     EVP_PKEY_free(key);
@@ -247,7 +244,7 @@ static bool is_current(const char *folder, X509 *ca, const char *names)
     hr_buf old;
     hr_buf_init(&old, NAMES_SIZE);
     X509 *cert = read_cert(folder, BROKER_CERT_NAME);
-    EVP_PKEY *key = read_key(folder, BROKER_KEY_NAME);
+    EVP_PKEY *key = read_key(folder, BROKER_CERT_NAME);
     time_t now = time(NULL);
     time_t later = now + (time_t)CERT_DAYS * DAY_S / 2;
     bool same = cert != NULL && key != NULL && X509_check_private_key(cert, key) == 1 &&
@@ -260,6 +257,16 @@ static bool is_current(const char *folder, X509 *ca, const char *names)
     EVP_PKEY_free(key);
     hr_buf_fini(&old);
     return same;
+}
+
+bool broker_tls_is_usable(const char *folder)
+{
+    X509 *cert = read_cert(folder, BROKER_CERT_NAME);
+    EVP_PKEY *key = read_key(folder, BROKER_CERT_NAME);
+    bool is_usable = cert != NULL && key != NULL && X509_check_private_key(cert, key) == 1;
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    return is_usable;
 }
 
 static hr_err write_names(const char *folder, const char *names, hr_why *why)
