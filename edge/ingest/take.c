@@ -514,7 +514,7 @@ static void note_dropped(ingest *in, const mqtt_message *message)
     }
 }
 
-/* HR_NO_MEMORY: nothing came of it, and it must be taken once more. */
+/* HR_NO_MEMORY: nothing came of it, and it must be taken once more. HR_CLOSED: nor can it be. */
 static hr_err take_message(ingest *in, const mqtt_message *message)
 {
     const char *user;
@@ -557,7 +557,8 @@ void ingest_take(void *context, const mqtt_message *message)
     ingest *in = context;
     bool was_blocked = false;
     hr_counter_add(in->messages, 1);
-    while (take_message(in, message) == HR_NO_MEMORY && wait_a_little(in)) {
+    hr_err err;
+    while ((err = take_message(in, message)) == HR_NO_MEMORY && wait_a_little(in)) {
         if (!was_blocked) {
             hr_logline(HR_LEVEL_ERROR, "ingest.blocked", "why=\"%s\"", hr_err_text(HR_NO_MEMORY));
             note_trouble(in, HR_NO_MEMORY);
@@ -566,5 +567,9 @@ void ingest_take(void *context, const mqtt_message *message)
     }
     if (was_blocked) {
         note_trouble(in, HR_OK);
+    }
+    if (err == HR_CLOSED || err == HR_NO_MEMORY) {
+        /* The service stops, and nobody has this but the broker. */
+        mqtt_link_cut(in->link);
     }
 }

@@ -129,6 +129,7 @@ static void nor_does_one_that_could_not_be_noted(void **state)
 
 /* Memory runs out while a message is taken. */
 static _Atomic unsigned frames_to_refuse;
+static _Atomic bool is_disk_full;
 HR_MUST_USE hr_err __real_frame_append(frame *f, log_store *log, const log_producer *producer,
                                        log_position *end);
 hr_err __wrap_frame_append(frame *f, log_store *log, const log_producer *producer,
@@ -139,6 +140,9 @@ hr_err __wrap_frame_append(frame *f, log_store *log, const log_producer *produce
     if (atomic_load(&frames_to_refuse) > 0) {
         atomic_fetch_sub(&frames_to_refuse, 1);
         return HR_NO_MEMORY;
+    }
+    if (atomic_load(&is_disk_full)) {
+        return HR_NO_SPACE;
     }
     return __real_frame_append(f, log, producer, end);
 }
@@ -559,6 +563,22 @@ static bool has_ticks(void *context)
     return site_record_count(s, HR_TOPIC_POSITIONS, HR_RECORD_TICK) >= 2 * SITE_PARTITIONS;
 }
 
+static void a_service_that_stops_while_the_log_has_no_room_is_told_again(void **state)
+{
+    site *s = *state;
+    atomic_store(&is_disk_full, true);
+    for (int i = 1; i <= 3; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "{\"lon\":1,\"lat\":2,\"time\":%d}", i);
+        site_publish_text(s, "hedgerow/v1/fix/barn", text);
+    }
+    assert_true(support_until(has_no_room, s));
+    ingest_stop(s->ingest);
+    atomic_store(&is_disk_full, false);
+    site_start_ingest(s);
+    site_wait_fixes(s, 3);
+}
+
 static void ticks_come_to_every_partition_while_they_are_wanted(void **state)
 {
     site *s = *state;
@@ -594,6 +614,7 @@ int main(void)
         cmocka_unit_test(a_fix_from_the_future_is_refused_only_by_a_clock_that_is_right),
         WITH_SITE(a_broker_that_dies_costs_nothing_that_was_acknowledged),
         WITH_SITE(a_log_without_room_stops_reading_and_goes_on_by_itself),
+        WITH_SITE(a_service_that_stops_while_the_log_has_no_room_is_told_again),
         WITH_SITE(ticks_come_to_every_partition_while_they_are_wanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -581,6 +581,13 @@ static void stop(mqtt_link *link, bool leaves_will)
     release(link);
 }
 
+void mqtt_link_cut(mqtt_link *link)
+{
+    for (int i = 0; i < link->uri_count; i++) {
+        mqtt_cut(link->uris[i]);
+    }
+}
+
 void mqtt_link_stop(mqtt_link *link)
 {
     stop(link, false);

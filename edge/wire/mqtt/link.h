@@ -70,6 +70,11 @@ void mqtt_link_stop(mqtt_link *link);
  * such good-bye. */
 void mqtt_link_stop_with_will(mqtt_link *link);
 
+/* From within on_message, for a message that could not be taken and that nobody will wait for: the
+ * broker gets no answer, keeps it for our session, and brings it again. Other links of this process
+ * to the same broker are cut too. */
+void mqtt_link_cut(mqtt_link *link);
+
 /* Called once for a QoS 1 message: HR_OK when the broker has it, HR_CLOSED when the connection was
  * lost before its answer. */
 typedef void mqtt_done(void *context, hr_err err);

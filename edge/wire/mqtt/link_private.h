@@ -62,4 +62,7 @@ void mqtt_deliveries_end(mqtt_link *link);
 /* Switch Nagle's algorithm off on our connections to the port of uri. */
 void mqtt_send_at_once(const char *uri);
 
+/* Cut our connections to that port. */
+void mqtt_cut(const char *uri);
+
 #endif

@@ -1,8 +1,10 @@
-/* nodelay.c - no waiting for company on the sockets to a broker.
+/* mqtt/sockets.c - what Paho does not let us say to its sockets.
  *
- * An MQTT client answers a message and then publishes one of its own; with Nagle's algorithm the
- * second waits until the broker's kernel acknowledges the first, up to 40 ms later. Paho neither
- * sets TCP_NODELAY nor tells its socket, so it is found among ours by the port of its peer. */
+ * No waiting for company: an MQTT client answers a message and then publishes one of its own; with
+ * Nagle's algorithm the second waits until the broker's kernel acknowledges the first, up to 40 ms
+ * later. And no answer: a message whose callback returns is answered, whatever came of it, unless
+ * its connection is cut before.
+ * Paho does not tell its sockets, so they are found among ours by the port of their peer. */
 #include <dirent.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,20 +33,43 @@ static unsigned peer_port(int file)
                                             : 0;
 }
 
-void mqtt_send_at_once(const char *uri)
+typedef void socket_visitor(int file);
+
+static void each_socket_to(const char *uri, socket_visitor *visit)
 {
     const char *colon = uri != NULL ? strrchr(uri, ':') : NULL;
     unsigned long port = colon != NULL ? strtoul(colon + 1, NULL, 10) : 0;
     DIR *files = port != 0 ? opendir("/proc/self/fd") : NULL;
     if (files == NULL) {
-        return; /* slower, and nothing else */
+        return;
     }
     for (const struct dirent *entry = readdir(files); entry != NULL; entry = readdir(files)) {
         int file = (int)strtol(entry->d_name, NULL, 10);
-        int on = 1;
         if (file > STDERR_FILENO && peer_port(file) == port) {
-            (void)setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            visit(file);
         }
     }
     closedir(files);
+}
+
+/* Where it fails, all is slower, and nothing else. */
+static void send_at_once(int file)
+{
+    int on = 1;
+    (void)setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static void cut(int file)
+{
+    (void)shutdown(file, SHUT_RDWR);
+}
+
+void mqtt_send_at_once(const char *uri)
+{
+    each_socket_to(uri, send_at_once);
+}
+
+void mqtt_cut(const char *uri)
+{
+    each_socket_to(uri, cut);
 }
