@@ -35,7 +35,8 @@ struct gateway {
     size_t stage_count;
     int64_t stage_ns; /* when the first of them came */
     bool is_writing;  /* what was staged is on its way into the outbox */
-    bool is_stopping;
+    bool is_stopping; /* no source waits for room any more */
+    bool is_over;     /* and none brings anything more: the writer ends with what there is */
     bool is_ended;
     hr_why failure; /* empty: none */
 };
@@ -197,7 +198,7 @@ static bool await_batch(gateway *g)
 {
     int64_t gap_ns = (int64_t)g->config->batch_ms * 1000000;
     for (;;) {
-        bool is_due = g->stage_count >= g->config->batch_fixes || g->is_stopping ||
+        bool is_due = g->stage_count >= g->config->batch_fixes || g->is_over ||
                       (g->stage_count > 0 && mono_ns() >= g->stage_ns + gap_ns);
         if (is_due) {
             return g->stage_count > 0;
@@ -411,6 +412,10 @@ void gateway_stop(gateway *g)
         source_tell(g->sources[i]);
         source_stop(g->sources[i]);
     }
+    pthread_mutex_lock(&g->lock);
+    g->is_over = true;
+    pthread_cond_broadcast(&g->changed);
+    pthread_mutex_unlock(&g->lock);
     if (g->has_writer) {
         pthread_join(g->writer, NULL);
     }
