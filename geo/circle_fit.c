@@ -28,13 +28,14 @@ static void place_vertices(geo_place center, double radius_m, uint32_t sides, ge
     }
 }
 
-/* Sides are straight in longitude and latitude, which bends them on the globe: look at them. */
+/* Sides are straight in longitude and latitude, which bends them on the globe: look at them, that
+ * is at those in the west, of which the ones in the east are the mirror image. */
 static bool fits(geo_place center, double radius_m, double error_m, uint32_t sides,
                  const geo_place *places)
 {
-    for (uint32_t i = 0; i < sides; i++) {
+    for (uint32_t i = 0; i < sides / 2; i++) {
         geo_place a = places[i];
-        geo_place b = places[(i + 1) % sides];
+        geo_place b = places[i + 1];
         double lon = remainder(b.lon_deg - a.lon_deg, 360);
         for (int probe = 0; probe < PROBES; probe++) {
             double part = (double)probe / PROBES;
