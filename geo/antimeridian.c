@@ -186,14 +186,20 @@ static int compare_ends(const void *a, const void *b)
     return (left->id > right->id) - (left->id < right->id);
 }
 
+/* A chain that only touches the seam is a ring of its own. */
 static void pair_ends(cutter *c)
 {
-    uint32_t count = 2 * c->chain_count;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < c->chain_count; i++) {
         const geo_point *first = &c->points[c->chains[i].begin];
         const geo_point *last = &c->points[c->chains[i].end - 1];
-        c->ends[2 * i] = (seam_end){first[0], first[1], 2 * i};
-        c->ends[2 * i + 1] = (seam_end){last[0], last[-1], 2 * i + 1};
+        if (geo_point_equal(*first, *last)) {
+            c->partners[2 * i] = 2 * i + 1;
+            c->partners[2 * i + 1] = 2 * i;
+            continue;
+        }
+        c->ends[count++] = (seam_end){first[0], first[1], 2 * i};
+        c->ends[count++] = (seam_end){last[0], last[-1], 2 * i + 1};
     }
     qsort(c->ends, count, sizeof *c->ends, compare_ends);
     for (uint32_t i = 0; i < count; i += 2) {

@@ -109,6 +109,24 @@ static void a_hole_may_have_an_edge_on_the_antimeridian(void **state)
     }
 }
 
+/* Else the ring around it would touch itself, which SpatiaLite does not like. */
+static void a_hole_that_touches_the_antimeridian_stays_a_ring(void **state)
+{
+    (void)state;
+    const geo_point vertices[] = {{1799999900, 0},   {-1799999900, 0}, {-1799999900, 100},
+                                  {1799999900, 100}, {1799999950, 40}, {1800000000, 50},
+                                  {1799999950, 60}};
+    const uint32_t ends[] = {4, 7};
+    geo_area *area = NULL;
+    assert_int_equal(geo_area_new_cut(vertices, ends, 2, NULL, &area), GEO_OK);
+    assert_int_equal(area->ring_count, 3);
+    assert_int_equal(area->vertex_count, 4 + 4 + 3);
+    assert_int_equal(geo_area_locate(area, (geo_point){1799999980, 50}), GEO_OUTSIDE);
+    assert_int_equal(geo_area_locate(area, (geo_point){-1800000000, 51}), GEO_INSIDE);
+    assert_int_equal(geo_area_locate(area, (geo_point){-1800000000, 50}), GEO_BOUNDARY);
+    geo_area_free(area);
+}
+
 static void a_hole_in_the_whole_world_may_end_at_the_antimeridian(void **state)
 {
     (void)state;
@@ -314,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_square_over_the_antimeridian_becomes_two),
         cmocka_unit_test(a_shape_that_only_touches_the_antimeridian_stays_whole),
         cmocka_unit_test(a_hole_may_have_an_edge_on_the_antimeridian),
+        cmocka_unit_test(a_hole_that_touches_the_antimeridian_stays_a_ring),
         cmocka_unit_test(a_hole_in_the_whole_world_may_end_at_the_antimeridian),
         cmocka_unit_test(the_whole_world_but_for_the_poles_is_a_shape),
         cmocka_unit_test(poles_are_refused),
