@@ -2,6 +2,7 @@
  */
 #include "overlay.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -37,6 +38,9 @@ typedef struct overlay {
     geo_overlay_keep keep;
     side *sides;
     uint32_t side_count;
+    /* A place is the first of the sides that begin there. */
+    uint32_t *path; /* the places on the way */
+    uint32_t *met;  /* by place: where on the path it stands, or NONE */
 } overlay;
 
 void geo_rings_fini(geo_rings *rings)
@@ -236,24 +240,44 @@ static uint32_t straighten(geo_point *ring, uint32_t count)
     return kept;
 }
 
+/* Put out the way from a place on the path to its end, which leads back there, as a ring. */
+static void end_ring(overlay *o, uint32_t begin, uint32_t end, geo_rings *rings)
+{
+    uint32_t first = rings->count > 0 ? rings->ends[rings->count - 1] : 0;
+    geo_point *ring = rings->vertices + first;
+    for (uint32_t i = begin; i < end; i++) {
+        ring[i - begin] = o->sides[o->path[i]].from;
+        o->met[o->path[i]] = NONE;
+    }
+    if (!is_too_small(ring, end - begin)) {
+        rings->ends[rings->count++] = first + straighten(ring, end - begin);
+    }
+}
+
+/* A way that comes to one place again is parted there: rings touch each other, but not themselves,
+ * which not everyone takes for valid. */
 static void link_sides(overlay *o, geo_rings *rings)
 {
-    uint32_t count = 0;
     for (uint32_t i = 0; i < o->side_count; i++) {
-        uint32_t begin = count;
-        for (uint32_t s = i; !o->sides[s].used; s = next_side(o, &o->sides[s])) {
+        o->met[i] = NONE;
+    }
+    for (uint32_t i = 0; i < o->side_count; i++) {
+        uint32_t length = 0;
+        uint32_t s = i;
+        while (!o->sides[s].used) {
+            uint32_t place = first_side_from(o, o->sides[s].from);
+            o->met[place] = length;
+            o->path[length++] = place;
             o->sides[s].used = true;
-            rings->vertices[count++] = o->sides[s].from;
+            s = next_side(o, &o->sides[s]);
+            uint32_t next = first_side_from(o, o->sides[s].from);
+            if (o->met[next] != NONE) {
+                uint32_t begin = o->met[next];
+                end_ring(o, begin, length, rings);
+                length = begin;
+            }
         }
-        if (count == begin) {
-            continue;
-        }
-        if (is_too_small(rings->vertices + begin, count - begin)) {
-            count = begin;
-            continue;
-        }
-        count = begin + straighten(rings->vertices + begin, count - begin);
-        rings->ends[rings->count++] = count;
+        assert(length == 0);
     }
 }
 
@@ -273,9 +297,11 @@ geo_err geo_overlay(const geo_node_edge *edges, uint32_t count, geo_overlay_keep
     o.sides = malloc(room * sizeof *o.sides);
     rings.vertices = malloc(room * sizeof *rings.vertices);
     rings.ends = malloc(room * sizeof *rings.ends);
+    o.path = malloc(room * sizeof *o.path);
+    o.met = malloc(room * sizeof *o.met);
     err = geo_status_init(&o.status, o.count);
     if (err == GEO_OK && o.north != NULL && o.sides != NULL && rings.vertices != NULL &&
-        rings.ends != NULL) {
+        rings.ends != NULL && o.path != NULL && o.met != NULL) {
         err = find_sides(&o);
     } else {
         err = GEO_NO_MEMORY;
@@ -288,6 +314,8 @@ geo_err geo_overlay(const geo_node_edge *edges, uint32_t count, geo_overlay_keep
         geo_rings_fini(&rings);
     }
     geo_status_fini(&o.status);
+    free(o.met);
+    free(o.path);
     free(o.sides);
     free(o.north);
     free(noded);

@@ -23,8 +23,8 @@ typedef struct geo_rings {
 
 void geo_rings_fini(geo_rings *rings);
 
-/* The outline of what is to be kept, as rings that may touch in points. No rings: nothing is kept.
- * The errors of geo_nodes. */
+/* The outline of what is to be kept, as rings that may touch each other in points. No rings:
+ * nothing is kept. The errors of geo_nodes. */
 GEO_MUST_USE geo_err geo_overlay(const geo_node_edge *edges, uint32_t count, geo_overlay_keep keep,
                                  geo_rings *out);
 

@@ -345,6 +345,29 @@ static void what_is_long_does_not_go_the_other_way_round(void **state)
     geo_area_free(area);
 }
 
+/* SpatiaLite takes a ring that touches itself for no valid one. */
+static void rings_do_not_touch_themselves(void **state)
+{
+    (void)state;
+    const geo_point lines[][4] = {
+        {{84, 589999775}, {-13, 590000087}, {254, 589999889}, {266, 589999676}},
+        {{45, 200000061}, {153, 199999926}, {339, 200000017}, {193, 200000028}},
+    };
+    for (int i = 0; i < 2; i++) {
+        geo_area *area = NULL;
+        assert_int_equal(geo_corridor_new(lines[i], 4, 1, NULL, &area), GEO_OK);
+        for (uint32_t r = 0, begin = 0; r < area->ring_count; begin = area->ring_ends[r++]) {
+            for (uint32_t v = begin; v < area->ring_ends[r]; v++) {
+                for (uint32_t w = begin; w < v; w++) {
+                    assert_memory_not_equal(&area->vertices[v], &area->vertices[w],
+                                            sizeof(geo_point));
+                }
+            }
+        }
+        geo_area_free(area);
+    }
+}
+
 /* ---- size ---- */
 
 static double now_s(void)
@@ -410,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_zone_follows_the_antimeridian_where_the_area_ends_there),
         cmocka_unit_test(a_zone_may_lie_at_both_sides_of_the_map_and_in_its_middle),
         cmocka_unit_test(what_is_long_does_not_go_the_other_way_round),
+        cmocka_unit_test(rings_do_not_touch_themselves),
         cmocka_unit_test(large_fences_get_their_zone_in_time),
         cmocka_unit_test(a_knot_under_a_wide_brush_is_too_big),
     };
