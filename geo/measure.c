@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "ellipsoid.h"
-#include "sweep.h"
+#include "geo/validate.h"
 
 /* Gauss's three places and weights on 0..1; over 0.5 degree they are exact to double precision. */
 #define PLACES 3
@@ -68,21 +68,6 @@ static sums measure_ring(const geo_point *ring, uint32_t count)
     return all;
 }
 
-static geo_err nest(const geo_area *area, geo_sweep_ring *nesting)
-{
-    geo_sweep_fault fault;
-    geo_unrolled *vertices = malloc(area->vertex_count * sizeof *vertices);
-    if (vertices == NULL) {
-        return GEO_NO_MEMORY;
-    }
-    for (uint32_t v = 0; v < area->vertex_count; v++) {
-        vertices[v] = (geo_unrolled){area->vertices[v].lon_e7, area->vertices[v].lat_e7};
-    }
-    geo_err err = geo_sweep(vertices, area->ring_ends, area->ring_count, nesting, &fault);
-    free(vertices);
-    return err;
-}
-
 static int compare_latitudes(const void *a, const void *b)
 {
     int32_t left = *(const int32_t *)a;
@@ -126,23 +111,23 @@ static geo_err measure_antimeridian(const geo_area *area, double *length_m)
 
 geo_err geo_area_measure(const geo_area *area, geo_measure *out)
 {
-    geo_sweep_ring *nesting = calloc(area->ring_count, sizeof *nesting);
-    if (nesting == NULL) {
+    uint32_t *shells = malloc(area->ring_count * sizeof *shells);
+    if (shells == NULL) {
         return GEO_NO_MEMORY;
     }
     double seams_m = 0;
-    geo_err err = nest(area, nesting);
+    geo_err err = geo_area_shells(area, shells);
     err = err == GEO_OK ? measure_antimeridian(area, &seams_m) : err;
     if (err == GEO_OK) {
         *out = (geo_measure){.perimeter_m = seams_m};
         uint32_t begin = 0;
         for (uint32_t r = 0; r < area->ring_count; r++) {
             sums ring = measure_ring(area->vertices + begin, area->ring_ends[r] - begin);
-            out->area_ha += (nesting[r].is_hole ? -ring.area_m2 : ring.area_m2) / 1e4;
+            out->area_ha += (shells[r] != r ? -ring.area_m2 : ring.area_m2) / 1e4;
             out->perimeter_m += ring.length_m;
             begin = area->ring_ends[r];
         }
     }
-    free(nesting);
+    free(shells);
     return err;
 }

@@ -249,6 +249,21 @@ static geo_err check_nesting(const rings *r, const uint32_t *ring_polygons, uint
     return GEO_OK;
 }
 
+/* The rings of an area, as they lie on the map. nesting is for its rings. */
+static geo_err sweep_area(const geo_area *area, geo_sweep_ring *nesting, geo_sweep_fault *fault)
+{
+    geo_unrolled *vertices = malloc(area->vertex_count * sizeof *vertices);
+    if (vertices == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    for (uint32_t v = 0; v < area->vertex_count; v++) {
+        vertices[v] = (geo_unrolled){area->vertices[v].lon_e7, area->vertices[v].lat_e7};
+    }
+    geo_err err = geo_sweep(vertices, area->ring_ends, area->ring_count, nesting, fault);
+    free(vertices);
+    return err;
+}
+
 /* Where edges are cut they move by up to half a unit, and may then meet. */
 static geo_err check_cut(const geo_point *vertices, const uint32_t *ring_ends, uint32_t ring_count,
                          geo_why *why)
@@ -260,23 +275,26 @@ static geo_err check_cut(const geo_point *vertices, const uint32_t *ring_ends, u
     }
     geo_sweep_fault fault;
     geo_sweep_ring *nesting = calloc(area->ring_count, sizeof *nesting);
-    geo_unrolled *copied = malloc(area->vertex_count * sizeof *copied);
-    if (nesting != NULL && copied != NULL) {
-        for (uint32_t v = 0; v < area->vertex_count; v++) {
-            copied[v] = (geo_unrolled){area->vertices[v].lon_e7, area->vertices[v].lat_e7};
-        }
-        err = geo_sweep(copied, area->ring_ends, area->ring_count, nesting, &fault);
-    } else {
-        err = GEO_NO_MEMORY;
-    }
+    err = nesting != NULL ? sweep_area(area, nesting, &fault) : GEO_NO_MEMORY;
     if (err == GEO_INVALID) {
         geo_why_set(why, err, "the shape %s itself at %.10g,%.10g",
                     fault.overlaps ? "runs along" : "crosses", fault.lon_e7 / 1e7,
                     fault.lat_e7 / 1e7);
     }
-    free(copied);
     free(nesting);
     geo_area_free(area);
+    return err;
+}
+
+geo_err geo_area_shells(const geo_area *area, uint32_t *shells)
+{
+    geo_sweep_fault fault;
+    geo_sweep_ring *nesting = calloc(area->ring_count, sizeof *nesting);
+    geo_err err = nesting != NULL ? sweep_area(area, nesting, &fault) : GEO_NO_MEMORY;
+    for (uint32_t r = 0; r < area->ring_count && err == GEO_OK; r++) {
+        shells[r] = nesting[r].is_hole ? nesting[r].container : r;
+    }
+    free(nesting);
     return err;
 }
 

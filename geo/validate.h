@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "geo/area.h"
 #include "geo/err.h"
 #include "geo/point.h"
 
@@ -16,5 +17,10 @@
  * geo_area_new_cut. */
 GEO_MUST_USE geo_err geo_validate(const geo_point *vertices, const uint32_t *ring_ends,
                                   uint32_t ring_count, const uint32_t *ring_polygons, geo_why *why);
+
+/* Which rings of an area are shells, and whose holes the others are: shells[r] gets the shell that
+ * ring r belongs to, r itself for a shell. It has room for all rings. Costs as much as
+ * geo_validate. GEO_INVALID: rings cross, so that none is meant. GEO_NO_MEMORY. */
+GEO_MUST_USE geo_err geo_area_shells(const geo_area *area, uint32_t *shells);
 
 #endif

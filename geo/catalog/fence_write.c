@@ -180,7 +180,7 @@ static geo_err show_fence(catalog_change *change, const fence_draft *draft,
 {
     uint8_t *wkb = NULL;
     size_t size = 0;
-    geo_err err = area_to_wkb(draft->fence->area, &wkb, &size);
+    geo_err err = area_to_wkb(draft->fence->area, WKB_DEGREES, &wkb, &size);
     if (err != GEO_OK) {
         return geo_why_set(why, err, "%s", geo_err_text(err));
     }
@@ -306,18 +306,32 @@ geo_err removal_write(catalog_change *change, const char *id, const fence_state 
  * the second opinion is missing. */
 #define SECOND_OPINION_VERTICES_MAX 10000
 
+/* "Self-intersection[10000000 10000000]", in degrees. */
+static geo_err tell_reason(const char *reason, geo_why *why)
+{
+    double lon_e7 = 0;
+    double lat_e7 = 0;
+    int name_size = (int)strcspn(reason, "[");
+    if (sscanf(reason + name_size, "[%lf %lf]", &lon_e7, &lat_e7) != 2) {
+        return geo_why_set(why, GEO_INVALID, "the shape is not valid: %s", reason);
+    }
+    return geo_why_set(why, GEO_INVALID, "the shape is not valid: %.*s at %.10g,%.10g", name_size,
+                       reason, lon_e7 / 1e7, lat_e7 / 1e7);
+}
+
 static geo_err ask_reason(catalog_db *db, const uint8_t *wkb, size_t size, geo_why *why)
 {
     db_query query = db_begin(db, "SELECT ST_IsValidReason(MPolyFromWKB(?, 4326))");
     db_blob(&query, wkb, size);
     geo_err err = db_one(&query, why);
     if (err == GEO_OK) {
-        err = geo_why_set(why, GEO_INVALID, "the shape is not valid: %s",
-                          db_column_text(&query, 0, NULL));
+        err = tell_reason(db_column_text(&query, 0, NULL), why);
     }
     return db_finish(&query, err, why);
 }
 
+/* What is exact in units of the lattice is not in degrees: there GEOS takes some vertices that lie
+ * on an edge for ones that lie beyond it. */
 geo_err area_check(catalog_db *db, const geo_area *area, geo_why *why)
 {
     if (area->vertex_count > SECOND_OPINION_VERTICES_MAX) {
@@ -325,7 +339,7 @@ geo_err area_check(catalog_db *db, const geo_area *area, geo_why *why)
     }
     uint8_t *wkb = NULL;
     size_t size = 0;
-    geo_err err = area_to_wkb(area, &wkb, &size);
+    geo_err err = area_to_wkb(area, WKB_LATTICE, &wkb, &size);
     if (err != GEO_OK) {
         return geo_why_set(why, err, "%s", geo_err_text(err));
     }
