@@ -83,7 +83,9 @@ describe("access", () => {
       await page.waitForSelector(`[data-escaped="cow-1"]:has-text("${long}")`);
       const { height } = await page.locator(".escaped").boundingBox();
       assert.ok(height <= 64, `a long name makes the line of who is out ${height} high`);
-      assert.equal(await page.locator(".link-word").evaluate((e) => e.scrollWidth - e.clientWidth), 0);
+      const dot = await page.locator(".status .dot").boundingBox();
+      const name = await page.locator("h1").boundingBox();
+      assert.ok(name.x + name.width <= dot.x && dot.width > 8, "a long name hides how it is");
       for (const tab of ["map", "alerts", "animals", "windows", "system"]) {
         await page.tap(`.tabs [data-tab="${tab}"]`);
         await shot(page, `phone-${tab}`);
@@ -96,6 +98,19 @@ describe("access", () => {
             .map(([text, box]) => `${text}: ${box.width} x ${box.height}`),
         );
         assert.deepEqual(small, [], tab);
+      }
+    });
+  });
+
+  it("a low screen has room for lists, upright and on its side", async () => {
+    await withPage(farm, PHONE, async (page) => {
+      await page.tap('.tabs [data-tab="animals"]');
+      for (const [width, height] of [[360, 640], [667, 375]]) {
+        await page.setViewportSize({ width, height });
+        await shot(page, `low-${width}`);
+        const panel = await page.locator("#panel").boundingBox();
+        assert.ok(panel.height >= 0.6 * height, `${panel.height} of ${height}`);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
       }
     });
   });

@@ -4,6 +4,7 @@ import OlMap from "ol/Map.js";
 import View from "ol/View.js";
 import ScaleLine from "ol/control/ScaleLine.js";
 import Zoom from "ol/control/Zoom.js";
+import { degreesToStringHDMS } from "ol/coordinate.js";
 import { createEmpty, extend, isEmpty } from "ol/extent.js";
 import Circle from "ol/geom/Circle.js";
 import LineString from "ol/geom/LineString.js";
@@ -125,6 +126,7 @@ export class FarmMap implements MapPort {
 
   #graticule(): Graticule {
     const isNight = isDark(this.#app.store.state.settings);
+    const { t } = this.#app;
     const label = (options: TextOptions): Text =>
       new Text({
         font: "12px system-ui, sans-serif",
@@ -135,6 +137,8 @@ export class FarmMap implements MapPort {
     return new Graticule({
       strokeStyle: new Stroke({ color: "#8a968c88", width: 1 }),
       showLabels: true,
+      lonLabelFormatter: (lon) => degreesToStringHDMS(t("compass.e") + t("compass.w"), lon),
+      latLabelFormatter: (lat) => degreesToStringHDMS(t("compass.n") + t("compass.s"), lat),
       // At the top and the right edge, where nothing else stands.
       lonLabelStyle: label({ textBaseline: "top", offsetY: 4 }),
       lonLabelPosition: 1,
