@@ -120,16 +120,13 @@ export async function showAnimal(
   }
 }
 
-/** Animals that the filters leave, whose id or name holds the search text. */
-export function matches(app: App, id: string, device: Device | undefined): boolean {
+/** Tells of an animal whether the filters leave it: its id or name holds the search text. */
+export function matcher(app: App): (id: string, device: Device | undefined) => boolean {
   const { filter, group } = app.store.state;
-  if (group !== "" && !device?.groups?.includes(group)) {
-    return false;
-  }
-  const wanted = filter.trim().toLocaleLowerCase();
-  return (
-    wanted === "" ||
-    id.toLocaleLowerCase().includes(wanted) ||
-    (device?.name ?? "").toLocaleLowerCase().includes(wanted)
-  );
+  const wanted = filter.trim().toLowerCase();
+  return (id, device) =>
+    (group === "" || (device?.groups?.includes(group) ?? false)) &&
+    (wanted === "" ||
+      id.toLowerCase().includes(wanted) ||
+      (device?.name ?? "").toLowerCase().includes(wanted));
 }

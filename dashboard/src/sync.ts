@@ -3,6 +3,7 @@ import type { App } from "./app.ts";
 import { explain, tell } from "./app.ts";
 import { decodePositions } from "./decode.ts";
 import type { LiveHandlers } from "./live.ts";
+import { soon } from "./soon.ts";
 import { ALERTS_MAX, EVENTS_MAX, levelsOf, withAck, withEvent, withLoaded } from "./state.ts";
 import type { Alert, Device, Farm, Fence, Health, Hello, HrEvent } from "./types.ts";
 
@@ -27,11 +28,17 @@ async function pages<P extends { next?: string | null }>(
   }
 }
 
+/** A fence that has not changed stays the same object, which need not be drawn anew. */
+function unchanged(known: Fence | undefined, fence: Fence): Fence {
+  const [a, b] = [known?.properties, fence.properties];
+  return known && a?.revision === b.revision && a?.updated === b.updated ? known : fence;
+}
+
 export async function loadFences(app: App): Promise<void> {
   const fences = new Map<string, Fence>();
   await pages<{ features: Fence[]; next: string | null }>(app, "/v1/fences", (page) => {
     for (const fence of page.features) {
-      fences.set(fence.id, fence);
+      fences.set(fence.id, unchanged(app.store.state.fences.get(fence.id), fence));
     }
   });
   app.store.set({ fences, areFencesKnown: true });
@@ -170,22 +177,11 @@ class Loader {
   }
 }
 
-/** Runs once for many calls, a little after the first of them. */
-function soon(run: () => void): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  return () => {
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      run();
-    }, RELOAD_WAIT_MS);
-  };
-}
-
 /** What the live protocol does to the store. `onEvent` hears of new events, once each. */
 export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => void): LiveHandlers {
   const loader = new Loader(getApp);
-  const reloadFences = soon(() => void loader.load(["fences"]));
-  const reloadDevices = soon(() => void loader.load(["devices"]));
+  const reloadFences = soon(RELOAD_WAIT_MS, () => void loader.load(["fences"]));
+  const reloadDevices = soon(RELOAD_WAIT_MS, () => void loader.load(["devices"]));
   const set: App["store"]["set"] = (patch) => getApp().store.set(patch);
   return {
     link(link) {

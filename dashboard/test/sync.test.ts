@@ -8,12 +8,12 @@ import { Herd } from "../src/herd.ts";
 import { initialState } from "../src/state.ts";
 import type { Settings } from "../src/settings.ts";
 import { Store } from "../src/store.ts";
-import { liveHandlers } from "../src/sync.ts";
+import { liveHandlers, loadFences } from "../src/sync.ts";
 
 const HELLO = { epoch: "e", seq: 0, time: "2026-11-20T08:00:00.000Z" };
 const ANSWERS: Record<string, unknown> = {
   "/v1/farm": { name: "Farm" },
-  "/v1/fences": { features: [{ id: "north" }], next: null },
+  "/v1/fences": { features: [{ id: "north", properties: { revision: 1 } }], next: null },
   "/v1/devices": { devices: [], next: null },
   "/v1/alerts": { alerts: [] },
   "/v1/events": { events: [], next: 0, more: false },
@@ -153,4 +153,17 @@ test("animals of another service's data do not stay on the map", () => {
   app.herd.putDevice({ device: "cow", lon: 16, lat: 59, time: HELLO.time });
   handlers.hello({ ...HELLO, epoch: "other" }, true);
   assert.equal(app.herd.count, 0);
+});
+
+test("of thousands of fences those that have changed are drawn anew", async () => {
+  const { app } = page();
+  await loadFences(app);
+  const first = app.store.state.fences.get("north");
+  const features = [{ id: "north", properties: { revision: 1 } }];
+  app.api.get = (() => Promise.resolve({ features, next: null })) as typeof app.api.get;
+  await loadFences(app);
+  assert.equal(app.store.state.fences.get("north"), first);
+  features[0] = { id: "north", properties: { revision: 2 } };
+  await loadFences(app);
+  assert.equal(app.store.state.fences.get("north"), features[0]);
 });

@@ -1,20 +1,22 @@
 // src/views/animals.ts - all animals as a table: how old their data is, how they are.
 import type { App } from "../app.ts";
-import { attempt, deviceName, fenceName, matches, mayEdit, showAnimal, tell } from "../app.ts";
+import { attempt, deviceName, fenceName, matcher, mayEdit, showAnimal, tell } from "../app.ts";
 import { BATTERY_QUERY, loadBatteryDays } from "../battery.ts";
 import { h } from "../dom.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
 import { recall, remember } from "../remembered.ts";
+import { soon } from "../soon.ts";
 import type { Latest } from "../state.ts";
 import { longList } from "./long_list.ts";
 import type { Parts } from "./shell.ts";
 
 const REFRESH_MS = 3000;
 const BATTERY_REFRESH_MS = 30_000;
+const RENDER_MS = 300; // alarms may come by the hundred, and thousands of rows are sorted
 const REFRESH_ALL_MS = 5000;
-const ROW_MS = 2; // so much longer until the next look, for each row
+const REST = 4; // times as long as an answer took until the next question
 const ROWS_MAX = 100_000;
-const INSIDE = "select device, fence from inside order by device, fence";
+const INSIDE = "select device, fence from inside";
 const LATEST =
   "select id, time, lon, lat, speed_mps, battery_pct from device where time is not null";
 
@@ -61,8 +63,9 @@ function sorted(app: App, order: Order, ranks: ReadonlyMap<string, number>): str
     age: (id) => timeOf(app, id),
     battery: (id) => latestOf(app, id).battery_pct ?? 101,
   };
+  const isShown = matcher(app);
   const rows = [...ranks]
-    .filter(([id]) => matches(app, id, devices.get(id)))
+    .filter(([id]) => isShown(id, devices.get(id)))
     .map(([id, rank]) => ({ id, rank, key: keyOf[order](id) }));
   return rows.sort((a, b) => a.key - b.key || a.rank - b.rank).map(({ id }) => id);
 }
@@ -76,25 +79,23 @@ interface Rows {
   rows: [id: string, ...unknown[]][];
 }
 
-async function askInside(app: App): Promise<number> {
-  const body = { sql: INSIDE, limit: ROWS_MAX };
-  const { rows } = await app.api.post<Rows>("/v1/sql", body);
+async function askInside(app: App): Promise<void> {
+  const { rows } = await app.api.post<Rows>("/v1/sql", { sql: INSIDE, limit: ROWS_MAX });
   const inside = new Map<string, string[]>();
   for (const [device, fence] of rows) {
     const known = inside.get(device);
     if (known) {
       known.push(fence as string);
+      known.sort();
     } else {
       inside.set(device, [fence as string]);
     }
   }
   app.store.set({ inside });
-  return rows.length;
 }
 
-async function askLatest(app: App): Promise<number> {
-  const body = { sql: LATEST, limit: ROWS_MAX };
-  const { rows } = await app.api.post<Rows>("/v1/sql", body);
+async function askLatest(app: App): Promise<void> {
+  const { rows } = await app.api.post<Rows>("/v1/sql", { sql: LATEST, limit: ROWS_MAX });
   const latest = new Map<string, Latest>();
   for (const [device, time, lon, lat, speed, battery] of rows) {
     const place = { time: time as string, lon: lon as number, lat: lat as number };
@@ -105,29 +106,26 @@ async function askLatest(app: App): Promise<number> {
     });
   }
   app.store.set({ latest, herdVersion: app.herd.version });
-  return rows.length;
 }
 
 /** The map's positions are those in view; a list is of all animals, and asks for them while it is
- * looked at: of a large herd more seldom, so that a slow link is not filled by it. */
+ * looked at: the more seldom, the longer that takes a slow link or a busy service. */
 function followAll(app: App): void {
   const { store } = app;
   let nextMs = 0;
   let isAsking = false;
   const ask = async (): Promise<void> => {
+    const beganMs = Date.now();
     isAsking = true;
-    try {
-      const [inside, latest] = await Promise.all([askInside(app), askLatest(app)]);
-      nextMs = Date.now() + (inside + latest) * ROW_MS;
-    } finally {
-      isAsking = false;
-    }
+    await Promise.allSettled([askInside(app), askLatest(app)]);
+    isAsking = false;
+    nextMs = Date.now() + REST * (Date.now() - beganMs);
   };
   const run = (): void => {
     const { tab, link, filter } = store.state;
     const isList = tab === "animals" || (tab === "map" && filter !== "");
     if (isList && link === "live" && !isAsking && Date.now() >= nextMs) {
-      void ask().catch(() => {});
+      void ask();
     }
   };
   store.on(["tab", "link", "filter"], run);
@@ -266,8 +264,9 @@ export function animalsView({ app }: Parts): HTMLElement {
     list.show(ids);
   };
   setInterval(render, REFRESH_MS);
-  store.on(["tab", "devices", "filter", "group", "alerts"], render);
-  store.on(["batteryDays", "inside", "latest"], render);
+  store.on(["tab", "filter", "group"], render);
+  const later = soon(RENDER_MS, render);
+  store.on(["devices", "alerts", "batteryDays", "inside", "latest"], later);
   followAll(app);
   const battery = batteryPart(app);
   render();

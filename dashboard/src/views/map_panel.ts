@@ -1,12 +1,13 @@
 // src/views/map_panel.ts - beside the map: search, new fences, what is on the map as a list.
 import type { App } from "../app.ts";
-import { attempt, deviceName, matches, mayEdit, showAnimal } from "../app.ts";
+import { attempt, deviceName, matcher, mayEdit, showAnimal } from "../app.ts";
 import { fill, h, syncList, whileThere } from "../dom.ts";
 import { beginFence, editFence } from "../draft.ts";
 import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
 import { recall, remember } from "../remembered.ts";
 import { intentSign } from "../map/style.ts";
 import type { ShapeKind } from "../shape.ts";
+import { soon } from "../soon.ts";
 import type { Fence } from "../types.ts";
 import { exchangePart } from "./exchange.ts";
 import { fenceForm } from "./fence_form.ts";
@@ -18,6 +19,7 @@ import type { Parts } from "./shell.ts";
 
 const ROWS_STEP = 60;
 const REFRESH_MS = 2000;
+const RENDER_MS = 300; // after alarms, which may come by the hundred
 const INSIDE_REFRESH_MS = 5000;
 const COLLATOR = new Intl.Collator(undefined, { numeric: true }); // field 9 before field 10
 const KINDS: readonly { kind: ShapeKind; sign: string }[] = [
@@ -126,13 +128,20 @@ function fencesPart(app: App): HTMLElement {
   const list = h("ul", { class: "items fences" });
   const none = h("p", { class: "hint" });
   const next = more(app, ROWS_STEP, () => render());
+  let sorted: unknown = null;
+  let all: Fence[] = [];
   const render = (): void => {
-    const wanted = store.state.filter.trim().toLocaleLowerCase();
-    const all = [...store.state.fences.values()].sort((a, b) =>
-      COLLATOR.compare(a.properties.name, b.properties.name),
-    );
+    const { filter, fences: known } = store.state;
+    if (known !== sorted) {
+      // Comparing thousands of names as people do takes too long for each letter of a search.
+      sorted = known;
+      all = [...known.values()].sort((a, b) =>
+        COLLATOR.compare(a.properties.name, b.properties.name),
+      );
+    }
+    const wanted = filter.trim().toLowerCase();
     const fences = all.filter(
-      (fence) => wanted === "" || fence.properties.name.toLocaleLowerCase().includes(wanted),
+      (fence) => wanted === "" || fence.properties.name.toLowerCase().includes(wanted),
     );
     const stamp = (fence: Fence): string => JSON.stringify([fence.properties, mayEdit(app)]);
     none.hidden = all.length > 0;
@@ -198,7 +207,8 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
     // Who searches wants to find, wherever the animal is.
     const isSearch = store.state.filter.trim() !== "";
     const candidates = isSearch ? [...store.state.devices.keys()] : farm.inView(Infinity);
-    const ids = candidates.filter((id) => matches(app, id, store.state.devices.get(id)));
+    const isShown = matcher(app);
+    const ids = candidates.filter((id) => isShown(id, store.state.devices.get(id)));
     none.hidden = ids.length > 0;
     none.textContent = t(isSearch ? "search.none" : "animals.none_in_view");
     title.textContent = t(isSearch ? "animals.found" : "animals.in_view");
@@ -206,7 +216,8 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
     syncList(list, next.cut(ids), (id) => id, stamp, row);
   };
   setInterval(render, REFRESH_MS);
-  store.on(["view", "filter", "group", "tab", "draft", "devices", "alerts"], render);
+  store.on(["view", "filter", "group", "tab", "draft"], render);
+  store.on(["devices", "alerts"], soon(RENDER_MS, render));
   return h("section", {}, title, none, list, next.button);
 }
 

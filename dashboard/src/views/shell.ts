@@ -1,6 +1,6 @@
 // src/views/shell.ts - the frame of the page: what is wrong, tabs, the map, the panel beside it.
 import type { App } from "../app.ts";
-import { matches, mayEdit, tell } from "../app.ts";
+import { matcher, mayEdit, tell } from "../app.ts";
 import { fill, h } from "../dom.ts";
 import { keepDrafts } from "../kept_draft.ts";
 import { Editor } from "../map/editor.ts";
@@ -179,7 +179,8 @@ function followHerd(app: App): void {
   };
   const hidden = (): void => {
     known = herd.count;
-    herd.setHidden((id) => !matches(app, id, store.state.devices.get(id)));
+    const isShown = matcher(app);
+    herd.setHidden((id) => !isShown(id, store.state.devices.get(id)));
     store.set({ herdVersion: herd.version });
   };
   store.on(["alerts", "escaped", "fences", "devices"], levels);
