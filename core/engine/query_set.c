@@ -13,7 +13,8 @@
 #include "log/group.h"
 
 #define WAIT_MS 500
-#define BEHIND_WAIT_MS 20 /* while workers are at it */
+#define READ_NS INT64_C(250000000) /* before looking at what else is to be done */
+#define BEHIND_WAIT_MS 20          /* while workers are at it */
 #define SAVE_GAP_NS INT64_C(30000000000)
 #define REPORT_GAP_NS INT64_C(10000000000)
 #define SETTLE_STEP_MS 50
@@ -166,11 +167,13 @@ static void end_silence(engine_queries *queries, int64_t now_ms)
     }
 }
 
-/* Count what is committed until there is no more. */
-static void read_on(engine_queries *queries)
+/* Count what is committed. False: there is more, and may be for hours. */
+static bool read_on(engine_queries *queries)
 {
+    int64_t until_ns = hr_clock_mono_ns(hr_clock_real()) + READ_NS;
     bool is_read = true;
-    while (is_read && !atomic_load(&queries->is_stopping)) {
+    while (is_read && !atomic_load(&queries->is_stopping) &&
+           hr_clock_mono_ns(hr_clock_real()) < until_ns) {
         hr_why why = {.text = ""};
         pthread_mutex_lock(&queries->lock);
         int64_t now_ms = hr_clock_now_ms(queries->options.clock);
@@ -190,6 +193,7 @@ static void read_on(engine_queries *queries)
             sched_yield();
         }
     }
+    return !is_read;
 }
 
 bool engine_queries_want_tick(engine_queries *queries, int64_t now_ms)
@@ -244,12 +248,12 @@ static void *run_thread(void *context)
     log_position seen = 0;
     while (!atomic_load(&queries->is_stopping)) {
         log_position end = log_durable(queries->options.log);
-        read_on(queries);
+        bool is_done = read_on(queries);
         pthread_mutex_lock(&queries->lock);
         /* Workers that have not judged it yet hold a part of it back. */
-        bool is_behind = query_input_is_behind(&queries->input);
+        bool is_behind = !is_done || query_input_is_behind(&queries->input);
         queries->settled_at = is_behind ? queries->settled_at : end;
-        queries->rounds++;
+        queries->rounds += is_done;
         bool is_edited = queries->is_edited;
         queries->is_edited = false;
         pthread_cond_broadcast(&queries->settled);
@@ -264,7 +268,7 @@ static void *run_thread(void *context)
             saved_ns = now_ns;
         }
         seen = end;
-        if (!atomic_load(&queries->is_stopping)) {
+        if (is_done && !atomic_load(&queries->is_stopping)) {
             (void)log_wait(queries->options.log, LOG_COMMITTED, seen,
                            is_behind ? BEHIND_WAIT_MS : WAIT_MS);
         }

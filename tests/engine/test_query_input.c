@@ -1,7 +1,10 @@
 /* tests/engine/test_query_input.c - what standing queries read of the log, round by round, and how
  * long they may take over it. */
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/id.h"
 #include "engine/query_input.h"
@@ -52,6 +55,55 @@ static void a_large_batch_is_read_in_several_rounds(void **state)
     free(fixes);
 }
 
+/* There is always more to read: the next batch has come when one has been counted. */
+static _Atomic bool never_ends;
+
+hr_err __real_query_input_next(query_input *input, query_rows_visit *visit, void *context,
+                               bool *is_read, hr_why *why);
+hr_err __wrap_query_input_next(query_input *input, query_rows_visit *visit, void *context,
+                               bool *is_read, hr_why *why);
+
+hr_err __wrap_query_input_next(query_input *input, query_rows_visit *visit, void *context,
+                               bool *is_read, hr_why *why)
+{
+    hr_err err = __real_query_input_next(input, visit, context, is_read, why);
+    *is_read = *is_read || atomic_load(&never_ends);
+    return err;
+}
+
+/* A drain of hours, or more load than the queries can bear. */
+static void what_is_kept_is_kept_while_there_is_more_to_read(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"name\":\"q\",\"from\":\"events\",\"select\":{\"n\":\"count()\"}}";
+    farm farm;
+    char folder[100];
+    char path[128];
+    char name[HR_FENCE_ID_MAX + 1];
+    engine_query_fault fault;
+    engine_queries *queries;
+    farm_start(&farm, 1);
+    snprintf(folder, sizeof folder, "%s/checkpoint", farm.folder);
+    snprintf(path, sizeof path, "%s/queries.state", folder);
+    const engine_queries_options options = {.log = farm.log,
+                                            .catalog = farm.catalog,
+                                            .engine = farm.engine,
+                                            .clock = farm.clock,
+                                            .folder = folder};
+    atomic_store(&never_ends, true);
+    assert_int_equal(engine_queries_start(&options, &queries, &fault.why), HR_OK);
+    assert_int_equal(engine_query_put(queries, text, sizeof text - 1, true, name, &fault), HR_OK);
+    for (int tries = 0; access(path, F_OK) != 0; tries++) {
+        /* Waits on something that never comes, for a millisecond. */
+        log_wait(farm.log, LOG_APPENDED, UINT64_MAX, 1);
+        assert_true(tries < 10000);
+    }
+    atomic_store(&never_ends, false);
+    engine_queries_stop(queries);
+    farm_end(&farm);
+}
+
 /* The whole machine stands still for so long at each look at the clock. */
 static int64_t pause_ns;
 
@@ -94,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_large_batch_is_read_in_several_rounds),
         cmocka_unit_test(a_machine_that_pauses_stops_no_query),
+        cmocka_unit_test(what_is_kept_is_kept_while_there_is_more_to_read),
     };
     return cmocka_run_group_tests_name("input of standing queries", tests, NULL, NULL);
 }
