@@ -241,6 +241,26 @@ def a_backup_and_what_is_restored_are_there_for_good_and_where_a_link_leads():
 
 
 @test
+def a_folder_that_cannot_be_read_to_its_end_makes_no_backup():
+    program = os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow")
+    with tempfile.TemporaryDirectory() as folder, harness.Service() as service:
+        service.stop()
+        file, trace = (os.path.join(folder, name) for name in ("a.tar", "trace"))
+        whole = hedgerow("--data", service.data, "backup", file).stdout
+        for nth in range(1, 100):
+            tracer = ["strace", "-o", trace, "-e", "trace=getdents64", "-e",
+                      "inject=getdents64:error=EIO:when=%d" % nth]
+            done = subprocess.run([*tracer, program, "--data", service.data, "backup", file],
+                                  capture_output=True, text=True, timeout=60, check=False)
+            if "ptrace" in done.stderr:
+                return  # where this user may not trace
+            if done.returncode == 0:
+                break
+            expect("Input/output error" in done.stderr, True, (nth, done.stderr))
+        expect((nth > 6, done.stdout), (True, whole))
+
+
+@test
 def who_logged_out_since_the_backup_is_not_logged_in_by_restoring_it():
     with tempfile.TemporaryDirectory() as folder, Farm() as farm:
         file = os.path.join(folder, "farm.tar")

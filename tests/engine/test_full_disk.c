@@ -45,6 +45,20 @@ ssize_t __wrap_read(int fd, void *bytes, size_t size)
     return __real_read(fd, bytes, size);
 }
 
+/* So does the n-th look into a folder. */
+static atomic_int looks_left = INT_MAX;
+
+struct dirent *__real_readdir(DIR *folder);
+struct dirent *__wrap_readdir(DIR *folder);
+struct dirent *__wrap_readdir(DIR *folder)
+{
+    if (atomic_fetch_sub(&looks_left, 1) == 1) {
+        errno = EIO;
+        return NULL;
+    }
+    return __real_readdir(folder);
+}
+
 HR_MUST_USE hr_err __real_log_append(log_store *log, const log_batch *batches, uint32_t count,
                                      const log_producer *producer, int64_t *first_offsets,
                                      log_position *end);
@@ -135,6 +149,33 @@ static unsigned long newest_checkpoint(const farm *farm)
     return newest;
 }
 
+/* Else the next one would be numbered as an older one, and the oldest of them taken for the newest.
+ */
+static void a_list_of_checkpoints_that_was_cut_short_is_none(void **state)
+{
+    (void)state;
+    hr_why why = {""};
+    bool has_struck = true;
+    farm farm;
+    farm_start(&farm, 1);
+    assert_int_equal(engine_checkpoint(farm.engine, &why), HR_OK);
+    farm_close(&farm);
+    for (int nth = 1; has_struck; nth++) {
+        unsigned long before = newest_checkpoint(&farm);
+        atomic_store(&looks_left, nth);
+        hr_err err = farm_try_open(&farm, 1, &why);
+        has_struck = atomic_exchange(&looks_left, INT_MAX) < 1;
+        assert_true(err == HR_OK || (err == HR_IO && has_struck));
+        if (err == HR_OK) {
+            assert_int_equal(engine_checkpoint(farm.engine, &why), HR_OK);
+            assert_true(newest_checkpoint(&farm) > before);
+            farm_close(&farm);
+        }
+    }
+    farm_open(&farm, 1);
+    farm_end(&farm);
+}
+
 static void a_checkpoint_that_found_no_room_is_written_when_there_is_some(void **state)
 {
     (void)state;
@@ -188,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_start_without_memory_for_a_reader_is_refused),
         cmocka_unit_test(a_checkpoint_that_cannot_be_read_is_one_that_is_damaged),
+        cmocka_unit_test(a_list_of_checkpoints_that_was_cut_short_is_none),
         cmocka_unit_test(a_checkpoint_that_found_no_room_is_written_when_there_is_some),
         cmocka_unit_test(an_engine_stops_though_its_events_find_no_room_and_tells_them_later),
     };
