@@ -55,7 +55,7 @@ static opening_look look_at_opening(int fd, uint64_t size, window *w, opening *o
 
 static hr_err add_found(found_files *found, found_file file)
 {
-    /* A copy of another file under a second name: the one whose name its opening bears counts. */
+    /* A copy of another file under a second name: the longer of the two counts. */
     for (uint32_t i = 0; i < found->count; i++) {
         if (found->list[i].base == file.base) {
             hr_logline(HR_LEVEL_WARN, "log.copy_ignored", "seq=%llu and seq=%llu begin alike",
