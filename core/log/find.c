@@ -143,8 +143,8 @@ static hr_err look_at_file(const journal *j, const char *name, uint64_t seq, fou
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int failed = fd < 0 ? errno : disk_size(fd, &file.size);
     if (failed == ENOENT && j->options.read_only) {
-        /* The service beside us has let it go meanwhile. */
-        err = HR_OK;
+        /* Others that went with it may be in the list already: it would have a hole. */
+        err = hr_why_set(why, HR_GONE, "the service has let %s go meanwhile", path);
         goto out;
     }
     if (failed != 0 || o == NULL) {

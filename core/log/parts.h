@@ -95,7 +95,7 @@ typedef struct found_files {
 } found_files;
 
 /* Look at every journal file in the folder. HR_TOO_NEW: one is a newer version's. HR_CORRUPT: two
- * of them belong to different logs. */
+ * of them belong to different logs. HR_GONE: read-only, and one went meanwhile. */
 HR_MUST_USE hr_err find_files(const journal *j, found_files *found, hr_why *why);
 void found_fini(found_files *found);
 
