@@ -1,6 +1,7 @@
 /* api/cli_backup.c - hedgerow backup and hedgerow restore. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "backup.h"
@@ -32,6 +33,16 @@ static int tell(const char *command, hr_err err, const hr_why *why)
     return CLI_FAILED;
 }
 
+/* A copy holds every file of the journal open, and a long one has more than the usual 1,024. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int cli_backup(const cli_globals *globals, int argc, char **argv)
 {
     backup_counts counts;
@@ -51,6 +62,7 @@ int cli_backup(const cli_globals *globals, int argc, char **argv)
                 globals->data);
         return CLI_FAILED;
     }
+    raise_file_limit();
     hr_err err = backup_write(globals->data, argv[1], &counts, &why);
     if (err != HR_OK) {
         return tell("backup", err, &why);
