@@ -534,17 +534,14 @@ static void on_part_failed(void *context, MQTTAsync_failureData *data)
     note_parted(context);
 }
 
-/* Say good-bye, by which the broker knows whether to publish the will, and wait a moment for its
- * going out. */
-static void part(mqtt_link *link, bool leaves_will)
+/* Say good-bye, so that the broker sends no will, and wait a moment for its going out. */
+static void part(mqtt_link *link)
 {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer5;
     options.context = link;
     /* With a timeout Paho waits for answers to what is on its way, and sometimes for ever. */
     options.timeout = 0;
     if (link->version == MQTTVERSION_5) {
-        options.reasonCode =
-            leaves_will ? MQTTREASONCODE_DISCONNECT_WITH_WILL_MESSAGE : MQTTREASONCODE_SUCCESS;
         options.onSuccess5 = on_parted5;
         options.onFailure5 = on_part_failed5;
     } else {
@@ -563,7 +560,14 @@ static void part(mqtt_link *link, bool leaves_will)
     pthread_mutex_unlock(&link->lock);
 }
 
-static void stop(mqtt_link *link, bool leaves_will)
+void mqtt_link_cut(mqtt_link *link)
+{
+    for (int i = 0; i < link->uri_count; i++) {
+        mqtt_cut(link->uris[i]);
+    }
+}
+
+static void stop(mqtt_link *link, void (*leave)(mqtt_link *link))
 {
     if (link == NULL) {
         return;
@@ -574,28 +578,21 @@ static void stop(mqtt_link *link, bool leaves_will)
     pthread_mutex_unlock(&link->lock);
     pthread_join(link->thread, NULL);
     if (link->client != NULL) {
-        part(link, leaves_will);
+        leave(link);
         MQTTAsync_destroy(&link->client);
     }
     mqtt_deliveries_end(link);
     release(link);
 }
 
-void mqtt_link_cut(mqtt_link *link)
-{
-    for (int i = 0; i < link->uri_count; i++) {
-        mqtt_cut(link->uris[i]);
-    }
-}
-
 void mqtt_link_stop(mqtt_link *link)
 {
-    stop(link, false);
+    stop(link, part);
 }
 
 void mqtt_link_stop_with_will(mqtt_link *link)
 {
-    stop(link, true);
+    stop(link, mqtt_link_cut);
 }
 
 hr_err mqtt_link_health(mqtt_link *link, hr_why *why)

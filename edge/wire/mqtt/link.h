@@ -66,8 +66,7 @@ HR_MUST_USE hr_err mqtt_link_start(const mqtt_options *options, mqtt_link **out,
  * first. NULL is fine. */
 void mqtt_link_stop(mqtt_link *link);
 
-/* The same, but the broker publishes the will, as for one that was lost. One of MQTT 3.1.1 knows no
- * such good-bye. */
+/* The same without a word, so that the broker publishes the will. */
 void mqtt_link_stop_with_will(mqtt_link *link);
 
 /* From within on_message, for a message that could not be taken and that nobody will wait for: the
