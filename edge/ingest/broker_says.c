@@ -29,21 +29,6 @@ static const char *without_time(const char *line)
     return digits > 0 && strncmp(line + digits, ": ", 2) == 0 ? line + digits + 2 : line;
 }
 
-/* A hostile client must not fill our log: false for what is above the limit of this window. */
-static bool may_tell(broker_says *s, int64_t now_ms)
-{
-    if (now_ms - s->window_ms >= BROKER_REFUSALS_MS || now_ms < s->window_ms) {
-        if (s->refusals > BROKER_REFUSALS_MAX) {
-            hr_logline(HR_LEVEL_WARN, "broker.refused_more", "untold=%u",
-                       s->refusals - BROKER_REFUSALS_MAX);
-        }
-        s->window_ms = now_ms;
-        s->refusals = 0;
-    }
-    s->refusals++;
-    return s->refusals <= BROKER_REFUSALS_MAX;
-}
-
 static void count(hr_counter *counter)
 {
     if (counter != NULL) {
@@ -52,13 +37,13 @@ static void count(hr_counter *counter)
 }
 
 /* "Denied PUBLISH from CLIENT (d0, q1, r0, m1, 'TOPIC', ... (2 bytes))" */
-static void tell_denied(broker_says *s, const char *text, int64_t now_ms)
+static void tell_denied(broker_says *s, const char *text)
 {
     const char *client = strstr(text, " from ");
     const char *topic = strchr(text, '\'');
     const char *topic_end = topic != NULL ? strchr(topic + 1, '\'') : NULL;
     count(s->publishes_denied);
-    if (client == NULL || topic_end == NULL || !may_tell(s, now_ms)) {
+    if (client == NULL || topic_end == NULL) {
         return;
     }
     client += strlen(" from ");
@@ -67,7 +52,7 @@ static void tell_denied(broker_says *s, const char *text, int64_t now_ms)
 }
 
 /* "Sending CONNACK to ADDRESS (0, 5)": any code but 0 is a refusal, and then there is no client. */
-static void tell_connack(broker_says *s, const char *text, int64_t now_ms)
+static void tell_connack(broker_says *s, const char *text)
 {
     const char *address = text + strlen("Sending CONNACK to ");
     const char *code = strrchr(text, ',');
@@ -75,10 +60,8 @@ static void tell_connack(broker_says *s, const char *text, int64_t now_ms)
         return;
     }
     count(s->logins_refused);
-    if (may_tell(s, now_ms)) {
-        hr_logline(HR_LEVEL_WARN, "broker.refused", "address=%.*s code=%ld",
-                   (int)strcspn(address, " "), address, strtol(code + 1, NULL, 10));
-    }
+    hr_logline(HR_LEVEL_WARN, "broker.refused", "address=%.*s code=%ld", (int)strcspn(address, " "),
+               address, strtol(code + 1, NULL, 10));
 }
 
 /* That client's place, or that of the one that has been quiet for longest. */
@@ -117,9 +100,7 @@ static void note_taken_over(broker_says *s, const char *text, int64_t now_ms)
     }
     memcpy(s->twin, client, sizeof s->twin);
     s->twin_ms = now_ms;
-    if (may_tell(s, now_ms)) {
-        hr_logline(HR_LEVEL_WARN, "broker.name_twice", "client=\"%s\"", client);
-    }
+    hr_logline(HR_LEVEL_WARN, "broker.name_twice", "client=\"%s\"", client);
 }
 
 static bool is_service(const char *text)
@@ -138,12 +119,12 @@ static void take_line(broker_says *s, int64_t now_ms)
     }
     if (begins_with(text, "Sending ")) {
         if (begins_with(text, "Sending CONNACK to ")) {
-            tell_connack(s, text, now_ms);
+            tell_connack(s, text);
         }
         return;
     }
     if (begins_with(text, "Denied ")) {
-        tell_denied(s, text, now_ms);
+        tell_denied(s, text);
         return;
     }
     if (begins_with(text, "Client ")) {

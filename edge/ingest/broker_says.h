@@ -11,9 +11,7 @@
 
 #include "base/metrics.h"
 
-#define BROKER_LINE_MAX 256      /* the rest of a longer line is dropped */
-#define BROKER_REFUSALS_MAX 20   /* lines of our log in a window; further ones are counted */
-#define BROKER_REFUSALS_MS 10000 /* such a window */
+#define BROKER_LINE_MAX 256 /* the rest of a longer line is dropped */
 
 /* Two programs of one name end each other's connections, again and again. */
 #define BROKER_TWINS_MAX 8    /* names that are watched at a time; the longest quiet gives way */
@@ -35,8 +33,6 @@ typedef struct broker_says {
     bool knows_service;              /* the service's durable session is connected, or was */
     hr_counter *logins_refused;      /* may be NULL, as the next */
     hr_counter *publishes_denied;
-    int64_t window_ms; /* when the current window of refusals began */
-    uint32_t refusals; /* in it */
     broker_twin twins[BROKER_TWINS_MAX];
     char twin[BROKER_CLIENT_SIZE]; /* the name that was told last; "": none */
     int64_t twin_ms;               /* when */
