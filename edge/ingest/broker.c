@@ -16,8 +16,10 @@
 #include "ingest/broker_process.h"
 #include "ingest/broker_reload.h"
 
-#define START_TIMEOUT_MS 10000
-#define END_TIMEOUT_MS 5000
+/* It reads and writes whatever waits for its clients, from and to a slow card maybe: some 70 MB for
+ * one that has been away for long. Ended before, it loses that, or never starts again. */
+#define START_TIMEOUT_MS 60000
+#define END_TIMEOUT_MS 30000
 #define RESTART_PAUSE_MIN_MS 100
 #define RESTART_PAUSE_MAX_MS 10000
 #define GATHER_MS 30
