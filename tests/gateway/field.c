@@ -34,6 +34,11 @@ void field_write_config(field *f)
     assert_int_equal(fclose(file), 0);
 }
 
+const char *field_program(void)
+{
+    return HR_EDGE_PROGRAM;
+}
+
 static void start_gateway(field *f)
 {
     int in[2], out[2];

@@ -29,6 +29,9 @@ typedef struct field {
     uint64_t cut_step;    /* not 0: this test's own program is the gateway; see FIELD_OPTION */
 } field;
 
+/* The path of hedgerow-edge. */
+const char *field_program(void);
+
 /* Its configuration, in the site's folder. */
 void field_write_config(field *f);
 

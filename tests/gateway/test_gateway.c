@@ -52,6 +52,31 @@ static void the_end_of_input_ends_the_program_once_all_is_acknowledged(void **st
     assert_int_equal(f->stored, 500);
 }
 
+static void without_standard_files_nothing_goes_where_it_does_not_belong(void **state)
+{
+    field *f = *state;
+    char path[160], command[640];
+    snprintf(path, sizeof path, "%s/silent.conf", f->s->root);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fprintf(file,
+            "broker = tcp://127.0.0.1:%u\nuser = barn\npassword = %s\ndata = %s/silent\n"
+            "source = json:%s/silent.json\n",
+            f->s->port, f->s->password, f->s->root, f->s->root);
+    assert_int_equal(fclose(file), 0);
+    snprintf(command, sizeof command,
+             "echo '{\"device\":\"ox\",\"lon\":1,\"lat\":2,\"time\":7}' > %s/silent.json\n"
+             "exec %s --config %s --confirm <&- >&- 2>&-",
+             f->s->root, field_program(), path);
+    field_end(f);
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    assert_int_equal(support_run(argv), 0);
+    site_wait_fixes(f->s, 1);
+    snprintf(path, sizeof path, "%s/silent/outbox/names", f->s->root);
+    assert_true(support_file_has(path, "ox\n", 1));
+    assert_false(support_file_has(path, "mqtt", 1));
+}
+
 static void fixes_wait_out_an_outage_and_are_flagged(void **state)
 {
     field *f = *state;
@@ -202,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FIELD(what_is_given_arrives),
         WITH_FIELD(the_end_of_input_ends_the_program_once_all_is_acknowledged),
+        WITH_FIELD(without_standard_files_nothing_goes_where_it_does_not_belong),
         WITH_FIELD(fixes_wait_out_an_outage_and_are_flagged),
         WITH_FIELD(what_cannot_be_read_is_told_to_the_service),
         WITH_FIELD(letters_wait_for_a_link),
