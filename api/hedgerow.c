@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/logline.h"
 #include "cli_commands.h"
 
 #ifndef HR_VERSION
@@ -118,6 +119,7 @@ static int parse_globals(int argc, char **argv, cli_globals *globals)
 int main(int argc, char **argv)
 {
     cli_globals globals;
+    hr_logline_hold_files();
     int at = parse_globals(argc, argv, &globals);
     if (at == 0) {
         return CLI_USAGE;

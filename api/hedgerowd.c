@@ -104,6 +104,7 @@ int main(int argc, char **argv)
 {
     api_config config;
     hr_why why = {.text = ""};
+    hr_logline_hold_files();
     hr_err err = api_config_load(&config, argc, argv, environ, &why);
     if (err != HR_OK) {
         return fail(err, &why);

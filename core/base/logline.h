@@ -32,6 +32,10 @@ HR_MUST_USE hr_err hr_level_parse(const char *text, hr_level *level);
 void hr_logline(hr_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A program's first call. Standard files that were closed are opened as /dev/null, or the next file
+ * that is opened takes their number, and gets the lines. */
+void hr_logline_hold_files(void);
+
 /* Where lines go instead of stderr, and by which clock, for tests. NULL: back to the default. */
 typedef void hr_logline_sink(const char *line, void *context);
 void hr_logline_redirect(hr_logline_sink *sink, void *context, const hr_clock *clock);

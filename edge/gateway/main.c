@@ -1,10 +1,8 @@
 /* gateway/main.c - the program hedgerow-edge. */
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/logline.h"
@@ -83,19 +81,6 @@ static void block_signals(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* Whoever closed one of the standard files would have the next one that is opened take its number:
- * log lines would go into the outbox. */
-static void hold_standard_files(void)
-{
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0) {
-        close(fd);
-    }
-}
-
 static int run(const config *c, bool confirm)
 {
     gateway *g = NULL;
@@ -145,7 +130,7 @@ int main(int argc, char **argv)
 {
     const char *path = NULL;
     bool confirm = false;
-    hold_standard_files();
+    hr_logline_hold_files();
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             fputs(usage, stdout);
