@@ -3,11 +3,14 @@ import { ApiError } from "./api.ts";
 import type { App } from "./app.ts";
 import { dropFence, explain, putFence, tell } from "./app.ts";
 import { begin, push, redo, undo } from "./history.ts";
+import { cornersOfSketch } from "./kept_draft.ts";
 import type { Shape, ShapeKind } from "./shape.ts";
 import { fromGeometry, toGeometry } from "./shape.ts";
 import type { Draft } from "./state.ts";
 import { loadFences } from "./sync.ts";
 import type { Fence, FenceProps } from "./types.ts";
+
+const CORNERS_OF_WORK = 3; // fewer are soon set again
 
 /** Properties that the catalogue adds; they are not sent back. */
 const KNOWN_BY_CATALOGUE = [
@@ -143,6 +146,14 @@ async function make(app: App, draft: Draft): Promise<Fence> {
 async function replace(app: App, id: string, draft: Draft): Promise<Fence> {
   const { etag: ifMatch } = draft;
   return (await app.api.request<Fence>("PUT", fencePath(id), featureOf(draft), { ifMatch })).body;
+}
+
+/** Asks before something is given up that took work to draw; false: it is kept. */
+export function mayDrop({ store, t }: App): boolean {
+  const { draft, sketch } = store.state;
+  const isDrawn = cornersOfSketch(sketch).length >= CORNERS_OF_WORK;
+  const isChanged = draft?.history != null && (draft.id === null || draft.history.past.length > 0);
+  return !(isDrawn || isChanged) || confirm(t("draft.drop_sure"));
 }
 
 /** True when it is saved. */

@@ -70,6 +70,36 @@ describe("a page that stays open", () => {
     });
   });
 
+  it("Back leads to the part before; what is drawn is not dropped unasked", async () => {
+    await withPage(farm, {}, async (page) => {
+      const isAt = (tab) => page.waitForSelector(`[data-tab="${tab}"][aria-current]`);
+      await page.click('[data-tab="alerts"]');
+      await page.click('[data-tab="system"]');
+      await page.goBack();
+      await isAt("alerts");
+      await page.reload();
+      await isAt("alerts");
+      await page.goBack();
+      await isAt("map");
+      await page.goForward();
+      await isAt("alerts");
+      await page.click('[data-tab="map"]');
+      await drawSome(page);
+      const asked = [];
+      page.on("dialog", (dialog) => {
+        asked.push(dialog.message());
+        void (asked.length < 3 ? dialog.dismiss() : dialog.accept());
+      });
+      await page.focus("#map");
+      await page.keyboard.press("Escape");
+      await page.click(".fence-form button:text-is('Cancel')");
+      assert.match(await corners(page), /ha/);
+      await page.click(".fence-form button:text-is('Cancel')");
+      await page.waitForSelector(".fence-form", { state: "detached" });
+      assert.equal(asked.length, 3);
+    });
+  });
+
   it("a service killed while one draws and while one saves costs nothing that was drawn", async () => {
     await withPage(farm, { expects: /net::ERR_/ }, async (page) => {
       await page.waitForSelector('[data-fence="north"]');

@@ -10,7 +10,7 @@ import Snap from "ol/interaction/Snap.js";
 import VectorLayer from "ol/layer/Vector.js";
 import VectorSource from "ol/source/Vector.js";
 import type { App } from "../app.ts";
-import { changeDraft, pushShape } from "../draft.ts";
+import { changeDraft, mayDrop, pushShape } from "../draft.ts";
 import type { Shape } from "../shape.ts";
 import { distance_m, fromGeometry, warningsOf, withHole } from "../shape.ts";
 import type { Draft } from "../state.ts";
@@ -237,12 +237,12 @@ export class Editor {
     if (!this.isDrawing || event.target !== this.#farm.element) {
       return;
     }
-    const actions: Record<string, () => void> = {
+    const actions: Record<string, () => unknown> = {
       Enter: () => (event.shiftKey ? this.finish() : this.addCorner()),
       " ": () => this.addCorner(),
       f: () => this.finish(),
       Backspace: () => this.removeLastCorner(),
-      Escape: () => this.restart(),
+      Escape: () => mayDrop(this.#app) && this.restart(),
     };
     const action = actions[event.key];
     if (action) {

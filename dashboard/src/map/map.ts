@@ -95,18 +95,21 @@ export class FarmMap implements MapPort {
 
   #makeMap(): OlMap {
     const { t, store } = this.#app;
+    const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const zoom = isCalm ? { duration: 0 } : {};
     return new OlMap({
       target: this.element,
       keyboardEventTarget: this.element,
       controls: [
-        new Zoom({ zoomInTipLabel: t("map.zoom_in"), zoomOutTipLabel: t("map.zoom_out") }),
+        new Zoom({ zoomInTipLabel: t("map.zoom_in"), zoomOutTipLabel: t("map.zoom_out"), ...zoom }),
         new ScaleLine({ units: store.state.settings.units === "metric" ? "metric" : "imperial" }),
       ],
       interactions: defaultInteractions({
         altShiftDragRotate: false,
         pinchRotate: false,
         keyboard: false,
-      }).extend([new KeyboardPan({ pixelDelta: 48, duration: 0 }), new KeyboardZoom()]),
+        ...(isCalm ? { zoomDuration: 0 } : {}),
+      }).extend([new KeyboardPan({ pixelDelta: 48, duration: 0 }), new KeyboardZoom(zoom)]),
       layers: [
         this.#grid,
         this.#fenceLayer,

@@ -6,6 +6,7 @@ import {
   changeDraft,
   changeProps,
   keepMine,
+  mayDrop,
   pushShape,
   redoDraft,
   removeFence,
@@ -355,6 +356,11 @@ function endButtons(app: App, draft: Draft, changed: (run: () => void) => void):
     save.disabled = !shape || now.isSaving || now.theirs !== null || isHopeless(warningsOf(shape));
   });
   const { id } = draft;
+  const cancel = (): void => {
+    if (mayDrop(app)) {
+      store.set({ draft: null });
+    }
+  };
   return h(
     "div",
     {},
@@ -363,7 +369,7 @@ function endButtons(app: App, draft: Draft, changed: (run: () => void) => void):
       "div",
       { class: "row" },
       save,
-      h("button", { type: "button", onclick: () => store.set({ draft: null }) }, t("cancel")),
+      h("button", { type: "button", onclick: cancel }, t("cancel")),
       id !== null &&
         h(
           "button",

@@ -193,6 +193,20 @@ function followHerd(app: App): void {
   });
 }
 
+/** Each part of the page has an address: Back leads to the part before and not off the page, and a
+ * page that begins anew shows the same part. */
+function keepAddress({ store }: App): void {
+  const tabOf = (): Tab => TABS.find(({ tab }) => `#${tab}` === location.hash)?.tab ?? "map";
+  store.set({ tab: tabOf() });
+  store.on(["tab"], () => {
+    const { tab } = store.state;
+    if (tab !== tabOf()) {
+      history.pushState(null, "", tab === "map" ? location.pathname : `#${tab}`);
+    }
+  });
+  window.addEventListener("popstate", () => store.set({ tab: tabOf() }));
+}
+
 export function showShell(app: App): void {
   const { t, store } = app;
   const mapElement = h("section", {
@@ -262,6 +276,7 @@ export function showShell(app: App): void {
     farm.resize();
   };
   store.on(["tab"], render);
+  keepAddress(app);
   render();
   // What has been chosen stands at the top of the panel; a track goes with its animal.
   store.on(["selection"], () => {
