@@ -164,6 +164,12 @@ describe("editing", () => {
       await page.click(".fence-form button:has-text('Remove'):not(:has-text('corners'))");
       await page.waitForSelector('[data-fence="three"]', { state: "detached" });
       await page.click("summary:has-text('Import and export')");
+      await page.setInputFiles("input[type=file]", {
+        name: "notes.json",
+        mimeType: "application/json",
+        buffer: Buffer.from("not JSON"),
+      });
+      await page.waitForSelector(".notice:has-text('not GeoJSON')");
       const features = [square("a", "From a file", 50), square("b", "Also from it", 60)];
       await page.setInputFiles("input[type=file]", {
         name: "fences.geojson",

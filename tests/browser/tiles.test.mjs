@@ -106,6 +106,7 @@ describe("the map below", () => {
         await page.fill("[name=map-url]", address);
         await page.click("form:has([name=map-url]) button:has-text('Save')");
         await page.waitForSelector("h1:text-is('Björkö')");
+        await page.click('[data-tab="map"]');
         await page.waitForSelector(".credit:text-is(\"<b>Somebody's</b> map\")");
         await until("tiles asked for", () => asked > 0);
         const load = (port) =>

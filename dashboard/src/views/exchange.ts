@@ -5,6 +5,14 @@ import { h } from "../dom.ts";
 import { loadFences } from "../sync.ts";
 import { toggle } from "./settings_dialog.ts";
 
+function readJson(app: App, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(app.t("import.unreadable"));
+  }
+}
+
 export function exchangePart(app: App): HTMLElement {
   const { t } = app;
   const file = h("input", {
@@ -19,7 +27,7 @@ export function exchangePart(app: App): HTMLElement {
       return;
     }
     void attempt(app, async () => {
-      const collection = JSON.parse(await chosen.text()) as unknown;
+      const collection = readJson(app, await chosen.text());
       const query = replaces ? "?replace=true&close_rings=true" : "?close_rings=true";
       const answer = await app.api.post<{ imported: number }>(
         `/v1/fences/import${query}`,
