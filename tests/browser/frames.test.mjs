@@ -60,6 +60,10 @@ describe("frames", () => {
     await page.$eval("#panel", (panel) => panel.scrollTo(0, panel.scrollHeight));
     await page.waitForSelector(`.view .animals li[aria-posinset="${ANIMALS}"]`);
     await shot(page, "ten-thousand-rows");
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    assert.equal(await rows.count(), 2000, "paper has as many as it may");
+    await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+    assert.ok((await rows.count()) < 100);
   }
 
   it("measures frames while 10,000 animals of the simulator move and the map is panned", async () => {

@@ -4,6 +4,7 @@ import { h, syncList } from "../dom.ts";
 
 const ROW_PX = 72; // as in app.css
 const AROUND = 20; // rows made ready above and below what is seen
+const PRINTED_MAX = 2000; // on paper there are no rows to come
 
 /** Which rows are to be elements, when the list begins at `top_px` of a screen of that height. */
 export function rowsNear(
@@ -30,13 +31,16 @@ export function longList(
 ): LongList {
   const list = h("ul", { class: `items long ${css}` });
   let ids: readonly string[] = [];
+  let isPrinting = false;
   const render = (): void => {
     if (!list.isConnected) {
       return;
     }
-    const { from, to } = rowsNear(ids.length, list.getBoundingClientRect().top, innerHeight);
+    const { from, to } = isPrinting
+      ? { from: 0, to: Math.min(ids.length, PRINTED_MAX) }
+      : rowsNear(ids.length, list.getBoundingClientRect().top, innerHeight);
     list.style.paddingTop = `${from * ROW_PX}px`;
-    list.style.paddingBottom = `${(ids.length - to) * ROW_PX}px`;
+    list.style.paddingBottom = isPrinting ? "0" : `${(ids.length - to) * ROW_PX}px`;
     syncList(list, ids.slice(from, to), (id) => id, stamp, make);
     // Who reads with ears hears of how many it is one.
     [...list.children].forEach((row, i) => {
@@ -44,6 +48,12 @@ export function longList(
       row.setAttribute("aria-posinset", String(from + i + 1));
     });
   };
+  const print = (isPaper: boolean) => (): void => {
+    isPrinting = isPaper;
+    render();
+  };
+  window.addEventListener("beforeprint", print(true));
+  window.addEventListener("afterprint", print(false));
   // Scrolling happens in the panel or, on some screens, in the page: both are heard here.
   document.addEventListener("scroll", render, { capture: true, passive: true });
   return {
