@@ -26,6 +26,13 @@ typedef struct block_list {
     uint8_t points[BLOCK_ROOM];
 } block_list;
 
+/* Points that lie in branches with covers, and what covers each of these. */
+typedef struct block_covered {
+    uint32_t count;
+    uint8_t points[BLOCK_ROOM];
+    index_desc covers[BLOCK_ROOM];
+} block_covered;
+
 /* From a branch with covers to the next one are two bits at least. */
 #define BLOCK_COMMON_MAX ((INDEX_ROOT_SHIFT - INDEX_CELL_SHIFT_MAX) / INDEX_FANOUT_MIN)
 
@@ -38,8 +45,8 @@ typedef struct block {
     unsigned start_shift; /* of its square */
     uint32_t common_count;
     index_desc common[BLOCK_COMMON_MAX]; /* what covers the branches down to it, itself included */
-    block_list covered;                  /* these lie in pages below it that fences cover */
-    index_desc covers[BLOCK_ROOM];       /* what covers each of their pages */
+    block_covered pages;                 /* these points lie in pages below it that fences cover */
+    block_covered tiles;                 /* these in tiles, of pages with covers or without */
     block_list strays;                   /* these lie in branches with covers at odd places */
     _Alignas(
         64) uint32_t places[BLOCK_ROOM]; /* step 1: descriptors, counted from the arena's base */
@@ -62,7 +69,7 @@ static inline void block_begin(block *b, const geo_index_version *version, const
     b->count = count;
     b->first = first;
     b->common_count = 0;
-    b->covered.count = 0;
+    b->pages.count = b->tiles.count = 0;
     b->strays.count = 0;
 }
 

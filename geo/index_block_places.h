@@ -24,6 +24,16 @@ static inline uint32_t block_covers_place(index_desc branch)
            offsetof(index_tail, covers) / sizeof(index_desc);
 }
 
+#define BLOCK_COVERED ((uint32_t)INDEX_KIND_NODE << INDEX_KIND_SHIFT | INDEX_FLAG)
+
+/* Point j lies in a branch with covers. */
+static inline void block_add_covered(const block *b, block_covered *covered, uint32_t j,
+                                     index_desc branch)
+{
+    covered->points[covered->count] = (uint8_t)j;
+    covered->covers[covered->count++] = block_desc(b->base, block_covers_place(branch));
+}
+
 /* Find the branch to start from; the coordinates of the points differ in these bits. */
 static inline void block_find_start(block *b, index_desc root, uint32_t differ)
 {

@@ -24,6 +24,14 @@ static inline void block_prefetch(const block *b, index_desc desc)
     __builtin_prefetch(at + ((desc & 3) == 0 ? 64 : 0));
 }
 
+static inline void block_tell_covered(const block *b, const block_covered *covered,
+                                      index_sink *sink)
+{
+    for (uint32_t t = 0; t < covered->count; t++) {
+        index_sink_list(sink, b->base, covered->covers[t], b->first + covered->points[t]);
+    }
+}
+
 /* The fences that cover branches on the way to the points: large ones. */
 static inline void block_tell_covers(const block *b, block_answer *answer)
 {
@@ -32,9 +40,8 @@ static inline void block_tell_covers(const block *b, block_answer *answer)
             index_sink_list(&answer->sink, b->base, b->common[c], b->first + j);
         }
     }
-    for (uint32_t t = 0; t < b->covered.count; t++) {
-        index_sink_list(&answer->sink, b->base, b->covers[t], b->first + b->covered.points[t]);
-    }
+    block_tell_covered(b, &b->pages, &answer->sink);
+    block_tell_covered(b, &b->tiles, &answer->sink);
     for (uint32_t t = 0; t < b->strays.count; t++) {
         const uint32_t j = b->strays.points[t];
         index_eval_branches(b->base, b->start, b->start_shift, b->points[j], b->first + j,

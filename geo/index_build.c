@@ -260,14 +260,15 @@ static uint64_t parted_count(const sorted_parts *parts, unsigned fanout, uint32_
 /* The parts of a branch and how finely it is divided; 0: not at all, since that would multiply its
  * edges without getting rid of them. */
 static geo_err part_branch(index_scratch *scratch, const index_square *square,
-                           const index_piece *pieces, uint32_t count, uint64_t edge_count,
-                           unsigned *out_fanout, sorted_parts *parts, uint64_t *parted)
+                           const index_piece *pieces, uint32_t count, uint32_t cover_count,
+                           uint64_t edge_count, unsigned *out_fanout, sorted_parts *parts,
+                           uint64_t *parted)
 {
     const bool is_root = square->shift == INDEX_ROOT_SHIFT;
     const index_scratch_mark mark = index_scratch_here(scratch);
     unsigned fanout = is_root ? INDEX_ROOT_FANOUT : index_branch_fanout(square->shift, edge_count);
     for (;; fanout--) {
-        const bool keeps_covers = index_keeps_covers(square->shift, fanout);
+        const bool keeps_covers = index_keeps_covers(square->shift, fanout, cover_count);
         geo_err err = cut_all(scratch, square, fanout, pieces, count, !keeps_covers, parts);
         if (err != GEO_OK) {
             return err;
@@ -296,8 +297,11 @@ static geo_err build_branch(index_maker *maker, const index_square *square,
     uint32_t cover_count;
     uint64_t parted;
     unsigned fanout;
-    geo_err err =
-        part_branch(maker->scratch, square, pieces, count, edge_count, &fanout, &parts, &parted);
+    geo_err err = covers_of(maker->scratch, pieces, count, &covers, &cover_count);
+    if (err == GEO_OK) {
+        err = part_branch(maker->scratch, square, pieces, count, cover_count, edge_count, &fanout,
+                          &parts, &parted);
+    }
     if (err == GEO_OK && fanout == 0) {
         index_piece *listed;
         err = listed_pieces(maker->scratch, pieces, count, &listed);
@@ -306,17 +310,14 @@ static geo_err build_branch(index_maker *maker, const index_square *square,
     if (err == GEO_OK) {
         err = index_node_make(maker, square->shift, fanout, &node, out);
     }
-    if (err == GEO_OK) {
-        err = covers_of(maker->scratch, pieces, count, &covers, &cover_count);
-    }
     if (err != GEO_OK) {
         return err;
     }
     index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
     tail->edge_count = edge_count;
     tail->parted_count = (uint32_t)parted;
-    if (index_keeps_covers(square->shift, fanout) && cover_count != 0) {
-        err = index_list_make(maker, covers, cover_count, &tail->covers);
+    err = index_list_make(maker, covers, cover_count, &tail->covers);
+    if (cover_count != 0 && index_keeps_covers(square->shift, fanout, cover_count)) {
         *out |= INDEX_FLAG;
     }
     return err != GEO_OK ? err : build_children(maker, square, fanout, &parts, node);

@@ -30,10 +30,12 @@ static inline bool index_wants_branch(unsigned shift, uint64_t edge_count)
 bool index_branch_pays(unsigned shift, unsigned fanout, const index_desc *node,
                        const index_tail *tail);
 
-/* Are fences that cover a branch noted in its tail, once for all, or in every one of its cells? */
-static inline bool index_keeps_covers(unsigned shift, unsigned fanout)
+/* Are fences that cover a branch noted in its tail alone, once for all, or in each of its cells,
+ * too? There they are faster to ask, but where they are many, all of them times up to a thousand
+ * cells is too much. */
+static inline bool index_keeps_covers(unsigned shift, unsigned fanout, uint32_t cover_count)
 {
-    return shift - fanout > INDEX_CELL_SHIFT_MAX;
+    return shift - fanout > INDEX_CELL_SHIFT_MAX || cover_count > INDEX_CELL_COVERS_MAX;
 }
 
 /* How finely a branch divides its square, from the edges that touch it: the denser, the finer. A

@@ -10,7 +10,8 @@
 #include "index_edges.h"
 #include "index_form.h"
 
-/* Hits are written as long as they fit; count goes on, so that the caller learns the need. */
+/* Hits are written as long as they fit, those of a list together; count goes on, so that the caller
+ * learns the need. */
 typedef struct index_sink {
     geo_hit *hits;
     size_t max;
@@ -36,9 +37,13 @@ static inline void index_sink_list(index_sink *sink, const uint8_t *base, index_
         return;
     }
     const index_list *list = index_at(base, desc);
-    for (uint32_t i = 0; i < list->count; i++) {
-        index_sink_add(sink, point, list->ids[i] & ~INDEX_BASE_BIT);
+    if (sink->count + list->count <= sink->max) {
+        geo_hit *hits = sink->hits + sink->count;
+        for (uint32_t i = 0; i < list->count; i++) {
+            hits[i] = (geo_hit){point, list->ids[i] & ~INDEX_BASE_BIT};
+        }
     }
+    sink->count += list->count;
 }
 
 /* A point relative to the centre of its cell. */

@@ -124,6 +124,14 @@ geo_err index_list_make(index_maker *maker, const uint32_t *ids, uint32_t count,
     return GEO_OK;
 }
 
+uint32_t index_list_count(const uint8_t *base, index_desc desc)
+{
+    uint32_t single;
+    uint32_t count;
+    (void)index_list_ids(base, desc, &single, &count);
+    return count;
+}
+
 const uint32_t *index_list_ids(const uint8_t *base, index_desc desc, uint32_t *single,
                                uint32_t *count)
 {

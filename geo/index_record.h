@@ -53,6 +53,9 @@ GEO_MUST_USE geo_err index_list_make(index_maker *maker, const uint32_t *ids, ui
 GEO_MUST_USE geo_err index_wide_make(index_maker *maker, const index_content *content,
                                      const index_square *square, index_desc *out);
 
+/* How many fences an ID or list descriptor names. */
+uint32_t index_list_count(const uint8_t *base, index_desc desc);
+
 /* The ids of an ID or list descriptor, the latter with their top bit set; *single is room for the
  * one of an ID. */
 const uint32_t *index_list_ids(const uint8_t *base, index_desc desc, uint32_t *single,

@@ -63,11 +63,13 @@ static void find_places_dense(block *b)
                 block_find_place(b, j);
                 continue;
             }
-            b->covers[b->covered.count] = block_desc(base, block_covers_place(page));
-            block_list_add(&b->covered, j);
+            block_add_covered(b, &b->pages, j, page);
         }
         const uint32_t entry = block_node_place(page) + slots.tile[j];
         const index_desc tile = block_desc(base, entry);
+        if (__builtin_expect((tile & BLOCK_COVERED) == BLOCK_COVERED, 0)) {
+            block_add_covered(b, &b->tiles, j, tile);
+        }
         /* Half of the tiles may have no edges: a jump would be guessed wrong every other time. */
         const uint32_t small = tile & 3;
         const uint32_t cell = block_node_place(tile) + tile_columns[small][slots.column[j]] +

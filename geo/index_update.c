@@ -193,7 +193,16 @@ typedef struct branch_change {
     uint32_t before_count;
     uint32_t after_count;
     index_tail tail; /* afterwards, but for the covers */
+    bool is_cover_before;
+    bool is_cover_after;
+    bool keeps_covers; /* before as afterwards */
 } branch_change;
+
+/* The tail of a branch or of the root. */
+static const index_tail *branch_tail(const uint8_t *base, index_desc desc, unsigned fanout)
+{
+    return (const index_tail *)(index_node(base, desc) + (1u << 2 * fanout));
+}
 
 /* Update the children of a copied node: both lists of parts ascend by child. */
 static geo_err update_children(index_updater *updater, const index_square *square, unsigned fanout,
@@ -224,8 +233,8 @@ static geo_err update_children(index_updater *updater, const index_square *squar
 
 /* What a piece means to the children of a branch. */
 static geo_err parts_of(index_updater *updater, const index_piece *piece,
-                        const index_square *square, unsigned fanout, index_part **parts,
-                        uint32_t *count)
+                        const index_square *square, unsigned fanout, bool keeps_covers,
+                        index_part **parts, uint32_t *count)
 {
     index_scratch *scratch = updater->maker.scratch;
     *parts = NULL;
@@ -233,7 +242,7 @@ static geo_err parts_of(index_updater *updater, const index_piece *piece,
     if (has_edges(piece)) {
         return index_piece_cut(scratch, piece, square, fanout, parts, count);
     }
-    if (is_cover(piece) && !index_keeps_covers(square->shift, fanout)) {
+    if (is_cover(piece) && !keeps_covers) {
         *count = 1u << 2 * fanout;
         *parts = index_scratch_get(scratch, *count, sizeof **parts);
         if (*parts == NULL) {
@@ -256,19 +265,22 @@ static uint64_t parts_edges(const index_part *parts, uint32_t count)
 }
 
 static geo_err branch_change_of(index_updater *updater, index_desc desc, const index_square *square,
-                                unsigned fanout, const index_piece *before,
+                                unsigned fanout, bool keeps_covers, const index_piece *before,
                                 const index_piece *after, branch_change *out)
 {
-    const uint8_t *base = updater->maker.arena->base;
-    const index_tail *tail = (const index_tail *)(index_node(base, desc) + (1u << 2 * fanout));
-    geo_err err = parts_of(updater, before, square, fanout, &out->before, &out->before_count);
+    geo_err err =
+        parts_of(updater, before, square, fanout, keeps_covers, &out->before, &out->before_count);
     if (err == GEO_OK) {
-        err = parts_of(updater, after, square, fanout, &out->after, &out->after_count);
+        err =
+            parts_of(updater, after, square, fanout, keeps_covers, &out->after, &out->after_count);
     }
     if (err != GEO_OK) {
         return err;
     }
-    out->tail = *tail;
+    out->is_cover_before = is_cover(before);
+    out->is_cover_after = is_cover(after);
+    out->keeps_covers = keeps_covers;
+    out->tail = *branch_tail(updater->maker.arena->base, desc, fanout);
     out->tail.edge_count += after != NULL ? after->edge_count : 0;
     out->tail.edge_count -= before != NULL ? before->edge_count : 0;
     out->tail.parted_count += (uint32_t)(parts_edges(out->after, out->after_count) -
@@ -278,8 +290,7 @@ static geo_err branch_change_of(index_updater *updater, index_desc desc, const i
 
 /* A branch that stays one, with the same fan-out: copy the node, change the touched children. */
 static geo_err change_branch(index_updater *updater, index_desc desc, const index_square *square,
-                             unsigned fanout, const branch_change *change, bool is_cover_changed,
-                             bool is_cover_after, index_desc *out)
+                             unsigned fanout, const branch_change *change, index_desc *out)
 {
     index_maker *maker = &updater->maker;
     index_desc *node;
@@ -290,18 +301,19 @@ static geo_err change_branch(index_updater *updater, index_desc desc, const inde
     memcpy(node, index_node(maker->arena->base, desc), sizeof *node << 2 * fanout);
     index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
     *tail = change->tail;
-    if (is_cover_changed && index_keeps_covers(square->shift, fanout)) {
-        err = changed_covers(updater, tail->covers, is_cover_after, &tail->covers);
+    if (change->is_cover_before || change->is_cover_after) {
+        err = changed_covers(updater, tail->covers, change->is_cover_after, &tail->covers);
     }
-    *out |= tail->covers != 0 ? INDEX_FLAG : 0;
+    *out |= change->keeps_covers && tail->covers != 0 ? INDEX_FLAG : 0;
     if (err == GEO_OK) {
         err = index_maker_retire(maker, desc, square->shift);
     }
     return err != GEO_OK ? err : update_children(updater, square, fanout, change, node);
 }
 
-/* A branch of as many edges as its fan-out stands for. Whether they are still worth it is known
- * when the children are done; where they are not, that was in vain. */
+/* A branch of as many edges as its fan-out stands for. Its covers may become many, or few. Whether
+ * they are still worth it is known when the children are done; where they are not, that was in
+ * vain. */
 static geo_err update_branch(index_updater *updater, index_desc desc, const index_square *square,
                              unsigned fanout, const index_piece *before, const index_piece *after,
                              index_desc *out)
@@ -310,14 +322,20 @@ static geo_err update_branch(index_updater *updater, index_desc desc, const inde
     const size_t fresh_count = maker->fresh->count;
     const size_t retired_count = maker->retired->count;
     branch_change change;
-    geo_err err = branch_change_of(updater, desc, square, fanout, before, after, &change);
+    const uint8_t *base = maker->arena->base;
+    const uint32_t cover_count = index_list_count(base, branch_tail(base, desc, fanout)->covers);
+    const bool keeps_covers = index_keeps_covers(square->shift, fanout, cover_count);
+    if (keeps_covers != index_keeps_covers(square->shift, fanout,
+                                           cover_count - is_cover(before) + is_cover(after))) {
+        return rebuild(updater, desc, square, after, out);
+    }
+    geo_err err =
+        branch_change_of(updater, desc, square, fanout, keeps_covers, before, after, &change);
     if (err == GEO_OK) {
-        err = change_branch(updater, desc, square, fanout, &change,
-                            is_cover(before) || is_cover(after), is_cover(after), out);
+        err = change_branch(updater, desc, square, fanout, &change, out);
     }
     if (err != GEO_OK || (!has_edges(before) && !has_edges(after)) ||
-        index_branch_pays(square->shift, fanout, index_node(maker->arena->base, *out),
-                          &change.tail)) {
+        index_branch_pays(square->shift, fanout, index_node(base, *out), &change.tail)) {
         return err;
     }
     index_garbage_free_from(maker->fresh, fresh_count, maker->arena);

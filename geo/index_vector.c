@@ -47,25 +47,44 @@ static inline uint32_t list_add(block_list *list, uint32_t count, lanes_mask som
     return count + mask_count(some);
 }
 
+/* The lanes of branches with covers. */
+static inline lanes_mask are_covered(lanes descs)
+{
+    return lanes_equal(lanes_and(descs, lanes_all(BLOCK_COVERED)), lanes_all(BLOCK_COVERED));
+}
+
+/* Note the points of some lanes, which lie in these branches; those have covers. */
+static inline void add_covered(const block *b, block_covered *covered, uint32_t j, lanes branches,
+                               lanes_mask some)
+{
+    const lanes small = lanes_and(branches, lanes_all(3));
+    const lanes after =
+        lanes_left_by(lanes_all(1u << 2 * INDEX_FANOUT_MIN), lanes_add(small, small));
+    const lanes places = lanes_add(lanes_add(node_places(branches), after),
+                                   lanes_all(offsetof(index_tail, covers) / sizeof(index_desc)));
+    const lanes covers = lanes_gather_some(some, lanes_all(0), (const uint32_t *)b->base, places);
+    lanes_store(covered->covers + covered->count, lanes_pack(covers, some));
+    lanes_store_numbers(covered->points + covered->count, some, j);
+    covered->count += mask_count(some);
+}
+
 /* Step 1 for the lanes that need more than find_places_of_lanes() does. Rare, so it stays out of
  * line. */
 static __attribute__((noinline)) void
 find_places_of_rest(block *b, uint32_t j, lanes pages, lanes_mask is_covered, lanes_mask is_stray)
 {
-    const uint32_t *descs = (const uint32_t *)b->base;
-    const uint32_t covers_at = block_covers_place(BLOCK_DENSE);
-    const lanes covers = lanes_gather_some(is_covered, lanes_all(0), descs,
-                                           lanes_add(node_places(pages), lanes_all(covers_at)));
-    lanes_store(b->covers + b->covered.count, lanes_pack(covers, is_covered));
-    b->covered.count = list_add(&b->covered, b->covered.count, is_covered, j);
+    add_covered(b, &b->pages, j, pages, is_covered);
     for (uint32_t left = mask_bits(is_stray); left != 0; left &= left - 1) {
-        block_find_place(b, j + (uint32_t)__builtin_ctz(left));
+        const uint32_t stray = j + (uint32_t)__builtin_ctz(left);
+        block_find_place(b, stray);
+        b->descs[stray] = 0;
     }
 }
 
 /* Step 1 for the LANES points from number j on. Where a page is not dense, the directory stands for
- * it: what is read beneath is of no use, but it is there to be read. */
-static inline void find_places_of_lanes(block *b, uint32_t j)
+ * it: what is read beneath is of no use, but it is there to be read. The tiles are left in descs;
+ * the lanes of those that may have covers. */
+static inline lanes_mask find_places_of_lanes(block *b, uint32_t j)
 {
     const uint32_t *descs = (const uint32_t *)b->base;
     const index_desc directory = b->start;
@@ -75,7 +94,6 @@ static inline void find_places_of_lanes(block *b, uint32_t j)
                                                       DENSE_SLOTS(x, y, BLOCK_PAGE_SHIFT)));
     const lanes_mask is_dense =
         lanes_equal(lanes_and(pages, lanes_all(BLOCK_DENSE_MASK)), lanes_all(BLOCK_DENSE));
-    const lanes_mask is_plain = lanes_equal(lanes_and(pages, lanes_all(INDEX_FLAG)), lanes_all(0));
     const lanes nodes = lanes_choose(is_dense, pages, lanes_all(directory));
     const lanes entries = lanes_add(node_places(nodes), DENSE_SLOTS(x, y, BLOCK_TILE_SHIFT));
     const lanes tiles = lanes_gather(descs, entries);
@@ -86,32 +104,54 @@ static inline void find_places_of_lanes(block *b, uint32_t j)
         lanes_equal(lanes_right(tiles, INDEX_KIND_SHIFT), lanes_all(INDEX_KIND_NODE));
     lanes_store(b->places + j, lanes_choose(is_node, cells, entries));
     lanes_store(b->shifts + j, shifts);
-    const lanes_mask rest = mask_without(lanes_within(j, b->count), mask_and(is_dense, is_plain));
+    lanes_store(b->descs + j, tiles);
+    const lanes_mask rest =
+        mask_without(lanes_within(j, b->count), mask_without(is_dense, are_covered(pages)));
     if (__builtin_expect(mask_is_any(rest), 0)) {
         find_places_of_rest(b, j, pages, mask_and(rest, is_dense), mask_without(rest, is_dense));
     }
     for (uint32_t lane = 0; lane < LANES; lane++) {
         __builtin_prefetch(descs + b->places[j + lane]);
     }
+    return are_covered(tiles);
+}
+
+/* The points that lie in tiles with covers. A jump for each vector of points would cost those that
+ * lie in none; so there is one for the block, and this is out of line. */
+static __attribute__((noinline)) void find_covered_tiles(block *b)
+{
+    for (uint32_t j = 0; j < b->count; j += LANES) {
+        const lanes tiles = lanes_load(b->descs + j);
+        add_covered(b, &b->tiles, j, tiles,
+                    mask_and(are_covered(tiles), lanes_within(j, b->count)));
+    }
+}
+
+/* Step 1 for points that share a directory. */
+static void find_places_dense(block *b)
+{
+    lanes_mask are_tiles_covered = mask_none();
+    for (uint32_t j = 0; j < b->count; j += LANES) {
+        are_tiles_covered = mask_or(are_tiles_covered, find_places_of_lanes(b, j));
+    }
+    if (mask_is_any(are_tiles_covered)) {
+        find_covered_tiles(b);
+    }
 }
 
 /* Step 1. */
 static void find_places(block *b)
 {
-    const bool is_dense = block_is_dense(b);
-    for (uint32_t j = 0; j < b->count; j += LANES) {
-        if (is_dense) {
-            find_places_of_lanes(b, j);
-            continue;
-        }
-        for (uint32_t lane = 0; lane < LANES; lane++) {
-            if (j + lane < b->count) {
-                block_find_place(b, j + lane);
-            } else {
-                b->places[j + lane] = b->places[j];
-                b->shifts[j + lane] = b->shifts[j];
-            }
-        }
+    if (block_is_dense(b)) {
+        find_places_dense(b);
+        return;
+    }
+    for (uint32_t j = 0; j < b->count; j++) {
+        block_find_place(b, j);
+    }
+    for (uint32_t j = b->count; j % LANES != 0; j++) {
+        b->places[j] = b->places[b->count - 1];
+        b->shifts[j] = b->shifts[b->count - 1];
     }
 }
 

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #define TURN 6.283185307179586
+#define QUILT_REACH 300000
 
 static geo_area *area_of(const geo_point *ring, uint32_t count)
 {
@@ -69,6 +70,10 @@ geo_area *crowd_area(world *w, crowd_kind kind, uint32_t number)
         }
         /* So large that they cover some tiles, and no page. */
         return square(center, w->radius < 150000 ? w->radius : 150000);
+    case CROWD_QUILT:
+        center.lon_e7 += (int32_t)shape_random(&w->random, -QUILT_REACH, QUILT_REACH);
+        center.lat_e7 += (int32_t)shape_random(&w->random, -QUILT_REACH, QUILT_REACH);
+        return number % 4 == 0 ? square(center, 2 * QUILT_REACH) : star(w, center);
     default:
         break;
     }

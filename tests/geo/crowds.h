@@ -11,6 +11,7 @@ typedef enum crowd_kind {
     CROWD_FAN,     /* slivers from one place */
     CROWD_MIXED,   /* squares whose right side runs through a few small stars */
     CROWD_COVERED, /* squares with as many small stars in their middle */
+    CROWD_QUILT,   /* small stars under squares that cover many tiles, and no page */
     CROWD_KINDS,
 } crowd_kind;
 

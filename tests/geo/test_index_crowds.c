@@ -26,7 +26,8 @@ static void check_answers(world *w, geo_index *index, uint32_t count)
     geo_index_release(version);
 }
 
-/* A degree is 10,000,000 units. Without a bound the first of these took 2 GB. */
+/* A degree is 10,000,000 units. Without a bound the first of these took 2 GB, and the
+ * last one 210 MB. */
 static void a_pile_takes_bounded_memory(void **state)
 {
     (void)state;
@@ -39,6 +40,7 @@ static void a_pile_takes_bounded_memory(void **state)
         {CROWD_SQUARES, 5000000, PILE, 5 * MB},  {CROWD_SQUARES, 25000, PILE, 5 * MB},
         {CROWD_SHIFTED, 5000000, PILE, 30 * MB}, {CROWD_RINGS, 5000000, 200, 10 * MB},
         {CROWD_FAN, 10000000, PILE, 15 * MB},    {CROWD_COVERED, 150000, PILE, 15 * MB},
+        {CROWD_QUILT, 300000, PILE, 40 * MB},
     };
     static geo_area *areas[PILE];
     static uint32_t ids[PILE];
@@ -107,7 +109,8 @@ static void changes_of_a_pile_equal_a_build(void **state)
     static const struct {
         uint32_t first;
         uint32_t end;
-    } members[CROWD_KINDS] = {{124, 132}, {20, 44}, {4, 20}, {40, 72}, {124, 134}, {4, 36}};
+    } members[CROWD_KINDS] = {{124, 132}, {20, 44}, {4, 20}, {40, 72},
+                              {124, 134}, {4, 36},  {4, 40}};
     uint64_t seed = shape_seed(__func__);
     for (int kind = 0; kind < CROWD_KINDS; kind++) {
         for (size_t r = 0; r < sizeof radii / sizeof radii[0]; r++) {
