@@ -19,6 +19,7 @@ static const uint32_t edges_for_fanout[] = {0, 0, 0, 2, 16, 400};
  * the children that have any have a quarter of them on average. */
 #define PARTED_GROWTH_FEW 4
 #define PARTED_GROWTH_MANY 16
+#define TILE_EDGES_MANY 32
 #define PARTED_GROWTH_TILE 12
 #define PARTED_GROWTH_PILE 3
 #define PARTED_SHARE 4
@@ -44,7 +45,7 @@ unsigned index_branch_fanout(unsigned shift, uint64_t edge_count)
 
 static bool is_tile_of_many(unsigned shift, uint64_t edge_count)
 {
-    return shift <= INDEX_BRANCH_SHIFT_MAX && edge_count >= INDEX_BRANCH_EDGES_MANY;
+    return shift <= INDEX_BRANCH_SHIFT_MAX && edge_count >= TILE_EDGES_MANY;
 }
 
 /* How many edges the children may have together, of which so many have any. */

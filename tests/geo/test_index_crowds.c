@@ -107,16 +107,20 @@ static void changes_of_a_pile_equal_a_build(void **state)
     (void)state;
     static const int32_t radii[] = {30000, 2000000};
     static const struct {
+        crowd_kind kind;
         uint32_t first;
         uint32_t end;
-    } members[CROWD_KINDS] = {{124, 132}, {20, 44}, {4, 20}, {40, 72},
-                              {124, 134}, {4, 36},  {4, 40}};
+    } members[] = {
+        {CROWD_SQUARES, 28, 36}, {CROWD_SQUARES, 124, 132}, {CROWD_SHIFTED, 20, 44},
+        {CROWD_RINGS, 4, 20},    {CROWD_FAN, 40, 72},       {CROWD_MIXED, 28, 36},
+        {CROWD_MIXED, 124, 134}, {CROWD_COVERED, 4, 36},    {CROWD_QUILT, 4, 40},
+    };
     uint64_t seed = shape_seed(__func__);
-    for (int kind = 0; kind < CROWD_KINDS; kind++) {
+    for (size_t m = 0; m < sizeof members / sizeof members[0]; m++) {
         for (size_t r = 0; r < sizeof radii / sizeof radii[0]; r++) {
             world w;
             world_init(&w, seed, middle, radii[r]);
-            check_changes(&w, (crowd_kind)kind, members[kind].first, members[kind].end);
+            check_changes(&w, members[m].kind, members[m].first, members[m].end);
             world_fini(&w);
         }
     }
