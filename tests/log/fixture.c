@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -196,17 +195,6 @@ bool fixture_is_long(void)
 {
     const char *value = getenv("HR_LONG");
     return value != NULL && value[0] == '1';
-}
-
-uint64_t fixture_seed(void)
-{
-    const char *text = getenv("HR_SEED");
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uint64_t seed = text != NULL ? strtoull(text, NULL, 0)
-                                 : (uint64_t)now.tv_sec * 1000003 + (uint64_t)now.tv_nsec;
-    printf("HR_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
 }
 
 static void count_one(const log_damage *damage, void *context)

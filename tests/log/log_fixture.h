@@ -61,7 +61,4 @@ void fixture_hush(void);
 /* HR_LONG=1: the exhaustive sizes. */
 bool fixture_is_long(void);
 
-/* HR_SEED, or one from the clock; printed. */
-uint64_t fixture_seed(void);
-
 #endif

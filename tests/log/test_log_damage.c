@@ -240,7 +240,7 @@ static void a_flipped_bit_costs_at_most_one_frame_and_is_told(void **state)
 {
     specimen *s = *state;
     lost *told = calloc(1, sizeof *told);
-    uint64_t seed = fixture_seed();
+    uint64_t seed = test_seed(__func__);
     hr_random random = {.state = seed};
     int count = fixture_is_long() ? 10000 : 400;
     assert_non_null(told);
@@ -282,7 +282,7 @@ static void a_flipped_bit_beside_the_journal_costs_nothing(void **state)
 {
     specimen *s = *state;
     lost *told = calloc(1, sizeof *told);
-    uint64_t seed = fixture_seed();
+    uint64_t seed = test_seed(__func__);
     hr_random random = {.state = seed};
     static const char *const names[] = {"side-0", "side-1", "000000000001.idx", "000000000003.idx"};
     assert_non_null(told);

@@ -113,7 +113,7 @@ static void the_log_does_what_the_model_says(void **state)
     (void)state;
     fixture f;
     model m;
-    uint64_t seed = fixture_seed();
+    uint64_t seed = test_seed(__func__);
     const char *ops_text = getenv("HR_OPS");
     long ops = ops_text != NULL    ? strtol(ops_text, NULL, 10)
                : fixture_is_long() ? LONG_OPS
