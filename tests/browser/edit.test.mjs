@@ -91,6 +91,31 @@ describe("editing", () => {
     });
   });
 
+  it("who takes the other's state sees it in the form, and undoes one step at a time", async () => {
+    await farm.ask("POST", "/v1/fences", square("both", "Both", 200));
+    await withPage(farm, {}, async (page) => {
+      await open(page, "both");
+      await page.fill(".fence-form label:has-text('Name') + input", "Mine");
+      await farm.ask("PATCH", "/v1/fences/both", { properties: { name: "Theirs" } });
+      await page.click(".fence-form button:has-text('Save')");
+      await page.click("button:has-text('Take theirs')");
+      await page.waitForSelector(".conflict", { state: "hidden" });
+      assert.equal(await page.inputValue(".fence-form label:has-text('Name') + input"), "Theirs");
+      const steps = [await page.textContent(".measures")];
+      for (let i = 0; i < 2; i++) {
+        await page.click("summary:has-text('Corners as numbers')");
+        await page.fill("[aria-label='Latitude 1']", String(59.84 - i / 100));
+        await page.keyboard.press("Tab");
+        await until("a step", async () => (await page.textContent(".measures")) !== steps[i]);
+        steps.push(await page.textContent(".measures"));
+        await page.click("summary:has-text('Corners as numbers')");
+      }
+      await page.focus("#map");
+      await page.keyboard.press("Control+z");
+      assert.equal(await page.textContent(".measures"), steps[1]);
+    });
+  });
+
   it("a fence that somebody has removed meanwhile is put back by who was changing it", async () => {
     await farm.ask("POST", "/v1/fences", square("gone", "Gone", 200));
     await withPage(farm, { expects: /status of 404/ }, async (page) => {

@@ -460,7 +460,7 @@ export function fenceForm(parts: Parts): HTMLElement {
     void saveDraft(app);
   });
   const end = store.on(["draft", "sketch"], () => {
-    if (!form.isConnected && store.state.draft === null) {
+    if (form.parentElement === null) {
       end();
       document.removeEventListener("keydown", onKey);
       return;

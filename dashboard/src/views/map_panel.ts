@@ -316,17 +316,21 @@ export function mapView(parts: Parts): HTMLElement {
     exchangePart(app),
   );
   const view = h("div", {}, look);
+  let shown = "";
   const render = (): void => {
     const { draft } = app.store.state;
-    const form = view.querySelector(".fence-form");
+    const key = draft ? `${draft.id} ${draft.etag}` : "";
+    if (key === shown) {
+      return;
+    }
+    // Another fence, or another state of it, has a form of its own.
+    shown = key;
     look.hidden = draft !== null;
-    if (draft && !form) {
+    view.querySelector(".fence-form")?.remove();
+    document.body.classList.toggle("is-editing", draft !== null);
+    if (draft) {
       view.append(fenceForm(parts));
       view.parentElement?.scrollTo(0, 0);
-      document.body.classList.add("is-editing");
-    } else if (!draft && form) {
-      form.remove();
-      document.body.classList.remove("is-editing");
     }
   };
   app.store.on(["draft"], render);
