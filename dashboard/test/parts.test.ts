@@ -9,6 +9,7 @@ import de from "../src/strings/de.json";
 import en from "../src/strings/en.json";
 import sv from "../src/strings/sv.json";
 import type { HrEvent } from "../src/types.ts";
+import { sinceText } from "../src/views/escaped.ts";
 import { rowsNear } from "../src/views/long_list.ts";
 import { dayName, emptyWeek, rowsOf, weekOf } from "../src/views/schedule.ts";
 import { staysOf } from "../src/views/stays.ts";
@@ -16,6 +17,9 @@ import { readPlace } from "../src/views/tools.ts";
 import { readTrack } from "../src/views/track.ts";
 import { numberOf, selectOf, seriesOf, valueNames } from "../src/windows.ts";
 import type { WindowRow } from "../src/windows.ts";
+
+// Not every Node has one.
+Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
 
 test("undo and redo go through every step, and a new step ends the future", () => {
   let history = push(push(begin(1), 2), 3);
@@ -161,8 +165,6 @@ test("of a long list only the rows near the screen are made", () => {
 });
 
 test("lengths in a form are of the unit that the person has chosen, and kept in metres", () => {
-  // Not every Node has one.
-  Object.defineProperty(globalThis, "navigator", { value: { language: "en" }, configurable: true });
   const t = translator(en);
   const settings = { language: "en", theme: "auto", sound: false, notify: false } as const;
   const metric = formatter({ ...settings, units: "metric" }, t);
@@ -194,4 +196,15 @@ test("the days of a week's grid are called by their names in every time zone", (
       process.env["TZ"] = zone;
     }
   }
+});
+
+test("who has been out for days is not out since a time of today", () => {
+  const format = formatter(
+    { language: "en", units: "metric" } as Parameters<typeof formatter>[0],
+    translator(en),
+  );
+  const time = "2026-11-18T22:52:00Z";
+  const now = Date.parse("2026-11-20T23:00:00Z");
+  assert.match(sinceText(format, time, now), /2026/);
+  assert.doesNotMatch(sinceText(format, time, Date.parse(time) + 60_000), /2026/);
 });

@@ -70,6 +70,20 @@ describe("a page that stays open", () => {
     });
   });
 
+  it("who renames an animal leaves the herds that somebody else gave it meanwhile", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('.animals [data-animal="cow-1"] button');
+      await page.click("[data-selected] summary:has-text('Name')");
+      await farm.ask("PATCH", "/v1/devices/cow-1", { groups: ["heifers"] });
+      const form = page.locator("[data-selected] details form");
+      await form.locator("label:has-text('Name') + input").fill("Rosa");
+      await form.locator("button").click();
+      await page.waitForSelector(".notice[data-tone='good']");
+      const { name, groups } = await farm.ask("GET", "/v1/devices/cow-1");
+      assert.deepEqual({ name, groups }, { name: "Rosa", groups: ["heifers"] });
+    });
+  });
+
   it("Back leads to the part before; what is drawn is not dropped unasked", async () => {
     await withPage(farm, {}, async (page) => {
       const isAt = (tab) => page.waitForSelector(`[data-tab="${tab}"][aria-current]`);

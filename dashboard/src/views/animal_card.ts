@@ -38,8 +38,10 @@ function facts(app: App, device: Device, fences: string[]): HTMLElement {
 
 function nameForm(app: App, id: string, device: Device): HTMLElement {
   const { t } = app;
-  const name = h("input", { value: device.name ?? "", maxlength: 100 });
-  const groups = h("input", { value: (device.groups ?? []).join(", ") });
+  const name = h("input", { maxlength: 100 });
+  const groups = h("input");
+  name.defaultValue = device.name ?? "";
+  groups.defaultValue = (device.groups ?? []).join(", ");
   const form = h(
     "form",
     {},
@@ -50,13 +52,17 @@ function nameForm(app: App, id: string, device: Device): HTMLElement {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void attempt(app, async () => {
+      // What was not touched stays as somebody else may have changed it meanwhile.
       const body = {
-        name: name.value.trim() || null,
-        groups: groups.value.split(",").map((part) => part.trim()).filter(Boolean),
+        ...(name.value === name.defaultValue ? {} : { name: name.value.trim() || null }),
+        ...(groups.value === groups.defaultValue
+          ? {}
+          : { groups: groups.value.split(",").map((part) => part.trim()).filter(Boolean) }),
       };
       const path = `/v1/devices/${encodeURIComponent(id)}`;
-      const { etag } = await app.api.request<Device>("GET", path);
-      const answer = await app.api.request<Device>("PATCH", path, body, { ifMatch: etag });
+      const answer = await app.api.request<Device>("PATCH", path, body);
+      name.defaultValue = name.value;
+      groups.defaultValue = groups.value;
       const devices = new Map(app.store.state.devices).set(id, { ...answer.body, id });
       app.store.set({ devices });
       tell(app, t("saved"), "good");

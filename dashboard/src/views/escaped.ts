@@ -3,20 +3,34 @@
 import type { App } from "../app.ts";
 import { deviceName, fenceName, showAnimal } from "../app.ts";
 import { fill, h, syncList } from "../dom.ts";
+import type { Format } from "../format.ts";
 import { outNow } from "../state.ts";
 import type { HrEvent } from "../types.ts";
+
+const SAME_DAY_MS = 12 * 3_600_000;
+const REFRESH_MS = 60_000;
 
 function show(app: App, { device, lon, lat }: HrEvent): void {
   void showAnimal(app, device, lon === undefined || lat === undefined ? null : [lon, lat]);
 }
 
-function row(app: App, event: HrEvent): HTMLElement {
-  const { t, format } = app;
-  const name = deviceName(app, event.device);
-  const text = t(event.kind === "exit" ? "escaped.out" : "escaped.in", {
+/** Hours and minutes while they can be of no other day. */
+export function sinceText(format: Format, time: string, nowMs: number): string {
+  return nowMs - Date.parse(time) < SAME_DAY_MS ? format.minute(time) : format.moment(time);
+}
+
+function textOf(app: App, event: HrEvent): string {
+  const { t, format, clock } = app;
+  return t(event.kind === "exit" ? "escaped.out" : "escaped.in", {
     fence: event.fence_name ?? fenceName(app, event.fence),
-    time: format.minute(event.time),
+    time: sinceText(format, event.time, clock.now()),
   });
+}
+
+function row(app: App, event: HrEvent): HTMLElement {
+  const { t } = app;
+  const name = deviceName(app, event.device);
+  const text = textOf(app, event);
   return h(
     "li",
     { "data-escaped": event.device },
@@ -52,7 +66,8 @@ export function escapedBar(app: App): HTMLElement {
       isOpen ? t("escaped.less") : `+${events.length - 1}`,
       !isOpen && h("span", { class: "word" }, ` ${t("escaped.more")}`),
     );
-    const stamp = (event: HrEvent): string => deviceName(app, event.device);
+    const stamp = (event: HrEvent): string =>
+      `${deviceName(app, event.device)} ${textOf(app, event)}`;
     syncList(list, events, (event) => event.id, stamp, (event) => row(app, event));
   };
   more.addEventListener("click", () => {
@@ -60,6 +75,8 @@ export function escapedBar(app: App): HTMLElement {
     render();
   });
   store.on(["escaped", "fences", "devices"], render);
+  // A day ends, and a fence expires, though nothing happens.
+  setInterval(render, REFRESH_MS);
   render();
   return bar;
 }
