@@ -61,6 +61,8 @@ describe("a page that stays open", () => {
       await page.click(".tools form button");
       await page.waitForSelector(".in-view:has-text('in view: 0')");
       await farm.publish(["cow-7", 280, 3000, 3000, { battery_pct: 20 }]);
+      await until("the fix", async () =>
+        (await farm.ask("GET", "/v1/devices/cow-7")).battery_pct === 20);
       await page.click('[data-tab="animals"]');
       const row = page.locator('.view .animals [data-animal="cow-7"]');
       await row.filter({ hasText: "Battery 20 %" }).waitFor();
