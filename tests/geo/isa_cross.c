@@ -9,6 +9,7 @@
 #include "geo/index.h"
 
 #define FENCES 60
+#define LARGE 6 /* of them lie over most of the others */
 #define POINTS 2048
 #define HITS_MAX (POINTS * FENCES)
 
@@ -47,6 +48,20 @@ static geo_area *tangle(int32_t spread)
             area = NULL;
         }
     }
+    return area;
+}
+
+/* A square around most tangles: at some scale it covers squares of the index that hold them. */
+static geo_area *cloth(int32_t spread)
+{
+    const int32_t x = 163725000 + dice(-spread, spread);
+    const int32_t y = 598512000 + dice(-spread, spread);
+    const int32_t half = 4 * spread;
+    const geo_point ring[] = {
+        {x - half, y - half}, {x + half, y - half}, {x + half, y + half}, {x - half, y + half}};
+    const uint32_t count = 4;
+    geo_area *area = NULL;
+    need(geo_area_new(ring, &count, 1, &area) == GEO_OK, "no memory");
     return area;
 }
 
@@ -97,7 +112,7 @@ static void check_scale(int32_t spread)
     geo_index *index = NULL;
     need(geo_index_new(NULL, &index) == GEO_OK, "no memory");
     for (uint32_t id = 0; id < FENCES; id++) {
-        areas[id] = tangle(spread);
+        areas[id] = id < LARGE ? cloth(spread) : tangle(spread);
         need(geo_index_put(index, id, areas[id]) == GEO_OK, "no memory");
     }
     need(geo_index_publish(index) == GEO_OK, "cannot publish");
