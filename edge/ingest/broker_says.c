@@ -22,10 +22,11 @@ static bool begins_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Mosquitto's lines begin with the time in seconds, which ours have already. */
+/* Mosquitto's lines begin with the time in seconds, which ours have already; from 2038 on it is
+ * negative. */
 static const char *without_time(const char *line)
 {
-    size_t digits = strspn(line, "0123456789");
+    size_t digits = strspn(line, "-0123456789");
     return digits > 0 && strncmp(line + digits, ": ", 2) == 0 ? line + digits + 2 : line;
 }
 

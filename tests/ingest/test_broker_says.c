@@ -53,9 +53,19 @@ static void among_many_names_the_busiest_are_watched(void **state)
     assert_string_equal(s.twin, "mill");
 }
 
+static void lines_are_understood_after_2038(void **state)
+{
+    (void)state;
+    static const char line[] = "-2147483000: mosquitto version 2.0.11 running\n";
+    broker_says s = {.line_size = 0};
+    broker_says_take(&s, line, sizeof line - 1, 1);
+    assert_true(s.is_running);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_are_understood_after_2038),
         cmocka_unit_test(a_name_that_two_programs_use_is_known_by_how_often_it_is_taken_over),
         cmocka_unit_test(a_link_that_comes_back_now_and_then_has_no_twin),
         cmocka_unit_test(among_many_names_the_busiest_are_watched),
