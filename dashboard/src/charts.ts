@@ -70,7 +70,7 @@ export class Chart {
       {
         width,
         height: HEIGHT_PX,
-        padding: [10, 28, 0, 0], // the last label is as wide as the others
+        padding: [10, 44, 0, 0], // room for half of "12:18:00 AM", the last label
         legend: { show: false },
         cursor: { show: false },
         scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
