@@ -15,7 +15,6 @@ from harness import test  # isort: skip  (farm.py says where it is)
 
 IS_LONG = bool(os.environ.get("HR_LONG"))
 KILLS = 6 if not IS_LONG else 40
-TURNS = str(5000 * KILLS)
 
 
 def wait_for_growth(farm, by):
@@ -32,7 +31,7 @@ def size_of(path):
     return os.path.getsize(path) if os.path.exists(path) else 0
 
 
-def run_with(killings):
+def run_with(killings, kills=KILLS, rate=3000):
     """A fleet, and one killing after another; then the oracle, also on what a reader received over
     MQTT, unless it was the broker that died: it forgets what it had not delivered yet."""
     seed = harness.new_seed()
@@ -42,10 +41,10 @@ def run_with(killings):
         farm.make_fences("faults")
         farm.api("POST", "/v1/queries/battery-days/start")
         copy = None if kill_broker in killings else stack.enter_context(MqttCopy(farm))
-        flags = ["--fixes", TURNS, "--rate", "3000", "--batch", "50", "--linger", "30", "--drain",
-                 "90"]
+        flags = ["--fixes", str(5000 * kills), "--rate", str(rate), "--batch", "50", "--linger",
+                 "30", "--drain", "90"]
         sims = [farm.start_sim("faults", *flags)]
-        turns = (killings * KILLS)[:KILLS]
+        turns = (killings * kills)[:kills]
         chance.shuffle(turns)
         for kill in turns:
             wait_for_growth(farm, 48 * chance.randrange(500, 3500))
@@ -84,7 +83,8 @@ def nothing_is_lost_or_doubled_when_the_service_is_killed():
 
 
 def nothing_is_lost_or_doubled_when_the_broker_is_killed():
-    run_with([kill_broker])
+    """It is started again after ever longer pauses, 10 s at last: the fleet must live as long."""
+    run_with([kill_broker], kills=12, rate=500)
 
 
 def nothing_is_lost_or_doubled_when_the_gateways_are_killed():
