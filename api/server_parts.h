@@ -53,8 +53,8 @@ void server_next_request_id(api_server *server, char text[API_REQUEST_ID_SIZE]);
 bool server_header(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size);
 
 /* Fill in what both HTTP requests and WebSocket upgrades carry; peer is there already, and becomes
- * whoever a proxy on this machine asks for. The name of a header that is too
- * long, and so left out, or NULL. */
+ * whoever a proxy on this machine asks for. The name of a header that is too long, and so left out,
+ * or NULL. */
 const char *server_read_head(struct lws *wsi, api_request *request);
 
 /* The two protocols' callbacks. */

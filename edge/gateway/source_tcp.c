@@ -16,8 +16,8 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 #define BACKLOG 16
-#define REST_MS                                                                                    \
-    500 /* before it is tried again to let in somebody for whom there was nothing left */
+/* Before it is tried again to let in somebody for whom there was nothing left. */
+#define REST_MS 500
 
 /* A silent peer is asked after 30 s, three times, ten seconds apart. */
 #define KEEP_ALIVE_IDLE_S 30

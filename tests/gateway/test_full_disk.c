@@ -138,14 +138,20 @@ static void wait_confirmed(post *p)
     }
 }
 
+/* The outbox of a gateway that has stopped. */
+static outbox_options end_gateway(post *p)
+{
+    gateway_stop(p->g);
+    p->g = NULL;
+    return (outbox_options){
+        .folder = p->c.data, .cap_bytes = UINT64_C(64) << 20, .clock = hr_clock_real()};
+}
+
 static void assert_each_once(post *p)
 {
     outbox *box;
     outbox_fix out;
-    outbox_options options = {
-        .folder = p->c.data, .cap_bytes = UINT64_C(64) << 20, .clock = hr_clock_real()};
-    gateway_stop(p->g);
-    p->g = NULL;
+    outbox_options options = end_gateway(p);
     assert_int_equal(outbox_open(&options, &box, NULL), HR_OK);
     for (uint64_t i = 0; i < p->given; i++) {
         assert_int_equal(outbox_next(box, &out), HR_OK);
@@ -349,10 +355,7 @@ static void a_fix_for_which_memory_was_short_has_its_name_later(void **state)
     post *p = *state;
     outbox *box;
     outbox_fix out;
-    outbox_options options = {
-        .folder = p->c.data, .cap_bytes = UINT64_C(64) << 20, .clock = hr_clock_real()};
-    gateway_stop(p->g);
-    p->g = NULL;
+    outbox_options options = end_gateway(p);
     for (uint64_t n = 1; n <= ALLOCATIONS; n++) {
         wire_fix fix = {.id_size = 5};
         snprintf(fix.id, sizeof fix.id, "cow-%c", (char)('a' + n));

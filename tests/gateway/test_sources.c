@@ -98,12 +98,11 @@ static int drop_ear(void **state)
     return 0;
 }
 
-static void listen_to(ear *e, config_kind kind, const char *place)
+/* The source borrows it. */
+static void listen_to_source(ear *e, const config_source *what)
 {
     hr_why why = {{0}};
-    e->what = (config_source){.kind = kind, .device = "tractor-1"};
-    snprintf(e->what.place, sizeof e->what.place, "%s", place);
-    source_options options = {.what = &e->what,
+    source_options options = {.what = what,
                               .user = "barn",
                               .clock = e->clock,
                               .sink = take,
@@ -113,6 +112,13 @@ static void listen_to(ear *e, config_kind kind, const char *place)
     if (source_start(&options, &e->s, &why) != HR_OK) {
         fail_msg("%s", why.text);
     }
+}
+
+static void listen_to(ear *e, config_kind kind, const char *place)
+{
+    e->what = (config_source){.kind = kind, .device = "tractor-1"};
+    snprintf(e->what.place, sizeof e->what.place, "%s", place);
+    listen_to_source(e, &e->what);
 }
 
 static size_t fixes_of(ear *e)
@@ -679,17 +685,23 @@ static void start_server(server *of)
     assert_true(support_until(is_serving, of));
 }
 
+/* A new one, as one of its users. */
+static void listen_to_server(ear *e, server *of, const char *user)
+{
+    char place[64];
+    snprintf(of->port, sizeof of->port, "%u", support_port());
+    start_server(of);
+    snprintf(place, sizeof place, "%s:secret@tcp://127.0.0.1:%s", user, of->port);
+    listen_to(e, CONFIG_LORAWAN, place);
+    wait_opened(e, 1);
+}
+
 static void uplinks_of_both_network_servers_come_in(void **state)
 {
     ear *e = *state;
-    char place[64];
     source_counts counts;
     server of;
-    snprintf(of.port, sizeof of.port, "%u", support_port());
-    start_server(&of);
-    snprintf(place, sizeof place, "someone:secret@tcp://127.0.0.1:%s", of.port);
-    listen_to(e, CONFIG_LORAWAN, place);
-    wait_opened(e, 1);
+    listen_to_server(e, &of, "someone");
     const char *chirpstack = "application/52f14cd4-c6f1-4fbd-8f87-4025e1d49242/device/"
                              "0101010101010101/event/up";
     const char *tts = "v3/farm@ttn/devices/cow-21/up";
@@ -728,25 +740,13 @@ static void uplinks_of_both_network_servers_come_in(void **state)
 static void two_users_of_one_network_server_are_two_sources(void **state)
 {
     ear *e = *state;
-    char place[64];
     server of;
     source_counts counts;
-    snprintf(of.port, sizeof of.port, "%u", support_port());
-    start_server(&of);
-    snprintf(place, sizeof place, "cows:secret@tcp://127.0.0.1:%s", of.port);
-    listen_to(e, CONFIG_LORAWAN, place);
-    wait_opened(e, 1);
+    listen_to_server(e, &of, "cows");
     source *cows = e->s;
     config_source sheep = e->what;
     snprintf(sheep.place, sizeof sheep.place, "sheep:secret@tcp://127.0.0.1:%s", of.port);
-    source_options options = {.what = &sheep,
-                              .user = "barn",
-                              .clock = e->clock,
-                              .sink = take,
-                              .refused = note_refused,
-                              .finished = note_finished,
-                              .context = e};
-    assert_int_equal(source_start(&options, &e->s, NULL), HR_OK);
+    listen_to_source(e, &sheep);
     wait_opened(e, 1);
     /* Here anybody sees all; of one session only one would. */
     assert_int_equal(publish(&of, "v3/farm@ttn/devices/cow-21/up", tts_up), 0);

@@ -440,6 +440,16 @@ static void a_second_opener_is_refused_and_a_reader_is_not(void **state)
     fixture_close(&beside);
 }
 
+/* A log beside the service's, and a reader of it that has seen the first view. */
+static void read_beside(const fixture *f, fixture *beside, log_reader **reader, log_view *view)
+{
+    *beside = *f;
+    beside->options.read_only = true;
+    fixture_open(beside);
+    assert_int_equal(log_reader_open(beside->log, 0, 0, 0, LOG_COMMITTED, reader), HR_OK);
+    assert_int_equal(log_reader_next(*reader, view, NULL), HR_OK);
+}
+
 /* It knows of files that the service lets go meanwhile. */
 static void a_reader_beside_a_service_goes_on_behind_what_retention_takes(void **state)
 {
@@ -454,11 +464,8 @@ static void a_reader_beside_a_service_goes_on_behind_what_retention_takes(void *
         assert_int_equal(fixture_append(f, 0, 0, i * 64, 64, &end), HR_OK);
     }
     fixture_commit(f, end);
-    fixture beside = *f;
-    beside.options.read_only = true;
-    fixture_open(&beside);
-    assert_int_equal(log_reader_open(beside.log, 0, 0, 0, LOG_COMMITTED, &reader), HR_OK);
-    assert_int_equal(log_reader_next(reader, &view, NULL), HR_OK);
+    fixture beside;
+    read_beside(f, &beside, &reader, &view);
     assert_int_equal(log_retain(f->log, NULL), HR_OK);
     int64_t start = log_start(f->log, 0, 0);
     assert_in_range(start, 30000, 60000);
@@ -496,11 +503,8 @@ static void a_reader_that_retention_overtook_goes_on_with_what_there_is(void **s
     fixture_reopen(f);
     assert_int_equal(fixture_append(f, 0, 0, 0, 64, &end), HR_OK);
     fixture_commit(f, end);
-    fixture beside = *f;
-    beside.options.read_only = true;
-    fixture_open(&beside);
-    assert_int_equal(log_reader_open(beside.log, 0, 0, 0, LOG_COMMITTED, &reader), HR_OK);
-    assert_int_equal(log_reader_next(reader, &view, NULL), HR_OK);
+    fixture beside;
+    read_beside(f, &beside, &reader, &view);
     for (int round = 1; round <= 2; round++) {
         for (uint64_t i = 0; i < 1000; i++) {
             assert_int_equal(fixture_append(f, 0, 0, i * 64, 64, &end), HR_OK);
