@@ -83,6 +83,17 @@ describe("the map below", () => {
     });
   });
 
+  it("a page that begins on another part shows the farm once its map is seen", async () => {
+    await withPage(farm, { path: "/#system" }, async (page) => {
+      const fences = page.waitForResponse(/\/v1\/fences/);
+      await page.reload();
+      await fences;
+      await page.waitForSelector('.status[data-link="live"]');
+      await page.click('[data-tab="map"]');
+      await until("the tiles", async () => isNear(await colorAt(page, 30, 400), [10, 220, 240]));
+    });
+  });
+
   it("the owner names an online map; pictures come from there, and from nowhere else", async () => {
     let asked = 0;
     const serve = (_, answer) => {

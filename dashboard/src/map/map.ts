@@ -58,6 +58,7 @@ export class FarmMap implements MapPort {
   #tiles: TileLayer[] = [];
   #tilesKey = "";
   #isPlaced = false;
+  #waitingFit: (() => void) | null = null; // what a hidden map shows once it is seen
   #inView = -1;
   #newestMs = 0;
   #onSeen: (count: number, newestMs: number) => void;
@@ -219,8 +220,8 @@ export class FarmMap implements MapPort {
   }
 
   #watch(): void {
-    const size = this.map.getSize();
-    if (!size || size[0] === 0 || size[1] === 0) {
+    const size = this.#sizeSeen();
+    if (!size) {
       return;
     }
     const box = boxOfExtent(this.map.getView().calculateExtent(size));
@@ -325,10 +326,25 @@ export class FarmMap implements MapPort {
   }
 
   #fit(extent: number[], maxZoom: number): void {
-    const size = this.map.getSize();
-    if (size && size[0]! > 0 && !extent.some((part) => !Number.isFinite(part))) {
-      this.map.getView().fit(extent, { padding: [48, 48, 64, 48], maxZoom });
+    if (!extent.every(Number.isFinite)) {
+      return;
     }
+    this.#waitingFit = () =>
+      this.map.getView().fit(extent, { padding: [48, 48, 64, 48], maxZoom });
+    this.#fitIfSeen();
+  }
+
+  #fitIfSeen(): void {
+    if (this.#waitingFit && this.#sizeSeen()) {
+      this.#waitingFit();
+      this.#waitingFit = null;
+    }
+  }
+
+  /** null while the map is hidden. */
+  #sizeSeen(): number[] | null {
+    const size = this.map.getSize();
+    return size && size[0]! > 0 && size[1]! > 0 ? size : null;
   }
 
   #select(coordinate: number[], pixel: number[]): void {
@@ -376,6 +392,7 @@ export class FarmMap implements MapPort {
 
   showPlace(position: Position): void {
     this.#isPlaced = true;
+    this.#waitingFit = null;
     const view = this.map.getView();
     view.setCenter(toMap(position));
     view.setZoom(Math.max(view.getZoom() ?? 0, PLACE_ZOOM));
@@ -400,11 +417,12 @@ export class FarmMap implements MapPort {
   resize(): void {
     this.map.updateSize();
     this.#placeOnce();
+    this.#fitIfSeen();
   }
 
   /** Animals in view that are well come last; ids, at most limit. */
   inView(limit: number): string[] {
-    const size = this.map.getSize();
+    const size = this.#sizeSeen();
     if (!size) {
       return [];
     }
