@@ -19,9 +19,9 @@ CMOCKA_SKIPPED = re.compile(r"^\[  SKIPPED \] (?!.*test\(s\))(.+)$", re.MULTILIN
 UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(?: \((.*)\))?", re.MULTILINE)
 OURS = re.compile(r"^(ok|FAILED|skipped) +[a-z]\w*(?: \(.*\))?$", re.MULTILINE)
 NODE = re.compile(r"^(?:# |\N{INFORMATION SOURCE} )(pass|fail|skipped) (\d+)$", re.MULTILINE)
-TELLING = re.compile(r"^not ok|FAILED|ERROR|FAIL:|error:|Error|Sanitizer|seed|\.(?:c|py):\d+")
+TELLING = re.compile(r"^ *not ok|FAILED|ERROR|FAIL:|error:|Error|Sanitizer|seed|\.(?:c|py):\d+")
 
-OUTPUT_LINES_SHOWN = 25
+OUTPUT_LINES_SHOWN = 60
 
 
 def count_output(text):
@@ -74,9 +74,23 @@ def show_failure(case):
     reason = case.find("failure")
     why = reason.get("message", "") if reason is not None else ""
     print(f"  failed: {case.get('name')} {why}".rstrip())
-    telling = [line for line in output if TELLING.search(line)]
-    for line in telling[:OUTPUT_LINES_SHOWN] or output[-OUTPUT_LINES_SHOWN:]:
+    for line in tell(output)[:OUTPUT_LINES_SHOWN] or output[-OUTPUT_LINES_SHOWN:]:
         print(f"  | {line}")
+
+
+def tell(lines):
+    """The lines that say what went wrong; of node's texts of many lines, all of them."""
+    telling = []
+    text_indent = None  # of the line that began such a text
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if text_indent is not None and (indent > text_indent or line.strip() == ""):
+            telling.append(line)
+            continue
+        text_indent = indent if line.endswith("error: |-") else None
+        if TELLING.search(line):
+            telling.append(line)
+    return telling
 
 
 def main():

@@ -31,6 +31,15 @@ CMOCKA = """[==========] Running 3 test(s).
 """
 CMOCKA_CUT_OFF = "[ RUN      ] a\n[       OK ] a\n[ RUN      ] b\n"
 UNITTEST = "..F.\n\nRan 6 tests in 0.123s\n\nFAILED (failures=1, errors=2, skipped=1)\n"
+NODE_FAILURE = """    not ok 2 - the tiles come
+      ---
+      location: 'tiles.test.mjs:61:1'
+      error: |-
+        Expected values to be strictly deep-equal:
+
+        + 'status of 404'
+      code: 'ERR_ASSERTION'
+"""
 NODE = "# tests 5\n# pass 3\n# fail 1\n# skipped 1\n# todo 0\n"
 
 
@@ -50,6 +59,10 @@ class CountTest(unittest.TestCase):
 
     def test_node_is_counted_test_by_test(self):
         self.assertEqual(count("fail", NODE), (3, 1, 1))
+
+    def test_what_node_says_of_a_failure_is_shown_whole(self):
+        lines = NODE_FAILURE.split("\n")
+        self.assertEqual(count_tests.tell(lines), [lines[0], *lines[3:7]])
 
     def test_end_to_end_tests_are_counted_test_by_test(self):
         output = "ok      health_says_ready (0.03 s)\nFAILED  it_stops\n2 tests, 1 failed\n"
