@@ -25,8 +25,7 @@
 #define HEADER_VERSION 1
 /* Anything that makes the same log give other events, or the states other bytes, raises this. */
 #define STATE_VERSION 1
-#define HEADER_FIXED_BYTES 28
-#define HEADER_PARTITION_BYTES 52
+#define HEADER_BEGIN_BYTES 8 /* magic and version */
 #define CHECKPOINTS_KEPT 2
 #define CHECKPOINT_FILES_MAX 64
 #define STATE_BYTES_MAX ((uint64_t)4 << 30)
@@ -323,17 +322,12 @@ static hr_err read_header(const uint8_t *bytes, size_t size, uint32_t partition_
     if (magic == NULL || memcmp(magic, "HRCP", 4) != 0) {
         return HR_CORRUPT;
     }
-    if (hr_cursor_u32(&cursor) > HEADER_VERSION) {
-        return HR_TOO_NEW;
-    }
+    uint32_t version = hr_cursor_u32(&cursor);
     out->state_version = hr_cursor_u32(&cursor);
     uint32_t count = hr_cursor_u32(&cursor);
     out->state_bytes = hr_cursor_u64(&cursor);
     out->state_crc = hr_cursor_u32(&cursor);
-    if (count != partition_count || out->state_bytes > STATE_BYTES_MAX) {
-        return HR_CORRUPT;
-    }
-    for (uint32_t p = 0; p < count; p++) {
+    for (uint32_t p = 0; p < partition_count; p++) {
         engine_snapshot *snapshot = &out->partitions[p];
         snapshot->offset = (int64_t)hr_cursor_u64(&cursor);
         snapshot->rules_version = hr_cursor_u64(&cursor);
@@ -345,7 +339,15 @@ static hr_err read_header(const uint8_t *bytes, size_t size, uint32_t partition_
     }
     size_t checked = cursor.at;
     uint32_t crc = hr_cursor_u32(&cursor);
-    if (cursor.short_read || crc != hr_crc32c(0, bytes, checked)) {
+    /* The sum of a header of ours: a version that damage alone makes a newer one has it, too. */
+    static const uint8_t ours[HEADER_BEGIN_BYTES] = {'H', 'R', 'C', 'P', HEADER_VERSION};
+    if (cursor.short_read ||
+        crc != hr_crc32c(hr_crc32c(0, ours, HEADER_BEGIN_BYTES), bytes + HEADER_BEGIN_BYTES,
+                         checked - HEADER_BEGIN_BYTES)) {
+        return version > HEADER_VERSION ? HR_TOO_NEW : HR_CORRUPT;
+    }
+    if (version != HEADER_VERSION || count != partition_count ||
+        out->state_bytes > STATE_BYTES_MAX) {
         return HR_CORRUPT;
     }
     out->size = cursor.at;
@@ -390,15 +392,29 @@ static hr_err read_file(const char *path, uint8_t **out, size_t *size)
 }
 
 /* A checkpoint counts only once the log holds all that it stands on. If the log ends before it,
- * somebody has put an older log there, and the checkpoint says nothing about what comes next. */
+ * somebody has put an older log there, or a disk has lied, and the checkpoint says nothing about
+ * what comes next. */
 static bool is_of_this_log(const engine *engine, const header *head)
 {
+    int64_t events_end = log_end(engine->options.log, HR_TOPIC_EVENTS, 0, LOG_APPENDED);
     for (uint32_t p = 0; p < engine->partition_count; p++) {
-        if (head->partitions[p].offset > engine->start_ends[p]) {
+        if (head->partitions[p].offset > engine->start_ends[p] ||
+            head->partitions[p].events_offset > events_end) {
             return false;
         }
     }
     return true;
+}
+
+/* Once such a log has grown past the checkpoint nobody could see that it is of another one. */
+static hr_err forget_file(const engine *engine, const char *path, hr_why *why)
+{
+    hr_logline(HR_LEVEL_ERROR, "engine.checkpoint_ahead", "file=%s", path);
+    if (unlink(path) != 0) {
+        return hr_why_errno(why, errno, "cannot remove %s, which is ahead of the log", path);
+    }
+    hr_err err = sync_folder(engine->folder);
+    return err == HR_OK ? err : hr_why_set(why, err, "cannot sync %s", engine->folder);
 }
 
 /* Does the log still hold what follows the checkpoint? */
@@ -484,6 +500,8 @@ static hr_err consider(engine *engine, const char *path, bool is_wanted, bool *i
             engine->checkpoint_size = size;
         } else if (head->state_version > STATE_VERSION) {
             err = HR_TOO_NEW;
+        } else if (!is_told) {
+            err = forget_file(engine, path, why);
         } else if (!is_whole) {
             err = HR_CORRUPT;
         }

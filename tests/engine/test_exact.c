@@ -226,6 +226,7 @@ static int newest_checkpoint(const farm *farm)
 }
 
 #define HEAD_BYTES (28 + 52 * FARM_PARTITIONS)
+#define HEADER_VERSION_AT 4
 #define STATE_VERSION_AT 8
 #define STATE_SUM_AT 24
 
@@ -270,13 +271,18 @@ static void take_the_newest_away(farm *farm)
     assert_int_equal(unlink(path), 0);
 }
 
-static void take_all_away(farm *farm)
+static void take_away_after(farm *farm, int kept)
 {
-    for (int number = 1; number < 100; number++) {
+    for (int number = kept + 1; number < 100; number++) {
         char path[128];
         checkpoint_path(farm, number, path);
         unlink(path);
     }
+}
+
+static void take_all_away(farm *farm)
+{
+    take_away_after(farm, 0);
 }
 
 static void damage_the_newest_states(farm *farm)
@@ -289,6 +295,14 @@ static void damage_both_headers(farm *farm)
     int newest = newest_checkpoint(farm);
     edit_checkpoint(farm, newest, 30, 0xdeadbeef, false);
     edit_checkpoint(farm, newest - 1, 30, 0xdeadbeef, false);
+}
+
+/* One bit, and they seem to be of a version that is not there yet. */
+static void damage_both_versions(farm *farm)
+{
+    int newest = newest_checkpoint(farm);
+    edit_checkpoint(farm, newest, HEADER_VERSION_AT, 1 | 1 << 20, false);
+    edit_checkpoint(farm, newest - 1, HEADER_VERSION_AT, 1 | 1 << 20, false);
 }
 
 /* Of older code, whose states mean something else. */
@@ -341,12 +355,24 @@ static void damaged_checkpoints_are_as_good_as_a_full_replay(void **state)
     (void)state;
     assert_unharmed_by(damage_the_newest_states);
     assert_unharmed_by(damage_both_headers);
+    assert_unharmed_by(damage_both_versions);
 }
 
 static void checkpoints_of_older_code_are_as_good_as_a_full_replay(void **state)
 {
     (void)state;
     assert_unharmed_by(make_both_of_an_older_version);
+}
+
+static void assert_refused_by_name(farm *farm, int newest, size_t version_at)
+{
+    hr_why why = {""};
+    char name[32];
+    edit_checkpoint(farm, newest, version_at, 1000, true);
+    assert_int_equal(farm_try_open(farm, 1, &why), HR_TOO_NEW);
+    snprintf(name, sizeof name, "%010d.ckpt", newest);
+    assert_non_null(strstr(why.text, name));
+    edit_checkpoint(farm, newest, version_at, 1, true);
 }
 
 static void a_checkpoint_of_newer_code_is_refused_by_name(void **state)
@@ -357,48 +383,101 @@ static void a_checkpoint_of_newer_code_is_refused_by_name(void **state)
     tell(&farm, 0, 20);
     farm_settle(&farm);
     farm_close(&farm);
-    int newest = newest_checkpoint(&farm);
-    edit_checkpoint(&farm, newest, STATE_VERSION_AT, 1000, true);
-    hr_why why = {""};
-    char name[32];
-    assert_int_equal(farm_try_open(&farm, 1, &why), HR_TOO_NEW);
-    snprintf(name, sizeof name, "%010d.ckpt", newest);
-    assert_non_null(strstr(why.text, name));
-    edit_checkpoint(&farm, newest, STATE_VERSION_AT, 1, true);
+    assert_refused_by_name(&farm, newest_checkpoint(&farm), STATE_VERSION_AT);
+    assert_refused_by_name(&farm, newest_checkpoint(&farm), HEADER_VERSION_AT);
     farm_open(&farm, 1);
     farm_end(&farm);
 }
 
-/* Somebody has put an older journal back, and left the checkpoints. No rules change in between. */
-static void a_checkpoint_that_is_ahead_of_the_log_is_not_believed(void **state)
+/* For the time when somebody puts it back, and leaves the checkpoints. */
+static void keep_journal(const farm *farm)
 {
-    (void)state;
-    enum {
-        OLDER = 22,
-        NEWER = 36
-    };
-    char journal[128], older[128], newer[128], command[300];
-    farm farm;
-    farm_start(&farm, 2);
-    snprintf(journal, sizeof journal, "%s/journal", farm.folder);
-    snprintf(older, sizeof older, "%s/older", farm.folder);
-    snprintf(newer, sizeof newer, "%s/newer", farm.folder);
-    snprintf(command, sizeof command, "cp -r %s %s", journal, older);
-    tell(&farm, 0, OLDER);
-    farm_settle(&farm);
-    farm_close(&farm);
+    char command[300];
+    snprintf(command, sizeof command, "cp -r %s/journal %s/older", farm->folder, farm->folder);
     FILE *copying = popen(command, "r");
     assert_non_null(copying);
     assert_int_equal(pclose(copying), 0);
+}
+
+static void put_journal_back(const farm *farm)
+{
+    char journal[128], older[128];
+    snprintf(journal, sizeof journal, "%s/journal", farm->folder);
+    snprintf(older, sizeof older, "%s/older", farm->folder);
+    farm_remove_tree(journal);
+    assert_int_equal(rename(older, journal), 0);
+}
+
+/* Steps of the story between which no rules change. */
+enum {
+    OLDER = 22,
+    NEWER = 36
+};
+
+/* is_killed: the engine does not come to write a checkpoint of its own before the log has outgrown
+ * those that are of another one. */
+static void put_an_older_journal_back(bool is_killed)
+{
+    farm farm;
+    farm_start(&farm, 2);
+    tell(&farm, 0, OLDER);
+    farm_settle(&farm);
+    farm_close(&farm);
+    keep_journal(&farm);
     farm_open(&farm, 2);
+    /* What becomes of the herd now will not have happened. */
+    seed ^= 1;
     tell(&farm, OLDER, NEWER);
+    seed ^= 1;
     farm_settle(&farm);
     farm_settle(&farm);
     farm_close(&farm);
-    assert_int_equal(rename(journal, newer), 0);
-    assert_int_equal(rename(older, journal), 0);
+    int newest = newest_checkpoint(&farm);
+    put_journal_back(&farm);
     farm_open(&farm, 2);
-    tell(&farm, OLDER, STEPS);
+    if (is_killed) {
+        tell(&farm, OLDER, NEWER + 2);
+        farm_close(&farm);
+        take_away_after(&farm, newest);
+        farm_open(&farm, 2);
+    }
+    tell(&farm, is_killed ? NEWER + 2 : OLDER, STEPS);
+    farm_settle(&farm);
+    assert_has(&farm, &quiet_run);
+    farm_end(&farm);
+}
+
+static void a_checkpoint_that_is_ahead_of_the_log_is_not_believed(void **state)
+{
+    (void)state;
+    put_an_older_journal_back(false);
+}
+
+static void nor_is_it_once_the_log_has_outgrown_it(void **state)
+{
+    (void)state;
+    put_an_older_journal_back(true);
+}
+
+/* All fixes are there that the checkpoint stands on, but not what they led to. */
+static void nor_is_one_that_is_ahead_of_the_events(void **state)
+{
+    (void)state;
+    farm farm;
+    farm_start(&farm, 2);
+    tell(&farm, 0, OLDER);
+    farm_settle(&farm);
+    engine_stop(farm.engine);
+    farm.engine = NULL;
+    tell(&farm, OLDER, NEWER);
+    farm_close(&farm);
+    keep_journal(&farm);
+    farm_open(&farm, 2);
+    farm_settle(&farm);
+    farm_close(&farm);
+    put_journal_back(&farm);
+    farm_open(&farm, 2);
+    tell(&farm, NEWER, STEPS);
     farm_settle(&farm);
     assert_has(&farm, &quiet_run);
     farm_end(&farm);
@@ -640,6 +719,8 @@ int main(void)
         cmocka_unit_test(checkpoints_of_older_code_are_as_good_as_a_full_replay),
         cmocka_unit_test(a_checkpoint_of_newer_code_is_refused_by_name),
         cmocka_unit_test(a_checkpoint_that_is_ahead_of_the_log_is_not_believed),
+        cmocka_unit_test(nor_is_it_once_the_log_has_outgrown_it),
+        cmocka_unit_test(nor_is_one_that_is_ahead_of_the_events),
         cmocka_unit_test(what_becomes_of_each_fix_is_counted),
         cmocka_unit_test(records_that_make_no_sense_are_counted_kept_once_and_passed_by),
         cmocka_unit_test(a_worker_reads_no_clock),
