@@ -26,6 +26,8 @@
 /* Anything that makes the same log give other events, or the states other bytes, raises this. */
 #define STATE_VERSION 1
 #define HEADER_BEGIN_BYTES 8 /* magic and version */
+#define HEADER_FIXED_BYTES 28
+#define HEADER_PARTITION_BYTES 52
 #define CHECKPOINTS_KEPT 2
 #define CHECKPOINT_FILES_MAX 64
 #define STATE_BYTES_MAX ((uint64_t)4 << 30)
@@ -36,7 +38,7 @@ typedef struct header {
     uint64_t state_bytes;
     uint32_t state_crc;
     size_t size;
-    engine_snapshot partitions[HR_PARTITIONS_MAX]; /* bytes.size says how many there are */
+    engine_snapshot partitions[HR_PARTITIONS_MAX];
 } header;
 
 static void file_path(const engine *engine, uint64_t number, const char *suffix, char *path,
@@ -47,15 +49,14 @@ static void file_path(const engine *engine, uint64_t number, const char *suffix,
 
 /* ---- taking ---- */
 
-/* Does the partition take part in a round, and has not yet? */
+/* Is it this partition's turn? */
 static bool begin_snapshot(engine *engine, const engine_partition *partition)
 {
     pthread_mutex_lock(&engine->lock);
     /* What a query keeps from being shown is part of the snapshot: then the next time. */
-    bool is_begun = engine->snapshots_are_open &&
-                    engine->snapshot_done[partition->number] != engine->snapshot_wanted &&
+    bool is_begun = engine->snapshot_of == partition->number && !engine->snapshot_is_begun &&
                     engine_partition_is_shown(partition);
-    engine->snapshots_begun += is_begun;
+    engine->snapshot_is_begun |= is_begun;
     pthread_mutex_unlock(&engine->lock);
     return is_begun;
 }
@@ -72,63 +73,61 @@ void engine_snapshot_take(engine *engine, engine_partition *partition)
     snapshot->tick_ms = partition->tick_ms;
     snapshot->events_offset = log_end(engine->options.log, HR_TOPIC_EVENTS, 0, LOG_APPENDED);
     snapshot->position = log_appended(engine->options.log);
-    hr_buf_clear(&snapshot->bytes);
-    engine_snapshot_write(partition, &snapshot->bytes);
+    engine_snapshot_write(partition, &engine->snapshot_bytes);
+    snapshot->size = engine->snapshot_bytes.size;
     pthread_mutex_lock(&engine->lock);
-    engine->snapshots_begun--;
-    engine->snapshot_done[partition->number] = engine->snapshot_wanted;
+    engine->snapshot_of = ENGINE_NO_PARTITION;
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
 }
 
-/* With the lock held: wait for the partitions that have not taken part yet. A worker that waits for
+/* Will nobody begin the snapshot that was asked for? With the lock held. A worker that waits for
  * space will not before there is some. */
-static hr_err wait_for_snapshots(engine *engine, hr_why *why)
+static hr_err why_not_begun(const engine *engine, hr_why *why)
 {
-    for (uint32_t p = 0; p < engine->partition_count; p++) {
-        while (engine->snapshot_done[p] != engine->snapshot_wanted) {
-            if (engine->failure != HR_OK || atomic_load(&engine->is_stopping)) {
-                return hr_why_set(why, HR_CLOSED, "the engine stopped during a checkpoint");
-            }
-            if (atomic_load(&engine->starved) > 0) {
-                return hr_why_set(why, HR_NO_SPACE, "a worker waits for space on the disk");
-            }
-            pthread_cond_wait(&engine->changed, &engine->lock);
-        }
+    if (engine->snapshot_is_begun) {
+        return HR_OK;
+    }
+    if (engine->failure != HR_OK || atomic_load(&engine->is_stopping)) {
+        return hr_why_set(why, HR_CLOSED, "the engine stopped during a checkpoint");
+    }
+    if (atomic_load(&engine->starved) > 0) {
+        return hr_why_set(why, HR_NO_SPACE, "a worker waits for space on the disk");
     }
     return HR_OK;
 }
 
-/* Ask every worker for its partitions and wait for all. */
-static hr_err gather(engine *engine, hr_why *why)
+/* Ask the worker of a partition for its snapshot, and wait until it is there. */
+static hr_err ask_for(engine *engine, uint32_t partition, hr_why *why)
 {
+    hr_err err = HR_OK;
+    hr_buf_clear(&engine->snapshot_bytes);
     pthread_mutex_lock(&engine->lock);
-    ++engine->snapshot_wanted;
-    engine->snapshots_are_open = true;
+    engine->snapshot_of = partition;
+    engine->snapshot_is_begun = false;
     pthread_mutex_unlock(&engine->lock);
     log_wake(engine->options.log);
     pthread_mutex_lock(&engine->lock);
-    hr_err err = wait_for_snapshots(engine, why);
-    engine->snapshots_are_open = false;
-    while (engine->snapshots_begun > 0) {
-        pthread_cond_wait(&engine->changed, &engine->lock);
+    while (err == HR_OK && engine->snapshot_of == partition) {
+        err = why_not_begun(engine, why);
+        if (err == HR_OK) {
+            pthread_cond_wait(&engine->changed, &engine->lock);
+        }
     }
+    engine->snapshot_of = ENGINE_NO_PARTITION;
     pthread_mutex_unlock(&engine->lock);
-    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
-        err = hr_buf_err(&engine->snapshots[p].bytes);
-    }
-    return err;
+    return err == HR_OK ? hr_buf_err(&engine->snapshot_bytes) : err;
 }
 
-static void write_header(const engine *engine, hr_buf *out)
+/* ---- writing ---- */
+
+static size_t header_size(uint32_t partition_count)
 {
-    uint64_t state_bytes = 0;
-    uint32_t state_crc = 0;
-    for (uint32_t p = 0; p < engine->partition_count; p++) {
-        const hr_buf *bytes = &engine->snapshots[p].bytes;
-        state_bytes += bytes->size;
-        state_crc = hr_crc32c(state_crc, bytes->data, bytes->size);
-    }
+    return HEADER_FIXED_BYTES + (size_t)partition_count * HEADER_PARTITION_BYTES + 4;
+}
+
+static void put_header(const engine *engine, uint64_t state_bytes, uint32_t state_crc, hr_buf *out)
+{
     hr_buf_put(out, "HRCP", 4);
     hr_buf_put_u32(out, HEADER_VERSION);
     hr_buf_put_u32(out, STATE_VERSION);
@@ -143,7 +142,7 @@ static void write_header(const engine *engine, hr_buf *out)
         hr_buf_put_u32(out, snapshot->told.index);
         hr_buf_put_u64(out, (uint64_t)snapshot->tick_ms);
         hr_buf_put_u64(out, (uint64_t)snapshot->events_offset);
-        hr_buf_put_u64(out, snapshot->bytes.size);
+        hr_buf_put_u64(out, snapshot->size);
     }
     if (hr_buf_err(out) == HR_OK) {
         hr_buf_put_u32(out, hr_crc32c(0, out->data, out->size));
@@ -176,31 +175,67 @@ static hr_err sync_folder(const char *folder)
     return err;
 }
 
-static hr_err write_file(const engine *engine, const char *path, uint64_t *size, hr_why *why)
+/* Behind the room for the header, which says what they are once all of them are there. */
+static hr_err write_states(engine *engine, int fd, uint64_t *state_bytes, uint32_t *state_crc,
+                           hr_why *why)
 {
+    hr_err err = lseek(fd, (off_t)header_size(engine->partition_count), SEEK_SET) >= 0
+                     ? HR_OK
+                     : hr_err_from_errno(errno);
+    const hr_buf *bytes = &engine->snapshot_bytes;
+    hr_buf_init(&engine->snapshot_bytes, STATE_BYTES_MAX);
+    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
+        err = ask_for(engine, p, why);
+        if (err == HR_OK) {
+            *state_bytes += bytes->size;
+            *state_crc = hr_crc32c(*state_crc, bytes->data, bytes->size);
+            err = write_all(fd, bytes->data, bytes->size);
+        }
+    }
+    hr_buf_fini(&engine->snapshot_bytes);
+    return err;
+}
+
+static hr_err write_header(const engine *engine, int fd, uint64_t state_bytes, uint32_t state_crc)
+{
+    hr_buf head;
+    hr_buf_init(&head, header_size(engine->partition_count));
+    put_header(engine, state_bytes, state_crc, &head);
+    hr_err err = hr_buf_err(&head);
+    if (err == HR_OK && lseek(fd, 0, SEEK_SET) < 0) {
+        err = hr_err_from_errno(errno);
+    }
+    if (err == HR_OK) {
+        err = write_all(fd, head.data, head.size);
+    }
+    hr_buf_fini(&head);
+    return err;
+}
+
+static hr_err write_file(engine *engine, const char *path, uint64_t *size, hr_why *why)
+{
+    uint64_t state_bytes = 0;
+    uint32_t state_crc = 0;
+    hr_why detail = {""};
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
         return hr_why_errno(why, errno, "cannot make %s", path);
     }
-    hr_buf head;
-    hr_buf_init(&head, 1 << 20);
-    write_header(engine, &head);
-    hr_err err = hr_buf_err(&head);
-    *size = head.size;
+    hr_err err = write_states(engine, fd, &state_bytes, &state_crc, &detail);
     if (err == HR_OK) {
-        err = write_all(fd, head.data, head.size);
+        err = engine_names_flush(engine, &detail);
     }
-    for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
-        const hr_buf *bytes = &engine->snapshots[p].bytes;
-        err = write_all(fd, bytes->data, bytes->size);
-        *size += bytes->size;
+    if (err == HR_OK) {
+        err = write_header(engine, fd, state_bytes, state_crc);
     }
     if (err == HR_OK && fdatasync(fd) != 0) {
         err = hr_err_from_errno(errno);
     }
-    hr_buf_fini(&head);
     close(fd);
-    return err == HR_OK ? err : hr_why_set(why, err, "cannot write %s: %s", path, hr_err_text(err));
+    *size = header_size(engine->partition_count) + state_bytes;
+    return err == HR_OK ? err
+                        : hr_why_set(why, err, "cannot write %s: %s", path,
+                                     detail.text[0] != '\0' ? detail.text : hr_err_text(err));
 }
 
 /* The log must hold, for good, everything that the checkpoint stands on. */
@@ -281,13 +316,7 @@ hr_err engine_checkpoint(engine *engine, hr_why *why)
     memcpy(older, engine->checkpoint_offsets, sizeof older);
     file_path(engine, number, "new", aside, sizeof aside);
     uint64_t bytes = atomic_exchange(&engine->bytes_since_checkpoint, 0);
-    hr_err err = gather(engine, why);
-    if (err == HR_OK) {
-        err = engine_names_flush(engine, why);
-    }
-    if (err == HR_OK) {
-        err = write_file(engine, aside, &size, why);
-    }
+    hr_err err = write_file(engine, aside, &size, why);
     if (err == HR_OK) {
         err = wait_for_log(engine, why);
     }
@@ -305,9 +334,6 @@ hr_err engine_checkpoint(engine *engine, hr_why *why)
     } else {
         unlink(aside);
         atomic_fetch_add(&engine->bytes_since_checkpoint, bytes);
-    }
-    for (uint32_t p = 0; p < engine->partition_count; p++) {
-        hr_buf_fini(&engine->snapshots[p].bytes);
     }
     pthread_mutex_unlock(&engine->checkpoint_lock);
     return err;
@@ -335,7 +361,7 @@ static hr_err read_header(const uint8_t *bytes, size_t size, uint32_t partition_
         snapshot->told.index = hr_cursor_u32(&cursor);
         snapshot->tick_ms = (int64_t)hr_cursor_u64(&cursor);
         snapshot->events_offset = (int64_t)hr_cursor_u64(&cursor);
-        snapshot->bytes.size = hr_cursor_u64(&cursor);
+        snapshot->size = hr_cursor_u64(&cursor);
     }
     size_t checked = cursor.at;
     uint32_t crc = hr_cursor_u32(&cursor);
@@ -436,12 +462,12 @@ static hr_err adopt_states(engine *engine, const header *head, const uint8_t *st
         engine_partition *partition = &engine->partitions[p];
         hr_err err = engine_partition_use(partition, snapshot->rules_version, why);
         if (err == HR_OK) {
-            err = engine_snapshot_read(partition, states, snapshot->bytes.size);
+            err = engine_snapshot_read(partition, states, snapshot->size);
         }
         if (err != HR_OK) {
             return err;
         }
-        states += snapshot->bytes.size;
+        states += snapshot->size;
         partition->told = snapshot->told;
         partition->tick_ms = snapshot->tick_ms;
         engine_partition_begin_at(partition, snapshot->offset);

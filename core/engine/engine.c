@@ -74,15 +74,11 @@ static void free_partitions(engine *engine)
         if (engine->partitions != NULL && engine->partitions[p].worlds != NULL) {
             engine_partition_fini(&engine->partitions[p]);
         }
-        if (engine->snapshots != NULL) {
-            hr_buf_fini(&engine->snapshots[p].bytes);
-        }
     }
     free(engine->partitions);
     free(engine->seats);
     free(engine->start_ends);
     free(engine->snapshots);
-    free(engine->snapshot_done);
 }
 
 static void free_engine(engine *engine)
@@ -125,14 +121,13 @@ static hr_err make_partitions(engine *engine, hr_why *why)
     engine->seats = calloc(count, sizeof *engine->seats);
     engine->start_ends = calloc(count, sizeof *engine->start_ends);
     engine->snapshots = calloc(count, sizeof *engine->snapshots);
-    engine->snapshot_done = calloc(count, sizeof *engine->snapshot_done);
+    engine->snapshot_of = ENGINE_NO_PARTITION;
     if (engine->partitions == NULL || engine->seats == NULL || engine->start_ends == NULL ||
-        engine->snapshots == NULL || engine->snapshot_done == NULL) {
+        engine->snapshots == NULL) {
         return hr_why_set(why, HR_NO_MEMORY, "no memory for %u partitions", count);
     }
     engine->partition_count = count;
     for (uint32_t p = 0; p < count; p++) {
-        hr_buf_init(&engine->snapshots[p].bytes, (size_t)4 << 30);
         engine->start_ends[p] = log_end(log, HR_TOPIC_POSITIONS, (uint16_t)p, LOG_APPENDED);
     }
     for (uint32_t p = 0; p < count; p++) {

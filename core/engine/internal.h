@@ -11,6 +11,8 @@
 #include "packing.h"
 #include "partition.h"
 
+#define ENGINE_NO_PARTITION UINT32_MAX
+
 typedef struct engine_thread {
     engine *engine;
     pthread_t handle;
@@ -20,8 +22,8 @@ typedef struct engine_thread {
     hr_buf events; /* empty between turns; lent to the partition whose turn it is */
 } engine_thread;
 
-/* One partition as its worker left it at a batch's end, on its way into a checkpoint. The fields
- * but for bytes are the checkpoint's header, which every later version can read. */
+/* One partition as its worker left it at a batch's end, in a checkpoint. The fields but for
+ * position are the checkpoint's header, which every later version can read. */
 typedef struct engine_snapshot {
     int64_t offset; /* next to read */
     uint64_t rules_version;
@@ -29,7 +31,7 @@ typedef struct engine_snapshot {
     int64_t tick_ms;
     int64_t events_offset; /* events of what comes next lie at or after it */
     log_position position; /* durable before the checkpoint may count */
-    hr_buf bytes;
+    uint64_t size;         /* of the devices' states, bytes */
 } engine_snapshot;
 
 struct engine {
@@ -62,14 +64,14 @@ struct engine {
     hr_err failure;              /* protected by lock */
     hr_why failure_why;          /* protected by lock */
 
-    /* A checkpoint in the making; protected by lock. Workers fill in what is asked of them. */
-    uint64_t snapshot_wanted; /* number of the round; 0: none ever */
-    bool snapshots_are_open; /* else the round is over, and nobody may begin one of its snapshots */
-    uint32_t snapshots_begun; /* by workers that are at it */
-    uint64_t *snapshot_done;  /* per partition: the last round it took part in */
-    engine_snapshot *snapshots;
-    pthread_mutex_t names_lock;      /* one at a time brings names to the catalogue */
-    pthread_mutex_t change_lock;     /* one change of the rules, from its begin to the log's yes */
+    /* A checkpoint in the making. One partition after the other is asked for, and its worker fills
+     * in what is asked of it: so one partition's states are in memory twice, not everyone's. */
+    uint32_t snapshot_of;        /* the partition asked for; or none. Protected by lock */
+    bool snapshot_is_begun;      /* its worker is at it. Protected by lock */
+    hr_buf snapshot_bytes;       /* while it is, the worker's; else protected by checkpoint_lock */
+    engine_snapshot *snapshots;  /* likewise */
+    pthread_mutex_t names_lock;  /* one at a time brings names to the catalogue */
+    pthread_mutex_t change_lock; /* one change of the rules, from its begin to the log's yes */
     pthread_mutex_t checkpoint_lock; /* one checkpoint at a time */
     uint64_t checkpoint_number;      /* of the newest file; protected by checkpoint_lock */
     uint64_t checkpoint_size;        /* bytes; protected by checkpoint_lock */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fix.h"
@@ -167,7 +168,11 @@ static int tell_memory(const char *folder)
     farm_fini(&f);
     site_wait_read(&s);
     must(engine_queries_settle(queries, 600000) == HR_OK, "queries", "not settled");
-    printf("%ld\n", resident_mb());
+    long resident = resident_mb();
+    must(engine_checkpoint(s.engine, &why) == HR_OK, "checkpoint", why.text);
+    struct rusage usage;
+    must(getrusage(RUSAGE_SELF, &usage) == 0, "memory", "getrusage");
+    printf("%ld %ld\n", resident, usage.ru_maxrss / 1024);
     engine_queries_stop(queries);
     site_stop_engine(&s);
     site_close_log(&s);
@@ -186,11 +191,15 @@ static void bench_memory(const bench *b)
     snprintf(command, sizeof command, "/proc/%d/exe --memory-of %s", (int)getpid(), s.folder);
     FILE *child = popen(command, "r");
     double megabytes = 0;
-    must(child != NULL && fscanf(child, "%lf", &megabytes) == 1, "memory", "no answer");
+    long peak_megabytes = 0;
+    must(child != NULL && fscanf(child, "%lf %ld", &megabytes, &peak_megabytes) == 2, "memory",
+         "no answer");
     must(pclose(child) == 0, "memory", "the process failed");
     char details[128];
-    snprintf(details, sizeof details, "\"devices\":%u,\"fences\":10000,\"queries\":\"shipped\"",
-             MEMORY_DEVICES);
+    snprintf(
+        details, sizeof details,
+        "\"devices\":%u,\"fences\":10000,\"queries\":\"shipped\",\"peak_with_a_checkpoint_mb\":%ld",
+        MEMORY_DEVICES, peak_megabytes);
     report(b, "engine.memory", details, megabytes, NULL, 0, "MB resident", 1);
     site_open_log(&s);
     site_end(&s);
