@@ -139,7 +139,7 @@ static bool write_page(const char *program, FILE *to)
         }
     }
     hr_buf_fini(&text);
-    return is_well && ferror(to) == 0;
+    return is_well;
 }
 
 /* A folder with its parents, as far as they are not there. */
@@ -163,7 +163,7 @@ bool cli_man_install(const char *program, const char *share)
     int size = snprintf(path, sizeof path, "%s/man/man%d/%s.%d", share, section, program, section);
     FILE *to =
         size > 0 && (size_t)size < sizeof path && make_folders(path) ? fopen(path, "we") : NULL;
-    bool is_well = to != NULL && write_page(program, to);
+    bool is_well = to != NULL && write_page(program, to) && ferror(to) == 0;
     if (to != NULL && (fclose(to) != 0 || !is_well)) {
         (void)unlink(path);
         is_well = false;

@@ -1,4 +1,4 @@
-/* api/cli_table.c - columns as wide as what stands in them, by characters and not by bytes. */
+/* api/cli_table.c - columns as wide as a terminal shows what stands in them. */
 #include "cli_table.h"
 
 #include <stdbool.h>
@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define COLUMNS_MAX 64 /* further ones are left out */
-#define WIDTH_MAX 48   /* characters; longer texts are cut */
+#define WIDTH_MAX 48   /* columns on a terminal; longer texts are cut */
 #define CELL_BYTES (4 * WIDTH_MAX + 1)
+#define NAME_BYTES_MAX 1024
 
 static bool has_colours(void)
 {
@@ -32,34 +34,58 @@ const char *cli_colour_end(void)
 /* The c-th cell of a row, or NULL. */
 typedef const cJSON *cell_of(const cJSON *row, const void *columns, int c);
 
-static bool begins_character(char c)
+/* The bytes of a text's first character, and its columns on a terminal: two for many scripts, none
+ * for an accent behind its letter, -1 for what moves the cursor, or worse. */
+static size_t first_character(const char *text, int *width)
 {
-    return ((unsigned char)c & 0xc0) != 0x80;
+    wchar_t character = 0;
+    mbstate_t state = {0};
+    size_t size = mbrtowc(&character, text, MB_CUR_MAX, &state);
+    if (size == 0 || size > MB_CUR_MAX) {
+        *width = -1; /* no character at all */
+        return 1;
+    }
+    *width = wcwidth(character);
+    return size;
 }
 
 static int width_of(const char *text)
 {
-    int width = 0;
-    for (; *text != '\0'; text++) {
-        width += begins_character(*text);
+    int sum = 0;
+    int width;
+    while (*text != '\0') {
+        text += first_character(text, &width);
+        sum += width > 0 ? width : 0;
     }
-    return width;
+    return sum;
 }
 
-/* At most WIDTH_MAX whole characters. What would move a terminal's cursor, or worse, is not shown:
- * names come from anybody who may draw a fence. */
-static void put_text(const char *from, char text[CELL_BYTES])
+/* Whole characters, of at most width_max columns and capacity - 1 bytes. What must not be shown
+ * becomes '?': names come from anybody who may draw a fence. */
+static void put_text(const char *from, int width_max, char *text, size_t capacity)
 {
     size_t used = 0;
-    int width = 0;
-    for (; *from != '\0' && used + 1 < CELL_BYTES; from++) {
-        width += begins_character(*from);
-        if (width > WIDTH_MAX) {
+    int sum = 0;
+    while (*from != '\0') {
+        int width;
+        size_t size = first_character(from, &width);
+        bool is_shown = width >= 0;
+        sum += is_shown ? width : 1;
+        if (sum > width_max || used + size >= capacity) {
             break;
         }
-        text[used++] = (unsigned char)*from < 0x20 || *from == 0x7f ? '?' : *from;
+        memcpy(text + used, is_shown ? from : "?", is_shown ? size : 1);
+        used += is_shown ? size : 1;
+        from += size;
     }
     text[used] = '\0';
+}
+
+void cli_table_print_name(const char *name)
+{
+    char text[NAME_BYTES_MAX];
+    put_text(name, NAME_BYTES_MAX, text, sizeof text);
+    fputs(text, stdout);
 }
 
 static void put_cell(const cJSON *value, char text[CELL_BYTES])
@@ -67,15 +93,15 @@ static void put_cell(const cJSON *value, char text[CELL_BYTES])
     char number[32];
     text[0] = '\0';
     if (cJSON_IsString(value)) {
-        put_text(value->valuestring, text);
+        put_text(value->valuestring, WIDTH_MAX, text, CELL_BYTES);
     } else if (cJSON_IsNumber(value)) {
         snprintf(number, sizeof number, "%.15g", value->valuedouble);
-        put_text(number, text);
+        put_text(number, WIDTH_MAX, text, CELL_BYTES);
     } else if (cJSON_IsBool(value)) {
-        put_text(cJSON_IsTrue(value) ? "yes" : "no", text);
+        put_text(cJSON_IsTrue(value) ? "yes" : "no", WIDTH_MAX, text, CELL_BYTES);
     } else if (value != NULL && !cJSON_IsNull(value) && value->child != NULL) {
         char *printed = cJSON_PrintUnformatted(value);
-        put_text(printed != NULL ? printed : "", text);
+        put_text(printed != NULL ? printed : "", WIDTH_MAX, text, CELL_BYTES);
         cJSON_free(printed);
     }
 }

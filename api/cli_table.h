@@ -16,6 +16,9 @@ void cli_table_print_text(const char *json, const char *key, const char *const *
 const char *cli_colour_of(const char *level);
 const char *cli_colour_end(void);
 
+/* A name as a terminal may show it: what would move its cursor, or worse, becomes '?'. */
+void cli_table_print_name(const char *name);
+
 /* {"columns":[..],"rows":[[..]]}, the answer to SQL. */
 void cli_table_print_rows(const char *json);
 

@@ -1,4 +1,6 @@
 /* api/hedgerow.c - the program hedgerow: finds the subcommand and hands over. */
+#include <errno.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,10 +118,9 @@ static int parse_globals(int argc, char **argv, cli_globals *globals)
     return at;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     cli_globals globals;
-    hr_logline_hold_files();
     int at = parse_globals(argc, argv, &globals);
     if (at == 0) {
         return CLI_USAGE;
@@ -139,4 +140,26 @@ int main(int argc, char **argv)
     }
     fprintf(stderr, "hedgerow: there is no command \"%s\"; hedgerow --help lists them\n", argv[at]);
     return CLI_USAGE;
+}
+
+/* An answer that did not arrive, as an export on a disk that is full, is none. */
+static bool is_answer_written(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) {
+        return true;
+    }
+    fprintf(stderr, "hedgerow: the answer could not be written: %s\n",
+            errno != 0 ? strerror(errno) : "some of it was lost");
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    hr_logline_hold_files();
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) { /* names are that, whatever the terminal is */
+        (void)setlocale(LC_CTYPE, "");
+    }
+    int code = run(argc, argv);
+    return is_answer_written() || code != CLI_OK ? code : CLI_FAILED;
 }
