@@ -89,6 +89,12 @@ void cli_client_free(cli_client *client)
     }
 }
 
+void cli_client_forget(cli_client *client)
+{
+    curl_slist_free_all(client->headers);
+    client->headers = NULL;
+}
+
 static size_t keep_answer(char *bytes, size_t one, size_t count, void *context)
 {
     hr_buf *out = context;
@@ -127,6 +133,10 @@ int cli_client_ask(cli_client *client, const char *method, const char *path, con
     curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, keep_answer);
     curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, out);
     curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
+    if (client->globals->url == NULL) {
+        /* It is on this machine: a proxy would not find it, and would learn the token. */
+        curl_easy_setopt(client->curl, CURLOPT_NOPROXY, "*");
+    }
     if (body != NULL) {
         curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, body);
         curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body_size);

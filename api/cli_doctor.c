@@ -265,7 +265,7 @@ static size_t keep_answer(char *bytes, size_t one, size_t count, void *context)
 }
 
 /* GET url/v1/health; NULL, and why, if there is no answer. */
-static cJSON *ask_health(const char *url, char why[TEXT_MAX])
+static cJSON *ask_health(const char *url, bool is_here, char why[TEXT_MAX])
 {
     char path[API_LOCAL_TEXT_MAX + 32];
     hr_buf out;
@@ -282,6 +282,9 @@ static cJSON *ask_health(const char *url, char why[TEXT_MAX])
         curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
         /* The certificate may be of our own authority, and nothing secret is said here. */
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        if (is_here) {
+            curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+        }
         code = curl_easy_perform(curl);
         curl_easy_cleanup(curl);
     }
@@ -355,7 +358,7 @@ static void check_service(doctor *d)
              "the service runs (process %ld) but does not say yet where", (long)d->service);
         return;
     }
-    cJSON *health = ask_health(url, why);
+    cJSON *health = ask_health(url, d->url == NULL, why);
     if (health != NULL) {
         tell_health(d, url, health);
     } else {

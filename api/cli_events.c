@@ -10,21 +10,38 @@
 #include "cli_client.h"
 #include "cli_table.h"
 
+#define PATH_BYTES_MAX 4096
 #define FOLLOW_MS 500
+#define AWAY_MS_MAX 10000 /* between two tries to reach a service that went away */
 
 static const char help[] =
     "usage: hedgerow events [--fence ID] [--device ID] [--kind KIND] [--from TIME] [--to TIME]\n"
     "                       [--after CURSOR] [--follow] [--json]\n"
     "\n"
     "Prints events, oldest first: a line each to a terminal, else (and with --json) JSON lines.\n"
-    "--follow goes on until Ctrl-C.\n";
+    "--follow goes on until Ctrl-C, also when the service was away for a while.\n";
 
+static volatile sig_atomic_t is_printing;
 static volatile sig_atomic_t is_over;
 
+/* Between two pages nothing is left to do, however long a service lets us wait; and who is in a
+ * hurry asks twice. */
 static void end_following(int signal_number)
 {
     (void)signal_number;
     is_over = 1;
+    if (!is_printing) {
+        _exit(CLI_OK);
+    }
+}
+
+static void heed_signals(void)
+{
+    struct sigaction action = {.sa_handler = end_following,
+                               .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
 }
 
 /* The filters, as the beginning of every page's path. */
@@ -74,12 +91,10 @@ static void print_event(const cJSON *event)
 {
     const char *severity = text_of(event, "severity");
     const char *name = text_of(event, "fence_name");
-    const char *fence = name[0] != '-' ? name : text_of(event, "fence");
+    const char *fence = strcmp(name, "-") != 0 ? name : text_of(event, "fence");
     printf("%s  %s%-7s%s  %-8s  %-20s  ", text_of(event, "time"), cli_colour_of(severity), severity,
            cli_colour_end(), text_of(event, "kind"), text_of(event, "device"));
-    for (; *fence != '\0'; fence++) {
-        putchar((unsigned char)*fence < 0x20 || *fence == 0x7f ? '?' : *fence);
-    }
+    cli_table_print_name(fence);
     puts(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(event, "late")) ? "  (late)" : "");
 }
 
@@ -90,15 +105,17 @@ static void print_json(const cJSON *event)
     cJSON_free(line);
 }
 
-/* Print a page; its cursor goes into cursor. *count: how many events there were. */
+/* Print a page; its cursor goes into cursor. *has_more: the service ended the page before the end
+ * of what there is, perhaps without an event, when it had to look for long. */
 static bool print_page(const char *answer, bool as_json, char *cursor, size_t cursor_size,
-                       int *count)
+                       bool *has_more)
 {
     cJSON *page = cJSON_Parse(answer);
     const cJSON *events = cJSON_GetObjectItemCaseSensitive(page, "events");
     const cJSON *next = cJSON_GetObjectItemCaseSensitive(page, "next");
     const cJSON *event;
-    *count = 0;
+    *has_more = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(page, "more"));
+    is_printing = 1;
     cJSON_ArrayForEach(event, events)
     {
         if (as_json) {
@@ -106,7 +123,6 @@ static bool print_page(const char *answer, bool as_json, char *cursor, size_t cu
         } else {
             print_event(event);
         }
-        (*count)++;
     }
     bool is_good = cJSON_IsNumber(next) || cJSON_IsString(next);
     if (cJSON_IsNumber(next)) {
@@ -116,38 +132,60 @@ static bool print_page(const char *answer, bool as_json, char *cursor, size_t cu
     }
     cJSON_Delete(page);
     fflush(stdout);
+    is_printing = 0;
     return is_good;
+}
+
+/* Ask for the events behind cursor, and print them. */
+static int ask_page(cli_client *client, const hr_buf *filters, bool as_json, char *cursor,
+                    size_t cursor_size, bool *has_more)
+{
+    hr_buf path, answer;
+    hr_buf_init(&path, PATH_BYTES_MAX);
+    hr_buf_init(&answer, CLI_ANSWER_BYTES_MAX);
+    hr_buf_put(&path, filters->data, filters->size);
+    if (cursor[0] != '\0') {
+        cli_client_add(client, &path, "after", cursor);
+    }
+    hr_buf_put_u8(&path, 0);
+    int code = hr_buf_err(&path) == HR_OK
+                   ? cli_client_ask(client, "GET", (const char *)path.data, NULL, 0, &answer)
+                   : CLI_USAGE;
+    if (code == CLI_OK &&
+        !print_page((const char *)answer.data, as_json, cursor, cursor_size, has_more)) {
+        fputs("hedgerow events: the answer is not that of a Hedgerow service\n", stderr);
+        code = CLI_FAILED;
+    }
+    hr_buf_fini(&path);
+    hr_buf_fini(&answer);
+    return code;
 }
 
 static int print_pages(cli_client *client, const hr_buf *filters, const char *after, bool follows,
                        bool as_json)
 {
     char cursor[64];
-    int count;
+    bool has_more = false;
+    bool was_there = false;
+    int away_ms = 0;
     snprintf(cursor, sizeof cursor, "%s", after != NULL ? after : "");
     do {
-        hr_buf path, answer;
-        hr_buf_init(&path, 4096);
-        hr_buf_init(&answer, CLI_ANSWER_BYTES_MAX);
-        hr_buf_put(&path, filters->data, filters->size);
-        if (cursor[0] != '\0') {
-            cli_client_add(client, &path, "after", cursor);
+        int code = ask_page(client, filters, as_json, cursor, sizeof cursor, &has_more);
+        if (code == CLI_OK) {
+            was_there = true;
+            away_ms = 0;
+        } else if (follows && was_there) {
+            /* A service that was started again has another token. */
+            cli_client_forget(client);
+            has_more = false;
+            away_ms = away_ms < AWAY_MS_MAX ? away_ms + FOLLOW_MS : AWAY_MS_MAX;
+        } else {
+            return code;
         }
-        hr_buf_put_u8(&path, 0);
-        int code = hr_buf_err(&path) == HR_OK
-                       ? cli_client_ask(client, "GET", (const char *)path.data, NULL, 0, &answer)
-                       : CLI_USAGE;
-        bool is_good = code == CLI_OK && print_page((const char *)answer.data, as_json, cursor,
-                                                    sizeof cursor, &count);
-        hr_buf_fini(&path);
-        hr_buf_fini(&answer);
-        if (!is_good) {
-            return code == CLI_OK ? CLI_FAILED : code;
+        if (follows && !has_more) {
+            poll(NULL, 0, FOLLOW_MS + away_ms);
         }
-        if (count == 0 && follows) {
-            poll(NULL, 0, FOLLOW_MS);
-        }
-    } while ((count > 0 || follows) && !is_over);
+    } while ((has_more || follows) && !is_over && !ferror(stdout));
     return CLI_OK;
 }
 
@@ -166,10 +204,9 @@ int cli_events(const cli_globals *globals, int argc, char **argv)
     bool follows = false;
     bool as_json = !isatty(STDOUT_FILENO);
     int code = CLI_USAGE;
-    hr_buf_init(&filters, 4096);
+    hr_buf_init(&filters, PATH_BYTES_MAX);
     if (parse(client, argc, argv, &filters, &after, &follows, &as_json)) {
-        signal(SIGINT, end_following);
-        signal(SIGTERM, end_following);
+        heed_signals();
         code = print_pages(client, &filters, after, follows, as_json);
     } else {
         fputs(help, stderr);
