@@ -280,11 +280,19 @@ static int print_view(const log_view *view, const char *topic, uint16_t partitio
     return CLI_OK;
 }
 
+static volatile sig_atomic_t is_over;
+
+static void end_following(int signal_number)
+{
+    (void)signal_number;
+    is_over = 1;
+}
+
 /* Print what there is of a partition, from the reader's offset on. */
 static int print_records(log_reader *reader, const char *topic, uint16_t partition, int64_t *left)
 {
     int result = CLI_OK;
-    while (result == CLI_OK && *left != 0) {
+    while (result == CLI_OK && *left != 0 && !is_over) {
         log_view view;
         hr_why why = {""};
         int64_t from = log_reader_offset(reader);
@@ -350,14 +358,6 @@ static uint32_t open_targets(log_store *log, const options *o, target *targets)
     return count;
 }
 
-static volatile sig_atomic_t is_over;
-
-static void end_following(int signal_number)
-{
-    (void)signal_number;
-    is_over = 1;
-}
-
 static int run_print(log_store *log, const options *o)
 {
     static target targets[LOG_PARTITIONS_MAX];
@@ -368,8 +368,10 @@ static int run_print(log_store *log, const options *o)
                 o->target != NULL ? o->target : "partition");
         return CLI_FAILED;
     }
-    signal(SIGINT, end_following);
-    signal(SIGTERM, end_following);
+    if (o->is_following) {
+        signal(SIGINT, end_following);
+        signal(SIGTERM, end_following);
+    }
     do {
         log_position seen = log_durable(log);
         for (uint32_t i = 0; i < count && result == CLI_OK; i++) {

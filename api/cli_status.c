@@ -60,7 +60,7 @@ static void print_counts(cli_client *client)
     hr_buf_fini(&out);
 }
 
-static int tell(cli_client *client, const char *text)
+static int tell(cli_client *client, const char *text, bool as_json)
 {
     cJSON *answer = cJSON_Parse(text);
     bool is_ready = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ready"));
@@ -69,6 +69,11 @@ static int tell(cli_client *client, const char *text)
     if (answer == NULL) {
         fputs("hedgerow status: the answer is not that of a Hedgerow service\n", stderr);
         return CLI_FAILED;
+    }
+    if (as_json) {
+        puts(text);
+        cJSON_Delete(answer);
+        return is_ready ? CLI_OK : CLI_FAILED;
     }
     printf("service   %s\n", !is_ready ? "starting, not ready yet" : text_of(answer, "status"));
     cJSON_ArrayForEach(reason, cJSON_GetObjectItemCaseSensitive(answer, "reasons"))
@@ -108,10 +113,8 @@ int cli_status(const cli_globals *globals, int argc, char **argv)
     hr_buf out;
     hr_buf_init(&out, CLI_ANSWER_BYTES_MAX);
     int code = cli_client_ask(client, "GET", "/v1/health", NULL, 0, &out);
-    if (code == CLI_OK && as_json) {
-        puts((const char *)out.data);
-    } else if (code == CLI_OK) {
-        code = tell(client, (const char *)out.data);
+    if (code == CLI_OK) {
+        code = tell(client, (const char *)out.data, as_json);
     }
     hr_buf_fini(&out);
     cli_client_free(client);

@@ -1,4 +1,5 @@
 /* api/cli_user.c - hedgerow user: who may log in to the page and the API. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +10,27 @@
 #include "cli_client.h"
 #include "cli_table.h"
 
-#define PASSWORD_BYTES_MAX 256
+#define PASSWORD_BYTES_MAX 1024 /* far above what the service takes: a longer one is refused */
 
 static const char help[] =
     "usage: hedgerow user list [--json]\n"
     "       hedgerow user add NAME [--role viewer|editor|owner]   asks for the password, or\n"
     "                                                             reads it from standard input\n"
     "       hedgerow user rm NAME\n";
+
+static void end_typing(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* A Ctrl-C ends the typing only: the terminal must be made to show again what is typed. */
+static void heed_signals(void)
+{
+    const struct sigaction action = {.sa_handler = end_typing};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGHUP, &action, NULL);
+}
 
 /* One line, not shown while it is typed. False at the end of input. */
 static bool read_password(char password[PASSWORD_BYTES_MAX])
@@ -25,6 +40,7 @@ static bool read_password(char password[PASSWORD_BYTES_MAX])
     if (is_terminal) {
         struct termios silent = before;
         silent.c_lflag &= ~(tcflag_t)ECHO;
+        heed_signals();
         fputs("Password: ", stderr);
         tcsetattr(STDIN_FILENO, TCSANOW, &silent);
     }
@@ -79,8 +95,9 @@ static int list(cli_client *client, bool is_json)
 static int run(cli_client *client, int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
-    bool is_json = argc == 3 && strcmp(argv[2], "--json") == 0;
-    if (strcmp(verb, "list") == 0 && (argc == 2 || is_json)) {
+    bool is_json = argc > 2 && strcmp(argv[argc - 1], "--json") == 0;
+    argc -= is_json; /* the other answers are JSON anyway */
+    if (strcmp(verb, "list") == 0 && argc == 2) {
         return list(client, is_json);
     }
     if (strcmp(verb, "add") == 0 && argc == 3) {
