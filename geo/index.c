@@ -16,9 +16,10 @@ geo_err geo_index_new(const geo_index_options *options, geo_index **out)
     if (index == NULL) {
         return GEO_NO_MEMORY;
     }
-    geo_err err = index_arena_init(&index->arena, options != NULL ? options->memory_bytes_max : 0);
+    index->memory_bytes_max = options != NULL ? options->memory_bytes_max : 0;
+    geo_err err = index_arena_new(index->memory_bytes_max, &index->arena);
     if (err == GEO_OK) {
-        index_maker maker = {&index->arena, &index->scratch, &index->unseen.made, &index->retired};
+        index_maker maker = {index->arena, &index->scratch, &index->unseen.made, &index->retired};
         index_square root = INDEX_ROOT_SQUARE;
         err = index_build_square(&maker, &root, NULL, 0, &index->root);
     }
@@ -48,12 +49,15 @@ void geo_index_free(geo_index *index)
     }
     fences_free(index->fences, index->fence_room);
     for (uint32_t slot = 0; slot < GEO_INDEX_VERSIONS_MAX; slot++) {
-        free(index->versions[slot].garbage.items);
+        if (index->versions[slot].is_used) {
+            free(index->versions[slot].garbage.items);
+            index_arena_unref(index->versions[slot].arena);
+        }
     }
     index_unseen_fini(&index->unseen);
     free(index->retired.items);
     index_scratch_fini(&index->scratch);
-    index_arena_fini(&index->arena);
+    index_arena_unref(index->arena);
     free(index);
 }
 
@@ -83,7 +87,7 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
     index_piece piece_before;
     index_piece piece_after;
     index_updater updater = {
-        .maker = {&index->arena, &index->scratch, &index->unseen.made, &index->retired},
+        .maker = {index->arena, &index->scratch, &index->unseen.made, &index->retired},
         .fences = index->fences,
         .id = id,
         .stamp = &index->stamp,
@@ -98,7 +102,7 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
         return GEO_TOO_BIG;
     }
     index_reclaim(index);
-    index_unseen_note(&index->unseen, &index->arena);
+    index_unseen_note(&index->unseen, index->arena);
     if (before != NULL) {
         piece_before = index_piece_whole(before, id);
     }
@@ -108,19 +112,19 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
     geo_err err =
         index_update_square(&updater, index->root, &square, before != NULL ? &piece_before : NULL,
                             after != NULL ? &piece_after : NULL, &root);
+    index_scratch_shrink(&index->scratch, SCRATCH_BYTES_KEPT);
     if (err != GEO_OK) {
-        index_garbage_free_from(&index->unseen.made, made_count, &index->arena);
+        index_garbage_free_from(&index->unseen.made, made_count, index->arena);
         index->retired.count = retired_count;
         return err;
     }
-    index_unseen_free(&index->unseen, &index->retired, retired_count, &index->arena);
+    index_unseen_free(&index->unseen, &index->retired, retired_count, index->arena);
     index->root = root;
     index->fences[id] = after;
     index->fence_count += (after != NULL) - (before != NULL);
     index->fence_span = span;
     index->fence_bytes += (after != NULL ? after->bytes : 0) - (before != NULL ? before->bytes : 0);
     index_fence_free(before);
-    index_scratch_shrink(&index->scratch, SCRATCH_BYTES_KEPT);
     return GEO_OK;
 }
 
@@ -206,6 +210,17 @@ static geo_err build_root(index_maker *maker, index_fence *const *fences, uint32
     return index_build_square(maker, &root, pieces, n, out);
 }
 
+/* The writer's state lies in another arena now. The old one goes with the last version in it, and
+ * what was noted of its blocks with it. */
+static void take_state(geo_index *index, index_arena *arena, index_desc root)
+{
+    index_arena_unref(index->arena);
+    index->arena = arena;
+    index->root = root;
+    index->retired.count = 0;
+    index_unseen_forget(&index->unseen);
+}
+
 geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const uint32_t *ids,
                         size_t count)
 {
@@ -217,50 +232,37 @@ geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const ui
     if (err != GEO_OK) {
         return err;
     }
-    index_maker maker = {&index->arena, &index->scratch, NULL, &index->retired};
-    size_t retired_count = index->retired.count;
+    index_arena *arena = NULL;
     index_desc root;
-    index_arena_mark *mark = malloc(sizeof *mark);
-    if (mark == NULL) {
-        fences_free(fences, room);
-        return GEO_NO_MEMORY;
-    }
     index_reclaim(index);
-    index_arena_begin(&index->arena, mark);
-    err = build_root(&maker, fences, room, count, &root);
+    err = index_arena_new(index->memory_bytes_max, &arena);
     if (err == GEO_OK) {
-        err = index_maker_retire_all(&maker, index->root, INDEX_ROOT_SHIFT);
+        index_maker maker = {arena, &index->scratch, NULL, NULL};
+        err = build_root(&maker, fences, room, count, &root);
     }
     index_scratch_back(&index->scratch, (index_scratch_mark){0});
     /* No build follows soon, and changes need much less. */
     index_scratch_shrink(&index->scratch, 0);
     if (err != GEO_OK) {
-        index_arena_cancel(&index->arena, mark);
-        index->retired.count = retired_count;
+        index_arena_unref(arena);
         fences_free(fences, room);
-    } else {
-        index_arena_end(&index->arena, mark);
-        fences_free(index->fences, index->fence_room);
-        index->fences = fences;
-        index->fence_room = room;
-        index->fence_count = (uint32_t)count;
-        index->fence_bytes = bytes;
-        index->fence_span = span;
-        index->root = root;
+        return err;
     }
-    free(mark);
-    return err;
+    take_state(index, arena, root);
+    fences_free(index->fences, index->fence_room);
+    index->fences = fences;
+    index->fence_room = room;
+    index->fence_count = (uint32_t)count;
+    index->fence_bytes = bytes;
+    index->fence_span = span;
+    return GEO_OK;
 }
 
 size_t geo_index_memory_bytes(const geo_index *index)
 {
-    size_t bytes = sizeof *index + index->arena.top_bytes + index->fence_bytes +
-                   index->fence_room * sizeof *index->fences + index_scratch_bytes(&index->scratch);
-    bytes += index_unseen_bytes(&index->unseen) + index->retired.room * sizeof(index_garbage_item);
-    for (uint32_t slot = 0; slot < GEO_INDEX_VERSIONS_MAX; slot++) {
-        bytes += index->versions[slot].garbage.room * sizeof(index_garbage_item);
-    }
-    return bytes;
+    return sizeof *index + index_versions_bytes(index) + index->fence_bytes +
+           index->fence_room * sizeof *index->fences + index_scratch_bytes(&index->scratch) +
+           index_unseen_bytes(&index->unseen) + index->retired.room * sizeof(index_garbage_item);
 }
 
 uint32_t geo_index_fence_count(const geo_index *index)

@@ -43,7 +43,7 @@ void geo_index_free(geo_index *index);
 
 /* Replace the whole content by count fences; ids are different, in any order, and at most
  * GEO_INDEX_ID_MAX. The areas are made by geo_area_new(), and the index becomes a holder of them.
- * Much faster than as many puts. On failure nothing changes.
+ * Much faster than puts, in new memory; the old goes with its last version. Fails as a whole.
  * GEO_NO_MEMORY. GEO_RANGE: an id is too big. GEO_EXISTS: an id occurs twice. GEO_TOO_BIG: the
  * spans of all fences together are above GEO_INDEX_SPAN_MAX. */
 GEO_MUST_USE geo_err geo_index_build(geo_index *index, const geo_area *const *areas,

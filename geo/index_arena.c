@@ -2,7 +2,7 @@
 #include "index_arena.h"
 
 #include <assert.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #define LINE_BYTES 64
@@ -30,50 +30,67 @@ static uint32_t *link_of(index_arena *arena, uint32_t unit)
     return (uint32_t *)(arena->base + (size_t)unit * ARENA_UNIT_BYTES);
 }
 
-geo_err index_arena_init(index_arena *arena, size_t limit_bytes)
+/* Reserving addresses costs nothing; where even that is limited, take what there is. */
+static void *reserve(size_t *bytes)
 {
-    memset(arena, 0, sizeof *arena);
-    arena->limit_bytes =
-        limit_bytes != 0 && limit_bytes < ARENA_BYTES_MAX ? limit_bytes : ARENA_BYTES_MAX;
-    /* Reserving addresses costs nothing; where even that is limited, take what there is. */
-    size_t bytes = (arena->limit_bytes + STEP_BYTES - 1) / STEP_BYTES * STEP_BYTES;
-    void *base = MAP_FAILED;
-    while (base == MAP_FAILED) {
-        base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (base == MAP_FAILED) {
-            if (bytes <= RESERVED_BYTES_MIN) {
-                return GEO_NO_MEMORY;
-            }
-            bytes /= 2;
+    for (;; *bytes /= 2) {
+        void *base =
+            mmap(NULL, *bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (base != MAP_FAILED || *bytes <= RESERVED_BYTES_MIN) {
+            return base;
         }
+    }
+}
+
+geo_err index_arena_new(size_t limit_bytes, index_arena **out)
+{
+    index_arena *arena = calloc(1, sizeof *arena);
+    if (arena == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    size_t limit =
+        limit_bytes != 0 && limit_bytes < ARENA_BYTES_MAX ? limit_bytes : ARENA_BYTES_MAX;
+    size_t bytes = (limit + STEP_BYTES - 1) / STEP_BYTES * STEP_BYTES;
+    void *base = reserve(&bytes);
+    if (base == MAP_FAILED) {
+        free(arena);
+        return GEO_NO_MEMORY;
     }
     /* Queries jump about: large pages halve the cost of a miss. It is only a wish. */
     (void)madvise(base, bytes, MADV_HUGEPAGE);
-    arena->base = base;
-    arena->reserved_bytes = bytes;
-    if (arena->limit_bytes > bytes) {
-        arena->limit_bytes = bytes;
-    }
-    arena->top_bytes = LINE_BYTES; /* unit 0 means "none" */
+    *arena = (index_arena){
+        .users = 1,
+        .base = base,
+        .reserved_bytes = bytes,
+        .limit_bytes = limit < bytes ? limit : bytes,
+        .top_bytes = LINE_BYTES, /* unit 0 means "none" */
+    };
+    *out = arena;
     return GEO_OK;
 }
 
-void index_arena_fini(index_arena *arena)
+index_arena *index_arena_ref(index_arena *arena)
 {
-    if (arena->base != NULL) {
+    arena->users++;
+    return arena;
+}
+
+void index_arena_unref(index_arena *arena)
+{
+    if (arena != NULL && --arena->users == 0) {
         munmap(arena->base, arena->reserved_bytes);
-        arena->base = NULL;
+        free(arena);
     }
 }
 
 /* Make memory up to end_bytes usable, in steps that grow with the arena. */
 static bool arena_reach(index_arena *arena, size_t end_bytes)
 {
-    if (end_bytes <= arena->usable_bytes) {
-        return true;
-    }
     if (end_bytes > arena->limit_bytes) {
         return false;
+    }
+    if (end_bytes <= arena->usable_bytes) {
+        return true;
     }
     size_t step = arena->usable_bytes / 8;
     size_t wanted = end_bytes + step;
@@ -144,34 +161,4 @@ void index_arena_free(index_arena *arena, uint32_t unit, size_t bytes)
     rounded_units(bytes, &class);
     *link_of(arena, unit) = arena->free_heads[class];
     arena->free_heads[class] = unit;
-}
-
-void index_arena_begin(index_arena *arena, index_arena_mark *mark)
-{
-    mark->top_bytes = arena->top_bytes;
-    memcpy(mark->free_heads, arena->free_heads, sizeof mark->free_heads);
-    memset(arena->free_heads, 0, sizeof arena->free_heads);
-}
-
-/* Join what the build left over in front of what was free before. */
-void index_arena_end(index_arena *arena, const index_arena_mark *mark)
-{
-    for (uint32_t class = 1; class < ARENA_CLASS_COUNT; class ++) {
-        uint32_t first = arena->free_heads[class];
-        uint32_t last = first;
-        while (last != 0 && *link_of(arena, last) != 0) {
-            last = *link_of(arena, last);
-        }
-        if (last == 0) {
-            arena->free_heads[class] = mark->free_heads[class];
-        } else {
-            *link_of(arena, last) = mark->free_heads[class];
-        }
-    }
-}
-
-void index_arena_cancel(index_arena *arena, const index_arena_mark *mark)
-{
-    arena->top_bytes = mark->top_bytes;
-    memcpy(arena->free_heads, mark->free_heads, sizeof arena->free_heads);
 }

@@ -16,6 +16,7 @@
 /* Blocks never move, so that readers may hold plain addresses; the range is reserved once and made
  * usable step by step. Written by the writer only; `base` never changes. */
 typedef struct index_arena {
+    uint32_t users; /* freed with the last one */
     uint8_t *base;
     size_t reserved_bytes;
     size_t limit_bytes;
@@ -24,25 +25,15 @@ typedef struct index_arena {
     uint32_t free_heads[ARENA_CLASS_COUNT];
 } index_arena;
 
-/* Where a failed bulk build returns to. */
-typedef struct index_arena_mark {
-    size_t top_bytes;
-    uint32_t free_heads[ARENA_CLASS_COUNT];
-} index_arena_mark;
-
-GEO_MUST_USE geo_err index_arena_init(index_arena *arena, size_t limit_bytes);
-void index_arena_fini(index_arena *arena);
+/* A new arena has one user. */
+GEO_MUST_USE geo_err index_arena_new(size_t limit_bytes, index_arena **out);
+index_arena *index_arena_ref(index_arena *arena);
+void index_arena_unref(index_arena *arena); /* NULL is fine */
 
 /* The unit number of a new block, or 0 when memory or the limit is exhausted. A block touches no
  * more cache lines than it must; one of a multiple of 64 bytes, or asked for aligned, begins a
  * line. bytes <= 4 GB. */
 uint32_t index_arena_alloc(index_arena *arena, size_t bytes, bool aligned);
 void index_arena_free(index_arena *arena, uint32_t unit, size_t bytes);
-
-/* Between begin and end or cancel, new blocks come from untouched memory only, so that cancel can
- * forget them all at once. */
-void index_arena_begin(index_arena *arena, index_arena_mark *mark);
-void index_arena_end(index_arena *arena, const index_arena_mark *mark);
-void index_arena_cancel(index_arena *arena, const index_arena_mark *mark);
 
 #endif

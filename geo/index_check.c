@@ -99,26 +99,25 @@ static geo_err build_again(const geo_index *index, index_maker *maker, index_des
 
 bool geo_index_check(const geo_index *index, geo_why *why)
 {
-    index_arena arena;
+    index_arena *arena;
     index_scratch scratch = {0};
-    index_garbage garbage = {0};
-    index_maker maker = {&arena, &scratch, NULL, &garbage};
     index_square square = INDEX_ROOT_SQUARE;
     index_desc root;
     bool is_good = false;
-    geo_err err = index_arena_init(&arena, 0);
+    geo_err err = index_arena_new(0, &arena);
     if (err != GEO_OK) {
         (void)geo_why_set(why, err, "%s", geo_err_text(err));
         return false;
     }
+    index_maker maker = {arena, &scratch, NULL, NULL};
     err = build_again(index, &maker, &root);
     if (err != GEO_OK) {
         (void)geo_why_set(why, err, "%s", geo_err_text(err));
     } else {
-        comparison c = {index->arena.base, arena.base, why};
+        comparison c = {index->arena->base, arena->base, why};
         is_good = compare(&c, index->root, root, &square);
     }
     index_scratch_fini(&scratch);
-    index_arena_fini(&arena);
+    index_arena_unref(arena);
     return is_good;
 }

@@ -33,7 +33,7 @@ void index_garbage_free_from(index_garbage *garbage, size_t first, index_arena *
 typedef struct index_maker {
     index_arena *arena;
     index_scratch *scratch;
-    index_garbage *fresh; /* NULL while a bulk build has the arena's mark to return to */
+    index_garbage *fresh; /* NULL in a build, whose arena goes as a whole */
     index_garbage *retired;
 } index_maker;
 

@@ -21,13 +21,14 @@ struct geo_index_version {
     const uint8_t *base;         /* the rest is set by the writer before it is published */
     index_desc root;
     uint64_t number;
-    bool is_used;          /* written and read by the writer only, like the line below */
+    bool is_used;          /* written and read by the writer only, like the lines below */
+    index_arena *arena;    /* that of `base`, used until the version is reclaimed */
     index_garbage garbage; /* what this version and older ones may see, but no newer one */
 };
 
 /* All fields belong to the writer, but for `newest`. */
 struct geo_index {
-    index_arena arena;
+    index_arena *arena; /* of the state below; a build begins another one */
     index_scratch scratch;
     index_fence **fences; /* by id; NULL where there is none */
     uint32_t fence_room;
@@ -35,6 +36,7 @@ struct geo_index {
     size_t fence_bytes;
     uint64_t fence_span; /* of all fences, as geo_index_span() counts */
     uint64_t stamp;
+    size_t memory_bytes_max;
     index_desc root;       /* the state that the next publication shows */
     index_unseen unseen;   /* made since the last publication */
     index_garbage retired; /* unlinked since the last publication */
@@ -46,6 +48,9 @@ struct geo_index {
 
 /* Free what only versions could see that nobody holds any more. */
 void index_reclaim(geo_index *index);
+
+/* What the arenas take, those of older versions included, and the lists of garbage. */
+size_t index_versions_bytes(const geo_index *index);
 
 /* The queries of one instruction set: answer `count` <= GEO_INDEX_QUERY_POINTS points, hits
  * numbered from `first`. False: a point lies on the antimeridian, or there is not room enough; what

@@ -80,14 +80,16 @@ void index_reclaim(geo_index *index)
             older = version;
             continue;
         }
-        if (older == NULL) {
-            index_garbage_free_from(&version->garbage, 0, &index->arena);
+        /* Versions of one arena follow each other. */
+        if (older == NULL || older->arena != version->arena) {
+            index_garbage_free_from(&version->garbage, 0, version->arena);
         } else if (!garbage_move(&version->garbage, &older->garbage)) {
             older = version;
             continue;
         }
         free(version->garbage.items);
         version->garbage = (index_garbage){0};
+        index_arena_unref(version->arena);
         version->is_used = false;
     }
 }
@@ -103,7 +105,8 @@ geo_err geo_index_publish(geo_index *index)
         return GEO_TOO_BIG;
     }
     geo_index_version *version = &index->versions[slot];
-    version->base = index->arena.base;
+    version->arena = index_arena_ref(index->arena);
+    version->base = index->arena->base;
     version->root = index->root;
     version->number = ++index->last_number;
     version->is_used = true;
@@ -112,10 +115,31 @@ geo_err geo_index_publish(geo_index *index)
     index_unseen_forget(&index->unseen);
     if (version->number > 1) {
         geo_index_version *old = &index->versions[old_slot];
-        old->garbage = index->retired;
-        index->retired = (index_garbage){0};
+        if (old->arena == index->arena) {
+            old->garbage = index->retired;
+            index->retired = (index_garbage){0};
+        } else {
+            /* A build came between: no version has seen what was changed since. */
+            index_garbage_free_from(&index->retired, 0, index->arena);
+        }
         geo_index_release(old);
         index_reclaim(index);
     }
     return GEO_OK;
+}
+
+size_t index_versions_bytes(const geo_index *index)
+{
+    size_t bytes = index->arena->top_bytes;
+    for (uint32_t slot = 0; slot < GEO_INDEX_VERSIONS_MAX; slot++) {
+        const geo_index_version *version = &index->versions[slot];
+        bool is_counted = !version->is_used || version->arena == index->arena;
+        for (uint32_t before = 0; before < slot && !is_counted; before++) {
+            is_counted =
+                index->versions[before].is_used && index->versions[before].arena == version->arena;
+        }
+        bytes += is_counted ? 0 : version->arena->top_bytes;
+        bytes += version->garbage.room * sizeof(index_garbage_item);
+    }
+    return bytes;
 }
