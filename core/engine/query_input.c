@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "base/limits.h"
 #include "base/record.h"
 #include "base/text.h"
 #include "catalog/device.h"
@@ -163,11 +164,47 @@ int64_t query_input_mark(const query_input *input)
     return least;
 }
 
-void query_input_raise(query_input *input, int64_t time_ms)
+/* The gateway's clock was ahead if it has been at less than the mark since. */
+static void mend_mark(query_lane *lane, int64_t append_ms)
+{
+    if (append_ms < lane->mark_ms) {
+        lane->newest_ms = lesser(lane->newest_ms, append_ms);
+        lane->mark_ms = lane->newest_ms;
+    }
+}
+
+/* A fix was appended that is not from a backlog. */
+static void advance_mark(query_lane *lane, int64_t time_ms, int64_t append_ms)
+{
+    int64_t reached_ms = lesser(time_ms, append_ms);
+    if (time_ms - append_ms <= HR_FUTURE_MAX_MS && reached_ms > lane->newest_ms) {
+        lane->newest_ms = reached_ms;
+        lane->behind_ms = lesser(append_ms - reached_ms, QUERY_BEHIND_MS_MAX);
+        raise_mark(lane, reached_ms);
+    }
+}
+
+static void lift_mark(query_lane *lane, int64_t clock_ms)
+{
+    raise_mark(lane, clock_ms - QUERY_IDLE_MS - lane->behind_ms);
+}
+
+void query_input_raise(query_input *input, int64_t clock_ms)
 {
     for (uint32_t p = 0; p < input->lane_count; p++) {
-        raise_mark(&input->lanes[p], time_ms);
+        lift_mark(&input->lanes[p], clock_ms);
     }
+}
+
+int64_t query_input_tick_ms(const query_input *input, int64_t mark_ms)
+{
+    int64_t behind_ms = 0;
+    for (uint32_t p = 0; p < input->lane_count; p++) {
+        const query_lane *lane = &input->lanes[p];
+        bool is_held = lane->mark_ms < mark_ms && lane->behind_ms > behind_ms;
+        behind_ms = is_held ? lane->behind_ms : behind_ms;
+    }
+    return mark_ms < INT64_MAX ? mark_ms + QUERY_IDLE_MS + behind_ms : INT64_MAX;
 }
 
 /* ---- positions ---- */
@@ -202,8 +239,7 @@ static void take_fix(query_input *input, uint16_t p, const uint8_t *bytes, int64
                             .offset = offset,
                             .device_rules = rules_of(&lane->rules, device)};
     if ((fix->flags & HR_FIX_BACKLOG) == 0) {
-        lane->newest_ms = fix->time_ms > lane->newest_ms ? fix->time_ms : lane->newest_ms;
-        raise_mark(lane, lesser(lane->newest_ms, row->append_ms));
+        advance_mark(lane, fix->time_ms, row->append_ms);
     }
     if (++input->fix_count == QUERY_BATCH_ROWS) {
         flush(input);
@@ -241,8 +277,7 @@ static void take_control(query_input *input, query_lane *lane, const uint8_t *by
         use_rules(input, &lane->rules, number);
     } else if (lane->view.type == HR_RECORD_TICK && size == HR_TICK_BYTES &&
                time_is_sane((int64_t)number)) {
-        raise_mark(lane, lesser(lane->newest_ms, lane->view.append_ms));
-        raise_mark(lane, (int64_t)number - QUERY_IDLE_MS);
+        lift_mark(lane, (int64_t)number);
     }
 }
 
@@ -305,6 +340,7 @@ static hr_err advance(query_input *input, uint16_t p, int64_t until, uint32_t *b
             return err;
         }
         use_rules(input, &lane->rules, lane->rules.version);
+        mend_mark(lane, lane->view.append_ms);
         int64_t end = lesser(until, lane->view.first_offset + lane->view.count);
         end = lesser(end, lane->offset + RECORDS_MAX);
         if (lane->view.type != HR_RECORD_FIX) {
@@ -380,6 +416,10 @@ static hr_err take_event(query_input *input, const uint8_t *bytes, size_t size, 
         return err;
     }
     lane->limit = event.source_offset > lane->limit ? event.source_offset : lane->limit;
+    if (lane->offset == event.source_offset) {
+        /* It comes before the record that made it, which was appended then. */
+        mend_mark(lane, event.received_ms);
+    }
     gather_event(input, lane, &event, offset);
     return HR_OK;
 }
@@ -496,12 +536,13 @@ void query_input_write(const query_input *input, hr_buf *out)
         hr_buf_put_u64(out, (uint64_t)lane->offset);
         hr_buf_put_u64(out, (uint64_t)lane->mark_ms);
         hr_buf_put_u64(out, (uint64_t)lane->newest_ms);
+        hr_buf_put_u32(out, (uint32_t)lane->behind_ms);
         hr_buf_put_u64(out, lane->rules.version);
     }
     query_devices_write(&input->devices, out);
 }
 
-hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why)
+hr_err query_input_read(query_input *input, hr_cursor *in, bool knows_behind, hr_why *why)
 {
     uint32_t lanes = hr_cursor_u32(in);
     int64_t offset = (int64_t)hr_cursor_u64(in);
@@ -518,11 +559,12 @@ hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why)
         lane->offset = (int64_t)hr_cursor_u64(in);
         lane->mark_ms = (int64_t)hr_cursor_u64(in);
         lane->newest_ms = (int64_t)hr_cursor_u64(in);
+        lane->behind_ms = knows_behind ? hr_cursor_u32(in) : 0;
         uint64_t version = hr_cursor_u64(in);
         lane->limit = lane->offset;
         lane->has_view = false;
         use_rules(input, &lane->rules, version);
-        if (in->short_read || lane->offset < 0 ||
+        if (in->short_read || lane->offset < 0 || lane->behind_ms > QUERY_BEHIND_MS_MAX ||
             lane->offset > log_end(input->log, HR_TOPIC_POSITIONS, p, LOG_APPENDED)) {
             return hr_why_set(why, HR_CORRUPT, "the log does not reach so far");
         }

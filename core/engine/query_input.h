@@ -5,9 +5,14 @@
  * sees of its lane (watermark, rules, the device's last fixes) is a pure function of the log. A
  * lane is therefore read only as far as its worker has told its events.
  *
- * A lane's mark is how far it is in event time: min(greatest time of its fixes, append_ms), never
- * back; fixes from a backlog neither advance nor hold it, and a tick lifts it to QUERY_IDLE_MS
- * before the tick's time, so that a silent partition does not hold the others back. */
+ * A lane's mark is how far it is in event time: the greatest of its fixes' times, each at most its
+ * append_ms; fixes from a backlog, or from a clock that is ahead of the gateway's by more than
+ * HR_FUTURE_MAX_MS, neither advance nor hold it. A tick lifts it to QUERY_IDLE_MS before the tick's
+ * time, so that a silent partition does not hold the others back; and to less by as much as the
+ * lane's newest fix was behind the gateway's clock when it came, since what is behind may be all
+ * devices, or the network, or it is that clock which is ahead.
+ * A mark goes back in one case alone: a record with an append_ms below it says that the gateway's
+ * clock was ahead and has been put right. Then the lane is where its fixes are. */
 #ifndef ENGINE_QUERY_INPUT_H
 #define ENGINE_QUERY_INPUT_H
 
@@ -19,6 +24,9 @@
 
 #define QUERY_BATCH_ROWS 256
 #define QUERY_IDLE_MS 60000
+#define QUERY_BEHIND_MS_MAX                                                                        \
+    3600000 /* a lane's that is farther behind is taken for broken clocks                          \
+             */
 
 /* One version of the rules. rules is counted; NULL: the catalogue has forgotten that version. */
 typedef struct query_rules {
@@ -35,7 +43,9 @@ typedef struct query_lane {
     int64_t offset; /* next to read */
     int64_t limit;  /* no event of what lies before it is to come */
     int64_t mark_ms;
-    int64_t newest_ms; /* of fixes that are not from a backlog */
+    int64_t newest_ms; /* of the fixes that advance it */
+    int64_t
+        behind_ms; /* by how much that was behind the clock when it came; 0..QUERY_BEHIND_MS_MAX */
     query_rules rules; /* in force */
 } query_lane;
 
@@ -83,11 +93,16 @@ bool query_input_is_behind(const query_input *input);
 /* The least mark of all lanes; INT64_MIN: some lane has told nothing yet. */
 int64_t query_input_mark(const query_input *input);
 
-/* Everything until time_ms has been read: no lane is behind that. */
-void query_input_raise(query_input *input, int64_t time_ms);
+/* At clock_ms everything has been read: the lanes are where a tick would lift them. */
+void query_input_raise(query_input *input, int64_t clock_ms);
+
+/* The earliest tick that lifts every lane to mark_ms. */
+int64_t query_input_tick_ms(const query_input *input, int64_t mark_ms);
 
 void query_input_write(const query_input *input, hr_buf *out);
-/* Go on where those bytes say. HR_CORRUPT: not such bytes, or of another log. */
-HR_MUST_USE hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why);
+/* Go on where those bytes say; knows_behind: false for those of a version that did not write it.
+ * HR_CORRUPT: not such bytes, or of another log. */
+HR_MUST_USE hr_err query_input_read(query_input *input, hr_cursor *in, bool knows_behind,
+                                    hr_why *why);
 
 #endif

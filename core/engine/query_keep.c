@@ -14,7 +14,8 @@
 
 #define FILE_NAME "queries.state"
 #define MAGIC "HRQS"
-#define VERSION 2
+#define VERSION 3
+#define VERSION_BEFORE 2 /* lanes did not say how far they were behind */
 #define FILE_BYTES_MAX (UINT64_C(2) << 30)
 
 static uint64_t definition_hash(const query_run *run)
@@ -180,6 +181,7 @@ hr_err query_keep_load(engine_queries *queries, hr_why *why)
     snprintf(path, sizeof path, "%s/%s", queries->folder, FILE_NAME);
     hr_buf_init(&bytes, FILE_BYTES_MAX);
     hr_err err = read_file(path, &bytes, why);
+    uint32_t version = 0;
     size_t size = bytes.size >= 4 ? bytes.size - 4 : 0;
     hr_cursor in = hr_cursor_of(bytes.data, size);
     if (err == HR_OK && (memcmp(bytes.data, MAGIC, 4) != 0 ||
@@ -188,10 +190,11 @@ hr_err query_keep_load(engine_queries *queries, hr_why *why)
     }
     if (err == HR_OK) {
         hr_cursor_take(&in, 4);
-        err = hr_cursor_u32(&in) == VERSION ? HR_OK : HR_CORRUPT;
+        version = hr_cursor_u32(&in);
+        err = version == VERSION || version == VERSION_BEFORE ? HR_OK : HR_CORRUPT;
     }
     if (err == HR_OK) {
-        err = query_input_read(&queries->input, &in, why);
+        err = query_input_read(&queries->input, &in, version == VERSION, why);
     }
     if (err == HR_OK) {
         queries->next_run_id = hr_cursor_u64(&in);

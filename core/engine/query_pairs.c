@@ -467,7 +467,9 @@ static void sweep(query_pairs *pairs, int64_t watermark_ms)
 {
     int64_t within_ms = pairs->spec->follows.within_ms;
     int64_t step_ms = within_ms / 8 > 1000 ? within_ms / 8 : 1000;
-    if (pairs->swept_ms != STREAM_TIME_NONE && watermark_ms - pairs->swept_ms < step_ms) {
+    /* It has gone back if a clock had been ahead. */
+    if (pairs->swept_ms != STREAM_TIME_NONE && watermark_ms >= pairs->swept_ms &&
+        watermark_ms - pairs->swept_ms < step_ms) {
         return;
     }
     pairs->swept_ms = watermark_ms;

@@ -161,9 +161,10 @@ static int64_t due_ms(const engine_queries *queries)
 /* Everything has been read: then the clock may stand in for the ticks that nobody committed. */
 static void end_silence(engine_queries *queries, int64_t now_ms)
 {
-    if (!query_input_is_behind(&queries->input) && due_ms(queries) <= now_ms - QUERY_IDLE_MS &&
+    if (!query_input_is_behind(&queries->input) &&
+        query_input_tick_ms(&queries->input, due_ms(queries)) <= now_ms &&
         hr_clock_is_synchronised(queries->options.clock)) {
-        query_input_raise(&queries->input, now_ms - QUERY_IDLE_MS);
+        query_input_raise(&queries->input, now_ms);
     }
 }
 
@@ -187,7 +188,7 @@ static bool read_on(engine_queries *queries)
         close_windows(queries);
         bound_state(queries);
         int64_t due = is_read ? INT64_MAX : due_ms(queries);
-        atomic_store(&queries->tick_ms, due < INT64_MAX ? due + QUERY_IDLE_MS : INT64_MAX);
+        atomic_store(&queries->tick_ms, query_input_tick_ms(&queries->input, due));
         pthread_mutex_unlock(&queries->lock);
         while (atomic_load(&queries->asking) > 0) {
             sched_yield();

@@ -4,6 +4,8 @@
  * answer is the merge of its panes. Ends of windows are multiples of `every` since 1970. A row is
  * late when the first window to end after it has been passed by its lane's watermark; so whether a
  * row counts depends on its own lane (partition) alone, however lanes are read beside each other.
+ * A watermark may go back. Rows may then come for windows that have been told, which are told
+ * again: with those rows, and with what else of them is still held (of a tumbling window nothing).
  */
 #ifndef STREAM_WINDOWS_H
 #define STREAM_WINDOWS_H

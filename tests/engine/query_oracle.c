@@ -36,6 +36,7 @@ typedef struct oracle_lane {
     int64_t end;
     int64_t mark_ms;
     int64_t newest_ms;
+    int64_t behind_ms;
     uint64_t rules_version;
 } oracle_lane;
 
@@ -106,11 +107,25 @@ static int64_t greater(int64_t left, int64_t right)
     return left > right ? left : right;
 }
 
-/* The definition: min(greatest event time, append_ms), never backwards. */
-static void raise_mark(oracle_lane *lane, int64_t append_ms)
+/* The definition: the greatest event time, each at most its append_ms, and none from more than a
+ * minute ahead of that. */
+static void advance(oracle_lane *lane, int64_t time_ms, int64_t append_ms)
 {
-    int64_t mark_ms = lane->newest_ms < append_ms ? lane->newest_ms : append_ms;
-    lane->mark_ms = greater(lane->mark_ms, mark_ms);
+    int64_t behind_ms = append_ms > time_ms ? append_ms - time_ms : 0;
+    if (time_ms <= append_ms + 60000 && append_ms - behind_ms > lane->newest_ms) {
+        lane->newest_ms = append_ms - behind_ms;
+        lane->behind_ms = behind_ms < 3600000 ? behind_ms : 3600000;
+        lane->mark_ms = greater(lane->mark_ms, lane->newest_ms);
+    }
+}
+
+/* No partition is ahead of the clock that it is appended by. */
+static void step_back(oracle_lane *lane, int64_t append_ms)
+{
+    if (lane->mark_ms > append_ms) {
+        lane->newest_ms = lane->newest_ms < append_ms ? lane->newest_ms : append_ms;
+        lane->mark_ms = lane->newest_ms;
+    }
 }
 
 static void read_fix(oracle_names *names, const uint8_t *bytes, int64_t append_ms,
@@ -128,8 +143,7 @@ static void read_fix(oracle_names *names, const uint8_t *bytes, int64_t append_m
         all->rows[all->count - 1].rules_version = lane->rules_version;
     }
     if ((fix.flags & HR_FIX_BACKLOG) == 0) {
-        lane->newest_ms = greater(lane->newest_ms, fix.time_ms);
-        raise_mark(lane, append_ms);
+        advance(lane, fix.time_ms, append_ms);
     }
 }
 
@@ -144,8 +158,8 @@ static void read_record(oracle_names *names, const log_view *view, const uint8_t
     } else if (view->type == HR_RECORD_RULES) {
         lane->rules_version = hr_load_u64(bytes);
     } else if (view->type == HR_RECORD_TICK) {
-        raise_mark(lane, view->append_ms);
-        lane->mark_ms = greater(lane->mark_ms, (int64_t)hr_load_u64(bytes) - 60000);
+        lane->mark_ms =
+            greater(lane->mark_ms, (int64_t)hr_load_u64(bytes) - 60000 - lane->behind_ms);
     }
 }
 
@@ -170,6 +184,7 @@ static void read_lanes(farm *farm, oracle_lane *lanes, oracle_rows *all)
             const uint8_t *bytes;
             while (log_record_next(&view, &at, &bytes, &size)) {
                 assert_true(lane->end < end);
+                step_back(lane, view.append_ms);
                 lane->marks_ms[lane->end++] = lane->mark_ms;
                 read_record(names, &view, bytes, size, lane, all);
             }
