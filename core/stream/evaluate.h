@@ -2,8 +2,8 @@
  *
  * The rows stay where they are: SQLite sees them as a virtual table. An expression may use the
  * table's columns and SQLite's functions, and nothing else: no other table, no subquery, no
- * aggregate, no file, no clock ('now' is 1970), no chance. Where all expressions are simple
- * (stream/simple.h), SQLite is not asked at all. */
+ * aggregate, no file, no clock ('now' is 1970), no place ('localtime' is refused), no chance. Where
+ * all expressions are simple (stream/simple.h), SQLite is not asked at all. */
 #ifndef STREAM_EVALUATE_H
 #define STREAM_EVALUATE_H
 

@@ -174,6 +174,11 @@ static void what_could_hurt_is_refused(void **state)
         "things.oid = 1",
         "zeroblob(1000000000)",
         "load_extension('x')",
+        "sqlite_version()",
+        "datetime(late, 'unixepoch', 'localtime')",
+        "strftime('%H', late / 1000, 'unixepoch', 'LocalTime')",
+        "time(kind, 'utc')",
+        "kind = date('now', 'local' || 'time')",
         "readfile('/etc/passwd')",
         "1; select 2",
         "1) from things, (select 2",
@@ -208,6 +213,7 @@ static hr_err run_one(const char *expression, int64_t time_ms_max, int64_t *numb
 {
     static test_row rows[ROWS];
     stream_evaluator *evaluator = NULL;
+    rows[1].values[1] = (stream_value){.type = STREAM_WHOLE};
     if (stream_expression_check(&shape, expression, why) != HR_OK ||
         stream_evaluator_new(&shape, &expression, 1, NULL, &evaluator, why) != HR_OK) {
         fail_msg("%s: %s", expression, why->text);
@@ -228,6 +234,13 @@ static void an_expression_knows_no_time_and_is_bounded(void **state)
     assert_int_equal(
         run_one("cast(strftime('%Y', current_timestamp) as integer)", 1000, &number, &why), HR_OK);
     assert_int_equal(number, 1970);
+    const char *month = "unixepoch('2026-11-20', '+15 days', 'start of month')";
+    assert_int_equal(run_one(month, 1000, &number, &why), HR_OK);
+    assert_int_equal(number, 1796083200);
+    /* What no definition shows is met when it comes. */
+    const char *hidden = "date(late, case late when 0 then 'localtime' end)";
+    assert_int_equal(run_one(hidden, 1000, &number, &why), HR_INVALID);
+    assert_non_null(strstr(why.text, "localtime"));
     assert_int_equal(
         run_one("length(replace(printf('%.*c', 900, 'a'), 'a', 'bb'))", 1000, &number, &why),
         HR_INVALID);
