@@ -32,6 +32,41 @@ void journal_damage(const log_damage *damage, void *journal_pointer)
     pthread_mutex_unlock(&j->damage_lock);
 }
 
+/* Lock held. Make one that is known reach over it as well; false: none is. *is_news: it did not. */
+static bool widen_known(journal *j, const log_damage *met, bool *is_news)
+{
+    for (uint32_t i = 0; i < j->damage_count; i++) {
+        log_damage *known = &j->damages[i];
+        if (known->has_records && known->topic == met->topic &&
+            known->partition == met->partition && met->first_offset < known->end_offset &&
+            met->end_offset > known->first_offset) {
+            *is_news =
+                met->first_offset < known->first_offset || met->end_offset > known->end_offset;
+            if (met->first_offset < known->first_offset) {
+                known->first_offset = met->first_offset;
+            }
+            if (met->end_offset > known->end_offset) {
+                known->end_offset = met->end_offset;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+void journal_damage_met(journal *j, const log_damage *damage)
+{
+    bool is_news = false;
+    pthread_mutex_lock(&j->damage_lock);
+    bool is_known = widen_known(j, damage, &is_news);
+    pthread_mutex_unlock(&j->damage_lock);
+    if (!is_known) {
+        journal_damage(damage, j);
+    } else if (is_news) {
+        tell(j, damage);
+    }
+}
+
 void journal_damage_each(log_store *log, log_damage_visitor *visit, void *context)
 {
     journal *j = journal_of(log);
@@ -91,7 +126,7 @@ static hr_err verify_file(verifier *v, journal_file *file, log_position end)
 {
     hr_err err = HR_OK;
     scan_frame frame;
-    scan_init(&v->scan, file->fd, file->base, end);
+    scan_init(&v->scan, file->fd, file->base, end, &v->j->patience);
     for (log_position at = file->base; err == HR_OK && at < end;) {
         switch (scan_look(&v->scan, at, true, &frame)) {
         case SCAN_PARTLY:

@@ -13,6 +13,9 @@
 #define DISK_FOLDERS_MODE 0750
 #define DISK_FILES_MODE 0640
 
+/* The kernel reads whole pages: a bad place takes all of its page, and nothing beside it. */
+#define DISK_PAGE_BYTES 4096
+
 /* "folder/name"; the caller knows that it fits. */
 void disk_path(char path[DISK_PATH_MAX], const char *folder, const char *name);
 

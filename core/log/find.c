@@ -101,16 +101,23 @@ static hr_err check_opening(const journal *j, found_files *found, const opening 
     return HR_OK;
 }
 
+static void note_unread(found_files *found, uint64_t seq)
+{
+    hr_logline(HR_LEVEL_ERROR, "log.file_unreadable", "seq=%llu", (unsigned long long)seq);
+    found->unread_seq_max = seq > found->unread_seq_max ? seq : found->unread_seq_max;
+}
+
 /* A file without a readable opening still says where it lies, by any of its frames. */
-static hr_err add_without_opening(const journal *j, found_files *found, int fd, found_file file)
+static hr_err add_without_opening(journal *j, found_files *found, int fd, found_file file)
 {
     scan *s = malloc(sizeof *s);
     if (s == NULL) {
         return HR_NO_MEMORY;
     }
-    scan_init(s, fd, 0, file.size);
+    scan_init(s, fd, 0, file.size, &j->patience);
     bool is_ours = scan_find_base(s, &file.base);
     bool is_blank = !is_ours && s->failed == 0 && scan_last_nonzero(s, 0) == 0;
+    bool is_unread = s->is_unread;
     int failed = s->failed;
     scan_fini(s);
     free(s);
@@ -123,6 +130,10 @@ static hr_err add_without_opening(const journal *j, found_files *found, int fd, 
         file_name(name, file.seq, "log");
         return hr_err_from_errno(disk_remove(j->folder, name));
     }
+    if (!is_ours && is_unread) {
+        note_unread(found, file.seq);
+        return HR_OK;
+    }
     if (!is_ours) {
         hr_logline(HR_LEVEL_WARN, "log.file_ignored", "seq=%llu holds no frame",
                    (unsigned long long)file.seq);
@@ -131,17 +142,35 @@ static hr_err add_without_opening(const journal *j, found_files *found, int fd, 
     return add_found(found, file);
 }
 
-static hr_err look_at_file(const journal *j, const char *name, uint64_t seq, found_files *found,
+static int open_patiently(journal *j, const char *path, int *fd)
+{
+    int failed = 0;
+    uint32_t tries = 0;
+    do {
+        *fd = open(path, O_RDONLY | O_CLOEXEC);
+        failed = *fd >= 0 ? 0 : errno;
+    } while (patience_is_bad_place(failed) && patience_wait(&j->patience, ++tries));
+    return failed;
+}
+
+static hr_err look_at_file(journal *j, const char *name, uint64_t seq, found_files *found,
                            hr_why *why)
 {
     char path[DISK_PATH_MAX];
     found_file file = {.seq = seq};
-    window w = {0};
+    window w = {.patience = &j->patience};
     hr_err err = HR_NO_MEMORY;
     opening *o = malloc(sizeof *o);
     disk_path(path, j->folder, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int failed = fd < 0 ? errno : disk_size(fd, &file.size);
+    int fd = -1;
+    int failed = open_patiently(j, path, &fd);
+    if (failed == 0) {
+        failed = disk_size(fd, &file.size);
+    } else if (patience_is_bad_place(failed) && patience_give_up(&j->patience)) {
+        note_unread(found, seq);
+        err = HR_OK;
+        goto out;
+    }
     if (failed == ENOENT && j->options.read_only) {
         /* Others that went with it may be in the list already: it would have a hole. */
         err = hr_why_set(why, HR_GONE, "the service has let %s go meanwhile", path);
@@ -187,7 +216,7 @@ out:
     return err;
 }
 
-hr_err find_files(const journal *j, found_files *found, hr_why *why)
+hr_err find_files(journal *j, found_files *found, hr_why *why)
 {
     *found = (found_files){0};
     DIR *folder = opendir(j->folder);

@@ -16,7 +16,7 @@ static hr_err follow_file(journal *j, journal_file *file, scan *s)
         return hr_err_from_errno(failed);
     }
     hr_err err = HR_OK;
-    scan_init(s, file->fd, file->base, file->base + size);
+    scan_init(s, file->fd, file->base, file->base + size, NULL);
     log_position at = j->tail.position;
     while (err == HR_OK && scan_look(s, at, true, &frame) == SCAN_FRAME) {
         files_index(&j->files, file, at, j->tail.newest_ms, j->tail.next);

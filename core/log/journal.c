@@ -71,6 +71,8 @@ static hr_err init(journal *j, const log_options *options)
     j->options.closing_mark_ms =
         options->closing_mark_ms > 0 ? options->closing_mark_ms : JOURNAL_CLOSING_MS;
     memcpy(j->folder, options->folder, strlen(options->folder) + 1);
+    j->patience.folder = options->read_only ? NULL : j->folder;
+    j->patience.limit_ms = options->patience_ms > 0 ? options->patience_ms : PATIENCE_MS;
     pthread_condattr_t monotonic;
     if (pthread_condattr_init(&monotonic) != 0) {
         return HR_NO_MEMORY;

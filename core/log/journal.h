@@ -11,6 +11,7 @@
 #include "file.h"
 #include "opening.h"
 #include "ops.h"
+#include "patience.h"
 #include "scan.h"
 
 #define JOURNAL_FILE_BYTES (64u << 20)
@@ -62,6 +63,7 @@ typedef struct journal {
     hr_metrics *own_metrics; /* when the caller gave none */
     journal_metrics metrics;
     journal_files files;
+    patience patience; /* its own threads' rules */
 
     /* The append lock and what it protects. */
     pthread_mutex_t lock;

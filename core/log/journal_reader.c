@@ -50,6 +50,7 @@ hr_err journal_reader_open(log_store *log, uint8_t topic, uint16_t partition, in
     r->visibility = visibility;
     r->offset = offset;
     r->ahead = AHEAD_SMALL_BYTES;
+    r->window.patience = &journal_of(log)->patience;
     *out = &r->reader;
     return HR_OK;
 }
@@ -190,7 +191,7 @@ static hr_err step_over(journal_reader *r, log_position limit, hr_why *why)
     if (s == NULL) {
         return HR_NO_MEMORY;
     }
-    scan_init(s, r->file->fd, r->file->base, limit);
+    scan_init(s, r->file->fd, r->file->base, limit, &journal_of(r->reader.log)->patience);
     log_position to = scan_resync(s, r->at + 8);
     int failed = s->failed;
     scan_fini(s);
@@ -209,8 +210,17 @@ static hr_err step_over(journal_reader *r, log_position limit, hr_why *why)
 /* Tell that [r->offset, to) is lost, and go on behind it. */
 static hr_err tell_lost(journal_reader *r, int64_t to, hr_why *why)
 {
-    const log_topic *topic = &journal_of(r->reader.log)->layout.topics[r->topic];
+    journal *j = journal_of(r->reader.log);
+    const log_topic *topic = &j->layout.topics[r->topic];
     int64_t from = r->offset;
+    log_damage damage = {.from = r->bad_from,
+                         .to = r->bad_to > r->bad_from ? r->bad_to : r->bad_from,
+                         .has_records = true,
+                         .topic = r->topic,
+                         .partition = r->partition,
+                         .first_offset = from,
+                         .end_offset = to};
+    journal_damage_met(j, &damage);
     r->offset = to;
     return hr_why_set(why, HR_CORRUPT,
                       "%s/%u: offsets %lld to %lld are lost, the journal is damaged at %llu",

@@ -31,7 +31,7 @@ static void read_opening(journal *j, journal_file *file, scan *s, kept_record *k
     if (disk_size(file->fd, &size) != 0) {
         return;
     }
-    scan_init(s, file->fd, file->base, file->base + size);
+    scan_init(s, file->fd, file->base, file->base + size, &j->patience);
     s->ahead = FRAME_HEAD_BYTES;
     if (scan_look(s, file->base, false, &frame) == SCAN_FRAME && frame.head.kind == FRAME_OPENING) {
         opening_get_kept(frame.bytes, &frame.head, &j->layout, kept);

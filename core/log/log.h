@@ -25,7 +25,7 @@
 /* One log. Threads: every function may be called from any thread unless it says otherwise. */
 typedef struct log_store log_store;
 
-/* How far the whole log reaches: grows with every append, comparable, otherwise meaningless. */
+/* How far the whole log reaches: grows with every append, comparable. */
 typedef uint64_t log_position;
 
 typedef struct log_topic {
@@ -49,6 +49,7 @@ typedef struct log_options {
     uint8_t kept_type;         /* see log_kept(); 0: none */
     int32_t closing_mark_ms;   /* without an append, before the mark of an idle log; 0: 1 s */
     int32_t commit_min_gap_ms; /* -1: found by measuring the disk when the folder is made */
+    int32_t patience_ms;       /* a place that cannot be read is tried; 0: 15 s */
     bool read_only;            /* for the command line, also beside a running service */
 } log_options;
 
@@ -122,7 +123,6 @@ void log_wake(log_store *log);
 /* Everything appended so far becomes durable soon, lazy types too. Does not wait. Who waits for an
  * end that lazy frames may have made must say so first, or may wait for ever. */
 void log_commit_soon(log_store *log);
-
 /* Called on the commit thread after each new durable end and after each change of health; must not
  * block. Set before the first append; at most LOG_LISTENERS_MAX. */
 #define LOG_LISTENERS_MAX 8
@@ -133,7 +133,7 @@ HR_MUST_USE hr_err log_listen(log_store *log, log_listener *listener, void *cont
  * nothing more, exit non-zero and recover from disk. */
 hr_err log_health(log_store *log, hr_why *why);
 
-/* First kept offset, and the one that the next record will get. */
+/* First kept offset, and the one the next record gets. */
 int64_t log_start(log_store *log, uint8_t topic, uint16_t partition);
 int64_t log_end(log_store *log, uint8_t topic, uint16_t partition, log_visibility visibility);
 

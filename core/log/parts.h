@@ -88,7 +88,8 @@ typedef struct found_files {
     found_file *list; /* owned; by base */
     uint32_t count;
     uint32_t capacity;
-    uint64_t seq_max; /* of all names, also of files that hold nothing */
+    uint64_t seq_max;        /* of all names, also of files that hold nothing */
+    uint64_t unread_seq_max; /* of those of which nothing could be read; 0: there is none */
     bool has_layout;
     log_layout layout;
     uint64_t log_id;
@@ -96,7 +97,7 @@ typedef struct found_files {
 
 /* Look at every journal file in the folder. HR_TOO_NEW: one is a newer version's. HR_CORRUPT: two
  * of them belong to different logs. HR_GONE: read-only, and one went meanwhile. */
-HR_MUST_USE hr_err find_files(const journal *j, found_files *found, hr_why *why);
+HR_MUST_USE hr_err find_files(journal *j, found_files *found, hr_why *why);
 void found_fini(found_files *found);
 
 /* ---- tidy.c ---- */
@@ -113,6 +114,9 @@ void journal_load_kept(journal *j);
 
 /* ---- damage.c ---- */
 void journal_damage(const log_damage *damage, void *journal_pointer); /* a log_damage_visitor */
+
+/* The same, unless it has been told: many readers meet it. */
+void journal_damage_met(journal *j, const log_damage *damage);
 void journal_damage_each(log_store *log, log_damage_visitor *visit, void *context);
 hr_err journal_verify(log_store *log, log_damage_visitor *visit, void *context,
                       log_verified *result, hr_why *why);

@@ -25,9 +25,10 @@ HR_MUST_USE hr_err log_reader_open(log_store *log, uint8_t topic, uint16_t parti
 void log_reader_close(log_reader *reader);
 
 /* The next batch, whole; its first records may lie before the offset asked for.
- * HR_TIMEOUT: none yet (never blocks; use log_wait). HR_GONE: retention has taken that offset; the
- * reader now stands at the first that is kept, or, where a file is missing, behind it. HR_CORRUPT:
- * records are lost there; the reader stands behind the damage and why names the offsets. */
+ * HR_TIMEOUT: none yet (use log_wait; only a disk that fails to read makes it wait). HR_GONE:
+ * retention has taken that offset; the reader now stands at the first that is kept, or, where a
+ * file is missing, behind it. HR_CORRUPT: records are lost there; the reader stands behind the
+ * damage and why names the offsets. */
 HR_MUST_USE hr_err log_reader_next(log_reader *reader, log_view *view, hr_why *why);
 
 /* The offset that the next batch begins at or before. */

@@ -19,6 +19,10 @@ static hr_err take_layout(recovery *r, hr_why *why)
     log_layout wanted;
     layout_init(&wanted, options->topics, options->topic_count);
     bool is_new = !r->found.has_layout && !r->seed.is_found;
+    if (is_new && r->found.unread_seq_max > 0) {
+        /* Beside a new log the old one could never be read again. */
+        return hr_why_set(why, HR_IO, "nothing of the journal in %s can be read", j->folder);
+    }
     if (is_new && (options->topic_count == 0 || options->read_only)) {
         return hr_why_set(why, HR_NOT_FOUND, "there is no log in %s", j->folder);
     }
@@ -119,6 +123,15 @@ static hr_err choose_start(recovery *r)
     return merge_producers(r);
 }
 
+/* Where a file ends: what stands in it behind the next one's beginning does not count. */
+static log_position limit_of(const recovery *r, uint32_t i)
+{
+    const found_file *f = &r->found.list[i];
+    log_position end = f->base + f->size;
+    bool has_next = i + 1 < r->found.count;
+    return has_next && r->found.list[i + 1].base < end ? r->found.list[i + 1].base : end;
+}
+
 /* The highest proven end in the marks of one file, read from a place on; marks are told by their
  * heads, so batches are not looked at, and bad bytes are stepped over. */
 static hr_err find_marks(recovery *r, uint32_t i, log_position from, bool *has_mark)
@@ -129,7 +142,7 @@ static hr_err find_marks(recovery *r, uint32_t i, log_position from, bool *has_m
     if (err != HR_OK || file == NULL) {
         return err != HR_OK ? err : HR_IO;
     }
-    scan_init(r->scan, file->fd, f->base, f->base + f->size);
+    scan_init(r->scan, file->fd, f->base, limit_of(r, i), &r->j->patience);
     scan_frame frame;
     for (log_position at = from; at < r->scan->limit;) {
         if (scan_look(r->scan, at, false, &frame) != SCAN_FRAME) {
@@ -171,24 +184,42 @@ static void note_bad(recovery *r, log_state *state, log_position from, log_posit
     journal_damage(&damage, r->j);
 }
 
+/* Look at a frame. Above the proven end one that is not whole ends the log, unless it cannot be
+ * read and something stands behind it: a bad sector is no torn write, and the last syncs before a
+ * crash are proven by nothing yet. */
+static scan_found look(recovery *r, log_position at, bool has_next, scan_frame *frame, bool *counts)
+{
+    scan *s = r->scan;
+    s->is_unread = false;
+    scan_found found = scan_look(s, at, true, frame);
+    *counts = found == SCAN_FRAME || at < r->proven;
+    if (*counts || !s->is_unread || found == SCAN_STOPPED) {
+        return found;
+    }
+    log_position behind = at + (found == SCAN_BAD ? 8 : frame->head.length);
+    *counts = scan_resync(s, behind) < s->limit || has_next;
+    return s->failed == 0 ? scan_look(s, at, true, frame) : SCAN_STOPPED;
+}
+
 /* Count the frames of one file in, from a place on; the log's end, if it lies here, is noted. */
-static hr_err read_frames(recovery *r, log_state *state, journal_file *file, log_position from)
+static hr_err read_frames(recovery *r, log_state *state, journal_file *file, log_position from,
+                          bool has_next)
 {
     scan *s = r->scan;
     scan_frame frame;
     hr_err err = HR_OK;
     log_position at = from;
     while (err == HR_OK && at < s->limit) {
-        scan_found found = scan_look(s, at, true, &frame);
+        bool counts = false;
+        scan_found found = look(r, at, has_next, &frame, &counts);
         if (found == SCAN_STOPPED) {
             return hr_err_from_errno(s->failed);
         }
-        bool is_whole = found == SCAN_FRAME || (found == SCAN_PARTLY && at < r->proven);
-        if (!is_whole && at >= r->proven) {
+        if (!counts) {
             r->is_ended = true;
             break;
         }
-        if (!is_whole) {
+        if (found == SCAN_BAD) {
             log_position to = scan_resync(s, at + 8);
             if (s->failed != 0) {
                 return hr_err_from_errno(s->failed);
@@ -213,7 +244,6 @@ static hr_err read_file(recovery *r, log_state *state, uint32_t i, log_position 
 {
     const found_file *f = &r->found.list[i];
     log_position next = i + 1 < r->found.count ? r->found.list[i + 1].base : UINT64_MAX;
-    log_position limit = f->base + f->size < next ? f->base + f->size : next;
     journal_file *file = NULL;
     hr_err err = files_hold(&r->j->files, f->base, &file);
     if (err != HR_OK || file == NULL) {
@@ -226,9 +256,9 @@ static hr_err read_file(recovery *r, log_state *state, uint32_t i, log_position 
         }
         files_index(&r->j->files, file, f->base, state->newest_ms, state->next);
     }
-    scan_init(r->scan, file->fd, f->base, limit);
+    scan_init(r->scan, file->fd, f->base, limit_of(r, i), &r->j->patience);
     r->scan->kept_type = r->j->options.kept_type;
-    err = read_frames(r, state, file, from);
+    err = read_frames(r, state, file, from, next != UINT64_MAX);
     scan_fini(r->scan);
     if (err == HR_OK && !r->is_ended && next != UINT64_MAX) {
         if (state->position < next && state->position >= r->proven) {
@@ -331,9 +361,7 @@ static hr_err learn_from_seed(recovery *r)
     return HR_OK;
 }
 
-/* The log goes on behind the hole, so its last file has ended: as any other, it says where and
- * when, or later starts take its records for lost and its age is never known. */
-static void end_last(recovery *r)
+void recovery_end_last(recovery *r)
 {
     if (r->last < r->found.count) {
         journal_file *file = r->j->files.list[r->last];
@@ -367,7 +395,7 @@ static hr_err read_all(recovery *r)
     if (err == HR_OK && !r->is_ended && r->state.position < r->proven) {
         /* A mark or the side file knows of more than there is. */
         r->must_roll = true;
-        end_last(r);
+        recovery_end_last(r);
     }
     return err == HR_OK ? learn_from_seed(r) : err;
 }
@@ -416,6 +444,9 @@ hr_err journal_recover(journal *j, hr_why *why)
     }
     if (err == HR_OK) {
         err = take_layout(&r, why);
+    }
+    if (err == HR_OK) {
+        err = recovery_set_unread_aside(&r, why);
     }
     if (err == HR_OK) {
         err = journal_make_arrays(j);

@@ -24,6 +24,13 @@ typedef struct recovery {
 /* Put what was read into the journal: ends, starts, groups. */
 void recovery_publish(recovery *r);
 
+/* The newest file, if nothing of it can be read, gets another name: the log goes on without it. */
+HR_MUST_USE hr_err recovery_set_unread_aside(recovery *r, hr_why *why);
+
+/* The log goes on in a new file, so its last file has ended: as any other, it says where and when,
+ * or later starts take its records for lost and its age is never known. */
+void recovery_end_last(recovery *r);
+
 /* Cut the torn tail, write again what no completed sync has covered, and prove it with a mark. */
 HR_MUST_USE hr_err recovery_repair(recovery *r, hr_why *why);
 

@@ -32,6 +32,27 @@ static int set_later_aside(recovery *r)
     return failed == 0 ? disk_sync_folder(j->folder) : failed;
 }
 
+hr_err recovery_set_unread_aside(recovery *r, hr_why *why)
+{
+    const journal *j = r->j;
+    uint64_t seq = r->found.unread_seq_max;
+    if (seq == 0 || seq != r->found.seq_max || j->options.read_only) {
+        return HR_OK;
+    }
+    /* Frames to come would stand at the same places of the log, if it could be read again. */
+    char name[FILE_NAME_BYTES];
+    char aside[FILE_NAME_BYTES];
+    file_name(name, seq, "log");
+    file_name(aside, seq, "torn");
+    int failed = disk_rename(j->folder, name, aside);
+    failed = failed == 0 ? disk_sync_folder(j->folder) : failed;
+    if (failed != 0) {
+        return hr_why_errno(why, failed, "set %s/%s aside", j->folder, name);
+    }
+    hr_logline(HR_LEVEL_ERROR, "log.set_aside", "file=%s why=\"cannot be read\"", aside);
+    return HR_OK;
+}
+
 /* Keep the bytes that are about to be cut, for whoever wants to know. Not being able to is no
  * reason not to start. */
 static void keep_torn(recovery *r, int fd, log_position base, log_position to)
@@ -51,13 +72,19 @@ static void keep_torn(recovery *r, int fd, log_position base, log_position to)
                failed == 0 ? name : strerrorname_np(failed));
 }
 
-/* Cut whatever stands behind the end. The proven end goes into the side file first: the mark that
- * told it may be among what is cut, and a second crash must not take damage for a torn tail. */
+/* Cut whatever stands behind the end. What cannot be read may be one day, so it stays: the log then
+ * goes on in a new file, where the old one ends whatever stands in it. The proven end goes into the
+ * side file first: the mark that told it may be among what is cut, and a second crash must not take
+ * damage for a torn tail. */
 static hr_err cut(recovery *r, journal_file *file, uint64_t size, hr_why *why)
 {
-    scan_init(r->scan, file->fd, file->base, file->base + size);
-    log_position torn_end = scan_last_nonzero(r->scan, r->end);
+    scan_init(r->scan, file->fd, file->base, file->base + size, &r->j->patience);
+    /* Not a byte can be appended to a page that cannot be read. */
+    log_position page = r->end - (r->end - file->base) % DISK_PAGE_BYTES;
+    log_position torn_end = scan_last_nonzero(r->scan, page);
+    torn_end = torn_end > r->end ? torn_end : r->end;
     int failed = r->scan->failed;
+    r->must_roll = r->scan->is_unread;
     scan_fini(r->scan);
     bool has_later = r->j->files.count > r->last + 1;
     if (failed == 0 && torn_end == r->end && !has_later) {
@@ -77,7 +104,7 @@ static hr_err cut(recovery *r, journal_file *file, uint64_t size, hr_why *why)
     if (failed == 0 && has_later) {
         failed = set_later_aside(r);
     }
-    if (failed == 0 && torn_end > r->end) {
+    if (failed == 0 && torn_end > r->end && !r->must_roll) {
         keep_torn(r, file->fd, file->base, torn_end);
         failed = disk_truncate(file->fd, r->end - file->base);
         if (failed == 0 && fsync(file->fd) != 0) {
@@ -100,19 +127,30 @@ static hr_err reopen_last(recovery *r, hr_why *why)
     atomic_store(&file->end, FILE_OPEN);
     file->has_index = false;
     err = cut(r, file, r->found.list[r->last].size, why);
-    if (err == HR_OK) {
+    if (err == HR_OK && r->must_roll) {
+        recovery_end_last(r);
+        atomic_store(&file->end, r->end);
+    } else if (err == HR_OK) {
         file_name(name, file->seq, "idx");
         int failed = disk_remove(j->folder, name);
         failed = failed == ENOENT ? 0 : failed;
         failed = failed == 0 ? disk_size(file->fd, &j->reserved) : failed;
         err = failed == 0 ? HR_OK : hr_why_errno(why, failed, "reopen %s", name);
     }
-    j->active = file;
+    j->active = r->must_roll ? NULL : file;
     files_release(&j->files, file);
     return err;
 }
 
-/* Write the same bytes again, from one place of the log to another. */
+/* How many of size bytes from a place on lie in the same page. */
+static size_t in_page(uint64_t at, size_t size)
+{
+    size_t left = DISK_PAGE_BYTES - (size_t)(at % DISK_PAGE_BYTES);
+    return left < size ? left : size;
+}
+
+/* Write the same bytes again, but for pages that cannot be read, from one place of the log to
+ * another. */
 static int rewrite(journal *j, log_position from, log_position to, uint8_t *bytes)
 {
     int failed = 0;
@@ -127,9 +165,14 @@ static int rewrite(journal *j, log_position from, log_position to, uint8_t *byte
             size_t size = end - from < COPY_BYTES ? (size_t)(end - from) : COPY_BYTES;
             size_t got = 0;
             failed = disk_read(file->fd, bytes, size, from - file->base, &got);
-            failed = failed == 0 && got < size ? EIO : failed;
-            if (failed == 0) {
-                failed = disk_write(file->fd, bytes, size, from - file->base);
+            if (failed == 0 && got < size) {
+                failed = EIO; /* it was there when the log was read */
+            } else if (patience_is_bad_place(failed)) {
+                failed = got > 0 || patience_give_up(&j->patience) ? 0 : failed;
+                size = got > 0 ? got : in_page(from - file->base, size);
+            }
+            if (failed == 0 && got > 0) {
+                failed = disk_write(file->fd, bytes, got, from - file->base);
             }
             from += size;
         }
@@ -203,7 +246,7 @@ hr_err recovery_repair(recovery *r, hr_why *why)
         return err;
     }
     recovery_publish(r);
-    if (!has_last) {
+    if (!has_last || r->must_roll) {
         err = begin_file(r, why);
     }
     if (err != HR_OK) {

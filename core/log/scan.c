@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "log/reader.h"
 
-void scan_init(scan *s, int fd, log_position base, log_position limit)
+void scan_init(scan *s, int fd, log_position base, log_position limit, patience *p)
 {
     s->fd = fd;
     s->base = base;
@@ -15,7 +15,8 @@ void scan_init(scan *s, int fd, log_position base, log_position limit)
     s->ahead = SCAN_AHEAD_BYTES;
     s->kept_type = 0;
     s->failed = 0;
-    s->window = (window){0};
+    s->is_unread = false;
+    s->window = (window){.patience = p};
 }
 
 void scan_fini(scan *s)
@@ -31,6 +32,8 @@ static bool have(scan *s, log_position at, size_t size, const uint8_t **bytes)
     if (failed != 0 && failed != ENODATA) {
         s->failed = failed;
     }
+    s->is_unread =
+        s->is_unread || (failed == 0 && window_is_unread(&s->window, at - s->base, size));
     return failed == 0;
 }
 
@@ -153,12 +156,12 @@ log_position scan_last_nonzero(scan *s, log_position from)
     const uint8_t *bytes = NULL;
     for (log_position at = from; at < s->limit && have(s, at, 1, &bytes);) {
         size_t held = s->window.size - (size_t)(at - s->base - s->window.at);
-        for (size_t i = held; i > 0; i--) {
-            if (bytes[i - 1] != 0) {
-                last = at + i;
-                break;
-            }
+        size_t i = window_is_unread(&s->window, at - s->base, held) ? 0 : held;
+        while (i > 0 && bytes[i - 1] == 0) {
+            i--;
         }
+        bool is_zeros = i == 0 && !window_is_unread(&s->window, at - s->base, held);
+        last = is_zeros ? last : i == 0 ? at + held : at + i;
         at += held;
     }
     return last;

@@ -15,6 +15,7 @@ typedef struct scan {
     size_t ahead;       /* bytes read at once */
     uint8_t kept_type;  /* 0: none is looked for */
     int failed;         /* an errno of reading, 0 while well; ends the walk */
+    bool is_unread;     /* something that was looked at could not be read; the caller unsets it */
     window window;
     uint8_t table[FRAME_TABLE_END_MAX]; /* the last data frame's head and table */
 } scan;
@@ -42,7 +43,8 @@ typedef struct scan_frame {
     kept_record kept[LOG_BATCHES_MAX];
 } scan_frame;
 
-void scan_init(scan *s, int fd, log_position base, log_position limit);
+/* p: borrowed; how long to try what cannot be read, which then looks like zeros. */
+void scan_init(scan *s, int fd, log_position base, log_position limit, patience *p);
 
 /* The last record of a batch's bytes, if it is small enough to be kept. */
 void kept_take(kept_record *kept, int64_t first_offset, uint32_t count, uint32_t record_bytes,
@@ -56,7 +58,8 @@ scan_found scan_look(scan *s, log_position at, bool with_batches, scan_frame *ou
  * is none. Frames begin at multiples of 8 only. */
 log_position scan_resync(scan *s, log_position from);
 
-/* Where the last byte that is not zero ends, at or behind from; from if all are zeros. */
+/* Where the last byte that is not zero, or cannot be read, ends, at or behind from; from if all are
+ * zeros. */
 log_position scan_last_nonzero(scan *s, log_position from);
 
 /* The base of a file whose first frame is damaged, from any frame in it; false if there is none.

@@ -289,17 +289,22 @@ typedef struct candidate {
 
 /* Leaves bytes NULL when the file is not there or not whole. An errno of what may go better the
  * next time, memory or files to spare: to go on without would forget the groups for good. */
-static int look_at(const journal *j, const char *name, candidate *c)
+static int look_at(journal *j, const char *name, candidate *c)
 {
     *c = (candidate){0};
-    int failed = disk_load(j->folder, name, SIDE_BYTES_MAX, &c->bytes, &c->size);
+    uint32_t tries = 0;
+    int failed = 0;
+    do {
+        failed = disk_load(j->folder, name, SIDE_BYTES_MAX, &c->bytes, &c->size);
+    } while (patience_is_bad_place(failed) && patience_wait(&j->patience, ++tries));
     if (failed != 0) {
         c->bytes = NULL;
-        if (failed == EIO || failed == EFBIG) {
+        bool is_lost = patience_is_bad_place(failed) || failed == EFBIG;
+        if (is_lost) {
             hr_logline(HR_LEVEL_WARN, "log.side_damaged", "file=%s error=%s", name,
                        strerrorname_np(failed));
         }
-        return failed == ENOENT || failed == EIO || failed == EFBIG ? 0 : failed;
+        return failed == ENOENT || is_lost ? 0 : failed;
     }
     hr_cursor in = hr_cursor_of(c->bytes, c->size);
     uint32_t magic = hr_cursor_u32(&in);

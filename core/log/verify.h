@@ -6,7 +6,8 @@
 
 #define LOG_DAMAGES_MAX 1024 /* remembered; more are only counted */
 
-/* One run of damage. Damaged bytes stay where they are; readers step over them. */
+/* One run of damage: bytes that are not what was written, or that cannot be read, after some tries
+ * (log_options.patience_ms). They stay where they are; readers step over them. */
 typedef struct log_damage {
     log_position from; /* where in the log, [from, to) */
     log_position to;
@@ -19,8 +20,8 @@ typedef struct log_damage {
 
 typedef void log_damage_visitor(const log_damage *damage, void *context);
 
-/* What was found damaged when the log was opened. Damage in files that opening did not need to read
- * is met by the readers, and by log_verify(). */
+/* What was found damaged when the log was opened, and by readers since. Damage that nobody has come
+ * by is found by log_verify(). */
 void log_damage_each(log_store *log, log_damage_visitor *visit, void *context);
 
 typedef struct log_verified {

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 typedef struct armed_fault {
@@ -17,7 +19,18 @@ typedef struct armed_fault {
     _Atomic int errno_value;
 } armed_fault;
 
+typedef struct bad_sector {
+    dev_t device;
+    ino_t inode;
+    uint64_t from;
+    uint64_t to;
+    _Atomic uint64_t left; /* UINT64_MAX: for good */
+} bad_sector;
+
 static armed_fault faults[FAULT_KINDS];
+static bad_sector sectors[FAULT_SECTORS_MAX];
+static _Atomic uint32_t sector_count;
+static _Atomic uint64_t spoiled_writes;
 static _Atomic uint64_t short_write_nth;
 static _Atomic bool has_struck;
 static _Atomic uint64_t steps;
@@ -48,7 +61,61 @@ void fault_clear(void)
     }
     atomic_store(&short_write_nth, 0);
     atomic_store(&has_struck, false);
+    atomic_store(&sector_count, 0);
+    atomic_store(&spoiled_writes, 0);
     fault_freeze_at(0, false);
+}
+
+void fault_spoil(const char *path, uint64_t from, uint64_t to, uint64_t times)
+{
+    struct stat status;
+    uint32_t i = atomic_load(&sector_count);
+    if (i == FAULT_SECTORS_MAX || stat(path, &status) != 0) {
+        abort();
+    }
+    sectors[i].device = status.st_dev;
+    sectors[i].inode = status.st_ino;
+    sectors[i].from = from;
+    sectors[i].to = to;
+    atomic_store(&sectors[i].left, times > 0 ? times : UINT64_MAX);
+    atomic_store(&sector_count, i + 1);
+}
+
+uint64_t fault_spoiled_writes(void)
+{
+    return atomic_load(&spoiled_writes);
+}
+
+/* The first bad sector that bytes [at, end) of a file touch; NULL: none. */
+static bad_sector *find_sector(int fd, uint64_t at, uint64_t end)
+{
+    struct stat status;
+    bad_sector *first = NULL;
+    uint32_t count = atomic_load(&sector_count);
+    for (uint32_t i = 0; i < count && fstat(fd, &status) == 0; i++) {
+        bad_sector *s = &sectors[i];
+        if (s->device == status.st_dev && s->inode == status.st_ino && at < s->to &&
+            end > s->from && atomic_load(&s->left) > 0 &&
+            (first == NULL || s->from < first->from)) {
+            first = s;
+        }
+    }
+    return first;
+}
+
+/* How many of size bytes can be read; 0, and errno set: none. */
+static size_t readable(int fd, size_t size, uint64_t at)
+{
+    bad_sector *s = find_sector(fd, at, at + size);
+    if (s == NULL || at < s->from) {
+        return s == NULL ? size : (size_t)(s->from - at);
+    }
+    if (atomic_load(&s->left) != UINT64_MAX) {
+        atomic_fetch_sub(&s->left, 1);
+    }
+    atomic_store(&has_struck, true);
+    errno = EIO;
+    return 0;
 }
 
 void fault_freeze_at(uint64_t nth, bool is_torn)
@@ -158,6 +225,9 @@ WRAPPED(ssize_t, pwrite, (int fd, const void *bytes, size_t size, off_t at))
         return -1;
     }
     ssize_t done = __real_pwrite(fd, bytes, shortened(size), at);
+    if (find_sector(fd, (uint64_t)at, (uint64_t)at + size) != NULL) {
+        atomic_fetch_add(&spoiled_writes, 1);
+    }
     power_note_write(fd, bytes, done > 0 ? (size_t)done : 0, at);
     return done;
 }
@@ -169,7 +239,11 @@ WRAPPED(ssize_t, read, (int fd, void *bytes, size_t size))
 
 WRAPPED(ssize_t, pread, (int fd, void *bytes, size_t size, off_t at))
 {
-    return strikes(FAULT_READ) ? -1 : __real_pread(fd, bytes, size, at);
+    if (strikes(FAULT_READ)) {
+        return -1;
+    }
+    size_t left = readable(fd, size, (uint64_t)at);
+    return left == 0 && size > 0 ? -1 : __real_pread(fd, bytes, left, at);
 }
 
 WRAPPED(struct dirent *, readdir, (DIR * folder))
@@ -253,6 +327,9 @@ WRAPPED(int, ftruncate, (int fd, off_t size))
 {
     if (!may_step(NULL) || strikes(FAULT_SPACE)) {
         return -1;
+    }
+    if (find_sector(fd, (uint64_t)size, UINT64_MAX) != NULL) {
+        atomic_fetch_add(&spoiled_writes, 1);
     }
     int result = __real_ftruncate(fd, size);
     if (result == 0) {

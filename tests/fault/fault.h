@@ -39,6 +39,15 @@ bool fault_is_frozen(void);
 /* Calls that change the disk since fault_clear() or fault_freeze_at(). */
 uint64_t fault_steps(void);
 
+/* Reads of bytes [from, to) of a file fail with EIO, the first times of them (0: all, for good);
+ * what stands before them in the same call is read, as the kernel does it. At most
+ * FAULT_SECTORS_MAX. */
+#define FAULT_SECTORS_MAX 8
+void fault_spoil(const char *path, uint64_t from, uint64_t to, uint64_t times);
+
+/* Writes to, and cuts of, what is spoiled. */
+uint64_t fault_spoiled_writes(void);
+
 /* No fault any more, counters at zero. */
 void fault_clear(void);
 

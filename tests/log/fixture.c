@@ -32,7 +32,8 @@ void fixture_init(fixture *f)
                                .clock = f->clock,
                                .file_bytes = 64 << 10,
                                .reserve_bytes = 16 << 10,
-                               .headroom_bytes = 4096};
+                               .headroom_bytes = 4096,
+                               .patience_ms = 1};
     f->log = NULL;
 }
 
