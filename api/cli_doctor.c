@@ -19,6 +19,7 @@
 #include "ingest/broker.h"
 #include "local.h"
 #include "log/log.h"
+#include "log/verify.h"
 
 #define FINDINGS_MAX 64
 #define TEXT_MAX 512
@@ -141,6 +142,12 @@ static void check_format(doctor *d)
     }
 }
 
+static void count_lost(const log_damage *damage, void *context)
+{
+    uint64_t *records = context;
+    *records += damage->has_records ? (uint64_t)(damage->end_offset - damage->first_offset) : 0;
+}
+
 static void check_journal(doctor *d)
 {
     char folder[API_DATA_PATH_MAX + 16];
@@ -152,8 +159,17 @@ static void check_journal(doctor *d)
     }
     log_options open = {.folder = folder, .clock = hr_clock_real(), .read_only = true};
     hr_err err = log_open(&open, &log, &why);
+    uint64_t lost = 0;
+    if (err == HR_OK) {
+        log_damage_each(log, count_lost, &lost);
+    }
     log_close(log);
-    if (err != HR_OK) {
+    if (lost > 0) {
+        find(d, "journal", BAD,
+             "The disk or SD card may be worn out: make a backup, then replace it; hedgerow log "
+             "verify tells what is lost.",
+             "the journal is damaged: %llu records are lost", (unsigned long long)lost);
+    } else if (err != HR_OK) {
         find(d, "journal", BAD,
              "hedgerow log verify tells what is damaged; a backup can be restored.",
              "the journal cannot be opened: %s", why.text[0] != 0 ? why.text : hr_err_text(err));

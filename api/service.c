@@ -29,6 +29,7 @@
 #include "keeper.h"
 #include "local.h"
 #include "log/log.h"
+#include "log/verify.h"
 #include "notify/notify.h"
 #include "rate.h"
 #include "replay.h"
@@ -111,10 +112,34 @@ static hr_err open_accounts(api_service *service, hr_why *why)
                : err;
 }
 
+typedef struct losses {
+    uint64_t places;
+    uint64_t records;
+} losses;
+
+static void count_loss(const log_damage *damage, void *context)
+{
+    losses *lost = context;
+    lost->places += !damage->has_records;
+    lost->records +=
+        damage->has_records ? (uint64_t)(damage->end_offset - damage->first_offset) : 0;
+}
+
 static void add_log_health(void *part, api_health_add *add, void *context)
 {
     hr_why why = {.text = ""};
+    losses lost = {0};
     if (log_health(part, &why) != HR_OK) {
+        add(context, &why);
+    }
+    log_damage_each(part, count_loss, &lost);
+    if (lost.places > 0 || lost.records > 0) {
+        hr_why_set(&why, HR_CORRUPT,
+                   "the journal is damaged: %llu records are lost; the disk or SD card may be worn "
+                   "out, make a backup (`hedgerow log verify` tells what is lost)",
+                   (unsigned long long)lost.records);
+        hr_why_reason(&why, "log.damaged");
+        hr_why_number(&why, "records", (int64_t)lost.records);
         add(context, &why);
     }
 }
