@@ -321,6 +321,7 @@ static const char *advice_for(const char *reason)
     } known[] = {
         {"the history was", "What is older is in your backups: hedgerow restore FILE --data NEWDIR "
                             "makes a folder to look into. This is told until the next start."},
+        {"worn out", "Make a backup now, then replace the disk or SD card."},
         {"disk", "Make room on the disk, or keep less (hedgerowd --help: retain-days)."},
         {"space", "Make room on the disk; the service goes on by itself."},
         {"broker", "Its log lines say why; is mosquitto installed, is the port free?"},

@@ -128,7 +128,13 @@ static hr_err add_without_opening(journal *j, found_files *found, int fd, found_
         /* Made by a crash between creating a file and its first write. */
         char name[FILE_NAME_BYTES];
         file_name(name, file.seq, "log");
-        return hr_err_from_errno(disk_remove(j->folder, name));
+        failed = disk_remove(j->folder, name);
+        if (failed != 0) {
+            /* It does no harm: no other file gets its number. */
+            hr_logline(HR_LEVEL_WARN, "log.leftover", "file=%s error=%s", name,
+                       strerrorname_np(failed));
+        }
+        return HR_OK;
     }
     if (!is_ours && is_unread) {
         note_unread(found, file.seq);

@@ -131,10 +131,10 @@ static hr_err reopen_last(recovery *r, hr_why *why)
         recovery_end_last(r);
         atomic_store(&file->end, r->end);
     } else if (err == HR_OK) {
+        /* One that will not go is of another length than the file will have. */
         file_name(name, file->seq, "idx");
-        int failed = disk_remove(j->folder, name);
-        failed = failed == ENOENT ? 0 : failed;
-        failed = failed == 0 ? disk_size(file->fd, &j->reserved) : failed;
+        (void)!disk_remove(j->folder, name);
+        int failed = disk_size(file->fd, &j->reserved);
         err = failed == 0 ? HR_OK : hr_why_errno(why, failed, "reopen %s", name);
     }
     j->active = r->must_roll ? NULL : file;

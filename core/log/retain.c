@@ -144,16 +144,17 @@ static int remove_oldest(journal *j)
     journal_file *file = j->files.list[0];
     pthread_mutex_unlock(&j->files.lock);
     uint64_t seq = file->seq;
-    /* Out of the list first, so that no reader opens what is no longer there. */
-    files_remove(&j->files, file);
-    pthread_mutex_lock(&j->files.lock);
-    atomic_store(&j->first_base, j->files.list[0]->base);
-    pthread_mutex_unlock(&j->files.lock);
+    /* One that will not go stays in the list, is tried again, and keeps those behind it: without
+     * them the next start would find a hole. A reader that comes now passes over it. */
     file_name(name, seq, "log");
     int failed = disk_remove(j->folder, name);
     if (failed != 0 && failed != ENOENT) {
         return failed;
     }
+    files_remove(&j->files, file);
+    pthread_mutex_lock(&j->files.lock);
+    atomic_store(&j->first_base, j->files.list[0]->base);
+    pthread_mutex_unlock(&j->files.lock);
     hr_counter_add(j->metrics.files_removed, 1);
     file_name(name, seq, "idx");
     failed = disk_remove(j->folder, name);

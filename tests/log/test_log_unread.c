@@ -1,5 +1,6 @@
 /* tests/log/test_log_unread.c - sectors that give EIO when they are read, for good or for a while:
- * the log opens and goes on, what can be read is read, what cannot is told and not written over. */
+ * the log opens and goes on, what can be read is read, what cannot is told and not written over.
+ * And files that will not be removed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -284,6 +285,56 @@ static void a_newest_file_that_cannot_be_read_at_all_is_set_aside(void **state)
     assert_int_equal(access(aside, F_OK), 0);
 }
 
+/* Left behind with its successors gone, it would look like damage to the next start. */
+static void a_file_that_would_not_go_goes_the_next_time(void **state)
+{
+    fixture *f = *state;
+    bool has_struck = true;
+    f->options.retain_bytes = 64 << 10;
+    fixture_hush();
+    for (uint64_t nth = 1; has_struck; nth++) {
+        log_position end = 0;
+        fixture_close(f);
+        fixture_remove(f->folder);
+        fixture_open(f);
+        for (uint64_t i = 0; i < 400; i++) {
+            assert_int_equal(fixture_append(f, 0, 0, i * 100, 100, &end), HR_OK);
+        }
+        fixture_commit(f, end);
+        fault_arm(FAULT_NAME, nth, FAULT_ONCE, EIO);
+        hr_err err = log_retain(f->log, NULL);
+        has_struck = fault_struck();
+        fault_clear();
+        assert_int_equal(err, has_struck ? HR_IO : HR_OK);
+        assert_int_equal(log_retain(f->log, NULL), HR_OK);
+        int64_t start = log_start(f->log, 0, 0);
+        assert_true(start > 20000);
+        fixture_crash(f);
+        fixture_open(f);
+        assert_int_equal(log_start(f->log, 0, 0), start);
+        assert_int_equal(fixture_damages(f), 0);
+    }
+}
+
+/* A start must not fail for ever because of what a crash has left. */
+static void a_blank_file_that_will_not_go_keeps_nobody_from_starting(void **state)
+{
+    fixture *f = *state;
+    char path[FIXTURE_PATH_MAX];
+    append_some(f, 10);
+    fixture_crash(f);
+    path_of(f, "000000000002.log", path);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(ftruncate(fd, PAGE_BYTES), 0);
+    close(fd);
+    fault_arm(FAULT_NAME, 1, FAULT_ONCE, EIO);
+    fixture_open(f);
+    assert_true(fault_struck());
+    append_some(f, 500);
+    fixture_reopen(f);
+    assert_int_equal(read_all(f), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +349,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_log_of_which_nothing_can_be_read_is_not_begun_anew,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_newest_file_that_cannot_be_read_at_all_is_set_aside,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_would_not_go_goes_the_next_time, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_blank_file_that_will_not_go_keeps_nobody_from_starting,
                                         set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
