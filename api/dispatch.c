@@ -9,9 +9,11 @@
 
 #include "accounts.h"
 #include "base/logline.h"
+#include "body.h"
 #include "gzip.h"
 #include "rate.h"
 #include "replay.h"
+#include "schema.h"
 
 #define GZIP_BYTES_MIN 1400          /* what fits into one packet is not worth it */
 #define GZIP_INLINE_BYTES_MAX 262144 /* more would hold up the service thread */
@@ -192,7 +194,7 @@ bool api_admit_body(const api_route *route, const api_request *request, int64_t 
         request->method == API_POST || request->method == API_PUT || request->method == API_PATCH;
     /* Where a body is not needed, none at all is as good as an empty one. */
     bool is_missing = takes_body && content_length < 0;
-    if (is_chunked || (is_missing && route->request_schema != NULL)) {
+    if (is_chunked || (is_missing && !api_schema_is_optional(route->request_schema))) {
         api_answer_error(answer, 411, "body.length", NULL,
                          "send the body with a Content-Length, not in chunks");
         answer->close = true;
@@ -271,12 +273,25 @@ void api_note(api_context *context, const api_request *request, const api_answer
     }
 }
 
+/* A body that no handler would have to read is read here, for what it does not know. */
+static bool optional_body_is_well(const api_request *request, api_answer *answer)
+{
+    if (request->body_schema == NULL || request->body_size == 0 ||
+        !api_schema_is_optional(request->body_schema)) {
+        return true;
+    }
+    cJSON *body = api_body_parse(request, answer);
+    cJSON_Delete(body);
+    return body != NULL;
+}
+
 void api_perform(api_context *context, const api_route *route, const api_request *request,
                  api_answer *answer)
 {
-    bool is_kept = route->method == API_POST && request->idempotency_key[0] != 0 &&
-                   route->role != API_ROLE_NONE && context->replays != NULL;
-    if (!is_kept || api_replays_begin(context->replays, request, answer)) {
+    bool is_kept = api_route_keeps_answers(route) && request->idempotency_key[0] != 0 &&
+                   context->replays != NULL;
+    if (optional_body_is_well(request, answer) &&
+        (!is_kept || api_replays_begin(context->replays, request, answer))) {
         route->handle(context, request, answer);
         if (answer->is_left) {
             return;

@@ -94,7 +94,8 @@ const api_route *api_route_find(api_request *request, uint32_t *allowed)
 static const api_known_param *find_param(const api_route *route, const char *name)
 {
     const api_known_param *known = route->params;
-    while (known != NULL && known->name != NULL && strcmp(known->name, name) != 0) {
+    while (known != NULL && known->name != NULL &&
+           ((known->marks & API_PARAM_HEADER) != 0 || strcmp(known->name, name) != 0)) {
         known++;
     }
     return known != NULL && known->name != NULL ? known : NULL;
@@ -106,6 +107,9 @@ static void refuse_param(const api_route *route, const char *name, api_answer *a
     size_t at = 0;
     for (const api_known_param *known = route->params; known != NULL && known->name != NULL;
          known++) {
+        if ((known->marks & API_PARAM_HEADER) != 0) {
+            continue;
+        }
         int put = snprintf(list + at, sizeof list - at, "%s%s", at > 0 ? ", " : "", known->name);
         at += put > 0 && (size_t)put < sizeof list - at ? (size_t)put : 0;
     }
@@ -131,6 +135,11 @@ bool api_params_are_known(const api_route *route, const api_request *request, ap
         }
     }
     return true;
+}
+
+bool api_route_keeps_answers(const api_route *route)
+{
+    return route->method == API_POST && route->role != API_ROLE_NONE;
 }
 
 void api_allow_text(uint32_t allowed, char *text, size_t size)

@@ -27,12 +27,17 @@ typedef enum api_rate {
     API_RATES,
 } api_rate;
 
-/* A query parameter that a route knows. */
+enum {
+    API_PARAM_REQUIRED = 1,
+    API_PARAM_HEADER = 2, /* it stands in the head, and its handler looks there */
+};
+
+/* A parameter that a route knows. */
 typedef struct api_known_param {
     const char *name;    /* NULL: the end of the list */
     const char *schema;  /* JSON Schema of its value */
     const char *summary; /* one sentence for the description */
-    bool is_required;
+    unsigned marks;
 } api_known_param;
 
 typedef void api_handler(api_context *context, const api_request *request, api_answer *answer);
@@ -58,11 +63,14 @@ const api_route *api_routes(size_t *count);
  * none: then *allowed has a bit (1 << method) for each method that the path does know. */
 const api_route *api_route_find(api_request *request, uint32_t *allowed);
 
-/* Whether the route knows every parameter of the request, and none is given twice; else the answer
- * names the first that is wrong. All pass outside /v1/ and where nothing but how it is can be asked
- * (health), for pages, scrapers and balancers add what they like.
+/* Whether the route knows every parameter behind the request's path, and none is given twice; else
+ * the answer names the first that is wrong. All pass outside /v1/ and where nothing but how it is
+ * can be asked (health), for pages, scrapers and balancers add what they like.
  */
 bool api_params_are_known(const api_route *route, const api_request *request, api_answer *answer);
+
+/* Whether what it answered is told again to who repeats an Idempotency-Key. */
+bool api_route_keeps_answers(const api_route *route);
 
 /* "GET, HEAD, POST" from such bits. */
 void api_allow_text(uint32_t allowed, char *text, size_t size);

@@ -21,14 +21,18 @@
 #define WHOLE "{\"type\":\"integer\"}"
 #define NUMBER "{\"type\":\"number\"}"
 #define TRUTH "{\"type\":\"boolean\"}"
+#define NEEDED API_PARAM_REQUIRED
 
 /* What means the same wherever it is taken. Times may be milliseconds too. */
-#define LIMIT {"limit", WHOLE, "At most so many", false}
-#define AFTER_ID {"after", TEXT, "Go on behind this id", false}
-#define AFTER_OFFSET {"after", WHOLE, "Go on behind this offset: `next` of the last answer", false}
-#define BEFORE(what) {"before", WHOLE, "Go on with what is older than this " what, false}
-#define FROM {"from", TEXT, "From this time on: ISO 8601, or ms since 1970", false}
-#define TO {"to", TEXT, "Before this time: ISO 8601, or ms since 1970", false}
+#define LIMIT {"limit", WHOLE, "At most so many", 0}
+#define AFTER_ID {"after", TEXT, "Go on behind this id", 0}
+#define AFTER_OFFSET {"after", WHOLE, "Go on behind this offset: `next` of the last answer", 0}
+#define BEFORE(what) {"before", WHOLE, "Go on with what is older than this " what, 0}
+#define FROM {"from", TEXT, "From this time on: ISO 8601, or ms since 1970", 0}
+#define TO {"to", TEXT, "Before this time: ISO 8601, or ms since 1970", 0}
+
+#define IF_MATCH {"If-Match", TEXT, "Only if this is still its ETag", API_PARAM_HEADER}
+#define IF_NONE_MATCH {"If-None-Match", TEXT, "\"*\": only if it is not there", API_PARAM_HEADER}
 
 static const api_route table[] = {
     {API_GET, "/v1/health", NONE, NO_BODY, API_RATE_FREE, API_INLINE, route_health,
@@ -43,9 +47,9 @@ static const api_route table[] = {
     {API_POST, "/v1/login", NONE, SMALL_BODY, API_RATE_LOGIN, API_LANE_PASSWORD, route_login,
      "Begin a session (cookie)", "Login", "Me", NULL},
     {API_POST, "/v1/login-link", OWNER, SMALL_BODY, API_RATE_WRITE, API_LANE_PASSWORD,
-     route_login_link, "A link that logs the owner in, once", NULL, "LoginLink", NULL},
+     route_login_link, "A link that logs the owner in, once", "Nothing", "LoginLink", NULL},
     {API_POST, "/v1/logout", VIEWER, SMALL_BODY, API_RATE_WRITE, API_LANE_CHANGE, route_logout,
-     "End this session", NULL, NULL, NULL},
+     "End this session", "Nothing", NULL, NULL},
     {API_GET, "/v1/me", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_me, "Who am I", NULL,
      "Me", NULL},
     {API_PATCH, "/v1/me", VIEWER, SMALL_BODY, API_RATE_LOGIN, API_LANE_PASSWORD, route_me_change,
@@ -71,32 +75,33 @@ static const api_route table[] = {
      "Devices whose latest fix lies in a GeoJSON geometry", "Geometry", "DevicesAsOf", NULL},
     {API_GET, "/v1/query/nearby", VIEWER, NO_BODY, API_RATE_READ, API_INLINE, route_nearby,
      "The nearest devices", NULL, "DevicesAsOf",
-     PARAMS({"lon", NUMBER, "In degrees", true}, {"lat", NUMBER, "In degrees", true},
-            {"radius_m", NUMBER, "How far they may be", true}, LIMIT)},
+     PARAMS({"lon", NUMBER, "In degrees", NEEDED}, {"lat", NUMBER, "In degrees", NEEDED},
+            {"radius_m", NUMBER, "How far they may be", NEEDED}, LIMIT)},
     {API_GET, "/v1/query/inside", VIEWER, NO_BODY, API_RATE_READ, API_INLINE, route_inside,
-     "The fences that a device is in", NULL, "Inside", PARAMS({"device", TEXT, "Its id", true})},
+     "The fences that a device is in", NULL, "Inside", PARAMS({"device", TEXT, "Its id", NEEDED})},
 
     {API_GET, "/v1/fences", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_fences,
-     "Fences by id", NULL, "FeatureCollection",
-     PARAMS(AFTER_ID, LIMIT, {"removed", TRUTH, "Those that can be restored instead", false})},
+     "Fences by id", NULL, "FencePage",
+     PARAMS(AFTER_ID, LIMIT, {"removed", TRUTH, "Those that can be restored instead", 0})},
     {API_POST, "/v1/fences", EDITOR, FENCE_BODY, API_RATE_WRITE, API_LANE_CHANGE, route_fence_add,
      "Add a fence", "Feature", "Feature", NULL},
     {API_POST, "/v1/fences/import", EDITOR, IMPORT_BODY, API_RATE_WRITE, API_LANE_CHANGE,
      route_fences_import, "Add many, all or none", "FeatureCollection", "Imported",
-     PARAMS({"replace", TRUTH, "Take the place of fences that are there", false},
-            {"close_rings", TRUTH, "Close rings that are open", false})},
+     PARAMS({"replace", TRUTH, "Take the place of fences that are there", 0},
+            {"close_rings", TRUTH, "Close rings that are open", 0})},
     {API_GET, "/v1/export/fences", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
      route_fences_export, "All fences as one file", NULL, "FeatureCollection", NULL},
     {API_GET, "/v1/fences/{id}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_fence,
      "One fence, with its ETag", NULL, "Feature",
-     PARAMS({"revision", WHOLE, "An older one", false})},
+     PARAMS({"revision", WHOLE, "An older one", 0})},
     {API_PUT, "/v1/fences/{id}", EDITOR, FENCE_BODY, API_RATE_WRITE, API_LANE_CHANGE,
-     route_fence_put, "Add or replace a fence (If-Match)", "Feature", "Feature", NULL},
+     route_fence_put, "Add or replace a fence", "Feature", "Feature",
+     PARAMS(IF_MATCH, IF_NONE_MATCH)},
     {API_PATCH, "/v1/fences/{id}", EDITOR, FENCE_BODY, API_RATE_WRITE, API_LANE_CHANGE,
-     route_fence_patch, "Change members of a fence (merge patch, If-Match)", "Feature",
-     "Feature", NULL},
+     route_fence_patch, "Change members of a fence (merge patch)", "Feature", "Feature",
+     PARAMS(IF_MATCH)},
     {API_DELETE, "/v1/fences/{id}", EDITOR, NO_BODY, API_RATE_WRITE, API_LANE_CHANGE,
-     route_fence_remove, "Remove a fence (If-Match)", NULL, NULL, NULL},
+     route_fence_remove, "Remove a fence", NULL, NULL, PARAMS(IF_MATCH)},
     {API_GET, "/v1/fences/{id}/devices", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
      route_fence_devices, "Who is inside, by the tracker's state", NULL, "DevicesAsOf", NULL},
     {API_GET, "/v1/fences/{id}/shape", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
@@ -106,23 +111,25 @@ static const api_route table[] = {
      route_fence_versions, "Who changed it, and when", NULL, "FenceVersions",
      PARAMS(BEFORE("revision"), LIMIT)},
     {API_POST, "/v1/fences/{id}/restore", EDITOR, SMALL_BODY, API_RATE_WRITE, API_LANE_CHANGE,
-     route_fence_restore, "Make an older revision the newest", "Restore", "Feature", NULL},
+     route_fence_restore, "Make an older revision the newest", "Restore", "Feature",
+     PARAMS(IF_MATCH)},
 
     {API_GET, "/v1/devices", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_devices,
-     "Devices by id, each with its latest fix", NULL, "DevicesAsOf",
+     "Devices by id, each with its latest fix", NULL, "DevicePage",
      PARAMS(AFTER_ID, LIMIT)},
     {API_GET, "/v1/devices/{id}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_device,
      "One device", NULL, "Device", NULL},
     {API_PATCH, "/v1/devices/{id}", EDITOR, SMALL_BODY, API_RATE_WRITE, API_LANE_CHANGE,
-     route_device_patch, "Change name, groups, stale_after_s", "DeviceChange", "Device", NULL},
+     route_device_patch, "Change name, groups, stale_after_s", "DeviceChange", "Device",
+     PARAMS(IF_MATCH)},
     {API_DELETE, "/v1/devices/{id}", EDITOR, NO_BODY, API_RATE_WRITE, API_LANE_CHANGE,
      route_device_remove, "Forget what was said about it, until it is heard of again", NULL,
-     NULL, NULL},
+     NULL, PARAMS(IF_MATCH)},
     {API_GET, "/v1/devices/{id}/track", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
-     route_track, "Where it was", NULL, "Feature",
-     PARAMS(FROM, TO, {"format", "{\"enum\":[\"geojson\",\"gpx\",\"csv\"]}", "As what", false})},
+     route_track, "Where it was", NULL, "Track",
+     PARAMS(FROM, TO, {"format", "{\"enum\":[\"geojson\",\"gpx\",\"csv\"]}", "As what", 0})},
     {API_GET, "/v1/device-groups", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
-     route_device_groups, "Groups that a fence or a device is in", NULL, NULL, NULL},
+     route_device_groups, "Groups that a fence or a device is in", NULL, "DeviceGroups", NULL},
 
     {API_GET, "/v1/gateways", OWNER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_gateways,
      "Who may speak to our broker", NULL, "Gateways", NULL},
@@ -134,18 +141,18 @@ static const api_route table[] = {
 
     {API_GET, "/v1/events", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_events,
      "What happened, oldest first; below `before` newest first", NULL, "Events",
-     PARAMS({"fence", TEXT, "Of this one", false}, {"device", TEXT, "Of this one", false},
+     PARAMS({"fence", TEXT, "Of this one", 0}, {"device", TEXT, "Of this one", 0},
             {"kind", "{\"enum\":[\"enter\",\"exit\",\"cross\",\"dwell\",\"approach\",\"stale\"]}",
-             "Of this kind", false},
-            {"severity", "{\"enum\":[\"info\",\"warning\",\"alarm\"]}", "Of this severity", false},
-            {"late", TRUTH, "Only late ones, or only those in time", false},
+             "Of this kind", 0},
+            {"severity", "{\"enum\":[\"info\",\"warning\",\"alarm\"]}", "Of this severity", 0},
+            {"late", TRUTH, "Only late ones, or only those in time", 0},
             FROM, TO, AFTER_OFFSET, BEFORE("offset: `next` of the last answer"), LIMIT)},
     {API_GET, "/v1/alerts", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_alerts,
      "Alarms and warnings, newest first", NULL, "Alerts",
-     PARAMS({"state", "{\"enum\":[\"open\",\"all\"]}", "Open ones, or all", false},
+     PARAMS({"state", "{\"enum\":[\"open\",\"all\"]}", "Open ones, or all", 0},
             BEFORE("offset: `next` of the last answer"), LIMIT)},
     {API_POST, "/v1/alerts/{offset}/ack", EDITOR, SMALL_BODY, API_RATE_WRITE, API_LANE_CHANGE,
-     route_alert_ack, "Say that somebody has seen to it", NULL, NULL, NULL},
+     route_alert_ack, "Say that somebody has seen to it", "Ack", "AckDone", NULL},
 
     {API_GET, "/v1/queries", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_queries,
      "Standing queries and how they are", NULL, "Queries", NULL},
@@ -158,9 +165,9 @@ static const api_route table[] = {
     {API_DELETE, "/v1/queries/{name}", EDITOR, NO_BODY, API_RATE_WRITE, API_LANE_WORK,
      route_query_remove, "Remove one", NULL, NULL, NULL},
     {API_POST, "/v1/queries/{name}/start", EDITOR, SMALL_BODY, API_RATE_WRITE, API_LANE_WORK,
-     route_query_start, "Begin anew", NULL, "Query", NULL},
+     route_query_start, "Begin anew", "Nothing", "Query", NULL},
     {API_POST, "/v1/queries/{name}/stop", EDITOR, SMALL_BODY, API_RATE_WRITE, API_LANE_WORK,
-     route_query_stop, "Stop counting; the last rows stay", NULL, "Query", NULL},
+     route_query_stop, "Stop counting; the last rows stay", "Nothing", "Query", NULL},
     {API_GET, "/v1/queries/{name}/rows", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
      route_query_rows, "Its answer: open windows, then ended ones, newest first", NULL,
      "QueryRows",
@@ -175,14 +182,14 @@ static const api_route table[] = {
      "One select over device, fence, inside, event, track", "Sql", "SqlRows", NULL},
 
     {API_GET, "/v1/rules", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_rules_history,
-     "Versions of the rules, newest first", NULL, NULL,
+     "Versions of the rules, newest first", NULL, "RulesHistory",
      PARAMS(BEFORE("version"), LIMIT)},
     {API_GET, "/v1/rules/{version}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_rules,
      "A version, whole, as decisions read it", NULL, "Rules", NULL},
     {API_GET, "/v1/settings", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_settings,
      "Settings of the rules", NULL, "Settings", NULL},
     {API_PATCH, "/v1/settings", OWNER, SMALL_BODY, API_RATE_WRITE, API_LANE_CHANGE,
-     route_settings_patch, "Change some", "Settings", "Settings", NULL},
+     route_settings_patch, "Change some", "SettingsChange", "Settings", PARAMS(IF_MATCH)},
 
     {API_GET, "/v1/farm", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK, route_farm,
      "The farm's name, and the map under it", NULL, "Farm", NULL},
@@ -193,7 +200,7 @@ static const api_route table[] = {
      "Topics, partitions, and how far they reach", NULL, "Log", NULL},
     {API_GET, "/v1/log/{topic}/{partition}", VIEWER, NO_BODY, API_RATE_READ, API_LANE_WORK,
      route_log_records, "Records of a partition, in order", NULL, "LogRecords",
-     PARAMS({"offset", WHOLE, "The first; else the oldest there is", false}, LIMIT)},
+     PARAMS({"offset", WHOLE, "The first; else the oldest there is", 0}, LIMIT)},
     {API_GET, "/v1/groups", VIEWER, NO_BODY, API_RATE_READ, API_INLINE, route_groups,
      "Every group of consumers and its offsets", NULL, "Offsets", NULL},
     {API_GET, "/v1/groups/{group}/offsets", VIEWER, NO_BODY, API_RATE_READ, API_INLINE,

@@ -167,7 +167,11 @@ void route_device_patch(api_context *context, const api_request *request, api_an
 void route_device_remove(api_context *context, const api_request *request, api_answer *answer)
 {
     uint64_t expected = 0;
-    if (has_parts(context, answer) && api_expected_revision(request, &expected, answer) &&
+    if (!has_parts(context, answer)) {
+        return;
+    }
+    recall_device(context, request->captures[0]);
+    if (api_expected_revision(request, &expected, answer) &&
         change_device(context, request, true, expected, answer)) {
         answer->status = 204;
     }

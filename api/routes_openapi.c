@@ -15,15 +15,42 @@ static void put_ref(hr_json *json, const char *schema)
     hr_json_close_object(json);
 }
 
-static void put_content(hr_json *json, const char *schema)
+/* Answers that are not JSON, or not only, or JSON of a kind. */
+static const struct {
+    const char *path;
+    const char *types[5];
+} other_types[] = {
+    {"/metrics", {"text/plain"}},
+    {"/v1/export/fences", {"application/geo+json"}},
+    {"/v1/devices/{id}/track", {"application/geo+json", "application/gpx+xml", "text/csv"}},
+    {"/tiles/{z}/{x}/{y}",
+     {"image/png", "image/jpeg", "image/webp", "application/vnd.mapbox-vector-tile"}},
+};
+
+/* schema NULL: any. */
+static void put_type(hr_json *json, const char *type, const char *schema)
 {
+    hr_json_key(json, type);
+    hr_json_open_object(json);
+    if (schema != NULL && strstr(type, "json") != NULL) {
+        hr_json_key(json, "schema");
+        put_ref(json, schema);
+    }
+    hr_json_close_object(json);
+}
+
+static void put_content(hr_json *json, const char *path, const char *schema)
+{
+    const char *const json_only[] = {"application/json", NULL};
+    const char *const *types = json_only;
+    for (size_t i = 0; path != NULL && i < sizeof other_types / sizeof other_types[0]; i++) {
+        types = strcmp(other_types[i].path, path) == 0 ? other_types[i].types : types;
+    }
     hr_json_key(json, "content");
     hr_json_open_object(json);
-    hr_json_key(json, "application/json");
-    hr_json_open_object(json);
-    hr_json_key(json, "schema");
-    put_ref(json, schema);
-    hr_json_close_object(json);
+    for (; *types != NULL; types++) {
+        put_type(json, *types, schema);
+    }
     hr_json_close_object(json);
 }
 
@@ -34,20 +61,36 @@ static void put_answers(hr_json *json, const api_route *route)
     hr_json_key(json, "2XX");
     hr_json_open_object(json);
     hr_json_key_text(json, "description", "Done");
-    if (route->answer_schema != NULL) {
-        put_content(json, route->answer_schema);
+    if (route->answer_schema != NULL || route->method == API_GET) {
+        put_content(json, route->path, route->answer_schema);
     }
     hr_json_close_object(json);
     hr_json_key(json, "default");
     hr_json_open_object(json);
     hr_json_key_text(json, "description", "Refused or failed; nothing was changed");
-    put_content(json, "Error");
+    put_content(json, NULL, "Error");
     hr_json_close_object(json);
+    hr_json_close_object(json);
+}
+
+static void put_parameter(hr_json *json, const api_known_param *param)
+{
+    bool is_header = (param->marks & API_PARAM_HEADER) != 0;
+    hr_json_open_object(json);
+    hr_json_key_text(json, "name", param->name);
+    hr_json_key_text(json, "in", is_header ? "header" : "query");
+    hr_json_key_text(json, "description", param->summary);
+    hr_json_key_bool(json, "required", (param->marks & API_PARAM_REQUIRED) != 0);
+    hr_json_key(json, "schema");
+    hr_json_raw(json, param->schema, strlen(param->schema));
     hr_json_close_object(json);
 }
 
 static void put_parameters(hr_json *json, const api_route *route)
 {
+    static const api_known_param repeated = {"Idempotency-Key", "{\"type\":\"string\"}",
+                                             "Once for the same key, however often it is sent",
+                                             API_PARAM_HEADER};
     hr_json_key(json, "parameters");
     hr_json_open_array(json);
     for (const char *at = strchr(route->path, '{'); at != NULL; at = strchr(at + 1, '{')) {
@@ -64,14 +107,10 @@ static void put_parameters(hr_json *json, const api_route *route)
     }
     for (const api_known_param *param = route->params; param != NULL && param->name != NULL;
          param++) {
-        hr_json_open_object(json);
-        hr_json_key_text(json, "name", param->name);
-        hr_json_key_text(json, "in", "query");
-        hr_json_key_text(json, "description", param->summary);
-        hr_json_key_bool(json, "required", param->is_required);
-        hr_json_key(json, "schema");
-        hr_json_raw(json, param->schema, strlen(param->schema));
-        hr_json_close_object(json);
+        put_parameter(json, param);
+    }
+    if (api_route_keeps_answers(route)) {
+        put_parameter(json, &repeated);
     }
     hr_json_close_array(json);
 }
@@ -92,8 +131,8 @@ static void put_operation(hr_json *json, const api_route *route)
     if (route->request_schema != NULL) {
         hr_json_key(json, "requestBody");
         hr_json_open_object(json);
-        hr_json_key_bool(json, "required", true);
-        put_content(json, route->request_schema);
+        hr_json_key_bool(json, "required", !api_schema_is_optional(route->request_schema));
+        put_content(json, NULL, route->request_schema);
         hr_json_close_object(json);
     }
     put_answers(json, route);

@@ -8,6 +8,7 @@
 
 #define ROWS_DEFAULT 1000
 #define ROWS_MAX 10000
+#define ABOUT_BYTES_MAX 4096
 
 static bool are_here(const api_context *context, api_answer *answer)
 {
@@ -51,50 +52,54 @@ static void answer_fault(api_answer *answer, hr_err err, const engine_query_faul
     }
 }
 
-void route_query_add(api_context *context, const api_request *request, api_answer *answer)
+/* The rest is looked at where it is understood. name: what it must be; NULL: any. */
+static bool definition_is_well(const api_request *request, const char *name, api_answer *answer)
+{
+    cJSON *body = api_body_parse(request, answer);
+    if (body == NULL || api_body_text(body, "about", ABOUT_BYTES_MAX, "", answer) == NULL) {
+        cJSON_Delete(body);
+        return false;
+    }
+    const char *given = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, "name"));
+    bool is_other = name != NULL && given != NULL && strcmp(given, name) != 0;
+    cJSON_Delete(body);
+    if (is_other) {
+        api_answer_error(answer, 400, "query.invalid", "name", "it must be the one in the path");
+    }
+    return !is_other;
+}
+
+/* status: what to answer when it is done. */
+static bool put_query(api_context *context, const api_request *request, int status,
+                      char name[HR_FENCE_ID_MAX + 1], api_answer *answer)
 {
     engine_query_fault fault = {.field = ""};
-    char name[HR_FENCE_ID_MAX + 1];
-    if (!are_here(context, answer)) {
-        return;
-    }
-    hr_err err =
-        engine_query_put(context->queries, request->body, request->body_size, true, name, &fault);
+    hr_err err = engine_query_put(context->queries, request->body, request->body_size,
+                                  status == 201, name, &fault);
     if (err != HR_OK) {
         answer_fault(answer, err, &fault);
-        return;
+        return false;
     }
-    (void)api_answer_json(answer, 201);
-    snprintf(answer->location, sizeof answer->location, "/v1/queries/%s", name);
+    (void)api_answer_json(answer, status);
     finish(answer, engine_query_get(context->queries, name, &answer->body), name);
+    return true;
+}
+
+void route_query_add(api_context *context, const api_request *request, api_answer *answer)
+{
+    char name[HR_FENCE_ID_MAX + 1];
+    if (are_here(context, answer) && definition_is_well(request, NULL, answer) &&
+        put_query(context, request, 201, name, answer)) {
+        snprintf(answer->location, sizeof answer->location, "/v1/queries/%s", name);
+    }
 }
 
 void route_query_put(api_context *context, const api_request *request, api_answer *answer)
 {
-    engine_query_fault fault = {.field = ""};
     char name[HR_FENCE_ID_MAX + 1];
-    if (!are_here(context, answer)) {
-        return;
+    if (are_here(context, answer) && definition_is_well(request, request->captures[0], answer)) {
+        (void)put_query(context, request, 200, name, answer);
     }
-    cJSON *body = api_body_parse(request, answer);
-    if (body == NULL) {
-        return;
-    }
-    const char *given = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(body, "name"));
-    bool is_other = given != NULL && strcmp(given, request->captures[0]) != 0;
-    cJSON_Delete(body);
-    if (is_other) {
-        api_answer_error(answer, 400, "query.invalid", "name", "it must be the one in the path");
-        return;
-    }
-    hr_err err =
-        engine_query_put(context->queries, request->body, request->body_size, false, name, &fault);
-    if (err != HR_OK) {
-        answer_fault(answer, err, &fault);
-        return;
-    }
-    (void)api_answer_json(answer, 200);
-    finish(answer, engine_query_get(context->queries, name, &answer->body), name);
 }
 
 void route_query(api_context *context, const api_request *request, api_answer *answer)

@@ -5,6 +5,9 @@
 
 #define OBJECT(required, properties)                                                               \
     "{\"type\":\"object\",\"required\":[" required "],\"properties\":{" properties "}}"
+/* Of a body that may as well not be there. */
+#define OPTIONAL "{\"type\":[\"object\",\"null\"],"
+#define OBJECT_OR_NONE(properties) OPTIONAL "\"properties\":{" properties "}}"
 #define TEXT(name) "\"" name "\":{\"type\":\"string\"}"
 #define TIME(name) "\"" name "\":{\"type\":\"string\",\"format\":\"date-time\"}"
 #define NUMBER(name) "\"" name "\":{\"type\":\"number\"}"
@@ -17,6 +20,30 @@
     "\"values\":{\"type\":\"object\",\"additionalProperties\":"                                    \
     "{\"type\":[\"number\",\"string\"]}}"
 #define EXPIRY "\"expires_at\":{\"type\":[\"string\",\"null\"],\"format\":\"date-time\"}"
+#define TEXTS(name) LIST(name, "{\"type\":\"string\"}")
+#define NULLABLE(name, type) "\"" name "\":{\"type\":[" type ",\"null\"]}"
+#define NEXT_ID NULLABLE("next", "\"string\"")
+#define NEXT_NUMBER NULLABLE("next", "\"integer\"")
+#define STALE NULLABLE("stale_after_s", "\"integer\"")
+
+/* What answers tell, and requests may repeat without changing it. */
+#define TOLD(name, type) "\"" name "\":{\"type\":\"" type "\",\"readOnly\":true}"
+#define TOLD_TEXT(name) TOLD(name, "string")
+#define TOLD_NUMBER(name) TOLD(name, "number")
+#define TOLD_WHOLE(name) TOLD(name, "integer")
+#define TOLD_TIME(name)                                                                            \
+    "\"" name "\":{\"type\":\"string\",\"format\":\"date-time\",\"readOnly\":true}"
+
+/* Members that several have. */
+#define FIX                                                                                        \
+    TEXT("device")                                                                                 \
+    "," NUMBER("lon") "," NUMBER("lat") "," TIME("time") "," NUMBER("accuracy_m") "," NUMBER(      \
+        "speed_mps") "," NUMBER("heading_deg") "," WHOLE("battery_pct")
+#define SETTINGS                                                                                   \
+    WHOLE("max_accuracy_m")                                                                        \
+    "," WHOLE("max_gap_s") "," WHOLE("max_speed_mps") "," WHOLE("alert_max_age_s") "," WHOLE(      \
+        "stale_after_s") "," TEXT("tz")
+#define PLACE TEXT("topic") "," WHOLE("partition") "," WHOLE("offset")
 
 /* The formatter would cut the texts into pieces. */
 /* clang-format off */
@@ -53,25 +80,49 @@ static const api_schema schemas[] = {
     {"Deed", OBJECT("\"id\",\"time\",\"user\",\"action\"",
                     WHOLE("id") "," TIME("time") "," TEXT("user") "," TEXT("peer") "," TEXT(
                         "action") "," TEXT("subject"))},
-    {"Geometry", OBJECT("\"type\"", TEXT("type"))},
-    {"Feature", OBJECT("", TEXT("type") "," TEXT("id") ",\"geometry\":" REF("Geometry")
-        ",\"properties\":{\"type\":\"object\"}")},
-    {"FeatureCollection", OBJECT("", TEXT("type") "," LIST("features", REF("Feature")))},
+    {"Geometry", OBJECT("\"type\"", TEXT("type") ",\"coordinates\":{\"type\":\"array\"}")},
+    {"FenceProperties", OBJECT("", TEXT("name") ","
+        "\"intent\":{\"enum\":[\"keep-in\",\"keep-out\",\"info\"]}," TEXTS("groups") ","
+        NUMBER("radius_m") "," NUMBER("width_m") "," NUMBER("approach_m") "," WHOLE("dwell_s") ","
+        WHOLE("confirm_fixes") ",\"schedule\":{\"type\":[\"object\",\"null\"]}," EXPIRY ","
+        TRUTH("geodesic") "," TEXT("color") "," TOLD_NUMBER("area_ha") ","
+        TOLD_NUMBER("perimeter_m") "," TOLD_WHOLE("revision") "," TOLD_WHOLE("version") ","
+        TOLD_TIME("created") "," TOLD_TEXT("created_by") "," TOLD_TIME("updated") ","
+        TOLD_TEXT("updated_by"))},
+    {"Feature", OBJECT("", TEXT("type") ",\"id\":{\"type\":[\"string\",\"number\"]},"
+        "\"geometry\":" REF("Geometry")
+        ",\"properties\":" REF("FenceProperties"))},
+    {"FeatureCollection", OBJECT("\"features\"", TEXT("type") "," LIST("features",
+        REF("Feature")))},
+    {"RemovedFence", OBJECT("\"id\",\"revision\",\"time\"", TEXT("id") "," WHOLE("revision") ","
+        TEXT("who") "," TIME("time") "," TEXT("name"))},
+    {"FencePage", OBJECT("\"next\"", TEXT("type") "," LIST("features", REF("Feature")) ","
+        LIST("removed", REF("RemovedFence")) "," NEXT_ID)},
     {"Imported", OBJECT("\"imported\",\"version\"", WHOLE("imported") "," WHOLE("version"))},
     {"Restore", OBJECT("\"revision\"", WHOLE("revision"))},
-    {"FenceVersions", OBJECT("\"versions\"", LIST("versions", "{\"type\":\"object\"}"))},
-    {"Device", OBJECT("\"device\",\"lon\",\"lat\",\"time\"",
-        TEXT("device") "," NUMBER("lon") "," NUMBER("lat") "," TIME("time") ","
-        NUMBER("accuracy_m") "," NUMBER("speed_mps") "," NUMBER("heading_deg") ","
-        WHOLE("battery_pct") "," NUMBER("distance_m") "," TIME("since"))},
+    {"FenceVersion", OBJECT("\"revision\",\"version\",\"what\",\"time\"", WHOLE("revision") ","
+        WHOLE("version") "," TEXT("what") "," TEXT("who") "," TIME("time") "," TEXT("name") ","
+        NUMBER("area_ha"))},
+    {"FenceVersions", OBJECT("\"versions\",\"next\"", LIST("versions", REF("FenceVersion")) ","
+        NEXT_NUMBER)},
+    {"Device", OBJECT("\"device\",\"lon\",\"lat\",\"time\"", FIX "," NUMBER("distance_m") ","
+        TIME("since") "," TIME("received") "," TEXT("id") "," TEXT("name") "," TEXTS("groups") ","
+        STALE "," TIME("first_seen") "," WHOLE("revision") "," NULLABLE("updated",
+        "\"string\"") "," NULLABLE("updated_by", "\"string\""))},
     {"DevicesAsOf", OBJECT("\"devices\",\"as_of\"", LIST("devices", REF("Device")) ","
         LIST("as_of", REF("AsOf")) "," TRUTH("cut"))},
+    {"DevicePage", OBJECT("\"devices\",\"next\",\"as_of\"", LIST("devices", REF("Device")) ","
+        NEXT_ID "," LIST("as_of", REF("AsOf")))},
     {"AsOf", OBJECT("\"partition\",\"offset\"", WHOLE("partition") "," WHOLE("offset"))},
     {"Inside", OBJECT("\"device\",\"fences\",\"as_of\"", TEXT("device") ","
         LIST("fences", OBJECT("\"fence\",\"since\"", TEXT("fence") "," TIME("since"))) ","
         LIST("as_of", REF("AsOf")) "," TRUTH("cut"))},
-    {"DeviceChange", OBJECT("", TEXT("name") "," LIST("groups", "{\"type\":\"string\"}") ","
-        "\"stale_after_s\":{\"type\":[\"integer\",\"null\"]}")},
+    {"DeviceChange", OBJECT("", TEXT("name") "," TEXTS("groups") "," STALE)},
+    {"DeviceGroups", OBJECT("\"groups\"", LIST("groups", OBJECT("\"name\"", TEXT("name") ","
+        WHOLE("fences") "," WHOLE("devices"))))},
+    {"Track", OBJECT("\"type\",\"geometry\",\"properties\"", TEXT("type") ",\"geometry\":"
+        REF("Geometry") ",\"properties\":" OBJECT("\"device\",\"cut\",\"times\"", TEXT("device")
+        "," TRUTH("cut") "," LIST("times", "{\"type\":\"string\",\"format\":\"date-time\"}")))},
     {"NewGateway", OBJECT("\"name\"",
         TEXT("name") ",\"role\":{\"enum\":[\"gateway\",\"reader\"]}")},
     {"Gateway", OBJECT("\"user\",\"role\"", TEXT("user") "," TEXT("role") "," TEXT("password") ","
@@ -83,50 +134,92 @@ static const api_schema schemas[] = {
         WHOLE("waiting") "," TIME("oldest_waiting") "," WHOLE("dropped") ","
         WHOLE("refused") "," TEXT("version"))},
     {"Event", OBJECT("\"id\",\"offset\",\"kind\",\"severity\",\"device\",\"time\"",
-        TEXT("id") "," WHOLE("offset") "," TEXT("kind") "," TEXT("severity") ","
-        TEXT("device") "," TIME("time") "," NUMBER("lon") "," NUMBER("lat") "," TEXT("cause") ","
-        TRUTH("late"))},
-    {"Events", OBJECT("\"events\",\"next\"", LIST("events", REF("Event")) "," WHOLE("next") ","
-        TRUTH("more"))},
-    {"Alerts", OBJECT("\"alerts\"", LIST("alerts", "{\"type\":\"object\"}") ","
-        WHOLE("open"))},
-    {"Rules", OBJECT("\"version\",\"fences\"", WHOLE("version") ","
-        LIST("fences", "{\"type\":\"object\"}"))},
-    {"Settings", OBJECT("", WHOLE("max_accuracy_m") "," WHOLE("max_gap_s") ","
-        WHOLE("max_speed_mps") "," WHOLE("alert_max_age_s") "," WHOLE("stale_after_s") ","
-        TEXT("tz"))},
+        TEXT("id") "," WHOLE("offset") ",\"kind\":{\"enum\":[\"enter\",\"exit\",\"cross\","
+        "\"dwell\",\"approach\",\"stale\"]}," NULLABLE("fence", "\"string\"") ","
+        NULLABLE("fence_name", "\"string\"") ","
+        "\"severity\":{\"enum\":[\"info\",\"warning\",\"alarm\"]}," TEXT("device") ","
+        TIME("time") "," NULLABLE("lon", "\"number\"") "," NULLABLE("lat", "\"number\"") ","
+        "\"crossing\":{\"type\":[\"object\",\"null\"],\"properties\":{" TIME("time") ","
+        NUMBER("lon") "," NUMBER("lat") "}},"
+        "\"cause\":{\"enum\":[\"fix\",\"rules\",\"schedule\",\"expiry\",\"tick\"]},"
+        TRUTH("late") ",\"source\":" OBJECT("\"partition\",\"offset\",\"index\"",
+        WHOLE("partition") "," WHOLE("offset") "," WHOLE("index")) "," TIME("received"))},
+    {"Events", OBJECT("\"events\",\"next\",\"more\"", LIST("events", REF("Event")) ","
+        WHOLE("next") "," TRUTH("more"))},
+    {"Acked", "{\"type\":[\"object\",\"null\"],\"required\":[\"user\",\"time\"],\"properties\":{"
+        TEXT("user") "," TIME("time") "}}"},
+    {"Alert", OBJECT("\"alert\",\"event\",\"acked\"", WHOLE("alert") ",\"event\":" REF("Event")
+        ",\"acked\":" REF("Acked"))},
+    {"Alerts", OBJECT("\"alerts\",\"open\"", LIST("alerts", REF("Alert")) "," WHOLE("open"))},
+    {"Ack", OBJECT_OR_NONE(TEXT("note"))},
+    {"AckDone", OBJECT("\"alert\",\"acked\"", WHOLE("alert") ",\"acked\":" REF("Acked"))},
+    {"RuleSettings", OBJECT("", WHOLE("max_accuracy_m") "," WHOLE("max_gap_s") ","
+        WHOLE("max_speed_mps") "," WHOLE("alert_max_age_s") "," WHOLE("stale_after_s"))},
+    {"RuleFence", OBJECT("\"id\",\"rings_e7\"", TEXT("id") "," TEXT("name") "," TEXT("intent") ","
+        WHOLE("dwell_s") "," WHOLE("approach_cm") "," WHOLE("confirm_fixes") ","
+        NULLABLE("expires_at_ms", "\"integer\"") "," TEXTS("groups") ","
+        "\"schedule\":{\"type\":[\"object\",\"null\"],\"properties\":{" WHOLE("known_from_ms") ","
+        WHOLE("known_to_ms") "," LIST("on_ms", "{\"type\":\"array\"}") "}},"
+        LIST("rings_e7", "{\"type\":\"array\"}") "," NULLABLE("zone_rings_e7", "\"array\""))},
+    {"Rules", OBJECT("\"version\",\"settings\",\"fences\",\"devices\"", WHOLE("version") ","
+        "\"settings\":" REF("RuleSettings") "," LIST("fences", REF("RuleFence")) ","
+        LIST("devices", OBJECT("\"device_key\"", TEXT("device_key") "," TEXTS("groups") ","
+        STALE)))},
+    {"RulesHistory", OBJECT("\"rules\",\"next\"", LIST("rules", OBJECT(
+        "\"version\",\"time\",\"what\"", WHOLE("version") "," TIME("time") "," TEXT("who") ","
+        TEXT("what"))) "," NEXT_NUMBER)},
+    {"Settings", OBJECT("", SETTINGS "," WHOLE("revision") "," TIME("updated") ","
+        TEXT("updated_by"))},
+    {"SettingsChange", OBJECT("", SETTINGS)},
     {"Farm", OBJECT("", TEXT("name") "," TEXT("map_url") "," TEXT("map_attribution") ","
-        TRUTH("tiles"))},
+        TOLD("tiles", "boolean"))},
     {"QueryDefinition", OBJECT("\"name\",\"from\",\"select\"", TEXT("name") "," TEXT("about") ","
-        TEXT("from") "," TEXT("where") "," LIST("group_by", "{\"type\":\"string\"}") ","
+        TEXT("from") "," TEXT("where") "," TEXTS("group_by") ","
         "\"window\":{\"type\":\"object\"},\"select\":{\"type\":\"object\"},"
         TEXT("output") "," TEXT("lateness") "," TRUTH("enabled") ","
         "\"join\":{},\"follows\":{\"type\":\"object\"}")},
     {"Query", OBJECT("\"name\",\"id\",\"runId\",\"status\"", TEXT("name") "," WHOLE("id") ","
         WHOLE("runId") "," TEXT("status") "," TEXT("reason") "," WHOLE("rows_in") ","
-        WHOLE("rows_late") "," WHOLE("state_bytes"))},
+        WHOLE("rows_late") "," WHOLE("state_bytes") ",\"definition\":" REF("QueryDefinition"))},
     {"Queries", OBJECT("\"queries\"", LIST("queries", REF("Query")))},
+    {"QueryRow", "{\"type\":\"object\",\"required\":[\"final\",\"group\"],\"properties\":{"
+        TIME("from") "," TIME("to") "," TRUTH("final") "," LIST("group", "{}")
+        "},\"additionalProperties\":true}"},
     {"QueryRows", OBJECT("\"query\",\"runId\",\"rows\",\"cut\"", TEXT("query") ","
-        WHOLE("runId") "," LIST("rows", "{\"type\":\"object\"}") "," TRUTH("cut"))},
+        WHOLE("runId") "," LIST("rows", REF("QueryRow")) "," TRUTH("cut"))},
     {"QueryPlan", OBJECT("\"query\",\"plan\"", TEXT("query") "," TEXT("plan") ","
-        WHOLE("pane_bytes_max") "," WHOLE("group_bytes_max") "," WHOLE("state_bytes"))},
+        WHOLE("panes_per_window") "," WHOLE("pane_bytes") "," WHOLE("pane_bytes_max") ","
+        WHOLE("group_bytes_max") "," WHOLE("state_bytes_max") "," WHOLE("lateness_ms") ","
+        WHOLE("expressions") "," TRUTH("sqlite") "," WHOLE("state_bytes") "," WHOLE("groups"))},
+    {"QueryReport", OBJECT("", TIME("time") "," WHOLE("rows_in") "," WHOLE("rows_passed") ","
+        WHOLE("rows_late") "," WHOLE("rows_out") "," NUMBER("rows_per_s") "," WHOLE("batches") ","
+        NUMBER("evaluate_ms") "," NUMBER("pair_ms") "," NUMBER("close_ms") ","
+        NUMBER("batch_ms_max") "," TIME("time_min") "," TIME("time_max") "," TIME("time_mean") ","
+        TIME("watermark") "," WHOLE("groups") "," WHOLE("state_bytes"))},
     {"QueryProgress", OBJECT("\"query\",\"runId\",\"last\",\"recent\"", TEXT("query") ","
-        WHOLE("runId") "," "\"last\":{\"type\":\"object\"},"
-        LIST("recent", "{\"type\":\"object\"}"))},
+        WHOLE("runId") ",\"last\":" REF("QueryReport") "," LIST("recent", REF("QueryReport")))},
     {"Sql", OBJECT("\"sql\"", TEXT("sql") "," LIST("params", "{}") "," WHOLE("limit"))},
-    {"SqlRows", OBJECT("\"columns\",\"rows\"", LIST("columns", "{\"type\":\"string\"}") ","
+    {"SqlRows", OBJECT("\"columns\",\"rows\",\"cut\"", TEXTS("columns") ","
         LIST("rows", "{\"type\":\"array\"}") "," TRUTH("cut"))},
-    {"Log", OBJECT("\"topics\"", TEXT("epoch") "," LIST("topics", "{\"type\":\"object\"}"))},
+    {"Log", OBJECT("\"epoch\",\"topics\"", TEXT("epoch") "," LIST("topics",
+        OBJECT("\"topic\",\"partitions\"", TEXT("topic") "," LIST("partitions",
+        OBJECT("\"partition\",\"start\",\"end\"", WHOLE("partition") "," WHOLE("start") ","
+        WHOLE("end"))))))},
     {"LogRecords", OBJECT("\"records\",\"next\",\"start\",\"end\"",
         LIST("records", REF("LogRecord")) "," WHOLE("next") "," WHOLE("start") "," WHOLE("end"))},
-    {"LogRecord", OBJECT("\"offset\",\"append_ms\",\"type\"",
-        WHOLE("offset") "," WHOLE("append_ms") "," TEXT("type"))},
-    {"Offset", OBJECT("\"topic\",\"partition\",\"offset\"",
-        TEXT("group") "," TEXT("topic") "," WHOLE("partition") "," WHOLE("offset") ","
+    {"LogRecord", OBJECT("\"offset\",\"append_ms\",\"type\"", WHOLE("offset") ","
+        WHOLE("append_ms") ",\"type\":{\"enum\":[\"unknown\",\"fix\",\"rules\",\"tick\",\"name\","
+        "\"event\",\"edit\",\"alert_ack\",\"dead\"]}," FIX "," TEXT("device_key") ","
+        TRUTH("backlog") "," TRUTH("time_assigned") "," WHOLE("version") "," WHOLE("ms") ","
+        "\"event\":" REF("Event") ",\"what\":{\"type\":\"object\"}," TEXT("topic") ","
+        TEXT("reason") "," WHOLE("payload_bytes") "," TEXT("hex"))},
+    {"Offset", OBJECT("\"topic\",\"partition\",\"offset\"", TEXT("group") "," PLACE ","
         WHOLE("lag"))},
     {"Offsets", OBJECT("\"offsets\"", LIST("offsets", REF("Offset")))},
-    {"NewOffsets", OBJECT("\"offsets\"", LIST("offsets", REF("Offset")))},
+    {"NewOffsets", OBJECT("\"offsets\"", LIST("offsets",
+        OBJECT("\"topic\",\"partition\",\"offset\"", PLACE)))},
     {"Audit", OBJECT("\"audit\",\"next\"", LIST("audit", REF("Deed")) "," WHOLE("next"))},
+    {"Nothing", OBJECT_OR_NONE("")},
 };
 /* clang-format on */
 
@@ -144,6 +237,12 @@ const api_schema *api_schema_find(const char *name)
         }
     }
     return NULL;
+}
+
+bool api_schema_is_optional(const char *name)
+{
+    const api_schema *found = name != NULL ? api_schema_find(name) : NULL;
+    return found == NULL || strncmp(found->json, OPTIONAL, sizeof OPTIONAL - 1) == 0;
 }
 
 const char *api_schema_stranger(const char *schema, const cJSON *object)

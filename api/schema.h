@@ -3,6 +3,7 @@
 #define API_SCHEMA_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct api_schema {
@@ -15,6 +16,9 @@ const api_schema *api_schemas(size_t *count);
 
 /* NULL: there is none of that name. */
 const api_schema *api_schema_find(const char *name);
+
+/* Whether a body of that schema may be left out; so it is where there is no schema. */
+bool api_schema_is_optional(const char *name);
 
 /* The first member of an object that the schema does not know, or a second one of a name; NULL:
  * there is none, or no such schema. */

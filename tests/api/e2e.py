@@ -6,6 +6,7 @@ import sys
 
 import e2e_accounts
 import e2e_clients
+import e2e_contract
 import e2e_errors
 import e2e_farm
 import e2e_files
@@ -18,6 +19,6 @@ import e2e_service
 from harness import run_all
 
 if __name__ == "__main__":
-    modules = [e2e_service, e2e_http, e2e_accounts, e2e_clients, e2e_errors, e2e_files, e2e_live,
-               e2e_farm, e2e_history, e2e_queries, e2e_scarce]
+    modules = [e2e_service, e2e_http, e2e_accounts, e2e_clients, e2e_contract, e2e_errors,
+               e2e_files, e2e_live, e2e_farm, e2e_history, e2e_queries, e2e_scarce]
     sys.exit(run_all(sys.argv[1], modules, sys.argv[2:]))
