@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "catalog/catalog.h"
 #include "geo/rules.h"
 #include "sql_tables.h"
@@ -48,6 +49,11 @@ static void device_column(sql_cursor *cursor, sqlite3_context *result, int colum
     }
 }
 
+static int64_t device_rowid(const sql_cursor *cursor)
+{
+    return (int64_t)cursor->found.devices[cursor->at].fix.device;
+}
+
 const sql_table sql_table_device = {
     .name = "device",
     .columns = "id, lon, lat, time, accuracy_m, speed_mps, heading_deg, battery_pct, geom",
@@ -57,6 +63,7 @@ const sql_table sql_table_device = {
     .begin = device_begin,
     .next = device_next,
     .column = device_column,
+    .rowid = device_rowid,
 };
 
 /* ---- inside ---- */
@@ -118,6 +125,12 @@ static void inside_column(sql_cursor *cursor, sqlite3_context *result, int colum
     }
 }
 
+static int64_t inside_rowid(const sql_cursor *cursor)
+{
+    return (int64_t)hr_hash64_seeded(cursor->fence, strlen(cursor->fence),
+                                     cursor->found.devices[cursor->at].fix.device);
+}
+
 const sql_table sql_table_inside = {
     .name = "inside",
     .columns = "device, fence, since",
@@ -127,4 +140,5 @@ const sql_table sql_table_inside = {
     .begin = inside_begin,
     .next = inside_next,
     .column = inside_column,
+    .rowid = inside_rowid,
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/event.h"
+#include "base/hash.h"
 #include "base/id.h"
 #include "base/record.h"
 #include "sql_tables.h"
@@ -143,6 +144,11 @@ static void event_column(sql_cursor *cursor, sqlite3_context *result, int column
     }
 }
 
+static int64_t event_rowid(const sql_cursor *cursor)
+{
+    return cursor->offset;
+}
+
 const sql_table sql_table_event = {
     .name = "event",
     .columns = "id, offset, kind, fence, fence_name, severity, device, time, lon, lat, cause, "
@@ -153,6 +159,7 @@ const sql_table sql_table_event = {
     .begin = event_begin,
     .next = event_next,
     .column = event_column,
+    .rowid = event_rowid,
 };
 
 /* ---- track ---- */
@@ -214,6 +221,13 @@ static void track_column(sql_cursor *cursor, sqlite3_context *result, int column
     }
 }
 
+static int64_t track_rowid(const sql_cursor *cursor)
+{
+    uint8_t bytes[HR_FIX_BYTES];
+    hr_fix_store(bytes, cursor->record);
+    return (int64_t)hr_hash64(bytes, sizeof bytes);
+}
+
 const sql_table sql_table_track = {
     .name = "track",
     .columns = "device, lon, lat, time, accuracy_m, speed_mps, heading_deg, battery_pct, geom",
@@ -223,4 +237,5 @@ const sql_table sql_table_track = {
     .begin = track_begin,
     .next = track_next,
     .column = track_column,
+    .rowid = track_rowid,
 };

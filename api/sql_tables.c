@@ -9,7 +9,9 @@
 #include "geo/rules.h"
 #include "sql_windows.h"
 
-#define UNTIL_MORE_MS 60000
+#define MS_PER_MINUTE INT64_C(60000)
+#define MS_PER_DAY INT64_C(86400000)
+#define DATE_SIZE 10 /* of "2026-11-20" */
 
 /* Bits of the plan's number: which values begin() gets, in this order. */
 enum {
@@ -89,6 +91,13 @@ static bool is_upper_bound(unsigned char op)
            op == SQLITE_INDEX_CONSTRAINT_LT;
 }
 
+/* What is equal or less by another collation may stand elsewhere. */
+static bool is_binary(sqlite3_index_info *info, int constraint)
+{
+    const char *collation = sqlite3_vtab_collation(info, constraint);
+    return collation != NULL && sqlite3_stricmp(collation, "BINARY") == 0;
+}
+
 /* SQLite checks every row again, so a bound only has to spare work. */
 static int on_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 {
@@ -97,7 +106,8 @@ static int on_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
     for (int i = 0; i < info->nConstraint; i++) {
         int column = info->aConstraint[i].iColumn;
         unsigned char op = info->aConstraint[i].op;
-        if (!info->aConstraint[i].usable || column < 0) {
+        if (!info->aConstraint[i].usable || column < 0 ||
+            (column != table->offset_column && !is_binary(info, i))) {
             continue;
         }
         if (column == table->key_column && op == SQLITE_INDEX_CONSTRAINT_EQ) {
@@ -148,7 +158,6 @@ static void cursor_clear(sql_cursor *cursor)
     cursor->rank = 0;
     cursor->at = 0;
     cursor->found.count = 0;
-    cursor->row = 0;
     cursor->is_end = false;
 }
 
@@ -163,27 +172,36 @@ static int on_close(sqlite3_vtab_cursor *base)
     return SQLITE_OK;
 }
 
-static int64_t time_of(sqlite3_value *value)
+/* Texts are compared, not times: "08:00Z" stands behind "08:00:59.999Z", and "2026-11-20 23:00"
+ * before all of that day. So what is written as the column is bounds it by a minute, what only
+ * begins with a date by that day, and all else not at all. */
+static void bounds_of(sqlite3_value *value, int64_t *from_ms, int64_t *to_ms)
 {
-    int64_t time_ms = INT64_MIN;
-    const char *text = (const char *)sqlite3_value_text(value);
-    if (sqlite3_value_type(value) != SQLITE_TEXT || text == NULL ||
-        hr_time_parse(text, strlen(text), &time_ms) != HR_OK) {
-        return INT64_MIN;
+    bool is_text = sqlite3_value_type(value) == SQLITE_TEXT;
+    const char *text = is_text ? (const char *)sqlite3_value_text(value) : NULL;
+    size_t size = text != NULL ? strlen(text) : 0;
+    int64_t length_ms = MS_PER_MINUTE;
+    int64_t time_ms = 0;
+    *from_ms = INT64_MIN;
+    *to_ms = INT64_MAX;
+    if (size < DATE_SIZE) {
+        return;
     }
-    return time_ms;
-}
-
-/* Texts are compared, not times, and "08:00Z" stands behind "08:00:59.999Z": so a minute more, and
- * only where the text is written as the column is. */
-static int64_t until_of(sqlite3_value *value)
-{
-    int64_t time_ms = time_of(value);
-    int size = sqlite3_value_bytes(value);
-    const char *text = (const char *)sqlite3_value_text(value);
-    bool is_alike = time_ms != INT64_MIN && time_ms < HR_TIME_MS_MAX - UNTIL_MORE_MS && size > 11 &&
-                    text[10] == 'T' && text[size - 1] == 'Z';
-    return is_alike ? time_ms + UNTIL_MORE_MS : INT64_MAX;
+    bool is_alike = text[DATE_SIZE] == 'T' && text[size - 1] == 'Z' &&
+                    hr_time_parse(text, size, &time_ms) == HR_OK;
+    if (!is_alike) {
+        char midnight[] = "0000-00-00T00:00Z";
+        memcpy(midnight, text, DATE_SIZE);
+        length_ms = MS_PER_DAY;
+        if (hr_time_parse(midnight, sizeof midnight - 1, &time_ms) != HR_OK) {
+            return;
+        }
+    }
+    /* A time outside what can be written stands in the column as the nearest that can. */
+    *from_ms = time_ms <= HR_TIME_MS_MIN              ? INT64_MIN
+               : time_ms > HR_TIME_MS_MAX - length_ms ? HR_TIME_MS_MAX - length_ms
+                                                      : time_ms;
+    *to_ms = time_ms < HR_TIME_MS_MAX - length_ms ? time_ms + length_ms : INT64_MAX;
 }
 
 static int on_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int argc,
@@ -207,15 +225,16 @@ static int on_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int 
     }
     cursor->to_ms = INT64_MAX;
     if ((plan & PLAN_TIME) != 0 && at < argc) {
-        from_ms = time_of(argv[at]);
-        cursor->to_ms = (plan & PLAN_AT) != 0 ? until_of(argv[at]) : INT64_MAX;
-        at++;
+        int64_t to_ms;
+        bounds_of(argv[at++], &from_ms, &to_ms);
+        cursor->to_ms = (plan & PLAN_AT) != 0 ? to_ms : INT64_MAX;
     }
     if ((plan & PLAN_OFFSET) != 0 && at < argc) {
         from_offset = sqlite3_value_int64(argv[at++]);
     }
     if ((plan & PLAN_UNTIL) != 0 && at < argc) {
-        cursor->to_ms = until_of(argv[at++]);
+        int64_t ignored_ms;
+        bounds_of(argv[at++], &ignored_ms, &cursor->to_ms);
     }
     return cursor->table->begin(cursor, key, from_ms, from_offset > 0 ? from_offset : 0);
 }
@@ -223,7 +242,6 @@ static int on_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int 
 static int on_next(sqlite3_vtab_cursor *base)
 {
     sql_cursor *cursor = (sql_cursor *)(void *)base;
-    cursor->row++;
     return cursor->table->next(cursor);
 }
 
@@ -241,7 +259,8 @@ static int on_column(sqlite3_vtab_cursor *base, sqlite3_context *result, int col
 
 static int on_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *row)
 {
-    *row = ((const sql_cursor *)(void *)base)->row;
+    const sql_cursor *cursor = (const sql_cursor *)(void *)base;
+    *row = cursor->table->rowid(cursor);
     return SQLITE_OK;
 }
 

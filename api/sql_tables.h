@@ -32,6 +32,10 @@ typedef struct sql_table {
     int (*begin)(sql_cursor *cursor, const char *key, int64_t from_ms, int64_t from_offset);
     int (*next)(sql_cursor *cursor);
     void (*column)(sql_cursor *cursor, sqlite3_context *result, int column);
+    /* Of the row at hand, the same in every scan: SQLite leaves out what it has met in another (OR,
+     * right and full joins). Rows that are equal in all columns share it: a condition passes all of
+     * them or none. */
+    int64_t (*rowid)(const sql_cursor *cursor);
 } sql_table;
 
 struct sql_cursor {
@@ -39,7 +43,6 @@ struct sql_cursor {
     const sql_table *table;
     api_context *context;
     bool is_end;
-    sqlite3_int64 row;
     char key[HR_DEVICE_ID_MAX + 1];
     engine_answer found; /* device, inside */
     size_t at;

@@ -7,6 +7,7 @@ import sqlite3
 
 from e2e_backup import hedgerow
 from e2e_farm import Farm, PADDOCK, START_MS, select
+from e2e_sql import check_conditions
 from harness import expect, test
 
 TRACKS = ["/v1/devices/%s/track?%s" % (cow, more)
@@ -100,6 +101,7 @@ def tracks_and_events_are_told_alike_from_log_and_history():
         farm.wait_for("/v1/events?kind=enter", lambda body: len(body["events"]) == 4)
         from_both = answers(farm, middle)
         expect(from_both[STATEMENTS[1]][1], [["cow-1", 6], ["cow-2", 4]])
+        check_conditions(farm, [START_MS + 1000 * s for s in (0, 1, 30, 45, 60, 65, 70)])
         farm.stop()
         os.unlink(os.path.join(farm.data, "history.db"))
         farm.start()
