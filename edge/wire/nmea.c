@@ -10,7 +10,10 @@
 #define MS_PER_DAY 86400000
 #define QUALITY_AGE_MAX_MS 5000 /* of a GGA or GST, to count for an RMC */
 #define ROLLOVER_MS (INT64_C(1024) * 7 * MS_PER_DAY)
-#define WRITTEN_MS 1767225600000 /* 2026-01-01: nobody ran this before */
+/* 2024-01-01: nobody runs this before, a machine included whose clock was left behind and that
+ * plays both the receiver and us. Who says less has counted beyond its weeks; told apart until
+ * 2043. */
+#define EARLIEST_MS 1704067200000
 
 /* RMC and GGA come in either order; so many GGA without one mean that there is none. */
 #define GGA_ALONE_MIN 3
@@ -157,7 +160,7 @@ static bool read_date(field f, int32_t day_ms, int64_t *time_ms)
 static int64_t mend_date(const nmea *receiver, int64_t time_ms)
 {
     int64_t earliest_ms =
-        receiver->now_ms != NMEA_NO_CLOCK ? receiver->now_ms - ROLLOVER_MS / 2 : WRITTEN_MS;
+        receiver->now_ms != NMEA_NO_CLOCK ? receiver->now_ms - ROLLOVER_MS / 2 : EARLIEST_MS;
     while (receiver->is_live && time_ms < earliest_ms) {
         time_ms += ROLLOVER_MS;
     }

@@ -102,9 +102,9 @@ static void a_receiver_that_has_counted_beyond_its_weeks_is_put_right(void **sta
         {"060407", true, NMEA_NO_CLOCK, MORNING_MS},
         {"060407", true, MORNING_MS, MORNING_MS},
         {"060407", false, NMEA_NO_CLOCK, MORNING_MS - WEEKS_1024_MS},
-        /* Before this was written, or just not. */
-        {"311225", true, NMEA_NO_CLOCK, 1767168000000 + WEEKS_1024_MS},
-        {"010126", true, NMEA_NO_CLOCK, 1767254400000},
+        /* Before anybody ran this, or just not. */
+        {"311223", true, NMEA_NO_CLOCK, 1704009600000 + WEEKS_1024_MS},
+        {"010124", true, NMEA_NO_CLOCK, 1704096000000},
         /* A clock that is right knows better: years back are no rollover. */
         {"311225", true, MORNING_MS, 1767168000000},
         /* 1987-08-21 is 2,048 weeks before: counted from 1980, twice around. */
