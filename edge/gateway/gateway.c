@@ -16,6 +16,8 @@
 #define TELL_GAP_NS INT64_C(600000000000)
 #define NO_SPACE_PAUSE_NS INT64_C(1000000000)
 #define DRAIN_POLL_MS 500
+/* For an uplink's answer: all MQTT connections wait meanwhile, the sender's too. */
+#define ANSWER_NS_MAX INT64_C(5000000000)
 
 struct gateway {
     const config *config;
@@ -34,7 +36,10 @@ struct gateway {
     wire_fix *stage; /* protected by lock, as all below */
     size_t stage_count;
     int64_t stage_ns; /* when the first of them came */
+    bool is_urgent;   /* somebody waits for what is staged to be on the disk */
+    bool is_full;     /* the disk: nobody waits for that */
     bool is_writing;  /* what was staged is on its way into the outbox */
+    uint64_t batches; /* that were begun to be written */
     bool is_stopping; /* no source waits for room any more */
     bool is_over;     /* and none brings anything more: the writer ends with what there is */
     bool is_ended;
@@ -62,11 +67,27 @@ static void drop_oldest_staged(gateway *g)
     sender_note_dropped(g->sender, 1);
 }
 
-static bool take(void *context, const wire_fix *fix, bool can_wait)
+/* What is staged is written at once; true when it is fsynced, or cannot be for as long as the disk
+ * is full. Under the lock. */
+static bool await_disk(gateway *g)
+{
+    int64_t end_ns = mono_ns() + ANSWER_NS_MAX;
+    uint64_t mine = g->batches + 1;
+    g->is_urgent = true;
+    pthread_cond_broadcast(&g->changed);
+    while ((g->batches < mine || (g->batches == mine && g->is_writing)) && !g->is_full &&
+           mono_ns() < end_ns) {
+        wait_until(g, end_ns);
+    }
+    bool is_written = g->batches > mine || (g->batches == mine && !g->is_writing);
+    return g->is_full || (is_written && g->failure.text[0] == '\0');
+}
+
+static bool take(void *context, const wire_fix *fix, bool is_answered)
 {
     gateway *g = context;
     pthread_mutex_lock(&g->lock);
-    if (!can_wait && g->stage_count == GATEWAY_STAGE_MAX) {
+    if (is_answered && g->stage_count == GATEWAY_STAGE_MAX) {
         drop_oldest_staged(g);
     }
     while (g->stage_count == GATEWAY_STAGE_MAX && !g->is_stopping) {
@@ -82,7 +103,7 @@ static bool take(void *context, const wire_fix *fix, bool can_wait)
             pthread_cond_broadcast(&g->changed);
         }
     }
-    bool goes_on = is_taken && !g->is_stopping;
+    bool goes_on = is_taken && (is_answered ? await_disk(g) : !g->is_stopping);
     pthread_mutex_unlock(&g->lock);
     return goes_on;
 }
@@ -117,6 +138,8 @@ static void fail(gateway *g, hr_err err)
 static bool pause_for_space(gateway *g)
 {
     pthread_mutex_lock(&g->lock);
+    g->is_full = true;
+    pthread_cond_broadcast(&g->changed);
     if (!g->is_stopping) {
         wait_until(g, mono_ns() + NO_SPACE_PAUSE_NS);
     }
@@ -155,8 +178,8 @@ static void make_room(gateway *g)
     note_dropped(g, dropped, "disk full");
 }
 
-/* Written and fsynced, or the gateway stops. A full disk makes the sources wait. */
-static void write_batch(gateway *g, size_t count)
+/* Written, and fsynced soon or, if must_sync, now. A full disk makes the sources wait. */
+static void write_batch(gateway *g, size_t count, bool must_sync)
 {
     size_t refused;
     hr_err err = outbox_put(g->box, g->writing, count, &refused);
@@ -173,10 +196,10 @@ static void write_batch(gateway *g, size_t count)
     }
     log_store *log = outbox_log(g->box);
     log_position end = log_appended(log);
-    if (g->confirm != NULL) {
+    if (must_sync) {
         log_commit_soon(log); /* the end may be that of a letter */
     }
-    while (err == HR_OK && g->confirm != NULL && log_durable(log) < end) {
+    while (err == HR_OK && must_sync && log_durable(log) < end) {
         log_wait(log, LOG_COMMITTED, log_durable(log), 1000);
         err = log_health(log, NULL) == HR_IO ? HR_IO : HR_OK;
     }
@@ -198,8 +221,9 @@ static bool await_batch(gateway *g)
 {
     int64_t gap_ns = (int64_t)g->config->batch_ms * 1000000;
     for (;;) {
+        bool is_old = g->is_urgent || mono_ns() >= g->stage_ns + gap_ns;
         bool is_due = g->stage_count >= g->config->batch_fixes || g->is_over ||
-                      (g->stage_count > 0 && mono_ns() >= g->stage_ns + gap_ns);
+                      (g->stage_count > 0 && is_old);
         if (is_due) {
             return g->stage_count > 0;
         }
@@ -224,11 +248,14 @@ static void *run_writer(void *context)
         wire_fix *full = g->stage;
         g->stage = g->writing;
         g->writing = full;
+        bool must_sync = g->confirm != NULL || g->is_urgent;
         g->stage_count = 0;
+        g->is_urgent = false;
         g->is_writing = true;
+        g->batches++;
         pthread_cond_broadcast(&g->changed);
         pthread_mutex_unlock(&g->lock);
-        write_batch(g, count);
+        write_batch(g, count, must_sync);
         untrimmed_bytes += count * HR_FIX_BYTES;
         if (untrimmed_bytes >= trim_bytes) {
             trim(g);
@@ -236,6 +263,7 @@ static void *run_writer(void *context)
         }
         pthread_mutex_lock(&g->lock);
         g->is_writing = false;
+        g->is_full = false;
         pthread_cond_broadcast(&g->changed);
     }
     pthread_mutex_unlock(&g->lock);

@@ -127,9 +127,9 @@ bool source_take(source *s, wire_fix *fix)
         return true;
     }
     atomic_fetch_add(&s->fixes, 1);
-    /* Messages come on the one thread of all MQTT connections, the sender's too. */
-    bool can_wait = s->options.what->kind != CONFIG_LORAWAN;
-    return s->options.sink(s->options.context, fix, can_wait);
+    /* A network server keeps an uplink until it has our answer. */
+    bool is_answered = s->options.what->kind == CONFIG_LORAWAN;
+    return s->options.sink(s->options.context, fix, is_answered);
 }
 
 bool source_wait(source *s, int fd, int timeout_ms, bool *has_bytes)

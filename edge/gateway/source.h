@@ -26,9 +26,10 @@ typedef enum source_refusal {
 const char *source_refusal_name(source_refusal why);
 
 /* Takes a fix, whose time is that of hr_clock_mono_ns (in ms) if it is HR_FIX_TIME_ASSIGNED. While
- * there is no room it blocks; who cannot wait has the oldest go instead. False: the gateway stops.
- */
-typedef bool source_sink(void *context, const wire_fix *fix, bool can_wait);
+ * there is no room it blocks. False: the gateway stops.
+ * is_answered: whoever brought it will be told that we have it, and then may forget it. So this
+ * returns when it is fsynced; without room the oldest go instead; and false is: do not answer. */
+typedef bool source_sink(void *context, const wire_fix *fix, bool is_answered);
 
 /* Told of each thing refused. letter: what it was, NULL for those that are only counted: the same
  * line has been told of, or there were too many lately. */

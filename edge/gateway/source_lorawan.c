@@ -16,7 +16,9 @@ static void on_message(void *context, const mqtt_message *message)
     source_reading(s, message->payload, message->size);
     hr_err err = lorawan_read(message->payload, message->size, &fix, &why);
     if (err == HR_OK) {
-        source_take(s, &fix);
+        if (!source_take(s, &fix)) {
+            mqtt_link_cut(s->link); /* else it is answered, and the server forgets it */
+        }
     } else if (err != HR_UNSUPPORTED) {
         hr_why reason;
         hr_why_set(&reason, HR_INVALID, "%.120s: %.120s", message->topic, why.text);

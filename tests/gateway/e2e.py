@@ -7,7 +7,8 @@ import sys
 
 import e2e_setup
 import e2e_status
+import e2e_uplinks
 from harness import run_all
 
 if __name__ == "__main__":
-    sys.exit(run_all(sys.argv[1], [e2e_setup, e2e_status], sys.argv[2:]))
+    sys.exit(run_all(sys.argv[1], [e2e_setup, e2e_status, e2e_uplinks], sys.argv[2:]))

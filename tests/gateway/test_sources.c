@@ -39,9 +39,9 @@ typedef struct ear {
     size_t wanted;
 } ear;
 
-static bool take(void *context, const wire_fix *fix, bool can_wait)
+static bool take(void *context, const wire_fix *fix, bool is_answered)
 {
-    (void)can_wait;
+    (void)is_answered;
     ear *e = context;
     pthread_mutex_lock(&e->lock);
     if (e->count < FIXES_MAX) {
