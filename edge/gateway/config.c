@@ -9,6 +9,9 @@
 
 #include "base/id.h"
 #include "base/text.h"
+#include "gateway/source_lines.h"
+#include "gateway/source_tcp.h"
+#include "mqtt/link.h"
 
 #define FILE_BYTES_MAX 65536
 
@@ -203,20 +206,71 @@ static bool is_address(span address)
     return false;
 }
 
-static hr_err check_broker(const char *broker, hr_why *why)
+/* name: what they are of, for a message. */
+static hr_err check_addresses(const char *name, const char *addresses, hr_why *why)
 {
-    for (const char *at = broker;; at++) {
+    int count = 0;
+    for (const char *at = addresses;; at++) {
         size_t size = strcspn(at, ",");
+        if (++count > MQTT_ADDRESSES_MAX) {
+            return hr_why_set(why, HR_INVALID, "%s: there are more than %d addresses", name,
+                              MQTT_ADDRESSES_MAX);
+        }
         if (!is_address((span){at, size})) {
             return hr_why_set(why, HR_INVALID,
-                              "broker: \"%.*s\" is not like tcp://192.168.1.10:1883 or, with "
+                              "%s: \"%.*s\" is not like tcp://192.168.1.10:1883 or, with "
                               "TLS, ssl://192.168.1.10:8883",
-                              shown((span){at, size}), at);
+                              name, shown((span){at, size}), at);
         }
         at += size;
         if (*at == '\0') {
             return HR_OK;
         }
+    }
+}
+
+static bool has_port(const char *address)
+{
+    const char *colon = strrchr(address, ':');
+    int64_t port = 0;
+    return colon != NULL && hr_decimal_parse(colon + 1, strlen(colon + 1), 0, &port) == HR_OK &&
+           port > 0 && port <= UINT16_MAX;
+}
+
+/* A path, "-", or an address of one of two kinds. */
+static hr_err check_lines(const char *place, hr_why *why)
+{
+    bool is_tcp = source_tcp_address(place, SOURCE_TCP_CONNECT) != NULL ||
+                  source_tcp_address(place, SOURCE_TCP_LISTEN) != NULL;
+    const char *mark = strrchr(place, '@');
+    if (is_tcp ? !has_port(place) : strstr(place, "://") != NULL) {
+        return hr_why_set(why, HR_INVALID,
+                          "source: \"%.100s\" is neither like tcp://192.168.1.12:10110 nor like "
+                          "listen://0.0.0.0:10110",
+                          place);
+    }
+    if (!is_tcp && mark != NULL && !source_lines_has_speed(mark + 1)) {
+        return hr_why_set(
+            why, HR_INVALID,
+            "source: \"%.40s\" is no speed of a serial port; there are " SOURCE_SPEEDS, mark + 1);
+    }
+    return HR_OK;
+}
+
+static hr_err check_source(const config_source *source, hr_why *why)
+{
+    const char *place = source->place;
+    const char *mark = strrchr(place, '@');
+    switch (source->kind) {
+    case CONFIG_LORAWAN:
+        return check_addresses("source = lorawan", mark != NULL ? mark + 1 : place, why);
+    case CONFIG_GPSD:
+        return strchr(place, ':') == NULL || has_port(place)
+                   ? HR_OK
+                   : hr_why_set(why, HR_INVALID, "source: \"%.100s\" is not like localhost:2947",
+                                place);
+    default:
+        return check_lines(place, why);
     }
 }
 
@@ -244,7 +298,11 @@ static hr_err check_whole(const config *c, hr_why *why)
     if ((c->cert_file[0] != '\0') != (c->key_file[0] != '\0')) {
         return hr_why_set(why, HR_INVALID, "cert_file and key_file belong together");
     }
-    return check_broker(c->broker, why);
+    hr_err err = check_addresses("broker", c->broker, why);
+    for (size_t i = 0; i < c->source_count && err == HR_OK; i++) {
+        err = check_source(&c->sources[i], why);
+    }
+    return err;
 }
 
 void config_init(config *c)

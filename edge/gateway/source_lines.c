@@ -10,23 +10,30 @@
 #include <unistd.h>
 
 #include "base/logline.h"
+#include "gateway/source_lines.h"
 #include "gateway/source_private.h"
 #include "gateway/source_tcp.h"
 #include "gateway/source_text.h"
 
-static speed_t speed_of(long baud)
+/* B0: there is no such speed. */
+static speed_t speed_of(const char *text)
 {
     static const struct {
-        long baud;
+        const char *text;
         speed_t speed;
-    } speeds[] = {{4800, B4800},   {9600, B9600},     {19200, B19200},  {38400, B38400},
-                  {57600, B57600}, {115200, B115200}, {230400, B230400}};
+    } speeds[] = {{"4800", B4800},   {"9600", B9600},     {"19200", B19200},  {"38400", B38400},
+                  {"57600", B57600}, {"115200", B115200}, {"230400", B230400}};
     for (size_t i = 0; i < sizeof speeds / sizeof speeds[0]; i++) {
-        if (speeds[i].baud == baud) {
+        if (strcmp(speeds[i].text, text) == 0) {
             return speeds[i].speed;
         }
     }
-    return B9600;
+    return B0;
+}
+
+bool source_lines_has_speed(const char *text)
+{
+    return speed_of(text) != B0;
 }
 
 /* A named pipe is opened for writing too: else it ends whenever its writer does. */
@@ -47,7 +54,7 @@ static int open_path(const char *place)
     snprintf(path, sizeof path, "%.*s", (int)size, place);
     int fd = open_file(path);
     if (fd >= 0 && tcgetattr(fd, &settings) == 0) {
-        speed_t speed = speed_of(mark != NULL ? strtol(mark + 1, NULL, 10) : 9600);
+        speed_t speed = speed_of(mark != NULL ? mark + 1 : "9600");
         cfmakeraw(&settings);
         /* A plugged-in receiver has no modem lines, and breaks are junk like any other. */
         settings.c_cflag |= CLOCAL | CREAD;

@@ -396,6 +396,8 @@ static void a_configuration_is_written_as_it_is_read(void **state)
     hr_buf_fini(&out);
 }
 
+#define WITH_SOURCE(source) "broker = tcp://x\nuser = a\ndata = x\nsource = " source "\n"
+
 static void what_is_wrong_is_told_by_its_line(void **state)
 {
     (void)state;
@@ -426,6 +428,26 @@ static void what_is_wrong_is_told_by_its_line(void **state)
          "ssl://192.168.1.10:8883"},
         {"broker = ssl://x\nuser = a\ndata = x\nsource = json:-\ncert_file = c\n",
          "cert_file and key_file belong together"},
+        {"broker = mqtt://1,mqtt://2,mqtt://3,mqtt://4,mqtt://5,mqtt://6,mqtt://7,mqtt://8,mqtt://9"
+         "\nuser = a\ndata = x\nsource = json:-\n",
+         "broker: there are more than 8 addresses"},
+        {WITH_SOURCE("nmea:/dev/ttyUSB0@9601"), "source: \"9601\" is no speed of a serial port; "
+                                                "there are 4800, 9600, 19200, 38400, 57600, "
+                                                "115200 and 230400"},
+        {WITH_SOURCE("nmea:tcp://host"),
+         "source: \"tcp://host\" is neither like "
+         "tcp://192.168.1.12:10110 nor like listen://0.0.0.0:10110"},
+        {WITH_SOURCE("json:udp://host:1"), "source: \"udp://host:1\" is neither like "
+                                           "tcp://192.168.1.12:10110 nor like "
+                                           "listen://0.0.0.0:10110"},
+        {WITH_SOURCE("json:listen://:65536"), "source: \"listen://:65536\" is neither like "
+                                              "tcp://192.168.1.12:10110 nor like "
+                                              "listen://0.0.0.0:10110"},
+        {WITH_SOURCE("gpsd:localhost:"), "source: \"localhost:\" is not like localhost:2947"},
+        {WITH_SOURCE("lorawan:me:secret@192.168.1.11:1883"),
+         "source = lorawan: \"192.168.1.11:1883\" is not like tcp://192.168.1.10:1883 or, with "
+         "TLS, "
+         "ssl://192.168.1.10:8883"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         config c;
