@@ -85,10 +85,16 @@ static bool is_answering(source *s, const char *host, const char *port)
     return fd >= 0;
 }
 
+/* host: in an address, an IPv6 one stands in brackets, and by itself, as libgps wants it, it does
+ * not. */
 static bool live_once(source *s, const char *host, const char *port)
 {
     struct gps_data_t data;
-    if (!is_answering(s, host, port) || gps_open(host, port, &data) != 0) {
+    char bare[CONFIG_TEXT_MAX];
+    bool is_bracketed = host[0] == '[' && host[strlen(host) - 1] == ']';
+    snprintf(bare, sizeof bare, "%.*s", (int)(strlen(host) - 2 * is_bracketed),
+             host + is_bracketed);
+    if (!is_answering(s, host, port) || gps_open(bare, port, &data) != 0) {
         return false;
     }
     uint64_t before = atomic_load(&s->fixes);

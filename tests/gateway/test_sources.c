@@ -611,7 +611,8 @@ static void gpsd_is_followed_and_found_again(void **state)
     char place[64];
     uint16_t port = support_port();
     int server = listen_on(port, 4);
-    snprintf(place, sizeof place, "127.0.0.1:%u", port);
+    /* In brackets, as an IPv6 address must be: not every machine has such. */
+    snprintf(place, sizeof place, "[127.0.0.1]:%u", port);
     listen_to(e, CONFIG_GPSD, place);
     int fd = greet_client(server);
     write_tpv(fd, 1, 0, "");
