@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -306,23 +307,44 @@ static hr_err add_everything(writing *w)
     return err;
 }
 
+/* The file aside, and for us alone: two backups of one name would write into each other, and what
+ * came of it would look like one. */
+static hr_err open_aside(const char *aside, FILE **out, hr_why *why)
+{
+    struct stat ours;
+    struct stat named;
+    int fd = open(aside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return hr_why_errno(why, errno, "cannot make %s", aside);
+    }
+    bool is_locked = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (is_locked || fstat(fd, &ours) != 0 || stat(aside, &named) != 0 ||
+        ours.st_ino != named.st_ino) {
+        close(fd);
+        return hr_why_set(why, HR_CONFLICT, "another backup is just being written to %s", aside);
+    }
+    *out = fdopen(fd, "wb");
+    if (*out == NULL) {
+        close(fd);
+        return hr_why_set(why, HR_NO_MEMORY, "no memory for the backup");
+    }
+    return HR_OK;
+}
+
 /* Into the file aside, made durable. */
-static hr_err write_aside(const char *data, const char *aside, backup_counts *counts, hr_why *why)
+static hr_err write_aside(const char *data, const char *aside, FILE *file, backup_counts *counts,
+                          hr_why *why)
 {
     writing w = {.data = data, .counts = counts, .why = why};
     *counts = (backup_counts){0};
     snprintf(w.snapshot, sizeof w.snapshot, "%s.db", aside);
-    int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    FILE *file = fd >= 0 ? fdopen(fd, "wb") : NULL;
-    if (file == NULL) {
-        return hr_why_errno(why, errno, "cannot make %s", aside);
+    rewind(file);
+    if (ftruncate(fileno(file), 0) != 0) {
+        return hr_why_errno(why, errno, "cannot write %s", aside);
     }
     tar_init(&w.tar, file);
     hr_err err = add_everything(&w);
-    if (err == HR_OK && (fflush(file) != 0 || fsync(fd) != 0)) {
-        err = hr_why_errno(why, errno, "cannot write %s", aside);
-    }
-    if (fclose(file) != 0 && err == HR_OK) {
+    if (err == HR_OK && (fflush(file) != 0 || fsync(fileno(file)) != 0)) {
         err = hr_why_errno(why, errno, "cannot write %s", aside);
     }
     tar_fini(&w.tar);
@@ -359,16 +381,21 @@ hr_err backup_write(const char *data, const char *path, backup_counts *counts, h
                           path);
     }
     snprintf(aside, sizeof aside, "%s.part", path);
-    hr_err err = HR_GONE;
+    FILE *file = NULL;
+    hr_err err = open_aside(aside, &file, why);
+    if (err != HR_OK) {
+        return err;
+    }
+    err = HR_GONE;
     for (int i = 0; err == HR_GONE && i < TRIES_MAX; i++) {
-        err = write_aside(data, aside, counts, why);
+        err = write_aside(data, aside, file, counts, why);
     }
     if (err == HR_OK && rename(aside, path) != 0) {
         err = hr_why_errno(why, errno, "cannot rename %s", aside);
     }
     if (err != HR_OK) {
         unlink(aside);
-        return err;
     }
-    return backup_sync_parent(path, why);
+    fclose(file); /* only now may another one begin; everything is written */
+    return err == HR_OK ? backup_sync_parent(path, why) : err;
 }

@@ -1,4 +1,5 @@
 """tests/api/e2e_backup.py - a backup restored into another folder gives the same answers."""
+import fcntl
 import os
 import re
 import resource
@@ -198,6 +199,11 @@ def a_backup_takes_what_else_lies_in_the_folder_but_never_a_backup():
             expect((done.returncode, "data folder" in done.stderr), (1, True), done.stderr)
             expect(os.path.exists(inside), False)
         file = os.path.join(folder, "farm.tar")
+        with open(file + ".part", "w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)  # as another one has it that is being written
+            done = hedgerow("--data", service.data, "backup", file)
+            expect((done.returncode, "another backup" in done.stderr), (1, True), done.stderr)
+            expect(os.path.getsize(file + ".part"), 0)
         done = hedgerow("--data", service.data, "backup", file)
         expect((done.returncode, done.stderr), (0, ""))
         restored = os.path.join(folder, "restored")
