@@ -52,7 +52,13 @@ static bool is_plain_path(const char *path)
 {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@,:=";
-    return path[0] == '/' && strspn(path, plain) == strlen(path) && strstr(path, "/../") == NULL;
+    bool climbs = false; /* what is behind "." or ".." may be everything */
+    for (const char *step = strchr(path, '/'); step != NULL; step = strchr(step + 1, '/')) {
+        size_t dots = strspn(step + 1, ".");
+        char end = step[1 + dots];
+        climbs = climbs || ((dots == 1 || dots == 2) && (end == '/' || end == '\0'));
+    }
+    return path[0] == '/' && strspn(path, plain) == strlen(path) && !climbs;
 }
 
 static bool find_programs(plan *p, const char *prefix)

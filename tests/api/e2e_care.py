@@ -201,7 +201,8 @@ def the_unit_is_hardened_and_systemd_finds_no_fault_with_it():
         done = hedgerow("--data", folder, "install", "--print", "--prefix", prefix)
         expect("ReadWritePaths=%s\n" % folder in done.stdout, True, done.stdout)
         expect("DynamicUser" in done.stdout, False)
-        for bad in ("relative", "/", "//", "/home/me/data", "/var/lib/with blank", "/nowhere/data"):
+        for bad in ("relative", "/", "//", "/home/me/data", "/var/lib/with blank", "/nowhere/data",
+                    "/srv/..", "/.", "/var/lib/..", "/var/./lib"):
             expect(hedgerow("--data", bad, "install", "--print", "--prefix", prefix).returncode, 1)
         expect(hedgerow("install", "--print", "--prefix", "/nowhere").returncode, 1)
         expect(hedgerow("install", "--what").returncode, 2)
