@@ -24,9 +24,7 @@
 
 #define QUERY_BATCH_ROWS 256
 #define QUERY_IDLE_MS 60000
-#define QUERY_BEHIND_MS_MAX                                                                        \
-    3600000 /* a lane's that is farther behind is taken for broken clocks                          \
-             */
+#define QUERY_BEHIND_MS_MAX 3600000 /* behind it by more are broken clocks, not a slow network */
 
 /* One version of the rules. rules is counted; NULL: the catalogue has forgotten that version. */
 typedef struct query_rules {
@@ -44,8 +42,7 @@ typedef struct query_lane {
     int64_t limit;  /* no event of what lies before it is to come */
     int64_t mark_ms;
     int64_t newest_ms; /* of the fixes that advance it */
-    int64_t
-        behind_ms; /* by how much that was behind the clock when it came; 0..QUERY_BEHIND_MS_MAX */
+    int64_t behind_ms; /* how far newest_ms was behind the clock when it came */
     query_rules rules; /* in force */
 } query_lane;
 

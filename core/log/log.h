@@ -116,13 +116,13 @@ typedef enum log_visibility {
 log_position log_wait(log_store *log, log_visibility visibility, log_position seen,
                       int32_t timeout_ms);
 
-/* Return every log_wait() at once, for shutting down. A thread that is not waiting just now returns
- * from its next log_wait() at once, so none sleeps through it. */
+/* For shutting down: log_wait() returns at once, in a thread that is not waiting now the next. */
 void log_wake(log_store *log);
 
-/* Everything appended so far becomes durable soon, lazy types too. Does not wait. Who waits for an
- * end that lazy frames may have made must say so first, or may wait for ever. */
+/* Everything appended becomes durable soon, lazy types too. Who waits for an end that lazy frames
+ * may have made must say so first, or may wait for ever. */
 void log_commit_soon(log_store *log);
+
 /* Called on the commit thread after each new durable end and after each change of health; must not
  * block. Set before the first append; at most LOG_LISTENERS_MAX. */
 #define LOG_LISTENERS_MAX 8
