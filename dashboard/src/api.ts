@@ -93,8 +93,8 @@ function readError(answer: Response, text: string): ApiError {
 }
 
 export class Api {
-  /** Called when a session has ended; isWanted: the person has signed out. */
-  onSignedOut: (isWanted: boolean) => void = () => {};
+  /** Called when a session has ended. */
+  onSignedOut: () => void = () => {};
   /** Called when something is refused that the page thought it may do. */
   onForbidden: () => void = () => {};
 
@@ -134,7 +134,7 @@ export class Api {
     if (!answer.ok) {
       const error = readError(answer, text);
       if (error.status === 401 && path !== "/v1/login" && path !== "/v1/me") {
-        this.onSignedOut(false);
+        this.onSignedOut();
       }
       if (error.status === 403) {
         this.onForbidden();

@@ -1,4 +1,5 @@
 // src/draft.ts - a fence being drawn or changed: begun, undone, saved, in conflict, given up.
+import type { Answer } from "./api.ts";
 import { ApiError } from "./api.ts";
 import type { App } from "./app.ts";
 import { dropFence, explain, putFence, tell } from "./app.ts";
@@ -67,6 +68,7 @@ export function beginFence(app: App, kind: ShapeKind): void {
     tab: "map",
     selection: null,
     draft: {
+      key: Symbol(),
       id: null,
       etag: null,
       kind,
@@ -84,6 +86,7 @@ export function beginFence(app: App, kind: ShapeKind): void {
 function draftOf(fence: Fence, etag: string | null): Draft {
   const shape = fromGeometry(fence.geometry, fence.properties);
   return {
+    key: Symbol(),
     id: fence.id,
     etag,
     kind: shape.kind,
@@ -97,10 +100,17 @@ function draftOf(fence: Fence, etag: string | null): Draft {
   };
 }
 
+let edits = 0;
+
 /** The newest state of the fence is what is changed, and its ETag what is expected at saving. */
 export async function editFence(app: App, id: string): Promise<void> {
+  const asked = ++edits;
+  const { draft } = app.store.state;
   const answer = await app.api.request<Fence>("GET", fencePath(id));
   putFence(app, answer.body);
+  if (asked !== edits || draft !== app.store.state.draft) {
+    return; // another one has been opened since, or asked for
+  }
   app.store.set({ tab: "map", draft: draftOf(answer.body, answer.etag) });
   app.map.showFence(answer.body);
 }
@@ -138,14 +148,16 @@ async function madeUnheard(app: App, draft: Draft): Promise<Fence | null> {
   return [...app.store.state.fences.values()].find(isSame) ?? null;
 }
 
-async function make(app: App, draft: Draft): Promise<Fence> {
+async function make(app: App, draft: Draft): Promise<Answer<Fence>> {
   const made = draft.isUnsure ? await madeUnheard(app, draft) : null;
-  return made ?? app.api.post<Fence>("/v1/fences", featureOf(draft));
+  return made
+    ? app.api.request<Fence>("GET", fencePath(made.id))
+    : app.api.request<Fence>("POST", "/v1/fences", featureOf(draft));
 }
 
-async function replace(app: App, id: string, draft: Draft): Promise<Fence> {
+function replace(app: App, id: string, draft: Draft): Promise<Answer<Fence>> {
   const { etag: ifMatch } = draft;
-  return (await app.api.request<Fence>("PUT", fencePath(id), featureOf(draft), { ifMatch })).body;
+  return app.api.request<Fence>("PUT", fencePath(id), featureOf(draft), { ifMatch });
 }
 
 /** Asks before something is given up that took work to draw; false: it is kept. */
@@ -154,6 +166,21 @@ export function mayDrop({ store, t }: App): boolean {
   const isDrawn = cornersOfSketch(sketch).length >= CORNERS_OF_WORK;
   const isChanged = draft?.history != null && (draft.id === null || draft.history.past.length > 0);
   return !(isDrawn || isChanged) || confirm(t("draft.drop_sure"));
+}
+
+/** What was sent is saved; what has been done meanwhile goes on. */
+function saved(app: App, sent: Draft, { body: fence, etag }: Answer<Fence>): void {
+  const { draft } = app.store.state;
+  putFence(app, fence);
+  tell(app, app.t("fence.saved", { name: fence.properties.name }), "good");
+  if (draft?.key !== sent.key) {
+    return;
+  }
+  if (draft.history === sent.history && draft.props === sent.props && !draft.isAddingHole) {
+    app.store.set({ draft: null, selection: { kind: "fence", id: fence.id } });
+  } else {
+    changeDraft(app, { id: fence.id, etag, isSaving: false });
+  }
 }
 
 /** True when it is saved. */
@@ -165,14 +192,13 @@ export async function saveDraft(app: App): Promise<boolean> {
   changeDraft(app, { isSaving: true, error: null });
   try {
     const { id } = draft;
-    const fence = id === null ? await make(app, draft) : await replace(app, id, draft);
-    putFence(app, fence);
-    app.store.set({ draft: null, selection: { kind: "fence", id: fence.id } });
-    tell(app, app.t("fence.saved", { name: fence.properties.name }), "good");
+    saved(app, draft, id === null ? await make(app, draft) : await replace(app, id, draft));
     return true;
   } catch (reason) {
-    if (reason instanceof ApiError && reason.status === 412 && draft.id !== null) {
-      await showTheirs(app, draft.id);
+    if (app.store.state.draft?.key !== draft.key) {
+      tell(app, explain(app, reason), "bad");
+    } else if (reason instanceof ApiError && reason.status === 412 && draft.id !== null) {
+      await showTheirs(app, draft.id, draft.key);
     } else {
       refused(app, reason);
     }
@@ -193,12 +219,17 @@ function refused(app: App, reason: unknown): void {
 }
 
 /** Somebody else has saved meanwhile: both are shown, and the person decides. */
-async function showTheirs(app: App, id: string): Promise<void> {
+async function showTheirs(app: App, id: string, key: symbol): Promise<void> {
+  const isOpen = (): boolean => app.store.state.draft?.key === key;
   try {
-    const answer = await app.api.request<Fence>("GET", fencePath(id));
-    changeDraft(app, { isSaving: false, theirs: { fence: answer.body, etag: answer.etag } });
+    const { body: fence, etag } = await app.api.request<Fence>("GET", fencePath(id));
+    if (isOpen()) {
+      changeDraft(app, { isSaving: false, theirs: { fence, etag } });
+    }
   } catch (reason) {
-    refused(app, reason);
+    if (isOpen()) {
+      refused(app, reason);
+    }
   }
 }
 
@@ -222,5 +253,9 @@ export async function removeFence(app: App, id: string): Promise<void> {
   const { etag } = await app.api.request<Fence>("GET", fencePath(id));
   await app.api.remove(fencePath(id), { ifMatch: etag });
   dropFence(app, id);
-  app.store.set({ draft: null, selection: null });
+  const { draft, selection } = app.store.state;
+  app.store.set({
+    draft: draft?.id === id ? null : draft,
+    selection: selection?.id === id ? null : selection,
+  });
 }

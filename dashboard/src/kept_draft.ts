@@ -55,6 +55,7 @@ export function cornersOfSketch(sketch: Shape | null): Position[] {
 export function draftOfKept({ draft, shape }: KeptDraft): Draft {
   return {
     ...draft,
+    key: Symbol(),
     history: shape ? begin(shape) : null,
     isSaving: false,
     error: null,

@@ -41,7 +41,7 @@ async function whoIsThere(app: App, code: string): Promise<void> {
       code === "" ? await app.api.get<Me>("/v1/me") : await app.api.post<Me>("/v1/login", { code });
     app.store.set({ me, phase: "in" });
   } catch (reason) {
-    if (reason instanceof ApiError && reason.status !== 0) {
+    if (reason instanceof ApiError && reason.status >= 400 && reason.status < 500) {
       app.store.set({ phase: "login" });
       return;
     }
@@ -87,9 +87,9 @@ async function start(): Promise<void> {
   };
   allowSound(app);
   const code = takeCode();
-  api.onSignedOut = (isWanted) => {
+  api.onSignedOut = () => {
     app.live.stop();
-    noteEnd(!isWanted);
+    noteEnd();
     store.set({ phase: "login", me: null });
   };
   const check = sessionCheck(app, () => location.reload());

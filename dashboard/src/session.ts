@@ -6,8 +6,29 @@ import type { Me } from "./types.ts";
 
 const KEY = "hedgerow.ended";
 
-/** For the page that follows: whether it is to say that the session has ended by itself. */
-export function noteEnd(hasEnded: boolean): void {
+let isLeaving = false;
+
+/** Whatever hears first that the session is over, it is the person who has ended it. */
+export async function signOut(app: App): Promise<void> {
+  isLeaving = true;
+  try {
+    await app.api.post("/v1/logout", {});
+    app.api.onSignedOut();
+  } finally {
+    isLeaving = false;
+  }
+}
+
+/** For the page that follows: it is to say that the session has ended, if it did so by itself. */
+export function noteEnd(): void {
+  note(!isLeaving);
+}
+
+export function noteBegin(): void {
+  note(false);
+}
+
+function note(hasEnded: boolean): void {
   try {
     if (hasEnded) {
       sessionStorage.setItem(KEY, "1");
@@ -39,7 +60,7 @@ export function sessionCheck(app: App, reload: () => void): () => Promise<void> 
       }
     } catch (reason) {
       if (reason instanceof ApiError && reason.status === 401) {
-        app.api.onSignedOut(false);
+        app.api.onSignedOut();
       }
     }
   };

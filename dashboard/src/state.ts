@@ -23,6 +23,8 @@ export type Tab = "map" | "alerts" | "animals" | "windows" | "system";
 export type Phase = "starting" | "setup" | "login" | "in";
 
 export interface Draft {
+  /** Tells it from others: an answer to what it has asked may come when another one is open. */
+  key: symbol;
   /** null: a new fence. */
   id: string | null;
   etag: string | null;
@@ -81,6 +83,7 @@ export interface State {
   areDevicesKnown: boolean;
   alerts: readonly Alert[]; // newest first
   events: readonly HrEvent[]; // newest first
+  areEventsKnown: boolean;
   reach: Reach;
   past: Past | null;
   /** "device fence" of the animals that are out of where they should be, with the event. */
@@ -128,6 +131,7 @@ export function initialState(settings: Settings): State {
     areDevicesKnown: false,
     alerts: [],
     events: [],
+    areEventsKnown: false,
     reach: { events: 0, all: 0, open: 0 },
     past: null,
     escaped: new Map(),

@@ -102,7 +102,7 @@ async function loadEvents(app: App): Promise<void> {
   ]);
   const { events, next, more } = newest;
   const loaded = { all, open, events, eventsFrom: more ? next : 0, outside };
-  app.store.set(withLoaded(app.store.state, loaded));
+  app.store.set({ ...withLoaded(app.store.state, loaded), areEventsKnown: true });
 }
 
 const LOADERS = {
@@ -195,7 +195,7 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       if (isNew) {
         // The service may have other data now than what the page shows.
         getApp().herd.clear();
-        set({ alerts: [], events: [], past: null });
+        set({ alerts: [], events: [], areEventsKnown: false, past: null });
         void loader.load(PARTS);
       } else {
         void loader.loadMissing();

@@ -214,10 +214,11 @@ describe("alerts", () => {
       await page.waitForSelector('.animals [data-animal="cow-3"]');
       await page.click('.animals [data-animal="cow-3"] button');
       await page.click("[data-selected='cow-3'] button:has-text('Show on map')");
-      await page.click("[data-selected='cow-3'] button:has-text('Close')");
       const { x, y, width, height } = await mapBox(page);
-      assert.ok(await isPainted(page, width / 2, height / 2), "nothing is drawn there");
-      assert.ok(!(await isPainted(page, width / 2, height / 2 - 60)), "all is painted");
+      await until("the animal in the middle", async () =>
+        (await isPainted(page, width / 2, height / 2)) &&
+        !(await isPainted(page, width / 2, height / 2 - 60)));
+      await page.click("[data-selected='cow-3'] button:has-text('Close')");
       await page.mouse.click(x + width / 2, y + height / 2);
       await page.waitForSelector('[data-selected="cow-3"]');
       await page.click('[data-tab="animals"]');

@@ -3,7 +3,7 @@ import { after } from "node:test";
 import { endBrowsers } from "./harness.mjs";
 
 const FILES = ["entry", "roles", "draw", "alerts", "past", "edit", "tracks", "tiles", "windows", "system",
-  "recover", "lasting", "access", "frames"];
+  "recover", "order", "lasting", "access", "frames"];
 const wanted = process.argv.slice(2);
 for (const name of FILES) {
   if (wanted.length === 0 || wanted.includes(name)) {

@@ -208,7 +208,7 @@ export class FarmMap implements MapPort {
     store.on(["track"], () => this.#drawTrack());
     store.on(["farm"], () => this.#syncTiles());
     this.#syncTiles();
-    store.on(["herdVersion", "fences", "areFencesKnown"], () => this.#placeOnce());
+    store.on(["fences", "areFencesKnown", "devices", "areDevicesKnown"], () => this.#placeOnce());
     store.on(["areFencesKnown"], () => this.#showTiles());
     setInterval(redraw, REDRAW_AGES_MS);
     this.map.on("moveend", () => this.#watch());
@@ -287,9 +287,8 @@ export class FarmMap implements MapPort {
 
   /** At first what was looked at last; else all fences; without any, all animals. */
   #placeOnce(): void {
-    const { fences, areFencesKnown } = this.#app.store.state;
-    const isNothing = fences.size === 0 && this.#app.herd.count === 0;
-    if (this.#isPlaced || !areFencesKnown || isNothing) {
+    const { fences, areFencesKnown, areDevicesKnown } = this.#app.store.state;
+    if (this.#isPlaced || !areFencesKnown || (fences.size === 0 && !areDevicesKnown)) {
       return;
     }
     const { center, zoom } = recall(this.#app.live.epoch);
@@ -319,7 +318,7 @@ export class FarmMap implements MapPort {
         }
       }
     }
-    if (!isEmpty(extent) || herd.count > 0) {
+    if (!isEmpty(extent)) {
       this.#isPlaced = true;
       this.#fit(extent, 17);
     }

@@ -193,7 +193,9 @@ export function alertsView({ app }: Parts): HTMLElement {
     renderEnd(text);
     const isCalm = which === "open" && text === "" && severities.value === "";
     empty.hidden = rows.length > 0;
-    empty.textContent = t(isCalm ? "alerts.none_open" : "alerts.none");
+    empty.textContent = t(
+      !store.state.areEventsKnown ? "loading" : isCalm ? "alerts.none_open" : "alerts.none",
+    );
     open = which === "open" ? rows : [];
     ackAll.hidden = open.length < 2 || !mayEdit(app);
     ackAll.textContent = t("alerts.ack_all", { n: open.length });
@@ -201,7 +203,7 @@ export function alertsView({ app }: Parts): HTMLElement {
       `${acked?.user ?? ""} ${isKnown} ${deviceName(app, event.device)} ${mayEdit(app)}`;
     syncList(list, rows, (alert) => String(alert.alert), stamp, (alert) => row(app, alert));
   };
-  store.on(["tab", "alerts", "events", "past", "devices"], render);
+  store.on(["tab", "alerts", "events", "areEventsKnown", "past", "devices"], render);
   render();
   return h(
     "div",

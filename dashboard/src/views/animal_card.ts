@@ -2,10 +2,15 @@
 import type { App } from "../app.ts";
 import { attempt, deviceName, fenceName, mayEdit, showAnimal, tell } from "../app.ts";
 import { field, fill, h, whileThere } from "../dom.ts";
+import { newest } from "../newest.ts";
 import type { Device } from "../types.ts";
 import { trackPart } from "./track.ts";
 
 const REFRESH_MS = 5000;
+
+interface Inside {
+  fences: (string | { fence: string })[];
+}
 
 function facts(app: App, device: Device, fences: string[]): HTMLElement {
   const { t, format } = app;
@@ -77,20 +82,20 @@ export function animalCard(app: App, id: string): HTMLElement {
   const body = h("div", { "aria-live": "off" });
   const title = h("h2", {}, deviceName(app, id));
   const more = h("div", {});
-  const load = async (isFirst: boolean): Promise<void> => {
+  const ask = async (): Promise<[Device, Inside]> => {
     const path = encodeURIComponent(id);
     const device = await app.api.get<Device>(`/v1/devices/${path}`);
-    const { fences } = await app.api.get<{ fences: (string | { fence: string })[] }>(
-      `/v1/query/inside?device=${path}`,
-    );
+    return [device, await app.api.get<Inside>(`/v1/query/inside?device=${path}`)];
+  };
+  const load = newest(ask, ([device, { fences }]) => {
     const names = fences.map((f) => fenceName(app, typeof f === "string" ? f : f.fence));
     title.textContent = device.name || id;
     fill(body, facts(app, device, names));
-    if (isFirst && mayEdit(app)) {
+    if (more.firstChild === null && mayEdit(app)) {
       more.append(nameForm(app, id, device));
     }
-  };
-  void attempt(app, () => load(true));
+  });
+  void attempt(app, load);
   const card = h(
     "div",
     { class: "card", "data-selected": id },
@@ -105,6 +110,6 @@ export function animalCard(app: App, id: string): HTMLElement {
     trackPart(app, id),
     more,
   );
-  whileThere(card, REFRESH_MS, () => void load(false).catch(() => {}));
+  whileThere(card, REFRESH_MS, () => void load().catch(() => {}));
   return card;
 }

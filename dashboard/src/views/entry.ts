@@ -3,7 +3,7 @@ import { ApiError } from "../api.ts";
 import type { App } from "../app.ts";
 import { explain } from "../app.ts";
 import { field, h } from "../dom.ts";
-import { hasEnded, noteEnd } from "../session.ts";
+import { hasEnded, noteBegin } from "../session.ts";
 import type { Me } from "../types.ts";
 
 const PASSWORD_LENGTH_MIN = 8;
@@ -100,7 +100,7 @@ export function showEntry(app: App, code: string): void {
     entry
       .submit(user.value.trim(), password.value, farm.value.trim())
       .then((me) => {
-        noteEnd(false);
+        noteBegin();
         app.store.set({ me, phase: "in" });
       })
       .catch((reason: unknown) => {

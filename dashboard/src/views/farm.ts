@@ -3,6 +3,7 @@ import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
 import { field, h } from "../dom.ts";
 import { loadFarm } from "../sync.ts";
+import type { Farm } from "../types.ts";
 import { FARM_NAME_LENGTH_MAX } from "./entry.ts";
 import { whenShown } from "./shown.ts";
 
@@ -30,25 +31,30 @@ export function farmPart(app: App): HTMLElement {
     file,
     h("button", { class: "primary" }, t("save")),
   );
+  const members = { name, map_url: url, map_attribution: credit };
+  const keys = ["name", "map_url", "map_attribution"] as const;
   const render = (): void => {
     const { farm } = store.state;
-    if (farm && !form.contains(document.activeElement)) {
-      name.value = farm.name;
-      url.value = farm.map_url;
-      credit.value = farm.map_attribution;
+    for (const key of farm ? keys : []) {
+      const input = members[key];
+      // What somebody has begun to write stays; it is compared with what stands there now.
+      const isTouched = input.value !== input.defaultValue;
+      input.defaultValue = farm![key];
+      input.value = isTouched ? input.value : farm![key];
     }
     file.textContent = t(farm?.tiles ? "farm.has_file" : "farm.no_file");
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const before = store.state.farm?.map_url ?? "";
     void attempt(app, async () => {
-      await app.api.put("/v1/farm", {
-        name: name.value.trim(),
-        map_url: url.value.trim(),
-        map_attribution: credit.value.trim(),
-      });
-      if (url.value.trim() !== before) {
+      // What was not touched stays as it is, be it known here yet or not.
+      const { name: known, map_url, map_attribution } = await app.api.get<Farm>("/v1/farm");
+      const farm = { name: known, map_url, map_attribution };
+      const touched = keys.filter((key) => members[key].value !== members[key].defaultValue);
+      touched.forEach((key) => (farm[key] = members[key].value.trim()));
+      await app.api.put("/v1/farm", farm);
+      touched.forEach((key) => (members[key].defaultValue = members[key].value));
+      if (farm.map_url !== map_url) {
         // Only a fresh page is allowed to draw pictures from the new place.
         location.reload();
         return;
@@ -58,7 +64,7 @@ export function farmPart(app: App): HTMLElement {
     });
   });
   store.on(["farm"], render);
-  whenShown(app, () => loadFarm(app));
+  whenShown(app, "system", () => loadFarm(app));
   render();
   return h("section", {}, h("h2", {}, t("farm.title")), form);
 }

@@ -22,9 +22,10 @@ export function firstSteps(app: App): HTMLElement {
   const isOwner = store.state.me?.role === "owner";
   const openSystem = (): void => store.set({ tab: "system" });
   const render = (): void => {
-    const { fences, devices, farm, areFencesKnown } = store.state;
+    const { fences, devices, farm, areFencesKnown, areDevicesKnown } = store.state;
     const hasAnimals = devices.size > 0;
-    card.hidden = !mayEdit(app) || !areFencesKnown || (fences.size > 0 && hasAnimals);
+    const isKnown = areFencesKnown && areDevicesKnown;
+    card.hidden = !mayEdit(app) || !isKnown || (fences.size > 0 && hasAnimals);
     fill(
       list,
       step("steps.password", true),
@@ -35,7 +36,7 @@ export function firstSteps(app: App): HTMLElement {
       step("steps.animal", hasAnimals),
     );
   };
-  store.on(["fences", "areFencesKnown", "devices", "farm"], render);
+  store.on(["fences", "areFencesKnown", "devices", "areDevicesKnown", "farm"], render);
   render();
   return card;
 }

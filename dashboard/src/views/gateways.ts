@@ -4,6 +4,7 @@ import { ApiError } from "../api.ts";
 import type { App } from "../app.ts";
 import { attempt } from "../app.ts";
 import { field, fill, h, syncList } from "../dom.ts";
+import { newest } from "../newest.ts";
 import { qrCode } from "../qr.ts";
 import { whenShown } from "./shown.ts";
 
@@ -139,10 +140,11 @@ export function gatewaysPart(app: App): HTMLElement {
       });
     }
   };
-  const ask = async (): Promise<void> => {
-    const { gateways } = await app.api.get<{ gateways: Gateway[] }>("/v1/gateways");
-    syncList(list, gateways, ({ user }) => user, (gateway) => stamp(gateway), row);
-  };
+  const ask = newest(
+    () => app.api.get<{ gateways: Gateway[] }>("/v1/gateways"),
+    ({ gateways }) =>
+      syncList(list, gateways, ({ user }) => user, (gateway) => stamp(gateway), row),
+  );
   const remove = (name: string): void => {
     if (confirm(t("gateways.remove_sure", { name }))) {
       void attempt(app, async () => {
@@ -201,7 +203,7 @@ export function gatewaysPart(app: App): HTMLElement {
     });
   });
   const add = h("details", {}, h("summary", {}, t("steps.gateway")), form);
-  whenShown(app, load);
+  whenShown(app, "system", load);
   setInterval(() => {
     if (app.store.state.tab === "system" && app.store.state.link === "live") {
       void load().catch(() => {});

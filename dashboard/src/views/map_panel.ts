@@ -316,10 +316,10 @@ export function mapView(parts: Parts): HTMLElement {
     exchangePart(app),
   );
   const view = h("div", {}, look);
-  let shown = "";
+  let shown: symbol | null = null;
   const render = (): void => {
     const { draft } = app.store.state;
-    const key = draft ? `${draft.id} ${draft.etag}` : "";
+    const key = draft?.key ?? null;
     if (key === shown) {
       return;
     }

@@ -2,6 +2,7 @@
 import type { App } from "../app.ts";
 import { attempt } from "../app.ts";
 import { fill, h } from "../dom.ts";
+import { newest } from "../newest.ts";
 
 interface Progress {
   last?: {
@@ -45,14 +46,15 @@ export function queryPlan(app: App): PlanPart {
     }
     fill(list, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   };
-  const load = async (): Promise<void> => {
-    const [answer, progress] = await Promise.all([
+  const ask = (): Promise<[{ plan: string }, Progress]> =>
+    Promise.all([
       app.api.get<{ plan: string }>(`${path}/explain`),
       app.api.get<Progress>(`${path}/progress`),
     ]);
+  const load = newest(ask, ([answer, progress]) => {
     plan.textContent = answer.plan;
     show(progress);
-  };
+  });
   element.addEventListener("toggle", () => {
     if (element.open && path !== "") {
       void attempt(app, load);

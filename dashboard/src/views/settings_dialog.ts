@@ -3,6 +3,7 @@ import type { App } from "../app.ts";
 import { allowNotes } from "../announce.ts";
 import { attempt, changeSettings } from "../app.ts";
 import { field, h } from "../dom.ts";
+import { signOut } from "../session.ts";
 import type { Language, Settings } from "../settings.ts";
 
 const LANGUAGE_NAMES: readonly [Language, string][] = [
@@ -94,11 +95,7 @@ export function settingsDialog(app: App): HTMLDialogElement {
       h(
         "button",
         {
-          onclick: () =>
-            void attempt(app, async () => {
-              await app.api.post("/v1/logout", {});
-              app.api.onSignedOut(true);
-            }),
+          onclick: () => void attempt(app, () => signOut(app)),
         },
         t("settings.sign_out"),
       ),

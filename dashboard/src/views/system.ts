@@ -3,6 +3,7 @@ import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
 import { field, fill, h } from "../dom.ts";
 import { reasonsOf } from "../health.ts";
+import { newest } from "../newest.ts";
 import type { Role } from "../types.ts";
 import { farmPart } from "./farm.ts";
 import { gatewaysPart } from "./gateways.ts";
@@ -65,8 +66,7 @@ function tokensPart(app: App): HTMLElement {
   const { t, format } = app;
   const list = h("ul", { class: "items" });
   const fresh = h("div", { role: "status" });
-  const load = async (): Promise<void> => {
-    const { tokens } = await app.api.get<{ tokens: Token[] }>("/v1/tokens");
+  const show = ({ tokens }: { tokens: Token[] }): void =>
     fill(
       list,
       ...tokens.map((token) => {
@@ -97,7 +97,7 @@ function tokensPart(app: App): HTMLElement {
         );
       }),
     );
-  };
+  const load = newest(() => app.api.get<{ tokens: Token[] }>("/v1/tokens"), show);
   const name = h("input", { required: true });
   const role = roleSelect(app);
   const span = h(
@@ -126,7 +126,7 @@ function tokensPart(app: App): HTMLElement {
       await load();
     });
   });
-  whenShown(app, load);
+  whenShown(app, "system", load);
   return h(
     "section",
     {},

@@ -100,7 +100,9 @@ export function trackPart(app: App, id: string): HTMLElement {
   const range = ({ fromMs, toMs } = span()): string =>
     `from=${new Date(fromMs).toISOString()}&to=${new Date(toMs).toISOString()}`;
   const path = `/v1/devices/${encodeURIComponent(id)}/track`;
+  let asks = 0;
   const show = async (): Promise<void> => {
+    const ask = ++asks;
     const { fromMs, toMs } = span();
     const when = range({ fromMs, toMs });
     const device = encodeURIComponent(id);
@@ -108,6 +110,10 @@ export function trackPart(app: App, id: string): HTMLElement {
       app.api.get<TrackAnswer>(`${path}?${when}&format=geojson`),
       app.api.get<{ events: HrEvent[] }>(`/v1/events?device=${device}&${when}&limit=10000`),
     ]);
+    // Another span is wanted by now, or another animal is looked at: its card is gone with this.
+    if (ask !== asks || !part.closest(".card")?.parentElement) {
+      return;
+    }
     const points = readTrack(answer);
     result.replaceChildren();
     if (points.length === 0) {
@@ -135,7 +141,7 @@ export function trackPart(app: App, id: string): HTMLElement {
     const link = h("a", { href: `${path}?${range()}&format=${kind}`, download: `${id}.${kind}` });
     link.click();
   };
-  return h(
+  const part = h(
     "details",
     {},
     h("summary", {}, t("track.title")),
@@ -148,6 +154,7 @@ export function trackPart(app: App, id: string): HTMLElement {
         "button",
         {
           onclick: () => {
+            asks++;
             result.replaceChildren();
             summary.textContent = "";
             store.set({ track: null });
@@ -164,4 +171,5 @@ export function trackPart(app: App, id: string): HTMLElement {
       ...FORMATS.map((kind) => h("button", { onclick: () => download(kind) }, kind.toUpperCase())),
     ),
   );
+  return part;
 }

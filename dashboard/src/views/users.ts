@@ -3,6 +3,7 @@
 import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
 import { field, fill, h } from "../dom.ts";
+import { newest } from "../newest.ts";
 import type { Role } from "../types.ts";
 import { whenShown } from "./shown.ts";
 
@@ -98,10 +99,10 @@ function userRow(app: App, each: User, reload: () => Promise<void>): HTMLElement
 export function usersPart(app: App): HTMLElement {
   const { t } = app;
   const list = h("ul", { class: "items users" });
-  const load = async (): Promise<void> => {
-    const { users } = await app.api.get<{ users: User[] }>("/v1/users");
-    fill(list, ...users.map((each) => userRow(app, each, load)));
-  };
+  const load: () => Promise<void> = newest(
+    () => app.api.get<{ users: User[] }>("/v1/users"),
+    ({ users }) => fill(list, ...users.map((each) => userRow(app, each, load))),
+  );
   const name = h("input", { required: true, autocapitalize: "none", autocomplete: "off" });
   const password = h("input", { type: "password", required: true, autocomplete: "new-password" });
   const role = roleSelect(app);
@@ -123,6 +124,6 @@ export function usersPart(app: App): HTMLElement {
     });
   });
   const add = h("details", {}, h("summary", {}, t("users.add")), form);
-  whenShown(app, load);
+  whenShown(app, "system", load);
   return h("section", {}, h("h2", {}, t("users.title")), list, add);
 }

@@ -33,7 +33,9 @@ export function versionsPart(app: App, id: string): HTMLElement {
       ifMatch: etag,
     });
     putFence(app, answer.body);
-    app.store.set({ draft: null, selection: { kind: "fence", id } });
+    if (app.store.state.draft?.id === id) {
+      app.store.set({ draft: null, selection: { kind: "fence", id } });
+    }
     tell(app, t("versions.restored"), "good");
   };
   const load = async (): Promise<void> => {

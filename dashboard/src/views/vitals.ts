@@ -5,6 +5,7 @@ import { Chart } from "../charts.ts";
 import { fill, h } from "../dom.ts";
 import type { Key } from "../i18n.ts";
 import type { Sample } from "../metrics.ts";
+import { newest } from "../newest.ts";
 import { metric, parseMetrics, rateOf, sumOf } from "../metrics.ts";
 
 const REFRESH_MS = 5000;
@@ -79,12 +80,15 @@ export function vitalsPart(app: App): HTMLElement {
     fill(all, ...pairs(metric(samples).map(([name, value]) => [name, format.number(value)])));
     draw();
   };
-  const refresh = async (): Promise<void> => {
+  const refresh = newest(
+    () => app.api.get<string>("/metrics"),
+    (text) => show(parseMetrics(text)),
+  );
+  const run = (): void => {
     if (store.state.link === "live" && (store.state.tab === "system" || before)) {
-      show(parseMetrics(await app.api.get<string>("/metrics")));
+      void refresh().catch(() => {});
     }
   };
-  const run = (): void => void refresh().catch(() => {});
   store.on(["tab"], run);
   store.on(["settings"], draw);
   setInterval(run, REFRESH_MS);

@@ -5,6 +5,7 @@ import { fenceName } from "../app.ts";
 import { Chart } from "../charts.ts";
 import { fill, h } from "../dom.ts";
 import type { Key } from "../i18n.ts";
+import { newest } from "../newest.ts";
 import type { Query } from "../queries.ts";
 import { chartLines, columnTitle, groupText, queryTitle, valueText } from "../queries.ts";
 import type { WindowRow } from "../windows.ts";
@@ -130,18 +131,21 @@ export function windowCards(app: App): Cards {
     minutesNone.hidden = perMinute[0].length >= 2;
     renderSpeeds();
   };
-  const askInside = async (): Promise<void> => {
+  const askInside = newest(
+    () => app.api.post<{ rows: [string, number][] }>("/v1/sql", { sql: INSIDE }),
+    ({ rows }) =>
+      showInside(rows.map(([fence, value]) => ({ name: fenceName(app, fence), value }))),
+  );
+  const ask = (): void => {
     if (store.state.tab === "windows" && store.state.link === "live") {
-      const { rows } = await app.api.post<{ rows: [string, number][] }>("/v1/sql", { sql: INSIDE });
-      showInside(rows.map(([fence, value]) => ({ name: fenceName(app, fence), value })));
+      void askInside().catch(() => {});
     }
   };
-  const ask = (): void => void askInside().catch(() => {});
   setInterval(() => {
     ask();
     render();
   }, REFRESH_MS);
-  store.on(["tab"], ask);
+  store.on(["tab", "link", "areFencesKnown"], ask);
   store.on(["windows", "fences", "tab", "settings"], render);
   return {
     element: h(

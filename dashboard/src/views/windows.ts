@@ -4,6 +4,7 @@ import type { App } from "../app.ts";
 import { attempt, mayEdit } from "../app.ts";
 import { Chart } from "../charts.ts";
 import { field, fill, h } from "../dom.ts";
+import { newest } from "../newest.ts";
 import type { Query } from "../queries.ts";
 import {
   chartLines,
@@ -19,6 +20,7 @@ import { linesOf, numberOf, valueNames } from "../windows.ts";
 import { queryForm } from "./query_form.ts";
 import { queryPlan } from "./query_plan.ts";
 import type { Parts } from "./shell.ts";
+import { whenShown } from "./shown.ts";
 import { CARD_QUERIES, quantileQuery, windowCards } from "./window_cards.ts";
 
 const ROWS_MAX = 100;
@@ -112,8 +114,11 @@ export function windowsView({ app }: Parts): HTMLElement {
       : "";
     renderRows();
   };
-  const load = async (): Promise<void> => {
-    ({ queries } = await app.api.get<{ queries: Query[] }>("/v1/queries"));
+  const show = (answer: { queries: Query[] }): void => {
+    ({ queries } = answer);
+    if (store.state.tab !== "windows") {
+      return; // one looks at something else by now
+    }
     if (!queryNow()) {
       chosen = queries[0]?.name ?? "";
       plan.choose(pathOf(chosen));
@@ -124,6 +129,7 @@ export function windowsView({ app }: Parts): HTMLElement {
     cards.show(queries);
     render();
   };
+  const load = newest(() => app.api.get<{ queries: Query[] }>("/v1/queries"), show);
   const choose = async (name: string): Promise<void> => {
     chosen = name;
     plan.choose(pathOf(name));
@@ -160,14 +166,13 @@ export function windowsView({ app }: Parts): HTMLElement {
       ),
     );
   }
+  whenShown(app, "windows", load);
   store.on(["tab"], () => {
-    if (store.state.tab === "windows") {
-      void attempt(app, load);
-    } else {
+    if (store.state.tab !== "windows") {
       app.live.watchWindows([]);
     }
   });
-  store.on(["windows", "fences", "settings"], renderRows);
+  store.on(["windows", "fences", "devices", "settings"], renderRows);
   return h(
     "div",
     { class: "view broad" },
