@@ -1,6 +1,7 @@
 // dashboard/build.mjs - bundles the page into dist/, with compressed copies beside every asset;
 // with --tests, the unit tests into build-tests/.
 import { build } from "esbuild";
+import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { fileURLToPath } from "node:url";
@@ -37,6 +38,17 @@ async function buildTests() {
   });
 }
 
+/** The page bears the name of what it is made of: by it, it knows whether the gateway has another. */
+function nameBuild(out) {
+  const hash = createHash("sha256");
+  for (const name of readdirSync(out).sort()) {
+    hash.update(readFileSync(`${out}${name}`));
+  }
+  const page = readFileSync(`${out}index.html`, "utf8");
+  const place = 'name="build" content="';
+  writeFileSync(`${out}index.html`, page.replace(place, place + hash.digest("hex").slice(0, 16)));
+}
+
 async function buildPage() {
   const out = `${here}dist/`;
   fresh(out);
@@ -50,6 +62,7 @@ async function buildPage() {
     const strings = JSON.parse(readFileSync(`${here}src/strings/${language}.json`, "utf8"));
     writeFileSync(`${out}strings-${language}.json`, JSON.stringify(strings));
   }
+  nameBuild(out);
   let total = 0;
   for (const name of readdirSync(out)) {
     const zipped = gzipSync(readFileSync(`${out}${name}`), { level: 9 });

@@ -34,7 +34,7 @@ export interface App {
 
 export function explain(app: App, reason: unknown): string {
   if (reason instanceof ApiError) {
-    return errorText(reason, app.t);
+    return errorText(reason, app.t, (lon, lat) => app.format.position(lon, lat));
   }
   return reason instanceof Error ? reason.message : String(reason);
 }

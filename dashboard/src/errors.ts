@@ -67,9 +67,22 @@ const FIELDS: Readonly<Record<string, Key>> = {
   window: "windows.window",
 };
 
-function refusedText(error: ApiError, t: Translate): string {
+/** How a place is written, for the reader. */
+type PlaceText = (lon: number, lat: number) => string;
+
+// What is wrong with a shape ends with where: longitude and latitude, as programs write them.
+const PLACE = /\bat (-?[\d.]+),(-?[\d.]+)$/;
+
+function shapeText(error: ApiError, t: Translate, placeText: PlaceText): string {
+  const [, lon, lat] = PLACE.exec(error.message) ?? [];
+  return lon === undefined || lat === undefined
+    ? t("error.shape")
+    : `${t("error.shape")} ${t("error.place", { place: placeText(Number(lon), Number(lat)) })}`;
+}
+
+function refusedText(error: ApiError, t: Translate, placeText: PlaceText): string {
   if (error.code === "fence.invalid" && error.field === "geometry") {
-    return t("error.shape");
+    return shapeText(error, t, placeText);
   }
   const field = error.field?.split(/[.[]/)[0] ?? "";
   const name = FIELDS[field];
@@ -79,7 +92,7 @@ function refusedText(error: ApiError, t: Translate): string {
   return t(error.status >= 500 ? "error.failed" : "error.refused");
 }
 
-export function errorText(error: ApiError, t: Translate): string {
+export function errorText(error: ApiError, t: Translate, placeText: PlaceText): string {
   if (error.code === "offline") {
     return t("error.offline");
   }
@@ -89,5 +102,5 @@ export function errorText(error: ApiError, t: Translate): string {
     const s = error.retryAfter_s;
     return t(key, { ...error.values, wait: s === null ? t("error.moment") : t("age.s", { n: s }) });
   }
-  return `${refusedText(error, t)} ${t("health.says", { text: error.message })}`;
+  return `${refusedText(error, t, placeText)} ${t("health.says", { text: error.message })}`;
 }

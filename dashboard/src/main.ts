@@ -9,6 +9,7 @@ import { Live, connectTo } from "./live.ts";
 import { applyTheme, loadSettings } from "./settings.ts";
 import { initialState } from "./state.ts";
 import { Store } from "./store.ts";
+import { renewWhenOld } from "./renew.ts";
 import { noteEnd, sessionCheck } from "./session.ts";
 import { liveHandlers } from "./sync.ts";
 import type { Health, Me } from "./types.ts";
@@ -96,6 +97,7 @@ async function start(): Promise<void> {
   api.onForbidden = () => void check();
   // A service that ends a session only closes the socket: nothing else tells the two apart.
   store.on(["link"], () => void check());
+  renewWhenOld(app, () => location.reload());
   window.addEventListener("online", () => app.live.hurry());
   document.addEventListener("visibilitychange", () => {
     app.live.hurry();

@@ -108,6 +108,8 @@ export interface State {
   measuring: boolean;
   track: Track | null;
   notice: Notice | null;
+  /** Whether the gateway has a newer version of this page. */
+  isOld: boolean;
 }
 
 /** Loaded at first, and held of what arrives; much more where older rows hang on below them. */
@@ -150,6 +152,7 @@ export function initialState(settings: Settings): State {
     measuring: false,
     track: null,
     notice: null,
+    isOld: false,
   };
 }
 

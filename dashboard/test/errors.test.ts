@@ -14,6 +14,7 @@ import sv from "../src/strings/sv.json";
 import type { HealthItem } from "../src/types.ts";
 
 const LANGUAGES = [en, sv, de];
+const place = (lon: number, lat: number): string => `${lat} N ${lon} E`;
 const age = (ms: number): string => `${ms / 60_000} min`;
 
 test("why the service is not well is told in the reader's words, with its own beside", () => {
@@ -66,7 +67,7 @@ test("every reason that the service gives has a sentence, with all its values", 
       const message = "in English";
       const health = reasonsOf([{ code: reason, message, values }], t, age)[0]!.text;
       const particulars = { reason, values };
-      const error = errorText(new ApiError(400, "some.invalid", message, particulars), t);
+      const error = errorText(new ApiError(400, "some.invalid", message, particulars), t, place);
       const text = health === message ? error : health;
       assert.ok(!text.includes(message), `${reason}: ${text}`);
       assert.doesNotMatch(text, /[{}]/, reason);
@@ -76,7 +77,7 @@ test("every reason that the service gives has a sentence, with all its values", 
 
 function say(strings: typeof en, status: number, code: string, more = {}, wait?: number): string {
   const error = new ApiError(status, code, "ring 0 crosses itself at 16.37,59.85", more, wait);
-  return errorText(error, translator(strings));
+  return errorText(error, translator(strings), place);
 }
 
 test("an error is worded by its reason, else its code, else the code's last word", () => {
@@ -96,7 +97,8 @@ test("an error is worded by its reason, else its code, else the code's last word
 test("where no code says it all, the field is named, and the service's words stand beside", () => {
   const says = sv["health.says"].replace("{text}", "ring 0 crosses itself at 16.37,59.85");
   const shape = say(sv, 400, "fence.invalid", { field: "geometry" });
-  assert.equal(shape, `${sv["error.shape"]} ${says}`);
+  const where = sv["error.place"].replace("{place}", "59.85 N 16.37 E");
+  assert.equal(shape, `${sv["error.shape"]} ${where} ${says}`);
   const times = say(sv, 400, "fence.invalid", { field: "schedule" });
   assert.equal(times, `${sv["error.field"].replace("{field}", sv["schedule.title"])} ${says}`);
   const nested = say(sv, 400, "query.invalid", { field: "window.size" });

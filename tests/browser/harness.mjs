@@ -25,6 +25,7 @@ const { chromium } = need("playwright-core");
 
 const PROGRAMS = process.env.HR_PROGRAMS ?? join(root, "build/dev/bin");
 const SCREENSHOTS = process.env.HR_SCREENSHOTS ?? join(root, "build/screenshots");
+export const ASSETS = join(root, "dashboard/dist");
 export const AXE = need.resolve("axe-core/axe.min.js");
 export const PASSWORD = "a long enough one";
 const WAIT_MS = 60_000; // for what comes sooner or later, however slow the machine is
@@ -130,7 +131,7 @@ export class Farm {
 
   async run() {
     const flags = ["--data", this.data, "--http", `127.0.0.1:${this.httpPort}`, "--mqtt",
-      `127.0.0.1:${this.mqttPort}`, "--assets", join(root, "dashboard/dist"), ...this.flags];
+      `127.0.0.1:${this.mqttPort}`, "--assets", ASSETS, ...this.flags];
     // A file, not a pipe: the broker outlives a killed service and would keep the pipe open.
     this.process = this.spawn("hedgerowd", flags, "ignore");
     this.wasKilled = false;

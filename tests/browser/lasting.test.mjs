@@ -1,8 +1,10 @@
 // tests/browser/lasting.test.mjs - a page that stays open for days: sessions end, roles change, the
 // service is killed in the middle of work, clocks are wrong; what somebody drew is not lost.
 import assert from "node:assert/strict";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { Farm, PASSWORD, mapBox, shot, signIn, square, until, withPage } from "./harness.mjs";
+import { ASSETS, Farm, PASSWORD, mapBox, shot, signIn, square, until, withPage } from "./harness.mjs";
 
 const HOUR_MS = 3_600_000;
 
@@ -136,6 +138,36 @@ describe("a page that stays open", () => {
       await page.waitForSelector('.status[data-link="live"]');
       await page.click(".fence-form button:has-text('Save')");
       await page.waitForSelector('.fences strong:text-is("Through it all")');
+    });
+  });
+
+  it("a page from before an update is renewed where nobody draws, and tells who does", async () => {
+    const assets = join(farm.folder, "assets");
+    cpSync(ASSETS, assets, { recursive: true });
+    const file = join(assets, "index.html");
+    writeFileSync(file, readFileSync(file, "utf8").replace(/name="build" content="/, "$&0"));
+    rmSync(`${file}.gz`);
+    const isOld = (page) => page.evaluate(() => globalThis.isOld === true);
+    await withPage(farm, { expects: /net::ERR_/ }, async (page) => {
+      await page.waitForSelector('[data-fence="north"]');
+      const other = await page.context().newPage();
+      await other.goto(farm.url);
+      await other.waitForSelector('.status[data-link="live"]');
+      await Promise.all([page, other].map((each) => each.evaluate(() => (globalThis.isOld = true))));
+      await page.bringToFront();
+      await drawSome(page);
+      const before = await corners(page);
+      await farm.stop("SIGTERM");
+      farm.flags = ["--assets", assets];
+      await farm.run();
+      await until("the other page renewed", async () => !(await isOld(other).catch(() => true)));
+      await page.waitForSelector(".old:not([hidden])");
+      await shot(page, "old-page");
+      assert.ok(await isOld(page));
+      await page.click(".old button");
+      await until("the new page", async () => !(await isOld(page).catch(() => true)));
+      await until("the same outline", async () => (await corners(page)) === before);
+      assert.ok(!(await page.locator(".old").isVisible()));
     });
   });
 

@@ -2,7 +2,6 @@
 import type { App } from "../app.ts";
 import { attempt } from "../app.ts";
 import { fill, h } from "../dom.ts";
-import { newest } from "../newest.ts";
 
 interface Progress {
   last?: {
@@ -46,15 +45,17 @@ export function queryPlan(app: App): PlanPart {
     }
     fill(list, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   };
-  const ask = (): Promise<[{ plan: string }, Progress]> =>
-    Promise.all([
-      app.api.get<{ plan: string }>(`${path}/explain`),
-      app.api.get<Progress>(`${path}/progress`),
+  const load = async (): Promise<void> => {
+    const asked = path;
+    const [answer, progress] = await Promise.all([
+      app.api.get<{ plan: string }>(`${asked}/explain`),
+      app.api.get<Progress>(`${asked}/progress`),
     ]);
-  const load = newest(ask, ([answer, progress]) => {
-    plan.textContent = answer.plan;
-    show(progress);
-  });
+    if (asked === path) {
+      plan.textContent = answer.plan;
+      show(progress);
+    }
+  };
   element.addEventListener("toggle", () => {
     if (element.open && path !== "") {
       void attempt(app, load);

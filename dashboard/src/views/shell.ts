@@ -66,6 +66,21 @@ function staleBanner(app: App): HTMLElement {
   return banner;
 }
 
+/** Nothing that is drawn gets lost by it. */
+function oldBanner(app: App): HTMLElement {
+  const { t, store } = app;
+  const banner = h(
+    "div",
+    { class: "old", role: "status", hidden: true },
+    h("span", {}, t("renew.text")),
+    h("button", { onclick: () => location.reload() }, t("renew.button")),
+  );
+  store.on(["isOld"], () => {
+    banner.hidden = !store.state.isOld;
+  });
+  return banner;
+}
+
 function noticeLine(app: App): HTMLElement {
   const line = h("div", { class: "notice", role: "status", hidden: true });
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -229,7 +244,7 @@ export function showShell(app: App): void {
   document.body.classList.add("is-in");
   document.body.replaceChildren(
     topBar(app),
-    staleBanner(app),
+    h("div", { class: "banners" }, staleBanner(app), oldBanner(app)),
     escapedBar(app),
     tabBar(app),
     main,

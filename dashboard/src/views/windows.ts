@@ -26,6 +26,12 @@ import { CARD_QUERIES, quantileQuery, windowCards } from "./window_cards.ts";
 const ROWS_MAX = 100;
 const FIRST = "trending";
 
+interface Asked {
+  queries: Query[];
+  /** What was chosen when they were asked for: it may have been made since. */
+  wanted: string;
+}
+
 function pathOf(name: string): string {
   return `/v1/queries/${encodeURIComponent(name)}`;
 }
@@ -114,22 +120,26 @@ export function windowsView({ app }: Parts): HTMLElement {
       : "";
     renderRows();
   };
-  const show = (answer: { queries: Query[] }): void => {
-    ({ queries } = answer);
+  const ask = async (): Promise<Asked> => {
+    const wanted = chosen;
+    return { wanted, ...(await app.api.get<{ queries: Query[] }>("/v1/queries")) };
+  };
+  const show = ({ wanted, queries: known }: Asked): void => {
+    queries = known;
     if (store.state.tab !== "windows") {
       return; // one looks at something else by now
     }
-    if (!queryNow()) {
+    if (!queryNow() && wanted === chosen) {
       chosen = queries[0]?.name ?? "";
       plan.choose(pathOf(chosen));
     }
-    const known = new Set(queries.map(({ name }) => name));
-    const wanted = [chosen, ...CARD_QUERIES, quantileQuery(queries)?.name ?? ""];
-    app.live.watchWindows([...new Set(wanted)].filter((name) => known.has(name)));
+    const names = new Set(queries.map(({ name }) => name));
+    const watched = [chosen, ...CARD_QUERIES, quantileQuery(queries)?.name ?? ""];
+    app.live.watchWindows([...new Set(watched)].filter((name) => names.has(name)));
     cards.show(queries);
     render();
   };
-  const load = newest(() => app.api.get<{ queries: Query[] }>("/v1/queries"), show);
+  const load = newest(ask, show);
   const choose = async (name: string): Promise<void> => {
     chosen = name;
     plan.choose(pathOf(name));
