@@ -149,16 +149,17 @@ static void put_header(const engine *engine, uint64_t state_bytes, uint32_t stat
     }
 }
 
-static hr_err write_all(int fd, const uint8_t *bytes, size_t size)
+static hr_err write_at(int fd, uint64_t at, const uint8_t *bytes, size_t size)
 {
     while (size > 0) {
-        ssize_t written = write(fd, bytes, size);
+        ssize_t written = pwrite(fd, bytes, size, (off_t)at);
         if (written < 0 && errno != EINTR) {
             return hr_err_from_errno(errno);
         }
         if (written > 0) {
             bytes += written;
             size -= (size_t)written;
+            at += (uint64_t)written;
         }
     }
     return HR_OK;
@@ -179,17 +180,16 @@ static hr_err sync_folder(const char *folder)
 static hr_err write_states(engine *engine, int fd, uint64_t *state_bytes, uint32_t *state_crc,
                            hr_why *why)
 {
-    hr_err err = lseek(fd, (off_t)header_size(engine->partition_count), SEEK_SET) >= 0
-                     ? HR_OK
-                     : hr_err_from_errno(errno);
+    hr_err err = HR_OK;
     const hr_buf *bytes = &engine->snapshot_bytes;
     hr_buf_init(&engine->snapshot_bytes, STATE_BYTES_MAX);
     for (uint32_t p = 0; err == HR_OK && p < engine->partition_count; p++) {
         err = ask_for(engine, p, why);
         if (err == HR_OK) {
+            err = write_at(fd, header_size(engine->partition_count) + *state_bytes, bytes->data,
+                           bytes->size);
             *state_bytes += bytes->size;
             *state_crc = hr_crc32c(*state_crc, bytes->data, bytes->size);
-            err = write_all(fd, bytes->data, bytes->size);
         }
     }
     hr_buf_fini(&engine->snapshot_bytes);
@@ -202,11 +202,8 @@ static hr_err write_header(const engine *engine, int fd, uint64_t state_bytes, u
     hr_buf_init(&head, header_size(engine->partition_count));
     put_header(engine, state_bytes, state_crc, &head);
     hr_err err = hr_buf_err(&head);
-    if (err == HR_OK && lseek(fd, 0, SEEK_SET) < 0) {
-        err = hr_err_from_errno(errno);
-    }
     if (err == HR_OK) {
-        err = write_all(fd, head.data, head.size);
+        err = write_at(fd, 0, head.data, head.size);
     }
     hr_buf_fini(&head);
     return err;

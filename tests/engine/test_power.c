@@ -13,7 +13,8 @@
 #define CUTS_QUICK 20
 #define CUTS_LONG 500
 #define STEPS_PER_CUT 10
-#define CALLS_MAX 160 /* of one life, before the power fails at the latest */
+#define CALLS_MAX 160   /* of one life, before the power fails at the latest */
+#define TAKING_CALLS 24 /* about those of a step and a checkpoint */
 
 /* One life: on with the story until the disk is dead, or this part of it has been told. */
 static void live(farm *farm, uint64_t seed, int64_t last_step)
@@ -85,9 +86,82 @@ static void events_after_many_power_cuts_are_those_of_a_quiet_run(void **state)
     farm_end(&cut);
 }
 
+/* ---- checkpoints ---- */
+
+static void folder_of_checkpoints(const farm *farm, char path[128])
+{
+    snprintf(path, 128, "%s/checkpoint", farm->folder);
+}
+
+/* The newest checkpoint there is, whole. */
+static size_t read_newest(const farm *farm, int *number, uint8_t *bytes, size_t room)
+{
+    char path[160];
+    size_t size = 0;
+    for (int n = *number + 3; size == 0; n--) {
+        assert_true(n > 0);
+        snprintf(path, sizeof path, "%s/checkpoint/%010d.ckpt", farm->folder, n);
+        FILE *file = fopen(path, "rb");
+        if (file != NULL) {
+            size = fread(bytes, 1, room, file);
+            fclose(file);
+            *number = n;
+        }
+    }
+    return size;
+}
+
+/* Take a checkpoint, during which the power may fail; whether it was taken. */
+static bool walk_and_take(farm *farm, uint64_t seed)
+{
+    hr_why why;
+    return story_tell(farm, seed, story_next(farm)) == HR_OK &&
+           engine_checkpoint(farm->engine, &why) == HR_OK;
+}
+
+/* What is told to be on the disk must be there: the log lets go of what it stands for. */
+static void a_checkpoint_that_was_taken_outlives_power_cuts(void **state)
+{
+    (void)state;
+    static uint8_t taken[1 << 20];
+    static uint8_t found[1 << 20];
+    uint64_t seed = test_seed(__func__);
+    int cuts = getenv("HR_LONG") != NULL ? CUTS_LONG : CUTS_QUICK;
+    hr_random random = {.state = seed};
+    char folder[128];
+    int number = 0;
+    farm farm;
+    farm_start(&farm, 2);
+    folder_of_checkpoints(&farm, folder);
+    power_watch(folder);
+    for (int i = 0; i < cuts; i++) {
+        assert_true(walk_and_take(&farm, seed));
+        size_t size = read_newest(&farm, &number, taken, sizeof taken);
+        fault_freeze_at(1 + hr_random_below(&random, TAKING_CALLS), hr_random_below(&random, 2));
+        if (walk_and_take(&farm, seed)) {
+            size = read_newest(&farm, &number, taken, sizeof taken);
+        }
+        fault_freeze_at(1, false); /* the end takes none */
+        farm_close(&farm);
+        fault_clear();
+        power_cut(hr_random_next(&random));
+        int newest = number;
+        assert_int_equal(read_newest(&farm, &newest, found, sizeof found) > 0, true);
+        if (newest == number) {
+            assert_memory_equal(taken, found, size);
+        }
+        farm_open(&farm, 2);
+    }
+    power_forget();
+    farm_settle(&farm);
+    assert_true(story_check(&farm) > 10);
+    farm_end(&farm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_checkpoint_that_was_taken_outlives_power_cuts),
         cmocka_unit_test(events_after_many_power_cuts_are_those_of_a_quiet_run),
     };
     return cmocka_run_group_tests_name("engine power", tests, NULL, NULL);
