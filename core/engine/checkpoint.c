@@ -247,6 +247,59 @@ static hr_err wait_for_log(engine *engine, hr_why *why)
     return engine_wait_durable(engine, needed, false, why);
 }
 
+/* Into a list that begins with the newest. */
+static void insert_number(uint64_t *numbers, size_t *count, uint64_t number)
+{
+    size_t at = *count;
+    while (at > 0 && numbers[at - 1] < number) {
+        at--;
+    }
+    if (at == CHECKPOINT_FILES_MAX) {
+        return;
+    }
+    *count += *count < CHECKPOINT_FILES_MAX;
+    memmove(numbers + at + 1, numbers + at, (*count - 1 - at) * sizeof *numbers);
+    numbers[at] = number;
+}
+
+/* Numbers of the newest files, newest first. */
+static hr_err list_files(const engine *engine, uint64_t *numbers, size_t *count, hr_why *why)
+{
+    DIR *folder = opendir(engine->folder);
+    if (folder == NULL) {
+        return hr_why_errno(why, errno, "cannot read %s", engine->folder);
+    }
+    *count = 0;
+    errno = 0;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL; errno = 0) {
+        uint64_t number;
+        char suffix[8];
+        if (sscanf(entry->d_name, "%10" SCNu64 ".%7s", &number, suffix) == 2 &&
+            strcmp(suffix, "ckpt") == 0) {
+            insert_number(numbers, count, number);
+        }
+    }
+    /* A list that was cut short would be a state that is lost, once the log begins later. */
+    hr_err err = errno == 0 ? HR_OK : hr_why_errno(why, errno, "cannot read %s", engine->folder);
+    closedir(folder);
+    return err;
+}
+
+/* Not only the one that is one too many now: a crash may have kept others. If that fails they cost
+ * room until the next time. */
+static void remove_older(const engine *engine)
+{
+    uint64_t numbers[CHECKPOINT_FILES_MAX];
+    size_t count = 0;
+    if (list_files(engine, numbers, &count, NULL) == HR_OK) {
+        for (size_t i = CHECKPOINTS_KEPT; i < count; i++) {
+            char path[4096];
+            file_path(engine, numbers[i], "ckpt", path, sizeof path);
+            unlink(path);
+        }
+    }
+}
+
 static hr_err finish_file(engine *engine, const char *aside, uint64_t number, hr_why *why)
 {
     char path[4096];
@@ -258,10 +311,7 @@ static hr_err finish_file(engine *engine, const char *aside, uint64_t number, hr
     if (err != HR_OK) {
         return hr_why_set(why, err, "cannot sync %s", engine->folder);
     }
-    if (number > CHECKPOINTS_KEPT) {
-        file_path(engine, number - CHECKPOINTS_KEPT, "ckpt", path, sizeof path);
-        unlink(path);
-    }
+    remove_older(engine);
     return HR_OK;
 }
 
@@ -542,37 +592,6 @@ static hr_err consider(engine *engine, const char *path, bool is_wanted, bool *i
     }
     free(head);
     free(bytes);
-    return err;
-}
-
-static int compare_numbers_down(const void *a, const void *b)
-{
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = *(const uint64_t *)b;
-    return left > right ? -1 : left < right;
-}
-
-/* Numbers of the files there are, newest first. */
-static hr_err list_files(const engine *engine, uint64_t *numbers, size_t *count, hr_why *why)
-{
-    DIR *folder = opendir(engine->folder);
-    if (folder == NULL) {
-        return hr_why_errno(why, errno, "cannot read %s", engine->folder);
-    }
-    *count = 0;
-    errno = 0;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL; errno = 0) {
-        uint64_t number;
-        char suffix[8];
-        if (sscanf(entry->d_name, "%10" SCNu64 ".%7s", &number, suffix) == 2 &&
-            strcmp(suffix, "ckpt") == 0 && *count < CHECKPOINT_FILES_MAX) {
-            numbers[(*count)++] = number;
-        }
-    }
-    /* A list that was cut short would be a state that is lost, once the log begins later. */
-    hr_err err = errno == 0 ? HR_OK : hr_why_errno(why, errno, "cannot read %s", engine->folder);
-    closedir(folder);
-    qsort(numbers, *count, sizeof *numbers, compare_numbers_down);
     return err;
 }
 
