@@ -50,6 +50,88 @@ static void more_work_than_there_is_time_for_is_shared_evenly(void **state)
     assert_int_equal(counts[1], 2);
 }
 
+/* ---- measured load ---- */
+
+#define CPU_CLOCK 1000 /* the clock of thread t is this and t */
+#define SECOND INT64_C(1000000000)
+
+static struct farm *measured;
+static _Atomic int64_t used_ns[4]; /* processor time of each worker, as it is said to be */
+
+int __real_pthread_getcpuclockid(pthread_t thread, clockid_t *clock);
+int __wrap_pthread_getcpuclockid(pthread_t thread, clockid_t *clock);
+int __wrap_pthread_getcpuclockid(pthread_t thread, clockid_t *clock)
+{
+    for (uint32_t t = 0; measured != NULL && t < measured->engine->thread_count; t++) {
+        if (pthread_equal(thread, measured->engine->threads[t].handle)) {
+            *clock = (clockid_t)(CPU_CLOCK + t);
+            return 0;
+        }
+    }
+    return __real_pthread_getcpuclockid(thread, clock);
+}
+
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+    if (clock < CPU_CLOCK) {
+        return __real_clock_gettime(clock, time);
+    }
+    int64_t ns = atomic_load(&used_ns[clock - CPU_CLOCK]);
+    *time = (struct timespec){.tv_sec = ns / SECOND, .tv_nsec = ns % SECOND};
+    return 0;
+}
+
+/* So much has each thread used, and so much has each partition had, since the last time. */
+static void spend(farm *farm, const double seconds[2], const uint64_t work[FARM_PARTITIONS])
+{
+    for (int t = 0; t < 2; t++) {
+        atomic_fetch_add(&used_ns[t], (int64_t)(seconds[t] * SECOND));
+    }
+    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
+        atomic_fetch_add(&farm->engine->seats[p].work_done, work[p]);
+    }
+}
+
+static void assert_packed(farm *farm, int64_t now_ns, const uint32_t plan[FARM_PARTITIONS])
+{
+    engine_packing_look(farm->engine, now_ns);
+    for (uint32_t p = 0; p < FARM_PARTITIONS; p++) {
+        assert_int_equal(atomic_load(&farm->engine->seats[p].wanted), plan[p]);
+    }
+}
+
+static void partitions_are_packed_by_the_time_that_they_took(void **state)
+{
+    (void)state;
+    const uint32_t together[] = {0, 0, 0, 0};
+    const uint32_t apart[] = {0, 1, 0, 1};
+    const uint32_t relieved[] = {0, 0, 1, 0};
+    farm farm;
+    farm_start(&farm, 2);
+    farm_settle(&farm);
+    /* Later than the keeper will look, by its own clock. */
+    struct timespec start;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    int64_t now_ns = ((int64_t)start.tv_sec + 3600) * SECOND;
+    spend(&farm, (double[]){1000, 1000}, (uint64_t[]){0, 0, 0, 0});
+    measured = &farm;
+    engine_packing_look(farm.engine, now_ns);
+    assert_packed(&farm, now_ns += 10 * SECOND, together);
+    /* Nine seconds of ten: 3.6, 2.7, 1.8 and 0.9, of which a thread takes 6. */
+    spend(&farm, (double[]){9, 0}, (uint64_t[]){4000, 3000, 2000, 1000});
+    assert_packed(&farm, now_ns += 10 * SECOND, apart);
+    /* Half of a thread's time is no reason to look before it is time. */
+    spend(&farm, (double[]){0.5, 0}, (uint64_t[]){1000, 0, 9000, 0});
+    assert_packed(&farm, now_ns += SECOND, apart);
+    /* A whole second is, when another has time: 0.75 each of 1.2, and the idle ones back. */
+    spend(&farm, (double[]){1, 0}, (uint64_t[]){14000, 0, 6000, 0});
+    assert_packed(&farm, now_ns += SECOND, relieved);
+    measured = NULL;
+    farm_end(&farm);
+}
+
 /* Every partition goes to any thread. */
 static void repack(farm *farm, void *context)
 {
@@ -165,6 +247,7 @@ int main(void)
         cmocka_unit_test(little_work_gathers_on_the_first_thread),
         cmocka_unit_test(work_fills_threads_in_decreasing_order),
         cmocka_unit_test(more_work_than_there_is_time_for_is_shared_evenly),
+        cmocka_unit_test(partitions_are_packed_by_the_time_that_they_took),
         cmocka_unit_test(events_do_not_depend_on_who_works_where),
         cmocka_unit_test(an_engine_stops_while_partitions_move),
         cmocka_unit_test(the_keeper_packs_a_quiet_herd_onto_one_thread_and_the_others_sleep),
