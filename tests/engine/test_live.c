@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/id.h"
@@ -256,6 +257,54 @@ static void a_query_that_holds_a_partition_keeps_no_worker_waiting(void **state)
     farm_end(&farm);
 }
 
+static void *take_checkpoint(void *context)
+{
+    farm *farm = context;
+    assert_int_equal(engine_checkpoint(farm->engine, NULL), HR_OK);
+    return NULL;
+}
+
+static void pass_time(farm *farm, int tries)
+{
+    for (int i = 0; i < tries; i++) {
+        log_wait(farm->log, LOG_APPENDED, UINT64_MAX, 1);
+    }
+}
+
+/* One that is taken while a query keeps something from being shown must not be without it. */
+static void what_is_not_shown_yet_is_not_missing_after_a_crash(void **state)
+{
+    (void)state;
+    farm farm;
+    engine_device device;
+    pthread_t thread;
+    char path[128];
+    farm_start(&farm, 1);
+    farm_fix(&farm, "cow-1", T0, 16.0, 59.005);
+    farm_settle(&farm);
+    uint32_t p = hr_device_partition(hr_device_key("cow-1", 5), FARM_PARTITIONS);
+    engine_partition *partition = &farm.engine->partitions[p];
+    pthread_rwlock_rdlock(&partition->lock);
+    farm_fix(&farm, "cow-1", T0 + 10000, 16.005, 59.005);
+    int64_t end = log_end(farm.log, HR_TOPIC_POSITIONS, (uint16_t)p, LOG_APPENDED);
+    while (atomic_load(&partition->offset) < end) {
+        pass_time(&farm, 1);
+    }
+    assert_int_equal(pthread_create(&thread, NULL, take_checkpoint, &farm), 0);
+    pass_time(&farm, 30); /* if it did not wait for the query, it would be taken by now */
+    pthread_rwlock_unlock(&partition->lock);
+    pthread_join(thread, NULL);
+    uint64_t taken = farm.engine->checkpoint_number;
+    farm_close(&farm);
+    /* As if it had crashed: without the checkpoint of its end. */
+    snprintf(path, sizeof path, "%s/checkpoint/%010d.ckpt", farm.folder, (int)taken + 1);
+    assert_int_equal(unlink(path), 0);
+    farm_open(&farm, 1);
+    assert_int_equal(engine_device_get(farm.engine, "cow-1", &device), HR_OK);
+    assert_int_equal(device.fix.time_ms, T0 + 10000);
+    farm_end(&farm);
+}
+
 /* ids gets the fences' ids, of one letter each. */
 static size_t inside(farm *farm, const char *device, char ids[9])
 {
@@ -309,6 +358,7 @@ int main(void)
         cmocka_unit_test(what_has_moved_is_told_once),
         cmocka_unit_test(no_reader_holds_a_partition_for_more_than_some_hundred_devices),
         cmocka_unit_test(a_query_that_holds_a_partition_keeps_no_worker_waiting),
+        cmocka_unit_test(what_is_not_shown_yet_is_not_missing_after_a_crash),
         cmocka_unit_test(the_fences_of_a_device_follow_fixes_rules_and_ticks),
     };
     return cmocka_run_group_tests_name("engine live", tests, NULL, NULL);

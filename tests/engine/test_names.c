@@ -71,10 +71,29 @@ static void names_outlast_a_want_of_memory(void **state)
     farm_end(&farm);
 }
 
+/* The log may let go of their records then. */
+static void a_checkpoint_has_no_name_that_the_catalogue_does_not_have(void **state)
+{
+    (void)state;
+    farm farm;
+    int known = 0;
+    farm_start(&farm, 2);
+    for (int i = 0; i < NAMES; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "cow-%d", i);
+        farm_name(&farm, id);
+    }
+    farm_settle(&farm); /* which is a checkpoint */
+    assert_int_equal(catalog_names_load(farm.catalog, count_name, &known, NULL), GEO_OK);
+    assert_int_equal(known, NAMES);
+    farm_end(&farm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_outlast_a_want_of_memory),
+        cmocka_unit_test(a_checkpoint_has_no_name_that_the_catalogue_does_not_have),
     };
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);
 }

@@ -106,7 +106,7 @@ static void partitions_are_packed_by_the_time_that_they_took(void **state)
 {
     (void)state;
     const uint32_t together[] = {0, 0, 0, 0};
-    const uint32_t apart[] = {0, 1, 0, 1};
+    const uint32_t apart[] = {0, 1, 1, 1};
     const uint32_t relieved[] = {0, 0, 1, 0};
     farm farm;
     farm_start(&farm, 2);
@@ -119,14 +119,14 @@ static void partitions_are_packed_by_the_time_that_they_took(void **state)
     measured = &farm;
     engine_packing_look(farm.engine, now_ns);
     assert_packed(&farm, now_ns += 10 * SECOND, together);
-    /* Nine seconds of ten: 3.6, 2.7, 1.8 and 0.9, of which a thread takes 6. */
-    spend(&farm, (double[]){9, 0}, (uint64_t[]){4000, 3000, 2000, 1000});
+    /* Nine seconds of ten, of which a thread takes six: most of them were the first partition's. */
+    spend(&farm, (double[]){9, 0}, (uint64_t[]){7000, 1000, 1000, 1000});
     assert_packed(&farm, now_ns += 10 * SECOND, apart);
     /* Half of a thread's time is no reason to look before it is time. */
-    spend(&farm, (double[]){0.5, 0}, (uint64_t[]){1000, 0, 9000, 0});
+    spend(&farm, (double[]){0, 0.5}, (uint64_t[]){0, 1000, 9000, 0});
     assert_packed(&farm, now_ns += SECOND, apart);
     /* A whole second is, when another has time: 0.75 each of 1.2, and the idle ones back. */
-    spend(&farm, (double[]){1, 0}, (uint64_t[]){14000, 0, 6000, 0});
+    spend(&farm, (double[]){0, 1}, (uint64_t[]){0, 14000, 6000, 0});
     assert_packed(&farm, now_ns += SECOND, relieved);
     measured = NULL;
     farm_end(&farm);
