@@ -45,8 +45,9 @@ struct outbox {
     log_view view;
     bool has_view;
     size_t at;
-    int64_t offset; /* of the next record in view */
-    int64_t wanted; /* records below it are skipped */
+    int64_t offset;    /* of the next record in view */
+    int64_t wanted;    /* records below it are skipped */
+    uint64_t nameless; /* records whose names are lost, and that were not told yet */
 };
 
 outbox_span outbox_span_at(outbox *box, uint64_t sequence)
@@ -103,7 +104,8 @@ static hr_err open_log(outbox *box, const outbox_options *of, hr_why *why)
                            .retain_bytes = of->cap_bytes,
                            .lazy_types = UINT64_C(1) << OUTBOX_LETTERS_TYPE,
                            .closing_mark_ms = CLOSING_MARK_MS,
-                           .commit_min_gap_ms = -1};
+                           .commit_min_gap_ms = -1,
+                           .patience_ms = of->patience_ms};
     hr_err err = log_open(&options, &box->log, why);
     if (err == HR_INVALID) {
         /* It was made when there was one topic: its fixes are what matters. */
@@ -128,8 +130,10 @@ static hr_err open_parts(outbox *box, const outbox_options *options, hr_why *why
     if (err != HR_OK) {
         return err;
     }
+    patience p = {.folder = box->folder,
+                  .limit_ms = options->patience_ms > 0 ? options->patience_ms : PATIENCE_MS};
     snprintf(path, sizeof path, "%s/names", box->folder);
-    err = outbox_names_open(&box->names, path, why);
+    err = outbox_names_open(&box->names, path, &p, why);
     return err == HR_OK ? outbox_spans_open(&box->spans, options->boot, outbox_acked_next(box),
                                             outbox_end(box), why)
                         : err;
@@ -315,12 +319,21 @@ hr_err outbox_next(outbox *box, outbox_fix *out)
         }
         while (log_record_next(&box->view, &box->at, &bytes, &size)) {
             int64_t offset = box->offset++;
-            if (offset >= box->wanted && read_record(box, bytes, size, &out->fix)) {
+            if (offset < box->wanted) {
+                continue;
+            }
+            if (read_record(box, bytes, size, &out->fix)) {
                 box->wanted = offset + 1;
                 out->sequence = (uint64_t)offset;
                 out->append_ms = box->view.append_ms;
                 return HR_OK;
             }
+            box->nameless++;
+        }
+        if (box->nameless > 0) {
+            hr_logline(HR_LEVEL_ERROR, "outbox.lost", "fixes=%llu why=\"the names are lost\"",
+                       (unsigned long long)box->nameless);
+            box->nameless = 0;
         }
         box->has_view = false;
     }

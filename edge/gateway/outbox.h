@@ -25,7 +25,8 @@ typedef struct outbox_options {
     const char *folder;
     uint64_t cap_bytes; /* above it the oldest file of fixes goes, sent or not */
     const hr_clock *clock;
-    const char *boot; /* what names this boot of the machine; NULL: as the kernel says */
+    const char *boot;    /* what names this boot of the machine; NULL: as the kernel says */
+    int32_t patience_ms; /* as in log_options */
 } outbox_options;
 
 HR_MUST_USE hr_err outbox_open(const outbox_options *options, outbox **out, hr_why *why);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 #include "gateway/outbox.h"
 
 #define SLOT_COUNT (2u * OUTBOX_DEVICES_MAX)
+#define PAGE_BYTES 4096
+#define PATH_SIZE 1100
 #define FILE_BYTES_MAX ((size_t)OUTBOX_DEVICES_MAX * (HR_DEVICE_ID_MAX + 1))
 
 typedef struct outbox_name {
@@ -55,19 +58,33 @@ static hr_err insert(outbox_names *names, uint64_t key, const char *id, size_t i
 
 /* ---- opening ---- */
 
-static hr_err read_all(int fd, hr_buf *text, hr_why *why)
+/* Page by page: one that cannot be read costs the names in it, and nothing else. */
+static hr_err read_all(int fd, patience *p, hr_buf *text, bool *is_bad, hr_why *why)
 {
-    char bytes[4096];
-    ssize_t got;
+    char bytes[PAGE_BYTES];
+    uint32_t tries = 0;
+    off_t at = 0;
+    ssize_t got = 0;
+    *is_bad = false;
     do {
-        got = read(fd, bytes, sizeof bytes);
-        if (got > 0) {
-            hr_buf_put(text, bytes, (size_t)got);
+        got = pread(fd, bytes, sizeof bytes, at);
+        int failed = got < 0 ? errno : 0;
+        if (failed == EINTR || (patience_is_bad_place(failed) && patience_wait(p, ++tries))) {
+            continue;
         }
-    } while (got > 0 || (got < 0 && errno == EINTR));
-    if (got < 0) {
-        return hr_why_errno(why, errno, "cannot read the outbox's names");
-    }
+        if (patience_is_bad_place(failed) && patience_give_up(p)) {
+            *is_bad = true;
+            bytes[0] = '\n';
+            hr_buf_put(text, bytes, 1);
+            at += PAGE_BYTES - at % PAGE_BYTES;
+        } else if (got < 0) {
+            return hr_why_errno(why, failed, "cannot read the outbox's names");
+        } else {
+            hr_buf_put(text, bytes, (size_t)got);
+            at += got;
+        }
+        tries = 0;
+    } while (got != 0);
     hr_err err = hr_buf_err(text);
     return err == HR_OK ? HR_OK : hr_why_set(why, err, "the outbox has too many names");
 }
@@ -94,13 +111,43 @@ static hr_err parse(outbox_names *names, const char *text, size_t size, hr_why *
     return HR_OK;
 }
 
-static hr_err load(outbox_names *names, hr_why *why)
+/* What could be read goes into a new file; the old one stays beside it, for it may be read one day,
+ * and a line cannot be appended to a page that cannot be read. */
+static hr_err renew(outbox_names *names, const char *path, const hr_buf *text, hr_why *why)
+{
+    char aside[PATH_SIZE];
+    char bad[PATH_SIZE];
+    snprintf(aside, sizeof aside, "%s.new", path);
+    snprintf(bad, sizeof bad, "%s.bad", path);
+    hr_logline(HR_LEVEL_ERROR, "outbox.names_lost", "file=%s kept=%s", path, bad);
+    int fd = open(aside, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return hr_why_errno(why, errno, "cannot make %s", aside);
+    }
+    bool is_written = pwrite(fd, text->data, text->size, 0) == (ssize_t)text->size;
+    if (!is_written || fsync(fd) != 0 || (unlink(bad) != 0 && errno != ENOENT) ||
+        link(path, bad) != 0 || rename(aside, path) != 0) {
+        hr_err err = hr_why_errno(why, errno, "cannot replace %s", path);
+        close(fd);
+        return err;
+    }
+    close(names->fd);
+    names->fd = fd;
+    return HR_OK;
+}
+
+static hr_err load(outbox_names *names, const char *path, patience *p, hr_why *why)
 {
     hr_buf text;
+    bool is_bad = false;
     hr_buf_init(&text, FILE_BYTES_MAX);
-    hr_err err = read_all(names->fd, &text, why);
+    hr_err err = read_all(names->fd, p, &text, &is_bad, why);
     if (err == HR_OK) {
         err = parse(names, (const char *)text.data, text.size, why);
+    }
+    if (err == HR_OK && is_bad) {
+        text.size = names->synced;
+        err = renew(names, path, &text, why);
     }
     if (err == HR_OK && names->synced < text.size &&
         ftruncate(names->fd, (off_t)names->synced) != 0) {
@@ -121,7 +168,7 @@ void outbox_names_init(outbox_names *names)
     hr_buf_init(&names->added, FILE_BYTES_MAX);
 }
 
-hr_err outbox_names_open(outbox_names *names, const char *path, hr_why *why)
+hr_err outbox_names_open(outbox_names *names, const char *path, patience *p, hr_why *why)
 {
     names->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (names->fd < 0) {
@@ -131,7 +178,7 @@ hr_err outbox_names_open(outbox_names *names, const char *path, hr_why *why)
     if (names->slots == NULL) {
         return hr_why_set(why, HR_NO_MEMORY, "no memory for the outbox");
     }
-    return load(names, why);
+    return load(names, path, p, why);
 }
 
 void outbox_names_fini(outbox_names *names)

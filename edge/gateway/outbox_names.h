@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "log/patience.h"
 
 /* Threads: adding and syncing from one, looking up from any. */
 typedef struct outbox_names {
@@ -27,8 +28,10 @@ typedef struct outbox_names {
 void outbox_names_init(outbox_names *names);
 void outbox_names_fini(outbox_names *names);
 
-/* A last line that was cut off is dropped: no fix refers to it yet. */
-HR_MUST_USE hr_err outbox_names_open(outbox_names *names, const char *path, hr_why *why);
+/* A last line that was cut off is dropped: no fix refers to it yet. What cannot be read, tried with
+ * that patience, is left out: a device that still sends makes itself known again. */
+HR_MUST_USE hr_err outbox_names_open(outbox_names *names, const char *path, patience *p,
+                                     hr_why *why);
 
 /* HR_TOO_BIG: there are OUTBOX_DEVICES_MAX others already. HR_CONFLICT: another id has that key. */
 HR_MUST_USE hr_err outbox_names_add(outbox_names *names, uint64_t key, const char *id,

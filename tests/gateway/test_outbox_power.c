@@ -210,6 +210,89 @@ static void the_power_fails_at_any_step(void **state)
     die_everywhere(DEATH_POWER);
 }
 
+#define PAGE_BYTES 4096
+#define MANY 3000
+
+static uint64_t put_many(outbox *box, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = first; i < first + count; i++) {
+        wire_fix fix = make_fix(i);
+        assert_int_equal(outbox_put(box, &fix, 1, NULL), HR_OK);
+    }
+    while (outbox_end(box) < first + count) {
+        log_wait(outbox_log(box), LOG_COMMITTED, log_durable(outbox_log(box)), 1000);
+    }
+    return outbox_end(box);
+}
+
+/* How many of what is held can be sent; each is what its sequence says. */
+static uint64_t count_sendable(outbox *box, uint64_t from)
+{
+    uint64_t count = 0;
+    outbox_fix out;
+    hr_err err = HR_OK;
+    outbox_seek(box, from);
+    for (; (err = outbox_next(box, &out)) == HR_OK; count++) {
+        wire_fix made = make_fix(out.sequence);
+        assert_string_equal(out.fix.id, made.id);
+        assert_int_equal(out.fix.fix.lat_e7, made.fix.lat_e7);
+    }
+    assert_int_equal(err, HR_TIMEOUT);
+    return count;
+}
+
+static void live_with_bad_page(life *l, const char *name, uint64_t at)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", l->inner, name);
+    outbox_options options = {.folder = l->folder,
+                              .cap_bytes = UINT64_C(16) << 20,
+                              .clock = hr_clock_real(),
+                              .boot = "boot",
+                              .patience_ms = 1};
+    assert_int_equal(outbox_open(&options, &l->box, NULL), HR_OK);
+    put_many(l->box, 0, MANY);
+    outbox_close(l->box);
+    fault_spoil(path, at, at + PAGE_BYTES, 0);
+    assert_int_equal(outbox_open(&options, &l->box, NULL), HR_OK);
+    uint64_t sendable = count_sendable(l->box, 0);
+    assert_true(fault_struck());
+    assert_in_range(sendable, 1000, MANY - 1);
+    uint64_t end = outbox_end(l->box);
+    assert_int_equal(end, MANY);
+    wire_fix again[2] = {make_fix(MANY), make_fix(MANY + 1)};
+    assert_int_equal(outbox_put(l->box, again, 2, NULL), HR_OK);
+    while (outbox_end(l->box) < end + 2) {
+        log_wait(outbox_log(l->box), LOG_COMMITTED, log_durable(outbox_log(l->box)), 1000);
+    }
+    assert_int_equal(count_sendable(l->box, end), 2);
+    outbox_close(l->box);
+    assert_int_equal(fault_spoiled_writes(), 0);
+    assert_int_equal(outbox_open(&options, &l->box, NULL), HR_OK);
+    assert_int_equal(count_sendable(l->box, 0), sendable + 2);
+    outbox_close(l->box);
+    fault_clear();
+}
+
+/* A gateway that nobody looks after sends what can be read, and goes on taking fixes. */
+static void a_bad_page_costs_what_is_in_it(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t at;
+    } pages[] = {{"names", 0}, {"names", PAGE_BYTES}, {"000000000001.log", 5 * PAGE_BYTES}};
+    static life l;
+    (void)state;
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        l = (life){0};
+        make_root(&l);
+        snprintf(l.folder, sizeof l.folder, "%s/edge", l.root);
+        snprintf(l.inner, sizeof l.inner, "%s/outbox", l.folder);
+        live_with_bad_page(&l, pages[i].name, pages[i].at);
+        support_folder_remove(l.root);
+    }
+}
+
 static void hush(const char *line, void *context)
 {
     (void)line;
@@ -223,6 +306,7 @@ int main(void)
         cmocka_unit_test(killed_at_any_step),
         cmocka_unit_test(killed_within_any_write),
         cmocka_unit_test(the_power_fails_at_any_step),
+        cmocka_unit_test(a_bad_page_costs_what_is_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
