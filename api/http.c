@@ -279,6 +279,28 @@ static const char *read_headers(struct lws *wsi, api_request *request)
     return too_long;
 }
 
+#define WITH_BLANK(name) name " :", name "\t:", name "  :", " " name ":", "\t" name ":"
+
+/* A blank beside a header's name makes another header of it for lws, which nobody reads: a change
+ * that should depend on it would not, and a proxy that reads it sees the body end elsewhere. lws
+ * does not tell which headers there are, so those that matter are looked for by name. */
+static bool has_blank_beside_name(struct lws *wsi, api_method method)
+{
+    static const char *const always[] = {WITH_BLANK("transfer-encoding"),
+                                         WITH_BLANK("content-length")};
+    static const char *const of_changes[] = {WITH_BLANK("if-match"), WITH_BLANK("if-none-match"),
+                                             WITH_BLANK("idempotency-key"), WITH_BLANK("origin")};
+    bool has = false;
+    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
+        has |= lws_hdr_custom_length(wsi, always[i], (int)strlen(always[i])) >= 0;
+    }
+    bool is_change = method != API_GET && method != API_HEAD;
+    for (size_t i = 0; is_change && i < sizeof of_changes / sizeof of_changes[0]; i++) {
+        has |= lws_hdr_custom_length(wsi, of_changes[i], (int)strlen(of_changes[i])) >= 0;
+    }
+    return has;
+}
+
 /* -1: none; -2: not a number. */
 static int64_t content_length_of(struct lws *wsi)
 {
@@ -355,7 +377,8 @@ static bool head_is_well(http_exchange *exchange, const char *path, size_t path_
     } else if (err == HR_TOO_BIG) {
         api_answer_error(answer, 414, "request.invalid", NULL,
                          "the address is too long or has too many parameters");
-    } else if (err != HR_OK || length == -2) {
+    } else if (err != HR_OK || length == -2 ||
+               has_blank_beside_name(wsi, exchange->request.method)) {
         api_answer_error(answer, 400, "request.invalid", NULL,
                          "the address or a header is not well formed");
     } else {

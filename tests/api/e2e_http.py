@@ -260,9 +260,23 @@ def nothing_is_read_behind_a_body_whose_end_is_unknown():
                 got = service.raw(text.encode())
                 expect((got.count(b"HTTP/1.1 "), got[9:12], b"Connection: close" in got),
                        (1, wanted, True), text)
+        check_blanks_beside_names(service)
         got = service.raw(("POST /v1/logout HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n"
                            "\r\n{}" + follower).encode())
         expect(got.count(b"HTTP/1.1 "), 2, got)
+
+
+def check_blanks_beside_names(service):
+    """A condition that nobody reads is none, and a length that only proxies read is worse."""
+    for method, name, value in (("PUT", b"If-Match", b'"9"'), ("PUT", b"If-None-Match", b"*"),
+                                ("POST", b"Idempotency-Key", b"k"), ("DELETE", b"Origin", b"x"),
+                                ("GET", b"Transfer-Encoding", b"chunked"),
+                                ("GET", b"Content-Length", b"5")):
+        for form in (b"%s : %s", b"%s\t:%s", b"%s  : %s", b" %s: %s", b"\t%s: %s"):
+            got = service.raw(b"%s /v1/fences/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Foo: b\r\n%s\r\n"
+                              b"\r\n" % (method.encode(), form % (name, value)))
+            expect((got.count(b"HTTP/1.1 "), status_of(got)), (1, 400), (method, form, name))
+            expect(b"onnection: close" in got, True, got)
 
 
 @test
