@@ -19,6 +19,40 @@ struct api_data_folder {
     bool is_new;
 };
 
+static hr_err sync_folder(const char *path, hr_why *why)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return hr_why_errno(why, errno, "cannot open %s", path);
+    }
+    hr_err err = fsync(fd) == 0 ? HR_OK : hr_why_errno(why, errno, "cannot sync %s", path);
+    close(fd);
+    return err;
+}
+
+/* A folder that a power cut may take back would take all that is in it. HR_EXISTS: it was there. */
+static hr_err make_folder(const char *path, size_t size, mode_t mode, hr_why *why)
+{
+    char parent[API_DATA_PATH_MAX] = ".";
+    size_t parent_size = size;
+    if (mkdir(path, mode) != 0) {
+        return errno == EEXIST ? HR_EXISTS
+                               : hr_why_errno(why, errno, "cannot make the folder %s", path);
+    }
+    while (parent_size > 0 && path[parent_size - 1] != '/') {
+        parent_size--;
+    }
+    if (parent_size > 0) {
+        memcpy(parent, path, parent_size);
+        parent[parent_size] = 0;
+    }
+    hr_err err = sync_folder(parent, why);
+    if (err != HR_OK) {
+        (void)rmdir(path); /* who tries again makes it anew, and syncs it */
+    }
+    return err;
+}
+
 /* Like mkdir -p; the last folder is for its owner only. */
 static hr_err make_folders(const char *path, hr_why *why)
 {
@@ -30,8 +64,9 @@ static hr_err make_folders(const char *path, hr_why *why)
         }
         memcpy(part, path, i);
         part[i] = 0;
-        if (mkdir(part, i == size ? 0700 : 0755) != 0 && errno != EEXIST) {
-            return hr_why_errno(why, errno, "cannot make the folder %s", part);
+        hr_err err = make_folder(part, i, i == size ? 0700 : 0755, why);
+        if (err != HR_OK && err != HR_EXISTS) {
+            return err;
         }
     }
     struct stat info;
@@ -86,17 +121,6 @@ static hr_err take_lock(api_data_folder *folder, hr_why *why)
         (void)ftruncate(fd, 0);
     }
     return HR_OK;
-}
-
-static hr_err sync_folder(const char *path, hr_why *why)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return hr_why_errno(why, errno, "cannot open %s", path);
-    }
-    hr_err err = fsync(fd) == 0 ? HR_OK : hr_why_errno(why, errno, "cannot sync %s", path);
-    close(fd);
-    return err;
 }
 
 /* Written aside, synced and renamed, so that a power cut leaves a whole file or none. */

@@ -33,17 +33,10 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {"/d/FORMAT",
-                                        "/d/FORMAT.new",
-                                        "/d/lock",
-                                        "/d",
-                                        "/accounts.db",
-                                        "/accounts.db-wal",
-                                        "/accounts.db-shm",
-                                        "/a/x.js",
-                                        "/a/x.js.gz",
-                                        "/a",
-                                        ""};
+    static const char *const names[] = {
+        "/d/FORMAT",        "/d/FORMAT.new",    "/d/lock", "/d",         "/accounts.db",
+        "/accounts.db-wal", "/accounts.db-shm", "/a/x.js", "/a/x.js.gz", "/a",
+        "/e/f/FORMAT",      "/e/f/lock",        "/e/f",    "/e",         ""};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[128];
         snprintf(path, sizeof path, "%s%s", folder, names[i]);
@@ -99,6 +92,27 @@ static void the_data_folder_survives_what_the_disk_does(void **state)
     fail_each(FAULT_SYNC, EIO, make_data_folder);
     fail_each(FAULT_NAME, EIO, make_data_folder);
     fail_each(FAULT_OPEN, EMFILE, open_data_folder);
+}
+
+/* Each new folder's parent is synced: a folder that is not is none. */
+static void new_folders_are_durable_or_not_there(void **state)
+{
+    (void)state;
+    char outer[128];
+    char inner[128];
+    api_data_folder *opened = NULL;
+    hr_why why;
+    snprintf(outer, sizeof outer, "%s/e", folder);
+    snprintf(inner, sizeof inner, "%s/e/f", folder);
+    for (uint64_t n = 1; n <= 2; n++) {
+        fault_arm(FAULT_SYNC, n, FAULT_ONCE, EIO);
+        assert_int_equal(api_data_folder_open(inner, &opened, &why), HR_IO);
+        fault_clear();
+        assert_int_equal(access(outer, F_OK), n == 1 ? -1 : 0);
+        assert_int_equal(access(inner, F_OK), -1);
+    }
+    assert_int_equal(api_data_folder_open(inner, &opened, &why), HR_OK);
+    api_data_folder_close(opened);
 }
 
 static hr_err use_accounts(void)
@@ -265,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_data_folder_survives_what_the_disk_does),
+        cmocka_unit_test(new_folders_are_durable_or_not_there),
         cmocka_unit_test(accounts_survive_a_lack_of_memory),
         cmocka_unit_test(requests_survive_a_lack_of_memory),
         cmocka_unit_test(the_rest_survives_too),
