@@ -9,6 +9,17 @@
 
 #define SECRET "secret="
 
+/* It begins a line or stands behind a blank: a # within a secret or an address is part of it. */
+static void cut_comment(char *line)
+{
+    for (char *at = line; *at != '\0'; at++) {
+        if (*at == '#' && (at == line || at[-1] == ' ' || at[-1] == '\t')) {
+            *at = '\0';
+            return;
+        }
+    }
+}
+
 /* One line without its comment; an empty one is none. */
 static hr_err parse_line(char *line, notify_webhook *hook, hr_why *why)
 {
@@ -53,7 +64,7 @@ hr_err webhooks_parse(char *text, const char *path, webhooks *out, hr_why *why)
         if (next != NULL) {
             *next++ = '\0';
         }
-        line[strcspn(line, "#")] = '\0';
+        cut_comment(line);
         hr_err err = parse_line(line, &hook, &reason);
         if (err == HR_OK && hook.name != NULL && has_name(out, hook.name)) {
             err = hr_why_set(&reason, HR_INVALID, "there is a webhook %.60s already", hook.name);

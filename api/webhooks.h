@@ -1,7 +1,8 @@
 /* api/webhooks.h - the file in which an owner names the places on the web that are told events.
  *
- * A line for each: NAME URL [secret=TEXT] [private]; # begins a comment. With a secret the posts
- * are signed; "private" allows an address in a private network, or on this machine. */
+ * A line for each: NAME URL [secret=TEXT] [private]; # at the beginning or behind a blank begins a
+ * comment. With a secret the posts are signed; "private" allows an address in a private network, or
+ * on this machine. */
 #ifndef API_WEBHOOKS_H
 #define API_WEBHOOKS_H
 

@@ -77,7 +77,7 @@ static void a_line_names_a_place_on_the_web(void **state)
     webhooks hooks;
     assert_int_equal(
         parse("# two places\r\n\n  village\thttps://example.org/told secret=hush # ours\n"
-              "shed http://10.0.0.7/ private secret=a=b",
+              "shed http://10.0.0.7/ private secret=a=b#c",
               &hooks, NULL),
         HR_OK);
     assert_int_equal(hooks.count, 2);
@@ -85,7 +85,7 @@ static void a_line_names_a_place_on_the_web(void **state)
     assert_string_equal(hooks.list[0].url, "https://example.org/told");
     assert_string_equal(hooks.list[0].secret, "hush");
     assert_false(hooks.list[0].allow_private);
-    assert_string_equal(hooks.list[1].secret, "a=b");
+    assert_string_equal(hooks.list[1].secret, "a=b#c");
     assert_true(hooks.list[1].allow_private);
 }
 
