@@ -140,6 +140,7 @@ static void take_past(alerts *alerts, int64_t *next)
 static hr_err begin(alerts *alerts)
 {
     int64_t next = log_start(alerts->log, HR_TOPIC_EVENTS, 0);
+    alerts->count = 0; /* an earlier try may have come half way */
     if (next > 0 && alerts->history != NULL) {
         take_past(alerts, &next);
     }

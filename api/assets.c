@@ -2,6 +2,7 @@
 #include "assets.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,8 @@ static hr_err walk(api_assets *assets, const char *folder, const char *prefix, i
         return HR_NOT_FOUND;
     }
     hr_err err = HR_OK;
-    for (struct dirent *entry; err == HR_OK && (entry = readdir(listing)) != NULL;) {
+    errno = 0; /* what readdir() does not set when it has come to the end */
+    for (struct dirent *entry; err == HR_OK && (entry = readdir(listing)) != NULL; errno = 0) {
         char file[4096];
         char path[512];
         struct stat info;
@@ -112,6 +114,9 @@ static hr_err walk(api_assets *assets, const char *folder, const char *prefix, i
         } else if (S_ISREG(info.st_mode)) {
             err = add_file(assets, file, path, (size_t)info.st_size);
         }
+    }
+    if (err == HR_OK && errno != 0) {
+        err = HR_IO;
     }
     closedir(listing);
     return err;

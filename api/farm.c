@@ -17,8 +17,9 @@
 
 struct api_farm {
     catalog *catalog;
-    pthread_mutex_t lock;
-    farm_facts facts; /* protected by lock */
+    pthread_mutex_t change_lock; /* held while a change is stored; taken before lock */
+    pthread_mutex_t lock;        /* held for looking at memory only */
+    farm_facts facts;            /* protected by lock */
 };
 
 /* The length of "https://host:port" at the beginning of an address; 0: it does not begin so.
@@ -80,6 +81,7 @@ hr_err api_farm_open(catalog *catalog, api_farm **out, hr_why *why)
         return HR_NO_MEMORY;
     }
     farm->catalog = catalog;
+    pthread_mutex_init(&farm->change_lock, NULL);
     pthread_mutex_init(&farm->lock, NULL);
     hr_err err = load(farm, why);
     if (err != HR_OK) {
@@ -94,6 +96,7 @@ void api_farm_close(api_farm *farm)
 {
     if (farm != NULL) {
         pthread_mutex_destroy(&farm->lock);
+        pthread_mutex_destroy(&farm->change_lock);
         free(farm);
     }
 }
@@ -131,12 +134,14 @@ hr_err api_farm_put(api_farm *farm, const farm_facts *facts, hr_why *why)
                           "the map's address must look like https://host/{z}/{x}/{y}.png");
     }
     /* One at a time, so that what is in memory is what was stored last. */
-    pthread_mutex_lock(&farm->lock);
+    pthread_mutex_lock(&farm->change_lock);
     geo_err err = put_document(farm->catalog, facts, &geo);
     if (err == GEO_OK) {
+        pthread_mutex_lock(&farm->lock);
         farm->facts = *facts;
+        pthread_mutex_unlock(&farm->lock);
     }
-    pthread_mutex_unlock(&farm->lock);
+    pthread_mutex_unlock(&farm->change_lock);
     return err == GEO_OK ? HR_OK : hr_why_set(why, HR_IO, "%s", geo.text);
 }
 

@@ -1,4 +1,4 @@
-/* api/keeper.c - one thread that wakes up once a second. */
+/* api/keeper.c - one thread that wakes up every ten seconds. */
 #include "keeper.h"
 
 #include <pthread.h>
@@ -31,19 +31,10 @@ struct keeper {
     hr_gauge *disk_free;
 };
 
-static void clear_trouble(keeper *keeper)
+static void note_trouble(hr_why *trouble, const char *reason, const char *what, const char *text)
 {
-    pthread_mutex_lock(&keeper->lock);
-    keeper->trouble.text[0] = 0;
-    pthread_mutex_unlock(&keeper->lock);
-}
-
-static void set_trouble(keeper *keeper, const char *reason, const char *what, const char *text)
-{
-    pthread_mutex_lock(&keeper->lock);
-    hr_why_set(&keeper->trouble, HR_IO, "%s: %.200s", what, text);
-    hr_why_reason(&keeper->trouble, reason);
-    pthread_mutex_unlock(&keeper->lock);
+    hr_why_set(trouble, HR_IO, "%s: %.200s", what, text);
+    hr_why_reason(trouble, reason);
     hr_logline(HR_LEVEL_WARN, "keeper.trouble", "what=%s why=\"%s\"", what, text);
 }
 
@@ -67,7 +58,7 @@ static void look_at_disk(keeper *keeper)
 
 /* Schedules are resolved some way ahead; before that runs out they are resolved anew, and when the
  * clock was set back by much. */
-static void renew_schedules(keeper *keeper)
+static void renew_schedules(keeper *keeper, hr_why *trouble)
 {
     const api_context *context = keeper->context;
     int64_t now_ms = hr_clock_now_ms(context->clock);
@@ -87,7 +78,7 @@ static void renew_schedules(keeper *keeper)
         err = engine_change_commit(change, &version, &why);
     }
     if (err != HR_OK) {
-        set_trouble(keeper, "schedules.fail", "renewing schedules", why.text);
+        note_trouble(trouble, "schedules.fail", "renewing schedules", why.text);
     } else {
         hr_logline(HR_LEVEL_INFO, "keeper.schedules", "fences=%u version=%llu", count,
                    (unsigned long long)version);
@@ -97,13 +88,17 @@ static void renew_schedules(keeper *keeper)
 static void look_after(keeper *keeper)
 {
     hr_why why = {.text = ""};
-    clear_trouble(keeper);
+    hr_why trouble = {.text = ""};
     look_at_disk(keeper);
-    renew_schedules(keeper);
+    renew_schedules(keeper, &trouble);
     hr_err err = log_retain(keeper->context->log, &why);
     if (err != HR_OK) {
-        set_trouble(keeper, "log.keeps_old", "letting go of old log files", why.text);
+        note_trouble(&trouble, "log.keeps_old", "letting go of old log files", why.text);
     }
+    /* All at once, so that what is still wrong is not well in between. */
+    pthread_mutex_lock(&keeper->lock);
+    keeper->trouble = trouble;
+    pthread_mutex_unlock(&keeper->lock);
 }
 
 /* False when it is time to stop. */
