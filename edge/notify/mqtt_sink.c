@@ -38,7 +38,7 @@ struct mqtt_sink {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool is_stopping;   /* protected by lock, as all below */
-    delivery *answered; /* done or failed, for the thread */
+    delivery *answered; /* done or failed, for the thread; by their sequence */
     uint32_t inflight;
     uint64_t link_changes; /* times that the link came up or went */
 };
@@ -88,14 +88,27 @@ static bool transition_topic(const hr_event *event, char topic[TOPIC_SIZE])
     return true;
 }
 
+/* Behind those that are older: what has to be published again goes out in its order. */
+static void put_answered(delivery *d, hr_err answer)
+{
+    mqtt_sink *n = d->n;
+    pthread_mutex_lock(&n->lock);
+    delivery **at = &n->answered;
+    while (*at != NULL && (*at)->sequence < d->sequence) {
+        at = &(*at)->next;
+    }
+    d->answer = answer;
+    d->next = *at;
+    *at = d;
+    pthread_mutex_unlock(&n->lock);
+}
+
 static void on_done(void *context, hr_err err)
 {
     delivery *d = context;
     mqtt_sink *n = d->n;
+    put_answered(d, err);
     pthread_mutex_lock(&n->lock);
-    d->answer = err;
-    d->next = n->answered;
-    n->answered = d;
     n->inflight--;
     pthread_cond_broadcast(&n->changed);
     pthread_mutex_unlock(&n->lock);
@@ -182,19 +195,18 @@ static uint64_t link_changes(mqtt_sink *n)
     return changes;
 }
 
-/* Publish until the broker takes it or the sink stops; then the event is told after a restart. */
-static void publish_surely(mqtt_sink *n, delivery *d)
+/* False: it went back to those that are to be published again, after a pause. */
+static bool try_to_publish(mqtt_sink *n, delivery *d)
 {
-    while (!is_stopping(n)) {
-        uint64_t changes = link_changes(n);
-        hr_err err = publish(n, d);
-        if (err == HR_OK) {
-            return;
-        }
-        hr_counter_add(n->failed, 1);
-        wait_for_link(n, changes);
+    uint64_t changes = link_changes(n);
+    hr_err err = publish(n, d);
+    if (err == HR_OK) {
+        return true;
     }
-    free(d);
+    hr_counter_add(n->failed, 1);
+    put_answered(d, HR_CLOSED);
+    wait_for_link(n, changes);
+    return false;
 }
 
 /* A broker that does not let us write will not at the next attempt either: tell, and do not hurry.
@@ -212,18 +224,24 @@ static void note_refusal(mqtt_sink *n, const delivery *d)
     }
 }
 
-static void take_answers(mqtt_sink *n)
+static delivery *next_answered(mqtt_sink *n)
 {
     pthread_mutex_lock(&n->lock);
-    delivery *list = n->answered;
-    n->answered = NULL;
+    delivery *d = n->is_stopping ? NULL : n->answered;
+    n->answered = d != NULL ? d->next : n->answered;
     pthread_mutex_unlock(&n->lock);
-    while (list != NULL) {
-        delivery *d = list;
-        list = d->next;
+    return d;
+}
+
+/* False: some are still to be published, before anything newer. */
+static bool take_answers(mqtt_sink *n)
+{
+    bool are_published = true;
+    delivery *d;
+    while (are_published && (d = next_answered(n)) != NULL) {
         note_refusal(n, d);
         if (d->answer != HR_OK) {
-            publish_surely(n, d);
+            are_published = try_to_publish(n, d);
         } else {
             hr_counter_add(n->sent, 1);
             feed_done(&n->feed, d->sequence);
@@ -231,9 +249,10 @@ static void take_answers(mqtt_sink *n)
         }
     }
     feed_commit(&n->feed);
+    return are_published;
 }
 
-/* True if there was one. */
+/* True if there was one, and it went out. */
 static bool publish_next(mqtt_sink *n)
 {
     delivery *d = malloc(sizeof *d);
@@ -245,8 +264,7 @@ static bool publish_next(mqtt_sink *n)
         free(d);
         return false;
     }
-    publish_surely(n, d);
-    return true;
+    return try_to_publish(n, d);
 }
 
 static bool has_room(mqtt_sink *n)
@@ -270,11 +288,10 @@ static void *run(void *context)
     mqtt_sink *n = context;
     while (!is_stopping(n)) {
         log_position seen = log_durable(n->log);
-        bool has_more = true;
+        bool has_more = take_answers(n);
         while (has_more && has_room(n)) {
             has_more = publish_next(n);
         }
-        take_answers(n);
         if (!is_idle(n)) {
             wait_for_answers(n);
         } else if (!has_more && !is_stopping(n)) {

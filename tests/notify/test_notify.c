@@ -186,6 +186,21 @@ static bool all_seen(void *context)
     return true;
 }
 
+static void seen_in_order(stage *st, int count)
+{
+    static char text[1 << 20];
+    const char *before = text;
+    read_seen(st, text, sizeof text);
+    for (int i = 0; i < count; i++) {
+        char id[96];
+        snprintf(id, sizeof id, "\"exit/north/cow-17/%lld\"", (long long)(1795161600000 + i));
+        const char *at = strstr(text, id);
+        assert_non_null(at);
+        assert_true(at >= before);
+        before = at;
+    }
+}
+
 static void wait_for_events(stage *st, size_t count)
 {
     st->wanted = count;
@@ -363,6 +378,8 @@ static void a_broker_that_goes_without_answering_keeps_nobody_busy(void **state)
     atomic_store(&is_broken, false);
     wait_for_events(st, TAKEN + 1);
     assert_in_range(took_ms, 500, SUPPORT_TIMEOUT_MS);
+    /* An animal that went out and came back must not be seen coming back and going out. */
+    seen_in_order(st, TAKEN + 1);
 }
 
 static void a_broker_that_does_not_let_us_write_is_not_pressed(void **state)
