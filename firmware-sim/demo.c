@@ -61,16 +61,30 @@ static hr_err write_text(const char *path, const char *text, hr_why *why)
     return is_written ? HR_OK : hr_why_set(why, HR_IO, "cannot write %s", path);
 }
 
-/* The child's side: becomes `hedgerow --data DIR gateway add NAME --json`, written to a pipe. */
-static void become_hedgerow(const sim_demo_options *o, int output)
+/* The child's side: becomes `hedgerow --data DIR gateway VERB NAME [--json]`. */
+static void become_hedgerow(const sim_demo_options *o, const char *verb, const char *more)
 {
     char path[PATH_SIZE];
     const char *slash = strrchr(o->program, '/');
     int folder = slash != NULL ? (int)(slash - o->program) + 1 : 0;
     snprintf(path, sizeof path, "%.*shedgerow", folder, o->program);
-    dup2(output, STDOUT_FILENO);
-    execlp(path, path, "--data", o->data, "gateway", "add", GATEWAY_NAME, "--json", (char *)NULL);
+    execlp(path, path, "--data", o->data, "gateway", verb, GATEWAY_NAME, more, (char *)NULL);
     _exit(127);
+}
+
+/* One whose password nobody knows: it was made when somebody ended us before it was written down.
+ * Mostly there is none. */
+static void forget_gateway(const sim_demo_options *o)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        dup2(nowhere, STDERR_FILENO);
+        become_hedgerow(o, "rm", NULL);
+    }
+    if (child > 0) {
+        waitpid(child, NULL, 0);
+    }
 }
 
 static hr_err make_gateway(const sim_demo_options *o, char text[TEXT_SIZE], hr_why *why)
@@ -81,7 +95,8 @@ static hr_err make_gateway(const sim_demo_options *o, char text[TEXT_SIZE], hr_w
     }
     pid_t child = fork();
     if (child == 0) {
-        become_hedgerow(o, ends[1]);
+        dup2(ends[1], STDOUT_FILENO);
+        become_hedgerow(o, "add", "--json");
     }
     close(ends[1]);
     size_t size = 0;
@@ -97,11 +112,7 @@ static hr_err make_gateway(const sim_demo_options *o, char text[TEXT_SIZE], hr_w
         waitpid(child, &status, 0);
     }
     return status == 0 ? HR_OK
-                       : hr_why_set(why, HR_DENIED,
-                                    "hedgerow gateway add %s failed: if there is "
-                                    "one already, remove it with `hedgerow gateway "
-                                    "rm %s`",
-                                    GATEWAY_NAME, GATEWAY_NAME);
+                       : hr_why_set(why, HR_DENIED, "hedgerow gateway add %s failed", GATEWAY_NAME);
 }
 
 static hr_err find_login(const sim_demo_options *o, sim_login *login, hr_why *why)
@@ -109,16 +120,13 @@ static hr_err find_login(const sim_demo_options *o, sim_login *login, hr_why *wh
     char path[PATH_SIZE];
     char text[TEXT_SIZE];
     snprintf(path, sizeof path, "%s/demo-login.json", o->data);
-    if (!read_text(path, text)) {
-        hr_err err = make_gateway(o, text, why);
-        if (err == HR_OK) {
-            err = write_text(path, text, why);
-        }
-        if (err != HR_OK) {
-            return err;
-        }
+    hr_err err = HR_OK;
+    if (!read_text(path, text) || sim_login_parse(text, strlen(text), login, NULL) != HR_OK) {
+        forget_gateway(o);
+        err = make_gateway(o, text, why);
+        err = err == HR_OK ? write_text(path, text, why) : err;
+        err = err == HR_OK ? sim_login_parse(text, strlen(text), login, why) : err;
     }
-    hr_err err = sim_login_parse(text, strlen(text), login, why);
     if (err == HR_OK && o->mqtt != NULL) {
         snprintf(login->address, sizeof login->address, "tcp://%s", o->mqtt);
     }
