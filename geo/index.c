@@ -9,6 +9,7 @@
 #include "index_update.h"
 
 #define SCRATCH_BYTES_KEPT ((size_t)1 << 20)
+#define FREE_BYTES_KEPT ((size_t)4 << 20)
 
 geo_err geo_index_new(const geo_index_options *options, geo_index **out)
 {
@@ -78,6 +79,35 @@ static geo_err fences_make_room(geo_index *index, uint32_t id)
     return GEO_OK;
 }
 
+/* The writer's state lies in another arena now. The old one goes with the last version in it, and
+ * what was noted of its blocks with it. */
+static void take_state(geo_index *index, index_arena *arena, index_desc root)
+{
+    index_arena_unref(index->arena);
+    index->arena = arena;
+    index->root = root;
+    index->retired.count = 0;
+    index_unseen_forget(&index->unseen);
+}
+
+/* A free block serves blocks of its own size only. Where records grow one by one, as those of many
+ * fences on one spot do, what is free soon is many times what is in use: then that moves to a new
+ * arena. It is copied less often than as many bytes are freed; without memory all stays. */
+static void leave_free_blocks(geo_index *index)
+{
+    index_arena *arena;
+    index_desc root;
+    if (index->arena->free_bytes < FREE_BYTES_KEPT + index->arena->top_bytes / 2 ||
+        index_arena_new(index->memory_bytes_max, &arena) != GEO_OK) {
+        return;
+    }
+    if (index_copy_all(arena, index->arena->base, index->root, INDEX_ROOT_SHIFT, &root) != GEO_OK) {
+        index_arena_unref(arena);
+        return;
+    }
+    take_state(index, arena, root);
+}
+
 /* Replace fence `id` (or nothing) by `after` (or nothing). All or nothing: blocks that versions may
  * see are not altered, and on failure the new ones are freed and the old ones are retired no more.
  */
@@ -125,6 +155,7 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
     index->fence_span = span;
     index->fence_bytes += (after != NULL ? after->bytes : 0) - (before != NULL ? before->bytes : 0);
     index_fence_free(before);
+    leave_free_blocks(index);
     return GEO_OK;
 }
 
@@ -208,17 +239,6 @@ static geo_err build_root(index_maker *maker, index_fence *const *fences, uint32
         }
     }
     return index_build_square(maker, &root, pieces, n, out);
-}
-
-/* The writer's state lies in another arena now. The old one goes with the last version in it, and
- * what was noted of its blocks with it. */
-static void take_state(geo_index *index, index_arena *arena, index_desc root)
-{
-    index_arena_unref(index->arena);
-    index->arena = arena;
-    index->root = root;
-    index->retired.count = 0;
-    index_unseen_forget(&index->unseen);
 }
 
 geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const uint32_t *ids,

@@ -135,6 +135,7 @@ static uint32_t arena_cut(index_arena *arena, size_t units, bool aligned)
             continue;
         }
         arena->free_heads[size] = *link_of(arena, unit);
+        arena->free_bytes -= size * ARENA_UNIT_BYTES;
         index_arena_free(arena, unit + (uint32_t)units, (size - units) * ARENA_UNIT_BYTES);
         return unit;
     }
@@ -149,6 +150,7 @@ uint32_t index_arena_alloc(index_arena *arena, size_t bytes, bool aligned)
     uint32_t unit = arena->free_heads[class];
     if (unit != 0 && !(aligned && unit % (LINE_BYTES / ARENA_UNIT_BYTES) != 0)) {
         arena->free_heads[class] = *link_of(arena, unit);
+        arena->free_bytes -= units * ARENA_UNIT_BYTES;
         return unit;
     }
     unit = arena_bump(arena, units, aligned);
@@ -158,7 +160,7 @@ uint32_t index_arena_alloc(index_arena *arena, size_t bytes, bool aligned)
 void index_arena_free(index_arena *arena, uint32_t unit, size_t bytes)
 {
     uint32_t class;
-    rounded_units(bytes, &class);
+    arena->free_bytes += rounded_units(bytes, &class) * ARENA_UNIT_BYTES;
     *link_of(arena, unit) = arena->free_heads[class];
     arena->free_heads[class] = unit;
 }

@@ -21,7 +21,8 @@ typedef struct index_arena {
     size_t reserved_bytes;
     size_t limit_bytes;
     size_t usable_bytes;
-    size_t top_bytes; /* all blocks ever given lie below */
+    size_t top_bytes;  /* all blocks ever given lie below */
+    size_t free_bytes; /* of the blocks in the lists */
     uint32_t free_heads[ARENA_CLASS_COUNT];
 } index_arena;
 

@@ -2,6 +2,7 @@
 #include "index_maker.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 geo_err index_garbage_add(index_garbage *garbage, uint32_t unit, size_t bytes)
 {
@@ -96,4 +97,37 @@ geo_err index_maker_retire_all(index_maker *maker, index_desc desc, unsigned shi
         }
     }
     return index_maker_retire(maker, desc, shift);
+}
+
+geo_err index_copy_all(index_arena *to, const uint8_t *base, index_desc desc, unsigned shift,
+                       index_desc *out)
+{
+    const bool is_node = index_kind(desc) == INDEX_KIND_NODE;
+    const index_desc offset_mask = is_node ? INDEX_OFFSET_MASK & ~3u : INDEX_OFFSET_MASK;
+    if (index_kind(desc) == INDEX_KIND_ID) {
+        *out = desc;
+        return GEO_OK;
+    }
+    const size_t bytes = index_desc_bytes(base, desc, shift);
+    const uint32_t unit = index_arena_alloc(to, bytes, is_node);
+    if (unit == 0) {
+        return GEO_NO_MEMORY;
+    }
+    index_desc *copy = (index_desc *)(to->base + (size_t)unit * INDEX_UNIT_BYTES);
+    memcpy(copy, base + (size_t)(desc & offset_mask) * INDEX_UNIT_BYTES, bytes);
+    *out = (desc & ~offset_mask) | unit;
+    if (!is_node) {
+        return GEO_OK;
+    }
+    const bool is_root = shift == INDEX_ROOT_SHIFT;
+    const unsigned fanout = is_root ? INDEX_ROOT_FANOUT : index_node_fanout(desc);
+    index_tail *tail = (index_tail *)(copy + (1u << 2 * fanout));
+    geo_err err = GEO_OK;
+    if (shift > INDEX_CELL_SHIFT_MAX && !is_root) {
+        err = index_copy_all(to, base, tail->covers, 0, &tail->covers);
+    }
+    for (uint32_t c = 0; c < 1u << 2 * fanout && err == GEO_OK; c++) {
+        err = index_copy_all(to, base, copy[c], shift - fanout, &copy[c]);
+    }
+    return err;
 }

@@ -54,6 +54,10 @@ GEO_MUST_USE geo_err index_maker_retire(index_maker *maker, index_desc desc, uns
 /* ... and all blocks below it. */
 GEO_MUST_USE geo_err index_maker_retire_all(index_maker *maker, index_desc desc, unsigned shift);
 
+/* Copy this square's block and all below it into another arena. */
+GEO_MUST_USE geo_err index_copy_all(index_arena *to, const uint8_t *base, index_desc desc,
+                                    unsigned shift, index_desc *out);
+
 /* The tail of a branch. */
 static inline const index_tail *index_node_tail(const uint8_t *base, index_desc desc)
 {

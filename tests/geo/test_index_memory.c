@@ -82,6 +82,7 @@ static void assert_nothing_lost(const geo_index *index)
         bytes += version->arena == arena ? garbage_bytes(&version->garbage) : 0;
     }
     assert_int_equal(bytes, arena->top_bytes - 64);
+    assert_int_equal(free_bytes(arena), arena->free_bytes);
 }
 
 static void assert_sound(const geo_index *index)
@@ -233,12 +234,38 @@ static void refused_changes_do_not_pile_up(void **state)
     geo_area_free(area);
 }
 
+/* Records that grow by one fence with each change leave blocks that no record needs any more. */
+static void a_growing_pile_leaves_no_holes(void **state)
+{
+    (void)state;
+    geo_point ring[24];
+    uint32_t count = 24;
+    uint64_t random = shape_seed(__func__);
+    geo_index *index = NULL;
+    geo_area *area = NULL;
+    shape_star(&random, center, 12000, count, ring);
+    assert_int_equal(geo_area_new(ring, &count, 1, &area), GEO_OK);
+    assert_int_equal(geo_index_new(NULL, &index), GEO_OK);
+    for (uint32_t id = 0; id < 150; id++) {
+        assert_int_equal(geo_index_put(index, id, area), GEO_OK);
+        assert_int_equal(geo_index_publish(index), GEO_OK);
+        assert_true(geo_index_memory_bytes(index) < (size_t)16 << 20);
+        if (id % 10 == 0) {
+            assert_nothing_lost(index);
+        }
+    }
+    assert_sound(index);
+    geo_index_free(index);
+    geo_area_free(area);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(builds_do_not_pile_up),
         cmocka_unit_test(refused_changes_do_not_pile_up),
+        cmocka_unit_test(a_growing_pile_leaves_no_holes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
