@@ -60,6 +60,19 @@ static hr_err refuse_rest(const char *text, const char *end, size_t size, hr_why
                       (size_t)(end - text));
 }
 
+/* A zero, plain or escaped, would end cJSON's text early: "cow\u0000x" would be read as "cow". A
+ * question mark stands in for it, which neither an id nor a time may have. */
+static void replace_zeros(char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\0') {
+            text[i] = '?';
+        } else if (text[i] == '\\' && ++i + 5 <= size && memcmp(text + i, "u0000", 5) == 0) {
+            memcpy(text + i, "u003f", 5);
+        }
+    }
+}
+
 static hr_err parse_any(const void *bytes, size_t size, cJSON **out, hr_why *why)
 {
     if (size == 0 || size > FIX_JSON_BYTES_MAX) {
@@ -72,6 +85,7 @@ static hr_err parse_any(const void *bytes, size_t size, cJSON **out, hr_why *why
     }
     memcpy(text, bytes, size);
     memset(text + size, 0, PARSE_SLACK);
+    replace_zeros(text, size);
     const char *end = NULL;
     cJSON *root = cJSON_ParseWithLengthOpts(text, size, &end, false);
     hr_err err = HR_OK;

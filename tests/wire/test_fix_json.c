@@ -176,6 +176,23 @@ static void poison_is_refused_with_its_reason(void **state)
     }
 }
 
+static void a_zero_in_a_text_does_not_cut_it_short(void **state)
+{
+    (void)state;
+    static const char plain[] = "{\"lon\":1,\"lat\":2,\"device\":\"a\0b\"}";
+    walk w = {.good = 0};
+    hr_why why = {{0}};
+    assert_int_equal(fix_json_read(plain, sizeof plain - 1, "d", note, &w, &why), HR_INVALID);
+    assert_string_equal(why.text, "device id \"a?b\" is not 1-64 of [A-Za-z0-9._:-]");
+    const char *escaped = "{\"lon\":1,\"lat\":2,\"device\":\"a\\u0000b\"}";
+    assert_int_equal(read_text(escaped, &w, NULL), HR_INVALID);
+    const char *in_a_time = "{\"lon\":1,\"lat\":2,\"time\":\"2026-11-20T08:00:00Z\\u0000\"}";
+    assert_int_equal(read_text(in_a_time, &w, NULL), HR_INVALID);
+    const char *elsewhere = "{\"lon\":1,\"lat\":2,\"lon\\u0000\":3,\"SSID\":\"x\\u0000\"}";
+    assert_int_equal(read_text(elsewhere, &w, NULL), HR_OK);
+    assert_int_equal(w.fixes[0].fix.lon_e7, 10000000);
+}
+
 static void deep_nesting_is_refused(void **state)
 {
     (void)state;
@@ -278,6 +295,7 @@ int main(void)
         cmocka_unit_test(coordinates_keep_every_digit_of_the_lattice),
         cmocka_unit_test(an_array_gives_its_good_fixes_and_says_which_are_bad),
         cmocka_unit_test(poison_is_refused_with_its_reason),
+        cmocka_unit_test(a_zero_in_a_text_does_not_cut_it_short),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(an_owntracks_location_is_read),
         cmocka_unit_test(what_owntracks_apps_leave_out_or_add_is_taken),
