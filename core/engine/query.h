@@ -37,8 +37,8 @@
 #define ENGINE_QUERY_STATE_BYTES (16u << 20) /* of all queries; the largest is stopped above */
 #define ENGINE_QUERY_ROWS_KEPT 1000          /* ended windows that each query remembers */
 #define ENGINE_QUERY_BATCH_MS_MAX 1000       /* a batch that takes longer stops its query */
-#define ENGINE_QUERY_CLOSE_MS_MAX 5000       /* and so does ending its windows */
-#define ENGINE_QUERY_ROW_US_MAX 100          /* and so do rows that take more on average */
+#define ENGINE_QUERY_CLOSE_MS_MAX 5000 /* and so does ending those of less than ten times that */
+#define ENGINE_QUERY_ROW_US_MAX 100    /* and so do rows that take more on average */
 
 /* Threads: any, for every function. */
 typedef struct engine_queries engine_queries;

@@ -47,11 +47,14 @@ typedef struct query_run {
     stream_evaluator *evaluator; /* NULL when it pairs rows: then theirs are asked */
     query_pairs *pairs;
     stream_windows *windows;
-    int64_t mark_ms;   /* all lanes are there; STREAM_TIME_NONE: not known */
-    int64_t spent_ns;  /* on the last few batches .. */
-    uint64_t spent_on; /* .. of so many rows */
-    bool is_watched;   /* it seemed to be slow */
-    char **kept;       /* ended windows as JSON objects, in a ring */
+    int64_t mark_ms;        /* all lanes are there; STREAM_TIME_NONE: not known */
+    int64_t spent_ns;       /* on the last few batches .. */
+    uint64_t spent_on;      /* .. of so many rows */
+    bool is_watched;        /* it seemed to be slow */
+    bool is_ending;         /* windows that are over wait to be ended */
+    int64_t ending_ns;      /* that went to ending windows .. */
+    int64_t ending_from_ms; /* .. since those that were over then */
+    char **kept;            /* ended windows as JSON objects, in a ring */
     uint32_t kept_count;
     uint32_t kept_next;
     size_t kept_bytes;
@@ -84,8 +87,9 @@ int64_t query_run_due_ms(const query_run *run);
 void query_run_batch(query_run *run, query_source source, const void *rows, size_t count,
                      const hr_clock *clock);
 
-/* All lanes are at mark_ms or beyond. */
-void query_run_close(query_run *run, int64_t mark_ms, const hr_clock *clock);
+/* All lanes are at mark_ms or beyond. True: there are more windows to end, and others may be let in
+ * before. */
+bool query_run_close(query_run *run, int64_t mark_ms, const hr_clock *clock);
 
 /* Keep a report of how it goes. */
 void query_run_note(query_run *run, int64_t now_ms);

@@ -135,15 +135,19 @@ static void give_rows(void *context, query_source source, const void *rows, size
     bound_state(queries);
 }
 
-static void close_windows(engine_queries *queries)
+/* True: there are more to end. */
+static bool close_windows(engine_queries *queries)
 {
+    bool is_ending = false;
     for (uint32_t i = 0; i < queries->run_count; i++) {
         query_run *run = queries->runs[i];
         if (run->status == QUERY_RUNNING) {
-            query_run_close(run, query_input_mark(&queries->input), hr_clock_real());
+            int64_t mark_ms = query_input_mark(&queries->input);
+            is_ending = query_run_close(run, mark_ms, hr_clock_real()) || is_ending;
             note_if_stopped(queries, run);
         }
     }
+    return is_ending;
 }
 
 /* The least mark at which a query has something to end. */
@@ -185,7 +189,7 @@ static bool read_on(engine_queries *queries)
         } else if (!is_read) {
             end_silence(queries, now_ms);
         }
-        close_windows(queries);
+        is_read = close_windows(queries) || is_read;
         bound_state(queries);
         int64_t due = is_read ? INT64_MAX : due_ms(queries);
         atomic_store(&queries->tick_ms, query_input_tick_ms(&queries->input, due));

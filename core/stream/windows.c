@@ -405,7 +405,8 @@ hr_err stream_windows_read(stream_windows *windows, hr_cursor *in)
     windows->closed_ms = (int64_t)hr_cursor_u64(in);
     uint32_t group_count = hr_cursor_u32(in);
     bool is_sane = windows->closed_ms == STREAM_TIME_NONE ||
-                   (windows->closed_ms >= -TIME_MS_MAX && windows->closed_ms <= TIME_MS_MAX);
+                   (windows->closed_ms >= -TIME_MS_MAX && windows->closed_ms <= TIME_MS_MAX &&
+                    (!is_paned(windows) || windows->closed_ms % windows->window.every_ms == 0));
     hr_err err = in->short_read || !is_sane || group_count > GROUPS_MAX ? HR_CORRUPT : HR_OK;
     for (uint32_t i = 0; err == HR_OK && i < group_count; i++) {
         uint32_t size = hr_cursor_u32(in);

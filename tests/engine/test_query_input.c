@@ -133,7 +133,7 @@ static void a_machine_that_pauses_stops_no_query(void **state)
     for (int i = 0; i < 10; i++) {
         query_fix_row row = {.base = {.time_ms = 1000 * i, .mark_ms = STREAM_TIME_NONE}};
         query_run_batch(run, QUERY_POSITIONS, &row, 1, hr_clock_real());
-        query_run_close(run, 1000 * i + 31000, hr_clock_real());
+        (void)query_run_close(run, 1000 * i + 31000, hr_clock_real());
         assert_string_equal(run->reason, "");
     }
     pause_ns = 0;

@@ -75,7 +75,8 @@ static void feed(query_run *run, hr_random *random, int batch)
     }
     query_run_batch(run, QUERY_POSITIONS, rows, ROWS, hr_clock_real());
     assert_string_equal(run->reason, "");
-    query_run_close(run, now_ms, hr_clock_real());
+    while (query_run_close(run, now_ms, hr_clock_real())) {
+    }
     assert_string_equal(run->reason, "");
 }
 
@@ -169,9 +170,81 @@ static void a_run_goes_on_as_it_was_kept(void **state)
     }
 }
 
+/* The time that the runner's thread has had, if each look at it takes so long. */
+static int64_t look_ns;
+static int64_t thread_ns;
+
+int64_t __real_stream_thread_ns(void);
+int64_t __wrap_stream_thread_ns(void);
+
+int64_t __wrap_stream_thread_ns(void)
+{
+    thread_ns += look_ns;
+    return look_ns > 0 ? thread_ns : __real_stream_thread_ns();
+}
+
+/* Rows of so many windows in a row, which are over when the last lane comes up; each takes
+ * window_ms of the thread's time to end. Returns how often others were let in before all had ended;
+ * the caller ends the run. */
+static int end_all(query_run **run, const char *rest, int64_t every_ms, int windows,
+                   int64_t window_ms)
+{
+    enum {
+        WINDOWS_MAX = 64
+    };
+    static query_fix_row rows[WINDOWS_MAX];
+    int64_t start_ms = INT64_C(1795161600000);
+    int times = 0;
+    for (int i = 0; i < windows; i++) {
+        int64_t time_ms = start_ms + i * every_ms;
+        rows[i] = (query_fix_row){.base = {.time_ms = time_ms, .mark_ms = STREAM_TIME_NONE},
+                                  .fix = {.time_ms = time_ms},
+                                  .device = "a"};
+    }
+    *run = make_run(rest);
+    query_run_batch(*run, QUERY_POSITIONS, rows, (size_t)windows, hr_clock_real());
+    look_ns = window_ms * 1000000;
+    while (query_run_close(*run, start_ms + (windows + 9) * every_ms, hr_clock_real())) {
+        assert_in_range(++times, 1, WINDOWS_MAX);
+    }
+    look_ns = 0;
+    return times;
+}
+
+static void others_are_let_in_between_ends_of_windows(void **state)
+{
+    (void)state;
+    static const char minutes[] = "\"window\":{\"type\":\"tumbling\",\"size\":\"1m\"},"
+                                  "\"select\":{\"n\":\"count()\"}";
+    static const char seconds[] = "\"window\":{\"type\":\"tumbling\",\"size\":\"1s\"},"
+                                  "\"select\":{\"n\":\"count()\"}";
+    query_run *run;
+    /* A window that takes more than a slice of time is the last before others are let in. */
+    assert_int_equal(end_all(&run, minutes, 60000, 60, 60), 59);
+    assert_string_equal(run->reason, "");
+    assert_int_equal(run->report.rows_out, 60);
+    query_run_free(run);
+    assert_int_equal(end_all(&run, minutes, 60000, 60, 1), 1);
+    assert_int_equal(run->report.rows_out, 60);
+    query_run_free(run);
+    /* A minute of work in an hour of windows is a lot to catch up, and no reason to stop. */
+    assert_int_equal(end_all(&run, minutes, 60000, 60, 1000), 59);
+    assert_string_equal(run->reason, "");
+    query_run_free(run);
+    /* A second of work in each second is too much for ever. */
+    assert_int_equal(end_all(&run, seconds, 1000, 60, 1000), 4);
+    assert_non_null(strstr(run->reason, "ending its windows"));
+    query_run_free(run);
+    /* So is a single window that takes that long. */
+    assert_int_equal(end_all(&run, minutes, 60000, 60, 6000), 0);
+    assert_non_null(strstr(run->reason, "ending its windows"));
+    query_run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(others_are_let_in_between_ends_of_windows),
         cmocka_unit_test(a_run_goes_on_as_it_was_kept),
     };
     return cmocka_run_group_tests_name("one query", tests, NULL, NULL);

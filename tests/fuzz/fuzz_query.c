@@ -34,7 +34,7 @@ static void feed(query_run *run)
         }
     }
     if (run->windows != NULL) {
-        query_run_close(run, 20000, hr_clock_real());
+        (void)query_run_close(run, 20000, hr_clock_real());
     }
 }
 
