@@ -6,12 +6,15 @@ export type Key = keyof typeof english;
 export type Strings = Record<Key, string>;
 export type Translate = (key: Key, values?: Record<string, string | number>) => string;
 
+const WAIT_MS_MAX = 10_000; // then English must do: until the words are there, nothing is shown
+
 export async function loadStrings(language: Language): Promise<Strings> {
   if (language === "en") {
     return english;
   }
   try {
-    const answer = await fetch(`/strings-${language}.json`);
+    const signal = AbortSignal.timeout(WAIT_MS_MAX);
+    const answer = await fetch(`/strings-${language}.json`, { signal });
     return { ...english, ...((await answer.json()) as Partial<Strings>) };
   } catch {
     return english;

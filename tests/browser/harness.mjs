@@ -254,6 +254,16 @@ export class Farm {
     });
   }
 
+  /** Until the service knows the animal's fix of so many seconds after the start, and those before. */
+  async heardOf(device, s) {
+    const timeMs = this.startMs + Math.round(s * 1000);
+    await until(`${device}'s fix`, async () => {
+      const { devices } = await this.ask("GET", "/v1/devices");
+      return devices.some(({ id, device: name, time }) =>
+        (id ?? name) === device && Date.parse(time) >= timeMs);
+    });
+  }
+
   /** A simulated fleet beside it, until the tests end. */
   async simulate(scenario, ...flags) {
     const login = join(this.folder, "login.json");

@@ -62,7 +62,8 @@ describe("a page that stays open", () => {
       await page.fill("[name=go]", "10, 10");
       await page.click(".tools form button");
       await page.waitForSelector(".in-view:has-text('in view: 0')");
-      await farm.publish(["cow-7", 280, 3000, 3000, { battery_pct: 20 }]);
+      const nowS = (Date.now() - farm.startMs) / 1000;
+      await farm.publish(["cow-7", nowS, 3000, 3000, { battery_pct: 20 }]);
       await until("the fix", async () =>
         (await farm.ask("GET", "/v1/devices/cow-7")).battery_pct === 20);
       await page.click('[data-tab="animals"]');
@@ -207,10 +208,7 @@ describe("a page that stays open", () => {
     const nowS = (Date.now() - farm.startMs) / 1000;
     await farm.publish(["cow-2", nowS - 60, 20, 20], ["cow-2", nowS - 30, 25, 20],
       ["cow-2", nowS - 2, 30, 20]);
-    await until("the fixes", async () => {
-      const { devices } = await farm.ask("GET", "/v1/devices");
-      return devices.some((device) => (device.id ?? device.device) === "cow-2");
-    });
+    await farm.heardOf("cow-2", nowS - 2);
     await withPage(farm, { before: skew }, async (page) => {
       const row = page.locator('.animals [data-animal="cow-2"]');
       await row.waitFor();

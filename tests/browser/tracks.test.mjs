@@ -19,6 +19,7 @@ describe("tracks", () => {
       return ["cow-1", nowS + (i - 60) * 60, isOut ? 300 : 10 * Math.cos(i), 10 * Math.sin(i)];
     });
     await farm.publish(...walk);
+    await farm.heardOf("cow-1", walk.at(-1)[1]);
   });
   after(() => farm.end());
 
@@ -155,7 +156,7 @@ describe("tracks", () => {
   });
 
   it("what one looked at is there again after a reload, and the whole farm is one tap away", async () => {
-    const options = { viewport: { width: 1000, height: 700 } };
+    const options = { viewport: { width: 1000, height: 700 }, reducedMotion: "reduce" };
     await withPage(farm, options, async (page) => {
       await page.waitForSelector('.animals [data-animal="bull-1"]');
       // What somebody else says of an animal is followed too.
@@ -163,24 +164,20 @@ describe("tracks", () => {
       await page.selectOption(".search select >> nth=0", "heifers");
       await page.waitForSelector('.animals [data-animal="bull-1"]', { state: "detached" });
       const scale = () => page.textContent(".ol-scale-line-inner");
-      const still = async () => {
-        const first = await scale();
-        await page.waitForTimeout(500);
-        return first === (await scale()) && first;
-      };
       const before = await until("the farm in view", async () => {
         const now = await scale();
         return /^\d+ m$/.test(now) && now;
       });
       await page.focus("#map");
+      let zoomed = before;
       for (let i = 0; i < 3; i++) {
+        const last = zoomed;
         await page.keyboard.press("-");
-        await page.waitForTimeout(300);
+        zoomed = await until("another scale", async () => {
+          const now = await scale();
+          return now !== last && now;
+        });
       }
-      const zoomed = await until("another scale", async () => {
-        const now = await still();
-        return now !== before && now;
-      });
       await page.reload();
       await page.waitForSelector('.animals [data-animal="cow-1"]');
       await until("the same scale", async () => (await scale()) === zoomed);
