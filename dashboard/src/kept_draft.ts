@@ -67,11 +67,15 @@ export function draftOfKept({ draft, shape }: KeptDraft): Draft {
 export function keepDrafts(app: App, resume: (corners: Position[]) => void): void {
   const { store, t } = app;
   let isRestored = false;
+  let waiting: Position[] = []; // corners that are to be put back once the map is seen
   const save = (): void => {
     const { draft, sketch, me } = store.state;
     const { epoch } = app.live;
     if (!isRestored || epoch === null || !me) {
       return;
+    }
+    if (!draft || sketch) {
+      waiting = [];
     }
     if (!draft) {
       keep(null);
@@ -83,7 +87,7 @@ export function keepDrafts(app: App, resume: (corners: Position[]) => void): voi
       user: me.user,
       draft: { id, etag, kind, props, isAddingHole, isUnsure },
       shape: draft.history?.present ?? null,
-      corners: cornersOfSketch(sketch),
+      corners: sketch ? cornersOfSketch(sketch) : waiting,
     });
   };
   const restore = (): void => {
@@ -95,12 +99,12 @@ export function keepDrafts(app: App, resume: (corners: Position[]) => void): voi
     if (!found || store.state.draft || store.state.me?.role === "viewer") {
       return;
     }
+    waiting = found.corners;
     store.set({
-      tab: "map",
       draft: draftOfKept(found),
       notice: { text: t("draft.back"), tone: "plain" },
     });
-    if (found.corners.length > 0) {
+    if (waiting.length > 0) {
       // After the editor has heard of the draft.
       setTimeout(() => resume(found.corners));
     }

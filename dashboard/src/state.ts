@@ -108,6 +108,8 @@ export interface State {
   measuring: boolean;
   track: Track | null;
   notice: Notice | null;
+  /** On a phone: the map has the whole page. */
+  isMapLarge: boolean;
   /** Whether the gateway has a newer version of this page. */
   isOld: boolean;
 }
@@ -152,6 +154,7 @@ export function initialState(settings: Settings): State {
     measuring: false,
     track: null,
     notice: null,
+    isMapLarge: false,
     isOld: false,
   };
 }

@@ -35,6 +35,7 @@ describe("access", () => {
     farm = await new Farm().start();
     await farm.ask("POST", "/v1/fences", square("north", "North paddock", 150));
     await farm.publish(["cow-1", 0, 0, 0], ["cow-2", 0, 20, 20], ["cow-1", 60, 230, 10]);
+    await farm.heardOf("cow-1", 60);
   });
   after(() => farm.end());
 
@@ -99,6 +100,12 @@ describe("access", () => {
         );
         assert.deepEqual(small, [], tab);
       }
+      // Who has made the map large comes back to the part by its tab, also where it is that one.
+      await page.tap('.tabs [data-tab="alerts"]');
+      await page.tap(".grow");
+      await page.waitForSelector("#panel", { state: "hidden" });
+      await page.tap('.tabs [data-tab="alerts"]');
+      await page.waitForSelector("#panel");
     });
   });
 

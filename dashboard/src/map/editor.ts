@@ -205,17 +205,19 @@ export class Editor {
   /** Corners that were set before the page was left. */
   resume(corners: Position[]): void {
     const { map } = this.#farm;
+    const { draft } = this.#app.store.state;
     const put = (): void => {
-      if (this.isDrawing) {
+      if (this.#app.store.state.draft?.key !== draft?.key) {
+        return;
+      }
+      // Until it has been seen, a map has no frame by which it knows where places are.
+      if (!map.getPixelFromCoordinate(map.getView().getCenter() ?? [0, 0])) {
+        map.once("postrender", put);
+      } else if (this.isDrawing) {
         this.#draw?.appendCoordinates(corners.map(toMap));
       }
     };
-    // A page that has just begun has no frame yet, by which the map knows where places are.
-    if (map.getPixelFromCoordinate(map.getView().getCenter() ?? [0, 0])) {
-      put();
-    } else {
-      map.once("postrender", put);
-    }
+    put();
   }
 
   removeLastCorner(): void {

@@ -101,7 +101,7 @@ function tabBar(app: App): HTMLElement {
   const buttons = TABS.map(({ tab, sign }) =>
     h(
       "button",
-      { "data-tab": tab, onclick: () => store.set({ tab }) },
+      { "data-tab": tab, onclick: () => store.set({ tab, isMapLarge: false }) },
       h("span", { class: "sign", "aria-hidden": "true" }, sign),
       h("span", {}, t(`tab.${tab}`)),
       tab === "alerts" && count,
@@ -164,13 +164,15 @@ function topBar(app: App): HTMLElement {
 function growButton(app: App): HTMLElement {
   const { t, store } = app;
   const button = h("button", { class: "grow", "aria-label": t("map.grow") }, "⤢");
-  const set = (isLarge: boolean): void => {
-    button.setAttribute("aria-pressed", String(isLarge));
-    document.body.classList.toggle("is-map-large", isLarge);
+  const render = (): void => {
+    const { isMapLarge } = store.state;
+    button.setAttribute("aria-pressed", String(isMapLarge));
+    document.body.classList.toggle("is-map-large", isMapLarge);
   };
-  button.addEventListener("click", () => set(button.getAttribute("aria-pressed") !== "true"));
-  store.on(["tab", "selection", "draft"], () => set(false));
-  set(false);
+  button.addEventListener("click", () => store.set({ isMapLarge: !store.state.isMapLarge }));
+  store.on(["tab", "selection", "draft"], () => store.set({ isMapLarge: false }));
+  store.on(["isMapLarge"], render);
+  render();
   return button;
 }
 
