@@ -73,6 +73,42 @@ static void new_rules_say_who_is_inside_and_removed_ones_who_is_not(void **state
     farm_end(&farm);
 }
 
+/* The catalogue's disk is full at the worst moment. */
+static bool is_commit_refused;
+
+geo_err __real_catalog_change_commit(catalog_change *change, uint64_t *version, geo_why *why);
+geo_err __wrap_catalog_change_commit(catalog_change *change, uint64_t *version, geo_why *why);
+geo_err __wrap_catalog_change_commit(catalog_change *change, uint64_t *version, geo_why *why)
+{
+    if (is_commit_refused) {
+        catalog_change_abandon(change);
+        return GEO_NO_SPACE;
+    }
+    return __real_catalog_change_commit(change, version, why);
+}
+
+/* Its version is the next one's, too, whose fences are others. */
+static void a_change_that_came_to_nothing_is_not_judged_by(void **state)
+{
+    (void)state;
+    engine_change *change;
+    farm farm;
+    farm_start(&farm, 2);
+    farm_fence(&farm, "south", (double[]){16.0, 58.0, 16.01, 58.01}, "");
+    farm_fence(&farm, "north", north, "");
+    is_commit_refused = true;
+    assert_int_equal(engine_change_begin(farm.engine, "test", T0, &change, NULL), HR_OK);
+    assert_int_equal(
+        catalog_change_remove(engine_change_edits(change), "north", CATALOG_ANY, NULL, NULL),
+        GEO_OK);
+    assert_int_equal(engine_change_commit(change, NULL, NULL), HR_NO_SPACE);
+    is_commit_refused = false;
+    farm_remove_fence(&farm, "south");
+    farm_fix(&farm, "a", T0, 16.005, 59.005);
+    assert_ids(&farm, "enter/north/a/1795161600000\n");
+    farm_end(&farm);
+}
+
 static void a_tick_tells_that_a_device_has_dwelt(void **state)
 {
     (void)state;
@@ -90,6 +126,32 @@ static void a_tick_tells_that_a_device_has_dwelt(void **state)
     farm_end(&farm);
 }
 
+/* With a closing mark; a tick that makes no event does not wake it. */
+static void wait_until_the_log_sleeps(farm *farm)
+{
+    log_position settled = log_appended(farm->log);
+    for (int tries = 0; log_durable(farm->log) <= settled; tries++) {
+        assert_true(tries < 20); /* waits may end at once: a checkpoint wakes everyone */
+        log_wait(farm->log, LOG_COMMITTED, settled, 5000);
+    }
+}
+
+static void a_checkpoint_stands_on_nothing_that_a_power_cut_may_take(void **state)
+{
+    (void)state;
+    farm farm;
+    farm_start(&farm, 2);
+    farm_fix(&farm, "a", T0, 16.005, 59.005);
+    farm_settle(&farm);
+    wait_until_the_log_sleeps(&farm);
+    farm_tick(&farm, T0 + 1000);
+    log_position end = log_appended(farm.log);
+    assert_true(log_durable(farm.log) < end);
+    farm_settle(&farm); /* which is a checkpoint */
+    assert_true(log_durable(farm.log) >= end);
+    farm_end(&farm);
+}
+
 static void an_engine_whose_last_record_is_a_tick_stops(void **state)
 {
     (void)state;
@@ -98,12 +160,7 @@ static void an_engine_whose_last_record_is_a_tick_stops(void **state)
     farm_fence(&farm, "north", north, ",\"dwell_s\":60");
     farm_fix(&farm, "a", T0, 16.005, 59.005);
     farm_settle(&farm);
-    /* The log falls asleep with a closing mark; a tick that makes no event does not wake it. */
-    log_position settled = log_appended(farm.log);
-    for (int tries = 0; log_durable(farm.log) <= settled; tries++) {
-        assert_true(tries < 5); /* one wait may end at once: the checkpoint woke everyone */
-        log_wait(farm.log, LOG_COMMITTED, settled, 5000);
-    }
+    wait_until_the_log_sleeps(&farm);
     farm_tick(&farm, T0 + 1000);
     farm_restart(&farm, 2);
     farm_tick(&farm, T0 + 61000);
@@ -323,6 +380,7 @@ static void from_its_start_on_an_engine_keeps_what_its_checkpoints_need(void **s
 {
     (void)state;
     int64_t older[FARM_PARTITIONS];
+    int64_t newer[FARM_PARTITIONS];
     hr_why why = {""};
     farm farm;
     start_with_short_log(&farm, 512 << 10);
@@ -333,6 +391,9 @@ static void from_its_start_on_an_engine_keeps_what_its_checkpoints_need(void **s
         older[p] = log_end(farm.log, HR_TOPIC_POSITIONS, p, LOG_APPENDED);
     }
     farm_walk(&farm, 5, 10, NULL, NULL);
+    for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+        newer[p] = log_end(farm.log, HR_TOPIC_POSITIONS, p, LOG_APPENDED);
+    }
     farm_restart(&farm, 2); /* the end is the newer checkpoint */
     farm_walk(&farm, 11, 1000, NULL, NULL);
     log_position end = log_appended(farm.log);
@@ -343,8 +404,13 @@ static void from_its_start_on_an_engine_keeps_what_its_checkpoints_need(void **s
     for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
         assert_true(log_start(farm.log, HR_TOPIC_POSITIONS, p) <= older[p]);
     }
-    /* Two checkpoints later it may go. */
+    /* Nor does one checkpoint more suffice: it may turn out damaged. */
     farm_settle(&farm);
+    assert_int_equal(log_retain(farm.log, &why), HR_OK);
+    for (uint16_t p = 0; p < FARM_PARTITIONS; p++) {
+        assert_true(log_start(farm.log, HR_TOPIC_POSITIONS, p) <= newer[p]);
+    }
+    /* Two checkpoints later it may go. */
     farm_settle(&farm);
     assert_int_equal(log_retain(farm.log, &why), HR_OK);
     assert_true(log_start(farm.log, HR_TOPIC_POSITIONS, 0) > older[0]);
@@ -474,7 +540,9 @@ int main(void)
         cmocka_unit_test(a_cow_that_leaves_its_paddock_is_told_once),
         cmocka_unit_test(repeats_and_old_fixes_tell_nothing),
         cmocka_unit_test(new_rules_say_who_is_inside_and_removed_ones_who_is_not),
+        cmocka_unit_test(a_change_that_came_to_nothing_is_not_judged_by),
         cmocka_unit_test(a_tick_tells_that_a_device_has_dwelt),
+        cmocka_unit_test(a_checkpoint_stands_on_nothing_that_a_power_cut_may_take),
         cmocka_unit_test(an_engine_whose_last_record_is_a_tick_stops),
         cmocka_unit_test(answers_are_exact_and_name_their_offsets),
         cmocka_unit_test(the_same_log_gives_the_same_events_on_any_number_of_threads),

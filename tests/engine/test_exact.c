@@ -364,6 +364,44 @@ static void checkpoints_of_older_code_are_as_good_as_a_full_replay(void **state)
     assert_unharmed_by(make_both_of_an_older_version);
 }
 
+/* Then states begin empty, and who is inside seems to have just entered. */
+static void nor_are_events_told_again_when_the_log_has_let_go_of_the_first_ones(void **state)
+{
+    (void)state;
+    enum {
+        FIXES = 4000,
+        FRAMES = 8
+    };
+    static hr_fix fixes[FIXES];
+    farm farm;
+    farm_start(&farm, 2);
+    farm.file_bytes = 256 << 10;
+    farm.retain_bytes = 512 << 10;
+    farm_restart(&farm, 2);
+    farm_fence(&farm, "north", (double[]){16.0, 59.0, 16.01, 59.01}, "");
+    farm_name(&farm, "a");
+    for (int frame = 0; frame < FRAMES; frame++) {
+        for (int i = 0; i < FIXES; i++) {
+            fixes[i] = (hr_fix){.device = hr_device_key("a", 1),
+                                .time_ms = STORY_T0 + (frame * FIXES + i) * 1000,
+                                .lon_e7 = 160050000,
+                                .lat_e7 = 590050000};
+        }
+        farm_fixes(&farm, fixes, FIXES);
+        farm_settle(&farm);
+    }
+    assert_int_equal(log_retain(farm.log, NULL), HR_OK);
+    uint32_t p = hr_device_partition(hr_device_key("a", 1), FARM_PARTITIONS);
+    assert_true(log_start(farm.log, HR_TOPIC_POSITIONS, (uint16_t)p) > 100);
+    int64_t told = log_end(farm.log, HR_TOPIC_EVENTS, 0, LOG_APPENDED);
+    farm_close(&farm);
+    make_both_of_an_older_version(&farm);
+    farm_open(&farm, 2);
+    farm_settle(&farm);
+    assert_int_equal(log_end(farm.log, HR_TOPIC_EVENTS, 0, LOG_APPENDED), told);
+    farm_end(&farm);
+}
+
 static void assert_refused_by_name(farm *farm, int newest, size_t version_at)
 {
     hr_why why = {""};
@@ -717,6 +755,7 @@ int main(void)
         cmocka_unit_test(missing_checkpoints_are_as_good_as_a_full_replay),
         cmocka_unit_test(damaged_checkpoints_are_as_good_as_a_full_replay),
         cmocka_unit_test(checkpoints_of_older_code_are_as_good_as_a_full_replay),
+        cmocka_unit_test(nor_are_events_told_again_when_the_log_has_let_go_of_the_first_ones),
         cmocka_unit_test(a_checkpoint_of_newer_code_is_refused_by_name),
         cmocka_unit_test(a_checkpoint_that_is_ahead_of_the_log_is_not_believed),
         cmocka_unit_test(nor_is_it_once_the_log_has_outgrown_it),
