@@ -1,9 +1,13 @@
 /* tests/engine/test_history.c - the historian: everything kept once, told without a gap or a
  * repeat, and what becomes of a file that is old, damaged, foreign or too large. */
+#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/record.h"
@@ -312,6 +316,63 @@ static void a_full_disk_makes_it_wait_and_it_goes_on_by_itself(void **state)
     ranch_end(&r);
 }
 
+/* ---- no hurry ---- */
+
+/* Of this program's thread of that name; 0: it has none. */
+static int niceness_of(const char *wanted)
+{
+    int niceness = 0;
+    DIR *threads = opendir("/proc/self/task");
+    assert_non_null(threads);
+    for (struct dirent *entry; (entry = readdir(threads)) != NULL;) {
+        char path[300];
+        char name[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (file != NULL) {
+            if (fscanf(file, "%31s", name) == 1 && strcmp(name, wanted) == 0) {
+                niceness = getpriority(PRIO_PROCESS, (id_t)strtoul(entry->d_name, NULL, 10));
+            }
+            fclose(file);
+        }
+    }
+    closedir(threads);
+    return niceness;
+}
+
+static void *settle(void *context)
+{
+    ranch *ranch = context;
+    (void)!engine_history_settle(ranch->history, 60000, NULL);
+    return NULL;
+}
+
+/* Its disk hangs, say: fixes are judged, checkpoints taken and tracks told all the same. */
+static void a_historian_that_cannot_write_keeps_nobody_waiting(void **state)
+{
+    (void)state;
+    sqlite3 *db;
+    pthread_t thread;
+    ranch r = {.step = 0};
+    ranch_start(&r, test_seed(__func__));
+    ranch_graze(&r, 20);
+    ranch_settle_history(&r);
+    assert_int_equal(niceness_of("historian"), 19);
+    assert_int_equal(sqlite3_open_v2(r.path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    ranch_graze(&r, 20);
+    assert_int_equal(pthread_create(&thread, NULL, settle, &r), 0);
+    ranch_graze(&r, 40);
+    farm_settle(&r.farm);
+    expect_what_the_log_has(&r);
+    assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    pthread_join(thread, NULL);
+    sqlite3_close(db);
+    ranch_settle_history(&r);
+    expect_what_the_log_has(&r);
+    ranch_end(&r);
+}
+
 /* ---- retention ---- */
 
 /* Let so much go through the log that files of it can go. */
@@ -551,6 +612,7 @@ int main(void)
         cmocka_unit_test(a_reader_keeps_its_deadline),
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(a_full_disk_makes_it_wait_and_it_goes_on_by_itself),
+        cmocka_unit_test(a_historian_that_cannot_write_keeps_nobody_waiting),
         cmocka_unit_test(the_log_lets_go_only_of_what_is_kept),
         cmocka_unit_test(a_history_that_is_lost_for_good_is_told_of),
         cmocka_unit_test(a_reader_that_retention_overtakes_is_told),
