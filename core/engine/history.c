@@ -16,6 +16,7 @@
 #define NICENESS 19
 #define NAP_MS 1000
 #define RETRY_NS INT64_C(5000000000)
+#define PATIENCE_MS 60000 /* with a file that the disk cannot read */
 #define NS_PER_MS INT64_C(1000000)
 #define FREE_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define FREE_PART 20 /* of the disk: 5 % */
@@ -327,6 +328,27 @@ static void answer(engine_history *history, uint64_t asked, hr_err err)
     pthread_mutex_unlock(&history->lock);
 }
 
+/* A cable or a bus comes back; a sector that is gone keeps history from writing for good, and the
+ * log from letting go, until nothing more is taken. Then the file counts as damaged: it is kept. */
+static hr_err lose_patience(engine_history *history, hr_err err, hr_why *why)
+{
+    const engine_history_options *options = &history->options;
+    int64_t patience_ms = options->patience_ms > 0 ? options->patience_ms : PATIENCE_MS;
+    if (err != HR_IO || strcmp(hr_why_reason_of(why), HISTORY_UNREADABLE) != 0) {
+        history->unread_ns = 0;
+        return err;
+    }
+    if (history->unread_ns == 0) {
+        history->unread_ns = now_ns();
+    }
+    if (now_ns() - history->unread_ns < patience_ms * NS_PER_MS) {
+        return err;
+    }
+    hr_why damage = *why;
+    history->unread_ns = 0;
+    return history_file_replace(history, &damage, why);
+}
+
 static void *history_main(void *context)
 {
     engine_history *history = context;
@@ -343,7 +365,7 @@ static void *history_main(void *context)
         }
         hr_why why = {.text = ""};
         bool is_behind = false;
-        hr_err err = turn(history, all, &is_behind, &why);
+        hr_err err = lose_patience(history, turn(history, all, &is_behind, &why), &why);
         if (err != HR_OK) {
             history->retry_ns = now_ns() + RETRY_NS;
         }

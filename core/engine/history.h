@@ -32,6 +32,7 @@ typedef struct engine_history_options {
     uint64_t retain_bytes; /* the oldest goes above this; 0: no limit */
     int64_t write_ms;      /* 0: ENGINE_HISTORY_WRITE_MS */
     uint64_t free_bytes;   /* does not write while the disk has less left; 0: 64 MB, at most 5 % */
+    int64_t patience_ms;   /* a file that the disk cannot read is put aside then; 0: one minute */
 } engine_history_options;
 
 /* A damaged file, or one of another log, is put aside and made anew from the log, which health then

@@ -250,8 +250,12 @@ hr_err history_file_resume(engine_history *history, hr_why *why)
             err = open_file(history, &damage);
         }
     }
+    if (err != HR_OK && damage.text[0] != 0) {
+        *why = damage; /* with its reason */
+        return err;
+    }
     if (err != HR_OK) {
-        return hr_why_set(why, err, "%s", damage.text[0] != 0 ? damage.text : hr_err_text(err));
+        return hr_why_set(why, err, "%s", hr_err_text(err));
     }
     return stand_behind(history, why);
 }

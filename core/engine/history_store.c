@@ -82,8 +82,12 @@ hr_err history_err(sqlite3 *db, int code, const char *what, hr_why *why)
     default:
         break;
     }
-    return hr_why_set(why, err, "history.db: %s: %s", what,
-                      db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+    hr_why_set(why, err, "history.db: %s: %s", what,
+               db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+    if (db != NULL && sqlite3_extended_errcode(db) == SQLITE_IOERR_READ) {
+        hr_why_reason(why, HISTORY_UNREADABLE);
+    }
+    return err;
 }
 
 static hr_err run(history_store *store, const char *sql, hr_why *why)

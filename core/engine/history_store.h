@@ -89,6 +89,7 @@ uint64_t history_store_bytes(history_store *store);
 HR_MUST_USE hr_err history_store_check(history_store *store, hr_why *why);
 
 /* What SQLite's code means here, with its message. */
+#define HISTORY_UNREADABLE "history.unreadable" /* its reason, where the disk cannot read */
 HR_MUST_USE hr_err history_err(sqlite3 *db, int code, const char *what, hr_why *why);
 
 #endif

@@ -55,6 +55,7 @@ struct engine_history {
     int64_t written_ns;                  /* monotonic: nothing read before it waits */
     int64_t caught_ns;                   /* all that was committed then is written */
     int64_t retry_ns;                    /* not before, after a failure */
+    int64_t unread_ns;                   /* since when the file cannot be read; 0: it can be */
 };
 
 /* history_file.c: the file, and how far the log may let go. Open history.db, make the readers stand

@@ -5,12 +5,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "test.h"
 
 typedef struct sick_file {
     sqlite3_file base;
     bool is_sick;
+    ino_t inode;
     sqlite3_file *real; /* stands behind this */
 } sick_file;
 
@@ -20,6 +22,7 @@ static _Atomic int calls;
 static _Atomic int fail_from;
 static _Atomic int fail_times;
 static _Atomic int fail_code;
+static _Atomic ino_t unreadable; /* 0: none */
 
 static sqlite3_file *real_of(sqlite3_file *file)
 {
@@ -42,6 +45,9 @@ static int on_close(sqlite3_file *file)
 
 static int on_read(sqlite3_file *file, void *to, int size, sqlite3_int64 at)
 {
+    if (unreadable != 0 && ((sick_file *)(void *)file)->inode == unreadable) {
+        return SQLITE_IOERR_READ;
+    }
     return real_of(file)->pMethods->xRead(real_of(file), to, size, at);
 }
 
@@ -125,6 +131,12 @@ static int on_shm_unmap(sqlite3_file *file, int removes)
     return real_of(file)->pMethods->xShmUnmap(real_of(file), removes);
 }
 
+static ino_t inode_of(const char *path)
+{
+    struct stat status;
+    return path != NULL && stat(path, &status) == 0 ? status.st_ino : 0;
+}
+
 static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
                    int *flags_out)
 {
@@ -152,6 +164,7 @@ static int on_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int f
     mine->real = (sqlite3_file *)(void *)(mine + 1);
     mine->is_sick = name != NULL && strstr(name, sick_name) != NULL;
     int code = real_vfs->xOpen(real_vfs, name, mine->real, flags, flags_out);
+    mine->inode = inode_of(name);
     mine->base.pMethods = mine->real->pMethods != NULL ? &methods : NULL;
     return code;
 }
@@ -180,8 +193,14 @@ void sick_vfs_arm(int n, int times, int code)
     fail_times = times;
 }
 
+void sick_vfs_spoil(const char *path)
+{
+    unreadable = inode_of(path);
+}
+
 void sick_vfs_heal(void)
 {
+    unreadable = 0;
     fail_times = 0;
 }
 

@@ -12,6 +12,9 @@ void sick_vfs_install(const char *name);
 /* Their n-th write, sync or truncation (from 1) fails with SQLite's code, and the following ones,
  * `times` in all. */
 void sick_vfs_arm(int n, int times, int code);
+
+/* The file that has that path now cannot be read, whatever becomes of its name. */
+void sick_vfs_spoil(const char *path);
 void sick_vfs_heal(void);
 
 /* Calls counted since it was armed. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/record.h"
 #include "log/group.h"
@@ -119,11 +120,46 @@ static void above_the_logs_hard_limit_appends_wait_for_the_historian(void **stat
     ranch_end(&r);
 }
 
+/* It would keep the log from letting go until nothing more is taken. */
+static void a_file_that_cannot_be_read_is_put_aside_after_a_while(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    char aside[160];
+    sick_vfs_install("history.db");
+    r.options.patience_ms = 3600000;
+    ranch_start(&r, 5);
+    ranch_graze(&r, 30);
+    ranch_settle_history(&r);
+    snprintf(aside, sizeof aside, "%s.damaged-1", r.path);
+    for (int round = 0; round < 2; round++) {
+        ranch_close_history(&r);
+        sick_vfs_spoil(r.path);
+        ranch_open_history(&r);
+        ranch_graze(&r, 30);
+        hr_err err = engine_history_settle(r.history, 60000, NULL);
+        assert_int_equal(err, HR_IO);
+        while (round == 1 && err == HR_IO) {
+            err = engine_history_settle(r.history, 60000, NULL);
+        }
+        assert_int_equal(access(aside, F_OK), round == 0 ? -1 : 0);
+        sick_vfs_heal();
+        r.options.patience_ms = 1;
+    }
+    ranch_settle_history(&r);
+    size_t count = 0;
+    hr_fix *wanted = ranch_log_fixes(&r, &count);
+    ranch_expect_tracks(&r, wanted, count);
+    free(wanted);
+    ranch_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_disk_that_is_full_for_a_while_costs_nothing),
         cmocka_unit_test(a_write_that_fails_once_costs_nothing),
+        cmocka_unit_test(a_file_that_cannot_be_read_is_put_aside_after_a_while),
         cmocka_unit_test(above_the_logs_hard_limit_appends_wait_for_the_historian),
     };
     return cmocka_run_group_tests_name("history faults", tests, NULL, NULL);
