@@ -16,12 +16,15 @@
 #include <unistd.h>
 
 #include "backup.h"
+#include "base/logline.h"
 #include "data_folder.h"
 #include "log/archive.h"
+#include "log/patience.h"
 #include "tar.h"
 
 #define PATH_ROOM (API_DATA_PATH_MAX + TAR_NAME_MAX)
 #define TRIES_MAX 3 /* the service may take a file away just when it is its turn */
+#define PAGE_BYTES 4096
 #define BUSY_TIMEOUT_MS 10000
 
 typedef struct writing {
@@ -29,6 +32,7 @@ typedef struct writing {
     char snapshot[PATH_ROOM + 8]; /* of the database whose turn it is */
     tar tar;
     backup_counts *counts;
+    patience patience; /* with the journal */
     hr_why *why;
 } writing;
 
@@ -64,9 +68,30 @@ static hr_err put_failed(writing *w, hr_err err)
                       errno != 0 ? strerror(errno) : hr_err_text(err));
 }
 
+/* What the disk cannot read of the journal becomes zeros, which the copy will tell as damage: a
+ * backup is never needed more. NULL: it is an error. At least one byte, else as pread() says. */
+static ssize_t read_some(int fd, const char *member, patience *p, uint8_t *bytes, size_t size,
+                         uint64_t at)
+{
+    uint32_t tries = 0;
+    ssize_t got = pread(fd, bytes, size, (off_t)at);
+    while (got < 0 && p != NULL && patience_is_bad_place(errno) && patience_wait(p, ++tries)) {
+        got = pread(fd, bytes, size, (off_t)at);
+    }
+    if (got >= 0 || p == NULL || !patience_is_bad_place(errno)) {
+        return got;
+    }
+    size_t in_page = PAGE_BYTES - (size_t)(at % PAGE_BYTES);
+    size = size < in_page ? size : in_page;
+    memset(bytes, 0, size);
+    hr_logline(HR_LEVEL_ERROR, "backup.unreadable", "file=%s at=%llu bytes=%zu", member,
+               (unsigned long long)at, size);
+    return (ssize_t)size;
+}
+
 /* size bytes of fd as the member "folder/name" (folder may be NULL). */
 static hr_err add_fd(writing *w, const char *folder, const char *name, int fd, uint64_t size,
-                     uint32_t mode)
+                     uint32_t mode, patience *p)
 {
     char member[TAR_NAME_MAX * 2];
     uint8_t bytes[65536];
@@ -82,7 +107,7 @@ static hr_err add_fd(writing *w, const char *folder, const char *name, int fd, u
     }
     for (uint64_t at = 0; at < size;) {
         size_t wanted = size - at < sizeof bytes ? (size_t)(size - at) : sizeof bytes;
-        ssize_t got = pread(fd, bytes, wanted, (off_t)at);
+        ssize_t got = read_some(fd, member, p, bytes, wanted, at);
         if (got <= 0) {
             return got < 0 ? hr_why_errno(w->why, errno, "cannot read %s", member)
                            : hr_why_set(w->why, HR_GONE, "%s became shorter meanwhile", member);
@@ -110,7 +135,7 @@ static hr_err add_file(writing *w, const char *folder, const char *name, const c
     hr_err err =
         fstat(fd, &info) == 0 ? HR_OK : hr_why_errno(w->why, errno, "cannot look at %s", path);
     if (err == HR_OK && S_ISREG(info.st_mode)) {
-        err = add_fd(w, folder, name, fd, (uint64_t)info.st_size, info.st_mode & 0777);
+        err = add_fd(w, folder, name, fd, (uint64_t)info.st_size, info.st_mode & 0777, NULL);
     }
     close(fd);
     return err;
@@ -249,7 +274,7 @@ static hr_err add_log_file(const log_archive_file *file, void *context)
 {
     writing *w = context;
     if (file->fd >= 0) {
-        return add_fd(w, "journal", file->name, file->fd, file->size, 0640);
+        return add_fd(w, "journal", file->name, file->fd, file->size, 0640, &w->patience);
     }
     char member[TAR_NAME_MAX * 2];
     snprintf(member, sizeof member, "journal/%s", file->name);
@@ -335,7 +360,7 @@ static hr_err open_aside(const char *aside, FILE **out, hr_why *why)
 static hr_err write_aside(const char *data, const char *aside, FILE *file, backup_counts *counts,
                           hr_why *why)
 {
-    writing w = {.data = data, .counts = counts, .why = why};
+    writing w = {.data = data, .counts = counts, .patience = {.limit_ms = PATIENCE_MS}, .why = why};
     *counts = (backup_counts){0};
     snprintf(w.snapshot, sizeof w.snapshot, "%s.db", aside);
     rewind(file);
