@@ -125,6 +125,9 @@ bool api_param_time(const api_request *request, const char *name, int64_t fallba
         return true;
     }
     if (size == strspn(text, "-0123456789") && hr_decimal_parse(text, size, 0, value) == HR_OK) {
+        /* There is nothing beyond, and whoever reckons with it need not mind an overflow. */
+        *value = *value < HR_TIME_MS_MIN ? HR_TIME_MS_MIN : *value;
+        *value = *value > HR_TIME_MS_MAX ? HR_TIME_MS_MAX : *value;
         return true;
     }
     api_answer_error(answer, 400, "query.parameter", name,

@@ -279,6 +279,13 @@ static const char *read_headers(struct lws *wsi, api_request *request)
     return too_long;
 }
 
+/* lws takes %0A and %0D in an address for the end of the line: what stood behind it, the version at
+ * least, was read as something else or not at all. */
+static bool has_version(struct lws *wsi)
+{
+    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP) > 0;
+}
+
 #define WITH_BLANK(name) name " :", name "\t:", name "  :", " " name ":", "\t" name ":"
 
 /* A blank beside a header's name makes another header of it for lws, which nobody reads: a change
@@ -377,7 +384,7 @@ static bool head_is_well(http_exchange *exchange, const char *path, size_t path_
     } else if (err == HR_TOO_BIG) {
         api_answer_error(answer, 414, "request.invalid", NULL,
                          "the address is too long or has too many parameters");
-    } else if (err != HR_OK || length == -2 ||
+    } else if (err != HR_OK || length == -2 || !has_version(wsi) ||
                has_blank_beside_name(wsi, exchange->request.method)) {
         api_answer_error(answer, 400, "request.invalid", NULL,
                          "the address or a header is not well formed");

@@ -131,6 +131,7 @@ def parameters_may_end_sloppily_and_numbers_are_whole():
         for path, status in (("/v1/events?", 200), ("/v1/events?limit=1&", 200),
                              ("/v1/events?limit=1&&", 200), ("/v1/events?limit=1.5", 400),
                              ("/v1/events?limit=1e1", 400), ("/v1/events?x=1", 400),
+                             ("/v1/devices/cow-1/track?to=-9223372036854775807", 200),
                              ("/v1/health?probe=7", 200), ("/v1/openapi.json?v=2", 200)):
             expect(service.ask("GET", path, headers=owner)[0], status, path)
         lacks = {"offsets": [{"topic": "positions", "offset": 0}]}
@@ -277,6 +278,10 @@ def check_blanks_beside_names(service):
                               b"\r\n" % (method.encode(), form % (name, value)))
             expect((got.count(b"HTTP/1.1 "), status_of(got)), (1, 400), (method, form, name))
             expect(b"onnection: close" in got, True, got)
+    # An encoded end of line in the address ended the line, and began a header of its sender's own.
+    for target in (b"/v1/fences/north%0D", b"/v1/health%0Acookie:a=b", b"/v1/health?a%0D%0Ahost:b"):
+        got = service.raw(b"GET " + target + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        expect((got.count(b"HTTP/1.1 "), status_of(got)), (1, 400), target)
 
 
 @test
