@@ -101,6 +101,12 @@ bool api_param_number(const api_request *request, const char *name, int64_t min,
     return true;
 }
 
+bool api_path_number(const char *text, int64_t *number)
+{
+    size_t size = strlen(text);
+    return size == strspn(text, "0123456789") && hr_decimal_parse(text, size, 0, number) == HR_OK;
+}
+
 bool api_param_truth(const api_request *request, const char *name, bool *value, api_answer *answer)
 {
     const char *text = api_request_param(request, name);

@@ -24,6 +24,9 @@ bool api_body_number(const cJSON *body, const char *name, int64_t min, int64_t m
 bool api_param_number(const api_request *request, const char *name, int64_t min, int64_t max,
                       int64_t fallback, int64_t *value, api_answer *answer);
 
+/* A number within a path: digits and nothing else. False: it is none. */
+bool api_path_number(const char *text, int64_t *number);
+
 /* A query parameter that is "true" or "false"; absent: false. */
 bool api_param_truth(const api_request *request, const char *name, bool *value, api_answer *answer);
 

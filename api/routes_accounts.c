@@ -443,13 +443,13 @@ void route_token_add(api_context *context, const api_request *request, api_answe
 
 void route_token_remove(api_context *context, const api_request *request, api_answer *answer)
 {
-    char *end = NULL;
-    long long id = strtoll(request->captures[0], &end, 10);
+    int64_t id = 0;
     bool is_owner = request->caller.role == API_ROLE_OWNER;
     hr_why why = {.text = ""};
-    hr_err err = *end != 0 ? HR_NOT_FOUND
-                           : accounts_token_remove(context->accounts, id,
-                                                   is_owner ? "" : request->caller.user, &why);
+    hr_err err = api_path_number(request->captures[0], &id)
+                     ? accounts_token_remove(context->accounts, id,
+                                             is_owner ? "" : request->caller.user, &why)
+                     : HR_NOT_FOUND;
     if (err != HR_OK) {
         api_answer_failure(answer, err, "token", &why);
         return;

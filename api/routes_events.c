@@ -1,6 +1,5 @@
 /* api/routes_events.c - what happened: events, and alerts that somebody must look at. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "accounts.h"
@@ -342,8 +341,7 @@ static hr_err acknowledge(api_context *context, const api_request *request, aler
 /* A second acknowledgement changes nothing and tells of the first. */
 void route_alert_ack(api_context *context, const api_request *request, api_answer *answer)
 {
-    char *end = NULL;
-    long long offset = strtoll(request->captures[0], &end, 10);
+    int64_t offset = 0;
     hr_why why = {.text = ""};
     alert alert;
     if (!has_alerts(context, answer)) {
@@ -359,7 +357,9 @@ void route_alert_ack(api_context *context, const api_request *request, api_answe
         return;
     }
     alerts_begin_ack(context->alerts);
-    hr_err err = *end == 0 ? alerts_find(context->alerts, offset, &alert, &why) : HR_NOT_FOUND;
+    hr_err err = api_path_number(request->captures[0], &offset)
+                     ? alerts_find(context->alerts, offset, &alert, &why)
+                     : HR_NOT_FOUND;
     bool is_first = err == HR_OK && alert.acked_ms == 0;
     if (is_first) {
         err = acknowledge(context, request, &alert, note, &why);

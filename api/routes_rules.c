@@ -1,6 +1,5 @@
 /* api/routes_rules.c - everything that a decision read, by version; and the settings. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "accounts.h"
@@ -143,16 +142,15 @@ static void put_rules(hr_json *json, const geo_rules *rules)
 
 void route_rules(api_context *context, const api_request *request, api_answer *answer)
 {
-    char *end = NULL;
-    unsigned long long version = strtoull(request->captures[0], &end, 10);
+    int64_t version = 0;
     const geo_rules *rules = NULL;
     geo_why why = {.text = ""};
     if (!api_has_catalog(context, answer)) {
         return;
     }
-    bool is_number = request->captures[0][0] >= '0' && request->captures[0][0] <= '9' && *end == 0;
-    geo_err err =
-        is_number ? catalog_rules_load(context->catalog, version, &rules, &why) : GEO_NOT_FOUND;
+    geo_err err = api_path_number(request->captures[0], &version)
+                      ? catalog_rules_load(context->catalog, (uint64_t)version, &rules, &why)
+                      : GEO_NOT_FOUND;
     if (err != GEO_OK) {
         api_answer_geo_failure(answer, err, "rules", &why);
         return;

@@ -1,5 +1,6 @@
 """tests/api/e2e_contract.py - the service does what /v1/openapi.json says, and says what it does:
 its answers have the members that are told and no others, and each told member is met or taken."""
+import http.client
 import json
 import os
 import re
@@ -224,6 +225,43 @@ def ask_system(ask):
     ask.ok("GET", "/tiles/{z}/{x}/{y}", {"z": 0, "x": 0, "y": 0})
 
 
+# A list: where, its member, the parameter that goes on with `next`, the most that may be asked for.
+LISTS = [("/v1/fences", "features", "after", 1000), ("/v1/devices", "devices", "after", 1000),
+         ("/v1/fences/a/versions", "versions", "before", 1000),
+         ("/v1/rules", "rules", "before", 1000), ("/v1/audit", "audit", "before", 1000),
+         ("/v1/events", "events", "after", 10000),
+         ("/v1/events?before=99", "events", "before", 1000),
+         ("/v1/log/events/0", "records", "offset", 10000)]
+
+
+def check_pages(ask):
+    """Two by two, and as many as there are: the same rows, none twice."""
+    link = http.client.HTTPConnection("127.0.0.1", ask.farm.port, timeout=60)
+    for path, member, cursor, most in LISTS:
+        def page(limit, *more):
+            query = ["limit=%s" % limit, *("%s=%s" % (cursor, each) for each in more)]
+            base, _, first = path.partition("?")
+            query += [first] if first and not more else []
+            status, _, body = ask.farm.ask("GET", base + "?" + "&".join(query),
+                                           headers=ask.farm.owner, connection=link)
+            return body if status == 200 else status
+
+        whole = page(most)[member]
+        expect(len(whole) > 1, True, path)
+        expect((page(0), page(most + 1)), (400, 400), path)
+        for limit in (2, len(whole)):
+            body, rows, asked = page(limit), [], 0
+            while body[member]:
+                rows += body[member]
+                expect(len(body[member]) <= limit, True, path)
+                body = page(limit, body["next"]) if body["next"] is not None else {member: []}
+                asked += 1
+                expect(asked <= len(whole) + 1, True, (path, limit, "ends"))
+            if path == "/v1/audit" or path.startswith("/v1/log"):
+                rows = rows[:len(whole)]
+            expect(rows, whole, (path, limit))
+
+
 def make_map(path):
     with sqlite3.connect(path) as db:
         db.execute("create table tiles(zoom_level, tile_column, tile_row, tile_data)")
@@ -249,6 +287,7 @@ def every_answer_is_as_the_description_says():
         farm.wait_for("/v1/queries/herd/rows", lambda body: body["rows"])
         for part in (ask_fences, ask_devices, ask_accounts, ask_queries, ask_system):
             part(ask)
+        check_pages(ask)
         check_refusals(ask)
         check_bodies_are_read(ask)
         ask.ok("PATCH", "/v1/me", "", {"old_password": PASSWORD, "password": PASSWORD + "!"})
@@ -273,6 +312,11 @@ def check_all_was_met(ask):
 
 def check_refusals(ask):
     """What is wrong with a request is told in the form that is promised, by every route."""
+    for number in ("%201", "+1", "-1", "1%20", "0x1", "1e0", "99999999999999999999"):
+        for method, path, name in (("POST", "/v1/alerts/{offset}/ack", "offset"),
+                                   ("DELETE", "/v1/tokens/{id}", "id"),
+                                   ("GET", "/v1/rules/{version}", "version")):
+            expect(ask(method, path, {name: number})[0], 404, (path, number))
     for path, methods in ask.told.whole["paths"].items():
         for method, operation in methods.items():
             given = {name: "x%20%c3%a4" for name in re.findall(r"\{(\w+)\}", path)} or "?bogus=1"
