@@ -22,6 +22,10 @@ void cli_client_free(cli_client *client);
 /* Where the service is and the token are looked at again with the next question. */
 void cli_client_forget(cli_client *client);
 
+/* For a libcurl handle that asks a service of this machine: a proxy would not find it, and would
+ * learn the token; and its certificate is for the name by which others know it. */
+void cli_client_set_local(void *curl);
+
 /* Ask. body NULL: none. The answer's text, ended by a zero byte that size does not count, goes into
  * out. Returns CLI_OK for 2xx; else tells stderr the service's own words and returns CLI_FAILED. */
 int cli_client_ask(cli_client *client, const char *method, const char *path, const char *body,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli.h"
+#include "cli_client.h"
 #include "cli_probe.h"
 #include "cli_table.h"
 #include "data_folder.h"
@@ -296,11 +297,11 @@ static cJSON *ask_health(const char *url, bool is_here, char why[TEXT_MAX])
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, &out);
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
+        if (is_here) {
+            cli_client_set_local(curl);
+        }
         /* The certificate may be of our own authority, and nothing secret is said here. */
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
-        if (is_here) {
-            curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-        }
         code = curl_easy_perform(curl);
         curl_easy_cleanup(curl);
     }

@@ -262,6 +262,23 @@ def no_proxy_is_asked_for_a_service_of_this_machine():
 
 
 @test
+def a_service_with_a_certificate_for_its_name_is_found_on_its_own_machine():
+    with tempfile.TemporaryDirectory() as folder:
+        key, cert = (os.path.join(folder, name) for name in ("key.pem", "cert.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert,
+                        "-days", "30", "-subj", "/CN=farm.local"], check=True,
+                       stderr=subprocess.DEVNULL)
+        with Service("--tls-cert", cert, "--tls-key", key) as service:
+            for words in (("status",), ("fence", "list"), ("doctor",)):
+                done = hedgerow("--data", service.data, *words)
+                expect(done.returncode, 0, (words, done.stdout, done.stderr))
+            elsewhere = "https://127.0.0.1:%d" % service.port
+            done = hedgerow("--data", service.data, "--url", elsewhere, "status")
+            expect((done.returncode, "certificate" in done.stderr), (1, True), done.stderr)
+
+
+@test
 def a_password_is_taken_whole_or_not_at_all():
     with Service() as service:
         for size, code in ((256, 0), (257, 1), (3000, 1)):
