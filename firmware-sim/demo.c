@@ -24,15 +24,6 @@ static void pause_briefly(void)
     nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
 }
 
-static bool is_ready(sim_http *http, hr_buf *answer)
-{
-    long status = 0;
-    if (sim_http_ask(http, "GET", "/v1/health", NULL, answer, &status, NULL) != HR_OK) {
-        return false;
-    }
-    return memmem(answer->data, answer->size, "\"ready\":true", 12) != NULL;
-}
-
 /* A file's text, terminated; false when there is no such file or it does not fit. */
 static bool read_text(const char *path, char text[TEXT_SIZE])
 {
@@ -46,6 +37,18 @@ static bool read_text(const char *path, char text[TEXT_SIZE])
     }
     text[size] = '\0';
     return true;
+}
+
+/* A service with a certificate is not found by its address alone: it says where it is. */
+static void find_service(const sim_demo_options *o, char url[TEXT_SIZE])
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/local-address", o->data);
+    if (read_text(path, url) && strncmp(url, "https://", 8) == 0) {
+        url[strcspn(url, "\r\n")] = '\0';
+    } else {
+        snprintf(url, TEXT_SIZE, "%s", o->http);
+    }
 }
 
 /* Readable by us alone: it may be a password. */
@@ -138,6 +141,7 @@ static void make_fences(const sim_demo_options *o, const sim_scenario *scenario)
 {
     char path[PATH_SIZE];
     char token[TEXT_SIZE] = "";
+    char url[TEXT_SIZE];
     char made[PATH_SIZE];
     hr_why why = {""};
     snprintf(made, sizeof made, "%s/demo-fences", o->data);
@@ -155,7 +159,8 @@ static void make_fences(const sim_demo_options *o, const sim_scenario *scenario)
               stderr);
         return;
     }
-    sim_http *http = sim_http_new(o->http, token);
+    find_service(o, url);
+    sim_http *http = sim_http_new(url, token);
     hr_err err = http != NULL ? sim_farm_post(scenario, http, &why) : HR_NO_MEMORY;
     if (err == HR_OK) {
         err = write_text(made, "The demo farm's fences were added once.\n", &why);
@@ -166,20 +171,28 @@ static void make_fences(const sim_demo_options *o, const sim_scenario *scenario)
     sim_http_free(http);
 }
 
+static bool is_ready(const sim_demo_options *o)
+{
+    char url[TEXT_SIZE];
+    long status = 0;
+    hr_buf answer;
+    hr_buf_init(&answer, ANSWER_BYTES_MAX);
+    find_service(o, url);
+    sim_http *http = sim_http_new(url, "");
+    bool is = http != NULL &&
+              sim_http_ask(http, "GET", "/v1/health", NULL, &answer, &status, NULL) == HR_OK &&
+              memmem(answer.data, answer.size, "\"ready\":true", 12) != NULL;
+    sim_http_free(http);
+    hr_buf_fini(&answer);
+    return is;
+}
+
 hr_err sim_demo_prepare(const sim_demo_options *o, const sim_scenario *scenario,
                         const volatile bool *stop, sim_login *login, hr_why *why)
 {
-    hr_buf answer;
-    hr_buf_init(&answer, ANSWER_BYTES_MAX);
-    sim_http *http = sim_http_new(o->http, "");
-    if (http == NULL) {
-        return hr_why_set(why, HR_NO_MEMORY, "out of memory");
-    }
-    while (!*stop && !is_ready(http, &answer)) {
+    while (!*stop && !is_ready(o)) {
         pause_briefly();
     }
-    sim_http_free(http);
-    hr_buf_fini(&answer);
     if (*stop) {
         return hr_why_set(why, HR_CLOSED, "stopped");
     }

@@ -2,6 +2,7 @@
 #include "http.h"
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@ sim_http *sim_http_new(const char *address, const char *token)
         return NULL;
     }
     char bearer[256];
-    snprintf(http->base, sizeof http->base, "http://%s", address);
+    bool has_scheme = strstr(address, "://") != NULL;
+    snprintf(http->base, sizeof http->base, "%s%s", has_scheme ? "" : "http://", address);
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", token);
     http->curl = curl_easy_init();
     http->headers = curl_slist_append(NULL, "Content-Type: application/json");
@@ -65,6 +67,9 @@ hr_err sim_http_ask(sim_http *http, const char *method, const char *path, const 
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, http->headers);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    /* The certificate, if there is one, is for the name by which others know this machine. */
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)SIM_HTTP_TIMEOUT_S);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);

@@ -11,7 +11,7 @@
 /* Keeps its connection. Opaque. Threads: one. */
 typedef struct sim_http sim_http;
 
-/* address: "host:port"; token: "" for none. NULL without memory. */
+/* address: "host:port", or with "https://" before it; token: "" for none. NULL without memory. */
 sim_http *sim_http_new(const char *address, const char *token);
 void sim_http_free(sim_http *http);
 
