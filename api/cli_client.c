@@ -4,9 +4,11 @@
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli_table.h"
 #include "local.h"
@@ -296,6 +298,13 @@ int cli_client_list(cli_client *client, const char *path, const char *key,
     return code;
 }
 
+bool cli_wait_for_news(int wait_ms)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    poll(&out, 1, wait_ms);
+    return (out.revents & (POLLERR | POLLHUP)) == 0;
+}
+
 char *cli_slurp(const char *command, const char *path, size_t *size)
 {
     bool is_stdin = strcmp(path, "-") == 0;
@@ -310,7 +319,7 @@ char *cli_slurp(const char *command, const char *path, size_t *size)
         char bytes[65536];
         size_t got = fread(bytes, 1, sizeof bytes, file);
         hr_buf_put(&text, bytes, got);
-        if (got < sizeof bytes) {
+        if (got < sizeof bytes || hr_buf_err(&text) != HR_OK) {
             break;
         }
     }

@@ -1,6 +1,5 @@
 /* api/cli_events.c - hedgerow events: what happened, and what happens. */
 #include <cjson/cJSON.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,8 +181,8 @@ static int print_pages(cli_client *client, const hr_buf *filters, const char *af
         } else {
             return code;
         }
-        if (follows && !has_more) {
-            poll(NULL, 0, FOLLOW_MS + away_ms);
+        if (follows && !has_more && !cli_wait_for_news(FOLLOW_MS + away_ms)) {
+            break;
         }
     } while ((has_more || follows) && !is_over && !ferror(stdout));
     return CLI_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "cli_client.h"
 #include "log/group.h"
 #include "log/log.h"
 #include "log/reader.h"
@@ -382,7 +383,7 @@ static int run_print(log_store *log, const options *o)
         if (o->is_following && result == CLI_OK) {
             log_wait(log, LOG_COMMITTED, seen, FOLLOW_WAIT_MS);
         }
-    } while (o->is_following && result == CLI_OK && !is_over);
+    } while (o->is_following && result == CLI_OK && !is_over && cli_wait_for_news(0));
     for (uint32_t i = 0; i < count; i++) {
         log_reader_close(targets[i].reader);
     }

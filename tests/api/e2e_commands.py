@@ -22,6 +22,16 @@ def program():
     return os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow")
 
 
+@contextlib.contextmanager
+def started(*words, **more):
+    """A command that runs for long; it is ended with the block at the latest."""
+    with subprocess.Popen([program(), *words], **more) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def on_terminal(*words, environment=None):
     """What a command shows to a terminal."""
     own, theirs = pty.openpty()
@@ -143,7 +153,8 @@ def what_stands_in_the_way_is_said_in_words():
                       ("user", "rm", "../fences/north"), ("fence", "show", "")):
             done = hedgerow("--data", service.data, *words)
             expect((done.returncode, "is no id" in done.stderr), (1, True), (words, done.stderr))
-        for path, why in (("/nowhere", "No such file"), (service.data, "Is a directory")):
+        for path, why in (("/nowhere", "No such file"), (service.data, "Is a directory"),
+                          ("/dev/zero", "above a limit")):
             done = hedgerow("--data", service.data, "fence", "add", path)
             expect((done.returncode, why in done.stderr), (1, True), (path, done.stderr))
         service.stop()
@@ -211,8 +222,8 @@ def a_service_that_is_not_ready_is_no_success_in_either_form():
 def who_follows_events_outlives_the_service_and_ends_when_told():
     with Farm() as farm:
         farm.let_graze()
-        with subprocess.Popen([program(), "--data", farm.data, "events", "--follow"],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as follower:
+        with started("--data", farm.data, "events", "--follow", stdout=subprocess.PIPE,
+                     stderr=subprocess.DEVNULL) as follower:
             expect(json.loads(follower.stdout.readline())["kind"], "enter")
             farm.stop()
             farm.start()  # at another port, with another token
@@ -227,15 +238,19 @@ def who_follows_events_outlives_the_service_and_ends_when_told():
 
 
 @test
-def a_long_dump_ends_at_once_when_told():
+def what_prints_for_long_ends_when_told_or_not_read():
     with Farm() as farm:
         farm.publish(*(("cow-%d" % (i % 50), i / 100, 16.5, 59.5) for i in range(1500)))
         farm.wait_for("/v1/devices", lambda body: len(body["devices"]) == 50)
-        with subprocess.Popen([program(), "--data", farm.data, "log", "dump"],
-                              stdout=subprocess.PIPE) as dump:
+        with started("--data", farm.data, "log", "dump", stdout=subprocess.PIPE) as dump:
             dump.stdout.read(1)  # and no more: it waits for a reader
             dump.send_signal(signal.SIGINT)
             expect(dump.wait(timeout=harness.PATIENCE_S), -signal.SIGINT)
+        # Nothing happens here: who follows must see by itself that nobody reads any more.
+        for words in (("events", "--follow"), ("log", "tail", "positions/0", "--follow")):
+            with started("--data", farm.data, *words, stdout=subprocess.PIPE) as follower:
+                follower.stdout.close()
+                follower.wait(timeout=harness.PATIENCE_S)
 
 
 @test
@@ -292,8 +307,8 @@ def a_password_is_taken_whole_or_not_at_all():
 @test
 def a_terminal_shows_again_what_is_typed_when_a_password_is_not_given():
     own, theirs = pty.openpty()
-    with subprocess.Popen([program(), "--data", "/nowhere", "user", "add", "someone"],
-                          stdin=theirs, stderr=subprocess.PIPE) as asking:
+    with started("--data", "/nowhere", "user", "add", "someone", stdin=theirs,
+                 stderr=subprocess.PIPE) as asking:
         expect(asking.stderr.read(10), b"Password: ")
         deadline = harness.time.monotonic() + harness.PATIENCE_S
         while termios.tcgetattr(theirs)[3] & termios.ECHO:
