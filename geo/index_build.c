@@ -23,6 +23,7 @@ static const uint32_t edges_for_fanout[] = {0, 0, 0, 2, 16, 400};
 #define PARTED_GROWTH_TILE 12
 #define PARTED_GROWTH_PILE 3
 #define PARTED_SHARE 4
+#define CROWD_PIECES_MIN 1000
 
 /* Parts sorted by child: those of child c are [first[c], first[c + 1]). */
 typedef struct sorted_parts {
@@ -258,6 +259,36 @@ static uint64_t parted_count(const sorted_parts *parts, unsigned fanout, uint32_
     return total;
 }
 
+/* Many fences on one spot have so many parts that a division must be known to pay before they are
+ * kept: how many edges the children would have together, and whether that is not too many. */
+static geo_err foresee(index_scratch *scratch, const index_square *square, unsigned fanout,
+                       const index_piece *pieces, uint32_t count, uint64_t edge_count, bool *pays)
+{
+    bool touched[1u << 2 * INDEX_FANOUT_MAX] = {false};
+    uint32_t touched_count = 0;
+    uint64_t parted = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const index_scratch_mark mark = index_scratch_here(scratch);
+        index_part *parts = NULL;
+        uint32_t part_count = 0;
+        geo_err err = pieces[i].edge_count == 0 ? GEO_OK
+                                                : index_piece_cut(scratch, &pieces[i], square,
+                                                                  fanout, &parts, &part_count);
+        if (err != GEO_OK) {
+            return err;
+        }
+        for (uint32_t p = 0; p < part_count; p++) {
+            const bool has_edges = parts[p].piece.edge_count != 0;
+            touched_count += has_edges && !touched[parts[p].child];
+            touched[parts[p].child] |= has_edges;
+            parted += parts[p].piece.edge_count;
+        }
+        index_scratch_back(scratch, mark);
+    }
+    *pays = parted <= parted_max(square->shift, edge_count, touched_count);
+    return GEO_OK;
+}
+
 /* The parts of a branch and how finely it is divided; 0: not at all, since that would multiply its
  * edges without getting rid of them. */
 static geo_err part_branch(index_scratch *scratch, const index_square *square,
@@ -270,15 +301,24 @@ static geo_err part_branch(index_scratch *scratch, const index_square *square,
     unsigned fanout = is_root ? INDEX_ROOT_FANOUT : index_branch_fanout(square->shift, edge_count);
     for (;; fanout--) {
         const bool keeps_covers = index_keeps_covers(square->shift, fanout, cover_count);
-        geo_err err = cut_all(scratch, square, fanout, pieces, count, !keeps_covers, parts);
+        geo_err err = GEO_OK;
+        bool pays = true;
+        if (square->shift <= INDEX_BRANCH_SHIFT_MAX && count > CROWD_PIECES_MIN) {
+            err = foresee(scratch, square, fanout, pieces, count, edge_count, &pays);
+        }
+        if (err == GEO_OK && pays) {
+            err = cut_all(scratch, square, fanout, pieces, count, !keeps_covers, parts);
+        }
         if (err != GEO_OK) {
             return err;
         }
-        uint32_t touched_count;
-        *parted = parted_count(parts, fanout, &touched_count);
         *out_fanout = fanout;
-        if (*parted <= parted_max(square->shift, edge_count, touched_count)) {
-            return *parted <= UINT32_MAX ? GEO_OK : GEO_NO_MEMORY;
+        if (pays) {
+            uint32_t touched_count;
+            *parted = parted_count(parts, fanout, &touched_count);
+            if (*parted <= parted_max(square->shift, edge_count, touched_count)) {
+                return *parted <= UINT32_MAX ? GEO_OK : GEO_NO_MEMORY;
+            }
         }
         if (square->shift > INDEX_BRANCH_SHIFT_MAX || fanout == INDEX_FANOUT_MIN) {
             *out_fanout = 0;

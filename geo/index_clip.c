@@ -296,8 +296,8 @@ static geo_err grid_parts(const grid *g, const touch_list *list, const index_pie
     index_part *out = index_scratch_get(scratch, count, sizeof *out);
     uint32_t *edges = index_scratch_get(scratch, list->count, sizeof *edges);
     /* By child: at first how many edges there are, then where the next one goes. */
-    uint32_t *next = index_scratch_get(scratch, children, sizeof *next);
-    if (out == NULL || edges == NULL || next == NULL) {
+    uint32_t next[GRID_SIDE_MAX * GRID_SIDE_MAX];
+    if (out == NULL || edges == NULL) {
         return GEO_NO_MEMORY;
     }
     memset(next, 0, children * sizeof *next);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "fault/fault.h"
+#include "geo/index_build.h"
 #include "geo/index_maker.h"
 #include "geo/index_private.h"
 #include "test.h"
@@ -259,6 +260,36 @@ static void a_growing_pile_leaves_no_holes(void **state)
     geo_area_free(area);
 }
 
+/* Fences upon each other, as many as one likes, need little working memory each. */
+static void a_pile_is_built_in_little_memory(void **state)
+{
+    (void)state;
+    const size_t bytes_max = 12 << 10; /* of a fence */
+    const uint32_t count = 4000;
+    const index_square root_square = INDEX_ROOT_SQUARE;
+    geo_area *area = shape("163685000 598512000, 163725000 598492000, 163765000 598512000, "
+                           "163725000 598532000");
+    index_fence *fence = NULL;
+    index_arena *arena = NULL;
+    index_scratch scratch = {0};
+    index_desc root;
+    index_piece *pieces = malloc(count * sizeof *pieces);
+    assert_non_null(pieces);
+    assert_int_equal(index_fence_new(area, &fence), GEO_OK);
+    for (uint32_t id = 0; id < count; id++) {
+        pieces[id] = index_piece_whole(fence, id);
+    }
+    assert_int_equal(index_arena_new(0, &arena), GEO_OK);
+    index_maker maker = {arena, &scratch, NULL, NULL};
+    assert_int_equal(index_build_square(&maker, &root_square, pieces, count, &root), GEO_OK);
+    assert_true(index_scratch_bytes(&scratch) < count * bytes_max);
+    index_scratch_fini(&scratch);
+    index_arena_unref(arena);
+    index_fence_free(fence);
+    geo_area_free(area);
+    free(pieces);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +297,7 @@ int main(void)
         cmocka_unit_test(builds_do_not_pile_up),
         cmocka_unit_test(refused_changes_do_not_pile_up),
         cmocka_unit_test(a_growing_pile_leaves_no_holes),
+        cmocka_unit_test(a_pile_is_built_in_little_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
