@@ -131,7 +131,7 @@ static geo_err change(geo_index *index, uint32_t id, index_fence *after)
     if (after != NULL && span > GEO_INDEX_SPAN_MAX) {
         return GEO_TOO_BIG;
     }
-    index_reclaim(index);
+    geo_index_reclaim(index);
     index_unseen_note(&index->unseen, index->arena);
     if (before != NULL) {
         piece_before = index_piece_whole(before, id);
@@ -254,7 +254,7 @@ geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const ui
     }
     index_arena *arena = NULL;
     index_desc root;
-    index_reclaim(index);
+    geo_index_reclaim(index);
     err = index_arena_new(index->memory_bytes_max, &arena);
     if (err == GEO_OK) {
         index_maker maker = {arena, &index->scratch, NULL, NULL};

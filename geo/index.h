@@ -1,5 +1,4 @@
-/* geo/index.h - which fences touch a point, a segment, an area: exact, for up to a million fences.
- */
+/* geo/index.h - which fences touch a point, a segment, an area: exact, for a million fences. */
 #ifndef GEO_INDEX_H
 #define GEO_INDEX_H
 
@@ -25,8 +24,7 @@ typedef struct geo_index geo_index;
 typedef struct geo_index_version geo_index_version;
 
 typedef struct geo_index_options {
-    size_t
-        memory_bytes_max; /* of the index proper, rings apart; 0 = what the format allows, 8 GB */
+    size_t memory_bytes_max; /* of the index proper, rings apart; 0 = what it can hold, 8 GB */
 } geo_index_options;
 
 /* Point number `point` of the query lies in fence `id` or on its boundary. */
@@ -43,7 +41,8 @@ void geo_index_free(geo_index *index);
 
 /* Replace the whole content by count fences; ids are different, in any order, and at most
  * GEO_INDEX_ID_MAX. The areas are made by geo_area_new(), and the index becomes a holder of them.
- * Much faster than puts, in new memory; the old goes with its last version. Fails as a whole.
+ * Much faster than puts, in new memory; what it replaces goes with its last version. On failure
+ * nothing changes.
  * GEO_NO_MEMORY. GEO_RANGE: an id is too big. GEO_EXISTS: an id occurs twice. GEO_TOO_BIG: the
  * spans of all fences together are above GEO_INDEX_SPAN_MAX. */
 GEO_MUST_USE geo_err geo_index_build(geo_index *index, const geo_area *const *areas,
@@ -74,8 +73,9 @@ geo_index_version *geo_index_acquire(geo_index *index);
 geo_index_version *geo_index_retain(geo_index_version *version);
 
 /* Give a reference back; NULL is fine. Wait-free: what nobody sees any more is freed by the writer,
- * the next time it publishes or changes something. */
+ * the next time it publishes or changes something, or is asked to. */
 void geo_index_release(geo_index_version *version);
+void geo_index_reclaim(geo_index *index);
 
 /* Versions are numbered from 1 in the order of their publication. */
 uint64_t geo_index_version_number(const geo_index_version *version);

@@ -46,9 +46,6 @@ struct geo_index {
         newest; /* the slot of the newest version: written by the writer, read by all */
 };
 
-/* Free what only versions could see that nobody holds any more. */
-void index_reclaim(geo_index *index);
-
 /* What the arenas take, those of older versions included, and the lists of garbage. */
 size_t index_versions_bytes(const geo_index *index);
 

@@ -70,7 +70,7 @@ static bool garbage_move(index_garbage *from, index_garbage *to)
     return true;
 }
 
-void index_reclaim(geo_index *index)
+void geo_index_reclaim(geo_index *index)
 {
     geo_index_version *newest = &index->versions[atomic_load(&index->newest)];
     geo_index_version *older = NULL;
@@ -96,7 +96,7 @@ void index_reclaim(geo_index *index)
 
 geo_err geo_index_publish(geo_index *index)
 {
-    index_reclaim(index);
+    geo_index_reclaim(index);
     uint32_t slot = 0;
     while (slot < GEO_INDEX_VERSIONS_MAX && index->versions[slot].is_used) {
         slot++;
@@ -123,7 +123,7 @@ geo_err geo_index_publish(geo_index *index)
             index_garbage_free_from(&index->retired, 0, index->arena);
         }
         geo_index_release(old);
-        index_reclaim(index);
+        geo_index_reclaim(index);
     }
     return GEO_OK;
 }

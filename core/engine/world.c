@@ -214,6 +214,25 @@ hr_err engine_world_acquire(engine_worlds *worlds, uint64_t version, const engin
     return err;
 }
 
+/* Let go of worlds that nobody uses any more and that are older than all in use, since who judges
+ * goes forward: after an import each of them holds an index of its own. */
+static void drop_old(engine_worlds *worlds)
+{
+    uint64_t oldest = UINT64_MAX;
+    for (unsigned i = 0; i < ENGINE_WORLDS_MAX; i++) {
+        const world_slot *slot = &worlds->slots[i];
+        if (slot->is_used && slot->users > 0 && slot->world.version < oldest) {
+            oldest = slot->world.version;
+        }
+    }
+    for (unsigned i = 0; i < ENGINE_WORLDS_MAX && oldest != UINT64_MAX; i++) {
+        if (worlds->slots[i].is_used && worlds->slots[i].world.version < oldest) {
+            clear_slot(&worlds->slots[i]);
+        }
+    }
+    geo_index_reclaim(worlds->index);
+}
+
 void engine_world_release(engine_worlds *worlds, const engine_world *world)
 {
     if (world == NULL) {
@@ -222,7 +241,9 @@ void engine_world_release(engine_worlds *worlds, const engine_world *world)
     pthread_mutex_lock(&worlds->lock);
     world_slot *slot = find_version(worlds, world->version);
     assert(slot != NULL && slot->users > 0);
-    slot->users--;
+    if (--slot->users == 0) {
+        drop_old(worlds);
+    }
     pthread_mutex_unlock(&worlds->lock);
 }
 

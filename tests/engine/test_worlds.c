@@ -1,0 +1,97 @@
+/* tests/engine/test_worlds.c - versions of the rules and their indexes: what was judged by is let
+ * go of. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "engine/world.h"
+#include "test.h"
+
+#define FENCES 2000
+#define VERTICES 40
+#define IMPORTS 10
+
+/* Bytes of memory in use. */
+static size_t resident_bytes(void)
+{
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*u %zu", &pages), 1);
+    assert_int_equal(fclose(file), 0);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A field with a jagged edge of its own in every version. */
+static const geo_fence *paddock(uint64_t version, uint32_t number)
+{
+    char id[16];
+    geo_point ring[VERTICES];
+    uint32_t count = VERTICES;
+    geo_area *area = NULL;
+    const geo_fence *fence = NULL;
+    const int32_t west = 163725000 + (int32_t)(number % 50) * 16000;
+    const int32_t south = 598512000 + (int32_t)(number / 50) * 8000;
+    for (int32_t v = 0; v < VERTICES - 1; v++) {
+        const int32_t tooth = v % 2 == 0 ? 0 : 2000 + (int32_t)(version % 100) * 7;
+        ring[v] = (geo_point){west + v * 300, south + tooth};
+    }
+    ring[VERTICES - 1] = (geo_point){west, south + 6000};
+    snprintf(id, sizeof id, "f%u", number);
+    assert_int_equal(geo_area_new(ring, &count, 1, &area), GEO_OK);
+    const geo_fence description = {
+        .id = id, .name = "", .expires_at_ms = GEO_NEVER_MS, .area = area};
+    assert_int_equal(geo_fence_new(&description, &fence, NULL), GEO_OK);
+    return fence;
+}
+
+/* Other fences for all that there are. */
+static const geo_rules *import(const geo_rules *base, uint64_t version)
+{
+    geo_rules_builder *builder = NULL;
+    const geo_rules *rules = NULL;
+    assert_int_equal(geo_rules_builder_new(base, &builder), GEO_OK);
+    for (uint32_t number = 0; number < FENCES; number++) {
+        const geo_fence *fence = paddock(version, number);
+        assert_int_equal(geo_rules_put_fence(builder, fence, NULL), GEO_OK);
+        geo_fence_unref(fence);
+    }
+    assert_int_equal(geo_rules_build(builder, version, &rules), GEO_OK);
+    geo_rules_builder_free(builder);
+    geo_rules_unref(base);
+    return rules;
+}
+
+/* Each import has an index of its own, and two are there at most: the one that workers go to, and
+ * the one that they come from. */
+static void imports_do_not_keep_the_indexes_before_them(void **state)
+{
+    (void)state;
+    hr_why why;
+    engine_worlds *worlds = NULL;
+    const engine_world *world = NULL;
+    const geo_rules *rules = NULL;
+    size_t bytes[IMPORTS] = {0};
+    assert_int_equal(engine_worlds_new(NULL, &worlds, &why), HR_OK);
+    for (uint64_t version = 1; version <= IMPORTS; version++) {
+        const engine_world *next = NULL;
+        rules = import(rules, version);
+        assert_int_equal(engine_world_prepare(worlds, rules, &why), HR_OK);
+        assert_int_equal(engine_world_acquire(worlds, version, &next, &why), HR_OK);
+        engine_world_release(worlds, world);
+        world = next;
+        bytes[version - 1] = resident_bytes();
+    }
+    const size_t index_bytes = FENCES * (size_t)2000;
+    assert_true(bytes[IMPORTS - 1] < bytes[1] + 2 * index_bytes);
+    engine_world_release(worlds, world);
+    geo_rules_unref(rules);
+    engine_worlds_free(worlds);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(imports_do_not_keep_the_indexes_before_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
