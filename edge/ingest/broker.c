@@ -143,7 +143,8 @@ static hr_err explain_no_start(broker *b, hr_why *why)
     char address[64] = "";
     uint16_t port = 0;
     (void)!broker_address(b->folder.text, address, sizeof address, &port, NULL);
-    return hr_why_set(why, HR_IO,
+    bool is_taken = strstr(b->process.says.last_line, "Address already in use") != NULL;
+    return hr_why_set(why, is_taken ? HR_EXISTS : HR_IO,
                       "mosquitto does not start on %s:%u: %s. If something else listens there, end "
                       "it, or choose another place with --mqtt ADDR:PORT",
                       address, port, b->process.says.last_line);

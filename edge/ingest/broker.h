@@ -114,7 +114,8 @@ typedef struct broker_options {
 
 /* Write its files and start it, or take over the one that a crash left running if it has the same
  * configuration (another one of this folder is ended). Returns when it accepts connections.
- * HR_NOT_FOUND: mosquitto is not installed. HR_IO: it does not start; why has its last words. */
+ * HR_NOT_FOUND: mosquitto is not installed. HR_EXISTS: something else has the port. HR_IO: it does
+ * not start for another reason; why has its last words. */
 HR_MUST_USE hr_err broker_start(const broker_options *options, broker **out, hr_why *why);
 
 /* End the process and stop watching it. NULL is fine. */

@@ -434,7 +434,7 @@ static void a_taken_port_is_told_in_words(void **state)
     snprintf(folder, sizeof folder, "%s/second", p->root);
     broker_options options = {.folder = folder, .port = p->port, .clock = hr_clock_real()};
     broker *second = NULL;
-    assert_int_equal(broker_start(&options, &second, &why), HR_IO);
+    assert_int_equal(broker_start(&options, &second, &why), HR_EXISTS);
     assert_null(second);
     assert_non_null(strstr(why.text, "in use"));
 }
