@@ -472,6 +472,12 @@ void api_config_print_help(void)
         "HEDGEROW_KEY (dashes become underscores). Flags win over the environment, the\n"
         "environment over the file.\n"
         "\n"
+        "The file of --webhooks has lines `NAME URL [private] [secret=TEXT]`; # begins a comment.\n"
+        "Each event is POSTed to the URL as JSON, with its id in X-Hedgerow-Id, until the answer\n"
+        "is 200 to 299, for a day at most. X-Hedgerow-Signature is sha256=HEX of the HMAC of\n"
+        "\"TIME.BODY\" under the secret, where TIME stands in X-Hedgerow-Time. Addresses of this\n"
+        "machine and of private networks are refused without the word private.\n"
+        "\n"
         "Exit codes: 0 it was told to stop, 1 it could not go on, 2 a flag or setting is wrong,\n"
         "3 another hedgerowd has the data folder, 4 the port is taken.\n");
 }
