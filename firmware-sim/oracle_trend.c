@@ -18,7 +18,7 @@
 #define AT_ERROR 1e-8 /* days: a millisecond */
 
 #define COVERAGE 0.95
-#define COVERAGE_ERROR 0.002 /* the expansion that stands for Student's table is 0.5 % off */
+#define COVERAGE_ERROR 0.002 /* the curve that stands for Student's table is 0.1 % off */
 #define STEPS 2000           /* of the integral; even */
 #define T_MAX 50.0           /* beyond lies nothing that counts */
 
@@ -28,7 +28,7 @@ typedef struct line {
 
 static bool fit(const double *x, const double *y, size_t count, double noise, line *out)
 {
-    long double mean_x = 0, mean_y = 0, xx = 0, xy = 0, rest = 0;
+    long double mean_x = 0, mean_y = 0, xx = 0, xy = 0, rest = 0, steps = 0;
     for (size_t i = 0; i < count; i++) {
         mean_x += x[i];
         mean_y += y[i];
@@ -46,14 +46,24 @@ static bool fit(const double *x, const double *y, size_t count, double noise, li
     for (size_t i = 0; i < count; i++) {
         /* Of the prior's line, what is left is (y - slope x) y, summed. */
         rest += (y[i] - mean_y) * ((y[i] - mean_y) - slope * (x[i] - mean_x));
+        steps += i > 0 ? (long double)(y[i] - y[i - 1]) * (y[i] - y[i - 1]) : 0;
     }
-    long double freedom = PRIOR_POINTS + (long double)count - 2;
-    long double variance = (PRIOR_POINTS * noise * noise + (rest > 0 ? rest : 0)) / freedom;
+    rest = rest > 0 ? rest : 0;
+    /* The published worth of points that know of each other: n (1 - r) / (1 + r). */
+    long double n = (long double)count;
+    long double apart = steps / (n - 1) / 2;
+    long double r = apart < rest / n ? 1 - apart / (rest / n) : 0;
+    long double worth = n * (1 - r) / (1 + r);
+    worth = worth > 1 ? worth : 1;
+    rest *= worth / n;
+    xx *= worth / n;
+    long double freedom = PRIOR_POINTS + (worth > 2 ? worth - 2 : 0);
+    long double variance = (PRIOR_POINTS * noise * noise + rest) / freedom;
     *out = (line){.slope = (double)slope,
                   .slope_error = (double)sqrtl(variance / (xx + PRIOR_PRECISION)),
                   .at = (double)mean_x,
                   .level = (double)mean_y,
-                  .level_error = (double)sqrtl(variance / (long double)count),
+                  .level_error = (double)sqrtl(variance / worth),
                   .noise = (double)sqrtl(variance),
                   .freedom = (double)freedom};
     return true;

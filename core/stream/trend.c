@@ -17,6 +17,9 @@ void stream_trend_init(stream_trend *trend, double noise)
 
 void stream_trend_add(stream_trend *trend, double x, double y)
 {
+    double step = trend->count > 0 ? y - trend->last_y : 0;
+    trend->steps += step * step;
+    trend->last_y = y;
     trend->count += 1;
     double dx = x - trend->mean_x;
     double dy = y - trend->mean_y;
@@ -43,6 +46,19 @@ void stream_trend_merge(stream_trend *into, const stream_trend *from)
     into->mean_x += dx * from->count / total;
     into->mean_y += dy * from->count / total;
     into->count = total;
+    into->steps += from->steps;
+    into->last_y = from->last_y;
+}
+
+/* As how many points that know nothing of each other do these count? rest: the sum of their squared
+ * distances from the line. Neighbours that do not know each other differ by twice its mean. */
+static double worth_of(const stream_trend *trend, double rest)
+{
+    double apart = trend->steps / (trend->count - 1) / 2;
+    double spread = rest / trend->count;
+    double part = apart < spread ? apart / spread : 1;
+    double worth = trend->count * part / (2 - part);
+    return worth > 1 ? worth : 1;
 }
 
 bool stream_trend_line_of(const stream_trend *trend, stream_trend_line *line)
@@ -52,36 +68,28 @@ bool stream_trend_line_of(const stream_trend *trend, stream_trend_line *line)
     }
     double precision = trend->xx + PRIOR_PRECISION;
     double slope = trend->xy / precision;
-    double rest = trend->yy - slope * trend->xy;
-    double freedom = PRIOR_POINTS + trend->count - 2;
-    double variance =
-        (PRIOR_POINTS * trend->noise * trend->noise + (rest > 0 ? rest : 0)) / freedom;
+    double left = trend->yy - slope * trend->xy;
+    double rest = left > 0 ? left : 0;
+    double worth = worth_of(trend, rest);
+    double part = worth / trend->count;
+    double freedom = PRIOR_POINTS + (worth > 2 ? worth - 2 : 0);
+    double variance = (PRIOR_POINTS * trend->noise * trend->noise + rest * part) / freedom;
     *line = (stream_trend_line){.slope = slope,
-                                .slope_error = sqrt(variance / precision),
+                                .slope_error = sqrt(variance / (precision * part)),
                                 .at_x = trend->mean_x,
                                 .level = trend->mean_y,
-                                .level_error = sqrt(variance / trend->count),
+                                .level_error = sqrt(variance / worth),
                                 .noise = sqrt(variance),
                                 .freedom = freedom};
     return true;
 }
 
-/* The 97.5 % point of Student's distribution: the expansion by Cornish and Fisher, within 0.5 %
- * from 3 degrees on; below, the table's values. */
+/* The 97.5 % point of Student's distribution from 1 degree of freedom on, whole or not: a curve
+ * through its logarithm, within 0.1 %. */
 static double student_975(double freedom)
 {
-    if (freedom < 1.5) {
-        return 12.706;
-    }
-    if (freedom < 2.5) {
-        return 4.303;
-    }
-    double z = 1.959964;
-    double z3 = z * z * z;
-    double z5 = z3 * z * z;
-    double z7 = z5 * z * z;
-    return z + (z3 + z) / (4 * freedom) + (5 * z5 + 16 * z3 + 3 * z) / (96 * freedom * freedom) +
-           (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * freedom * freedom * freedom);
+    double w = 1 / freedom;
+    return 1.959964 * exp(w * (1.1894 + w * (0.8561 - w * 0.1756)));
 }
 
 bool stream_trend_reach(const stream_trend *trend, double y, double *x, double *from, double *to)
@@ -108,15 +116,19 @@ bool stream_trend_reach(const stream_trend *trend, double y, double *x, double *
     return true;
 }
 
+/* The noise is positive. Its sign says that there are steps: there were none in the stored form of
+ * the version before. */
 void stream_trend_write(const stream_trend *trend, hr_buf *out)
 {
-    stream_put_double(out, trend->noise);
+    stream_put_double(out, -trend->noise);
     stream_put_double(out, trend->count);
     stream_put_double(out, trend->mean_x);
     stream_put_double(out, trend->mean_y);
     stream_put_double(out, trend->xx);
     stream_put_double(out, trend->xy);
     stream_put_double(out, trend->yy);
+    stream_put_double(out, trend->last_y);
+    stream_put_double(out, trend->steps);
 }
 
 hr_err stream_trend_read(stream_trend *trend, hr_cursor *in)
@@ -127,8 +139,18 @@ hr_err stream_trend_read(stream_trend *trend, hr_cursor *in)
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         *values[i] = stream_get_double(in);
     }
+    if (read.noise > 0) {
+        /* As if those points had known nothing of each other, which was said of them then. */
+        read.last_y = read.mean_y;
+        read.steps = 2 * read.yy;
+    } else {
+        read.noise = -read.noise;
+        read.last_y = stream_get_double(in);
+        read.steps = stream_get_double(in);
+    }
     /* Sums of large enough numbers are not finite, and are kept as they are. */
-    if (in->short_read || !(read.noise > 0) || !(read.count >= 0) || read.xx < 0 || read.yy < 0) {
+    if (in->short_read || !(read.noise > 0) || !(read.count >= 0) || read.xx < 0 || read.yy < 0 ||
+        read.steps < 0) {
         return HR_CORRUPT;
     }
     *trend = read;

@@ -1,5 +1,6 @@
 /* tests/stream/test_models.c - clusters and regressions against laws that are known. */
 #include "base/hash.h"
+#include "stream/bytes.h"
 #include "stream/clusters.h"
 #include "stream/descent.h"
 #include "stream/stay.h"
@@ -169,6 +170,66 @@ static void trend_intervals_hold_the_truth_as_often_as_they_say(void **state)
     assert_in_range(reached, ROUNDS * 93 / 100, ROUNDS * 97 / 100);
 }
 
+/* A battery as it is told: in whole per cents, every ten minutes, on warm days and in cold nights.
+ * How often does it become empty when the trend says so? */
+typedef struct battery {
+    const char *name;
+    double days;
+    double every_min;
+    double white; /* widths of what each reading is off by itself .. */
+    double slow;  /* .. of what lasts for some readings .. */
+    double daily; /* .. and of what comes back each day */
+    int least;    /* held of 100 */
+} battery;
+
+static int batteries_held(const battery *battery, int rounds)
+{
+    int held = 0;
+    for (int round = 1; round <= rounds; round++) {
+        hr_random random = {.state = (uint64_t)round};
+        stream_trend trend;
+        stream_trend_init(&trend, 1);
+        double slow = 0;
+        double start = 60 + 40 * hr_random_unit(&random);
+        double a_day = 0.2 * pow(25, hr_random_unit(&random));
+        double turn = 2 * M_PI * hr_random_unit(&random);
+        double empty = 20000 + start / a_day;
+        for (double day = 0; day < battery->days && start - a_day * day > 5;
+             day += battery->every_min / 1440) {
+            slow = 0.9 * slow + sqrt(1 - 0.81) * battery->slow * normal(&random);
+            double off = battery->white * normal(&random) + slow +
+                         battery->daily * sin(2 * M_PI * day + turn);
+            stream_trend_add(&trend, 20000 + day, floor(start - a_day * day + off + 0.5));
+        }
+        double x;
+        double from;
+        double to;
+        held += stream_trend_reach(&trend, 0, &x, &from, &to) && from <= empty && empty <= to;
+    }
+    return held;
+}
+
+static void batteries_become_empty_when_their_trend_says(void **state)
+{
+    (void)state;
+    static const battery batteries[] = {
+        {"a few days, steady", 5, 10, 0, 0, 0, 95},
+        {"three weeks, steady", 20, 10, 0, 0, 0, 95},
+        {"told every minute", 5, 1, 0, 0, 0, 95},
+        {"told four times a day", 20, 360, 0, 0, 0, 94},
+        {"unsteady", 20, 10, 0.5, 0, 0, 93},
+        {"very unsteady", 20, 10, 2, 0, 0, 93},
+        {"with spells of some hours", 20, 10, 0, 1, 0, 84},
+        {"low in the night", 20, 10, 0.3, 0, 2, 95},
+    };
+    int rounds = getenv("HR_LONG") != NULL ? 2000 : 200;
+    for (size_t i = 0; i < sizeof batteries / sizeof batteries[0]; i++) {
+        int held = batteries_held(&batteries[i], rounds);
+        print_message("%s: %.1f %%\n", batteries[i].name, 100.0 * held / rounds);
+        assert_true(held * 100 >= (batteries[i].least - (rounds < 1000 ? 2 : 0)) * rounds);
+    }
+}
+
 static void trend_of_parts_is_the_trend(void **state)
 {
     (void)state;
@@ -193,6 +254,37 @@ static void trend_of_parts_is_the_trend(void **state)
     assert_double_near(one.slope_error, two.slope_error, 1e-9);
     assert_double_near(one.level, two.level, 1e-9);
     assert_double_near(one.slope, 3, 0.01);
+}
+
+/* Seven numbers, as they were kept before steps were: it goes on from there. */
+static void a_trend_of_the_version_before_is_taken_over(void **state)
+{
+    (void)state;
+    stream_trend kept;
+    stream_trend read;
+    stream_trend_init(&kept, 1);
+    stream_trend_init(&read, 1);
+    hr_random random = {.state = 3};
+    for (int i = 0; i < 50; i++) {
+        stream_trend_add(&kept, i, 100 - i + normal(&random));
+    }
+    const double before[] = {1, kept.count, kept.mean_x, kept.mean_y, kept.xx, kept.xy, kept.yy};
+    hr_buf bytes;
+    hr_buf_init(&bytes, 1000);
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        stream_put_double(&bytes, before[i]);
+    }
+    hr_cursor in = hr_cursor_of(bytes.data, bytes.size);
+    assert_int_equal(stream_trend_read(&read, &in), HR_OK);
+    assert_int_equal(hr_cursor_left(&in), 0);
+    stream_trend_line one;
+    stream_trend_line two;
+    stream_trend_add(&kept, 50, 50);
+    stream_trend_add(&read, 50, 50);
+    assert_true(stream_trend_line_of(&kept, &one) && stream_trend_line_of(&read, &two));
+    assert_double_near(one.slope, two.slope, 1e-12);
+    assert_double_near(one.slope_error, two.slope_error, 0.1 * one.slope_error);
+    hr_buf_fini(&bytes);
 }
 
 static void descent_learns_and_follows_a_change(void **state)
@@ -265,7 +357,9 @@ int run_models_tests(void)
         cmocka_unit_test(clusters_follow_herds_that_walk),
         cmocka_unit_test(clusters_of_parts_merge),
         cmocka_unit_test(trend_intervals_hold_the_truth_as_often_as_they_say),
+        cmocka_unit_test(batteries_become_empty_when_their_trend_says),
         cmocka_unit_test(trend_of_parts_is_the_trend),
+        cmocka_unit_test(a_trend_of_the_version_before_is_taken_over),
         cmocka_unit_test(descent_learns_and_follows_a_change),
         cmocka_unit_test(stays_of_parts_are_the_whole),
     };
