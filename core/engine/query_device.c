@@ -190,6 +190,10 @@ bool query_device_repeats(query_device *device, int64_t time_ms, bool is_accurat
     bool is_newest = device->taken == 0 || time_ms > time_of(&device->newest);
     uint32_t at = times_next(device);
     uint8_t bit = (uint8_t)(1u << at);
+    if (device->taken >= QUERY_TIMES_KEPT && (device->decided & bit) != 0) {
+        device->gone = device->times[at];
+        device->has_gone = true;
+    }
     device->decided =
         (uint8_t)(is_accurate && is_newest ? device->decided | bit : device->decided & ~bit);
     device->newest = is_newest ? time : device->newest;
@@ -198,8 +202,8 @@ bool query_device_repeats(query_device *device, int64_t time_ms, bool is_accurat
     return false;
 }
 
-/* The n-th newest deciding time, or the oldest there is; INT64_MIN: none. They were decided in the
- * order of time, so the ring holds them in that order. */
+/* The n-th newest deciding time, or the oldest that is known; INT64_MIN: none. They were decided in
+ * the order of time, so the ring holds them in that order. */
 static int64_t decided_before(const query_device *device, uint32_t n)
 {
     int64_t found_ms = INT64_MIN;
@@ -210,13 +214,14 @@ static int64_t decided_before(const query_device *device, uint32_t n)
             n--;
         }
     }
-    return found_ms;
+    return n > 0 && device->has_gone ? time_of(&device->gone) : found_ms;
 }
 
 static int64_t around_crossing_ms(const query_device *device, const hr_event *event,
                                   const geo_settings *settings)
 {
-    int64_t from_ms = INT64_MIN;
+    int64_t gone_ms = device->has_gone ? time_of(&device->gone) : INT64_MAX;
+    int64_t from_ms = gone_ms <= event->crossing_time_ms ? gone_ms : INT64_MIN;
     int64_t to_ms = event->time_ms;
     for (uint32_t i = 0; i < times_count(device); i++) {
         int64_t time_ms = time_of(&device->times[i]);
@@ -264,6 +269,7 @@ void query_devices_write(const query_devices *devices, hr_buf *out)
         hr_buf_put_u8(out, (uint8_t)times_count(device));
         hr_buf_put_u8(out, (uint8_t)times_next(device));
         hr_buf_put_u8(out, device->decided);
+        hr_buf_put_u64(out, (uint64_t)(device->has_gone ? time_of(&device->gone) : INT64_MIN));
         for (uint32_t t = 0; t < times_count(device); t++) {
             hr_buf_put_u64(out, (uint64_t)time_of(&device->times[t]));
         }
@@ -274,13 +280,14 @@ void query_devices_write(const query_devices *devices, hr_buf *out)
     }
 }
 
-static hr_err read_device(query_devices *devices, hr_cursor *in)
+static hr_err read_device(query_devices *devices, hr_cursor *in, bool knows_gone)
 {
     uint64_t key = hr_cursor_u64(in);
     int64_t newest_ms = (int64_t)hr_cursor_u64(in);
     uint8_t count = hr_cursor_u8(in);
     uint8_t next = hr_cursor_u8(in);
     uint8_t decided = hr_cursor_u8(in);
+    int64_t gone_ms = knows_gone ? (int64_t)hr_cursor_u64(in) : INT64_MIN;
     if (in->short_read || count > QUERY_TIMES_KEPT || next >= QUERY_TIMES_KEPT ||
         (count < QUERY_TIMES_KEPT && next != count)) {
         return HR_CORRUPT;
@@ -292,6 +299,8 @@ static hr_err read_device(query_devices *devices, hr_cursor *in)
     device->newest = keep_time(newest_ms);
     device->taken = (uint8_t)(count < QUERY_TIMES_KEPT ? count : QUERY_TIMES_KEPT + next);
     device->decided = decided;
+    device->has_gone = gone_ms != INT64_MIN;
+    device->gone = keep_time(gone_ms);
     for (uint32_t t = 0; t < count; t++) {
         device->times[t] = keep_time((int64_t)hr_cursor_u64(in));
     }
@@ -306,12 +315,12 @@ static hr_err read_device(query_devices *devices, hr_cursor *in)
     return HR_OK;
 }
 
-hr_err query_devices_read(query_devices *devices, hr_cursor *in)
+hr_err query_devices_read(query_devices *devices, hr_cursor *in, bool knows_gone)
 {
     uint32_t count = hr_cursor_u32(in);
     hr_err err = in->short_read ? HR_CORRUPT : HR_OK;
     for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-        err = read_device(devices, in);
+        err = read_device(devices, in, knows_gone);
     }
     return err;
 }

@@ -18,7 +18,7 @@ typedef struct query_time {
     uint8_t bytes[6];
 } query_time;
 
-/* 80 bytes, because a gateway may have a hundred thousand. */
+/* 88 bytes, because a gateway may have a hundred thousand. */
 typedef struct query_device {
     uint64_t key;
     const geo_device_rules *rules; /* by rules_version; borrowed from the lane's rules */
@@ -26,8 +26,10 @@ typedef struct query_device {
     uint32_t name;                 /* place in the names; 0: not known */
     query_time newest;             /* of all its fixes */
     query_time times[QUERY_TIMES_KEPT]; /* of its last fixes that were no repeats, a ring */
+    query_time gone; /* the newest deciding one that has left them: others may have pushed it out */
     uint8_t decided; /* bit i: times[i] is of a fix that decided something (TRACKER rule 2, 3) */
     uint8_t taken;   /* times so far; from QUERY_TIMES_KEPT on, it goes round with the ring */
+    bool has_gone;
 } query_device;
 
 /* All zeros is empty. Threads: one at a time. */
@@ -68,7 +70,8 @@ int64_t query_device_uncertainty_ms(const query_device *device, const hr_event *
                                     const geo_fence *fence, const geo_settings *settings);
 
 void query_devices_write(const query_devices *devices, hr_buf *out);
-/* Into empty ones. HR_CORRUPT: not such bytes. */
-HR_MUST_USE hr_err query_devices_read(query_devices *devices, hr_cursor *in);
+/* Into empty ones; knows_gone: false for bytes of the version before. HR_CORRUPT: not such bytes.
+ */
+HR_MUST_USE hr_err query_devices_read(query_devices *devices, hr_cursor *in, bool knows_gone);
 
 #endif

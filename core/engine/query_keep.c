@@ -15,7 +15,7 @@
 #define FILE_NAME "queries.state"
 #define MAGIC "HRQS"
 #define VERSION 3
-#define VERSION_BEFORE 2 /* lanes did not say how far they were behind */
+#define VERSION_BEFORE 2 /* it said less of lanes and devices */
 #define FILE_BYTES_MAX (UINT64_C(2) << 30)
 
 static uint64_t definition_hash(const query_run *run)
@@ -194,7 +194,7 @@ hr_err query_keep_load(engine_queries *queries, hr_why *why)
         err = version == VERSION || version == VERSION_BEFORE ? HR_OK : HR_CORRUPT;
     }
     if (err == HR_OK) {
-        err = query_input_read(&queries->input, &in, version == VERSION, why);
+        err = query_input_read(&queries->input, &in, version == VERSION_BEFORE, why);
     }
     if (err == HR_OK) {
         queries->next_run_id = hr_cursor_u64(&in);

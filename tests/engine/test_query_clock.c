@@ -207,7 +207,14 @@ static void a_gateway_that_is_behind_for_a_while_drops_nothing(void **state)
     scene_end(&scene);
 }
 
-/* A checkpoint as it was before lanes told how far they are behind: without those 4 bytes. */
+static size_t take_out(const uint8_t *bytes, size_t size, uint8_t *at, size_t count)
+{
+    memmove(at, at + count, size - (size_t)(at - bytes) - count);
+    return size - count;
+}
+
+/* A checkpoint of the version before: without the 4 bytes of each lane that say how far it is
+ * behind, and the 8 of each device. */
 static void write_older_version(const scene *scene)
 {
     enum {
@@ -222,10 +229,18 @@ static void write_older_version(const scene *scene)
     size_t size = fread(bytes, 1, sizeof bytes, file);
     fclose(file);
     assert_int_equal(hr_load_u32(bytes + 8), FARM_PARTITIONS);
-    for (int lane = FARM_PARTITIONS - 1; lane >= 0; lane--) {
-        uint8_t *behind = bytes + HEAD + LANE * lane + 24;
-        memmove(behind, behind + 4, size - (size_t)(behind + 4 - bytes));
-        size -= 4;
+    uint8_t *at = bytes + HEAD;
+    for (int lane = 0; lane < FARM_PARTITIONS; lane++) {
+        size = take_out(bytes, size, at + 24, 4);
+        at += LANE - 4;
+    }
+    uint32_t devices = hr_load_u32(at);
+    at += 4;
+    for (uint32_t i = 0; i < devices; i++) {
+        const size_t times = at[16];
+        size = take_out(bytes, size, at + 19, 8);
+        at += 19 + 8 * times;
+        at += 1 + at[0]; /* the name */
     }
     hr_store_u32(bytes + 4, 2);
     hr_store_u32(bytes + size - 4, hr_crc32c(0, bytes, size - 4));

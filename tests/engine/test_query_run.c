@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "engine/query_device.h"
 #include "engine/query_run.h"
 #include "test.h"
 
@@ -241,9 +242,40 @@ static void others_are_let_in_between_ends_of_windows(void **state)
     query_run_free(run);
 }
 
+/* Under trees an animal's fixes are too bad to decide anything, for hours; then it is found in a
+ * fence. Nobody knows since when: since the last good fix at most. */
+static void what_nobody_saw_is_as_uncertain_as_it_was_long(void **state)
+{
+    (void)state;
+    for (int bad = 0; bad < 20; bad++) {
+        query_devices devices = {.count = 0};
+        query_devices again = {.count = 0};
+        hr_buf kept;
+        int64_t minute_ms = 60000;
+        for (int i = 0; i < 4 + bad; i++) {
+            query_device *device = query_devices_get(&devices, 7);
+            assert_non_null(device);
+            assert_false(query_device_repeats(device, i * minute_ms, i < 4));
+        }
+        const hr_event enter = {.cause = HR_CAUSE_FIX, .time_ms = (4 + bad) * minute_ms};
+        hr_buf_init(&kept, 10000);
+        query_devices_write(&devices, &kept);
+        hr_cursor in = hr_cursor_of(kept.data, kept.size);
+        assert_int_equal(query_devices_read(&again, &in, true), HR_OK);
+        assert_int_equal(hr_cursor_left(&in), 0);
+        /* The good ones were those of minutes 0 to 3. */
+        assert_true(query_device_uncertainty_ms(query_devices_get(&again, 7), &enter, NULL,
+                                                &geo_settings_default) >= (1 + bad) * minute_ms);
+        query_devices_fini(&devices);
+        query_devices_fini(&again);
+        hr_buf_fini(&kept);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_nobody_saw_is_as_uncertain_as_it_was_long),
         cmocka_unit_test(others_are_let_in_between_ends_of_windows),
         cmocka_unit_test(a_run_goes_on_as_it_was_kept),
     };
