@@ -145,7 +145,8 @@ static hr_err read_window(query_spec *spec, const cJSON *root, engine_query_faul
     if (err != HR_OK || at == STREAM_RUNNING || at == STREAM_SESSION) {
         return err;
     }
-    if (made->every_ms < 1000 || made->size_ms % made->every_ms != 0) {
+    if (made->every_ms < 1000 || made->size_ms < made->every_ms ||
+        made->size_ms % made->every_ms != 0) {
         return complain(fault, at == STREAM_HOPPING ? "window.every" : "window.size",
                         "at least 1s, and size must be a multiple of it");
     }
@@ -222,6 +223,10 @@ static hr_err read_constant(stream_aggregate *aggregate, const stream_aggregate_
         !(aggregate->constant <= law->most)) {
         return complain(fault, field, "the last argument of %s is a number from %g to %g",
                         law->name, law->least, law->most);
+    }
+    bool is_number_of = law->least == 1; /* things */
+    if (is_number_of && aggregate->constant != floor(aggregate->constant)) {
+        return complain(fault, field, "the last argument of %s is a whole number", law->name);
     }
     return HR_OK;
 }

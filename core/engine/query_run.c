@@ -11,7 +11,7 @@
 #include "stream/bytes.h"
 
 #define KEY_BYTES_MAX 4096
-#define ROW_BYTES_MAX (64u << 10)
+#define ROW_BYTES_MAX (1u << 20) /* as JSON: the longest possible is 0.8 MB */
 #define CHARGE_NS INT64_C(250000000)
 #define CLOSE_SLICE_NS INT64_C(50000000) /* of ending windows, between looks at who else waits */
 #define CLOSE_SHARE 10                   /* of event time, a tenth may go to ending its windows */

@@ -84,6 +84,13 @@ static void every_fault_names_its_part(void **state)
     expect_fault(&scene, "\"from\":\"events\",\"select\":{\"n\":\"count()\",\"N\":\"sum(time)\"}",
                  "select.N", "already");
     expect_fault(&scene, "\"from\":\"events\",\"select\":{}", "select", "1 to 8");
+    expect_fault(&scene,
+                 EVENTS "\"window\":{\"type\":\"hopping\",\"size\":\"0s\",\"every\":\"1s\"}",
+                 "window.every", "multiple");
+    expect_fault(&scene, "\"from\":\"events\",\"select\":{\"t\":\"topk(device, 2.5)\"}", "select.t",
+                 "whole");
+    expect_fault(&scene, EVENTS "\"where\":\"time(time / 1000, 'unixepoch', 'localtime') > '06'\"",
+                 "where", "'+2 hours'");
     scene_end(&scene);
 }
 

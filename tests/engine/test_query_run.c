@@ -272,10 +272,43 @@ static void what_nobody_saw_is_as_uncertain_as_it_was_long(void **state)
     }
 }
 
+/* Eight lists of 64 texts, each text as long as one may be and full of what JSON writes in six
+ * letters: the longest row there can be. */
+static void the_longest_row_is_kept(void **state)
+{
+    (void)state;
+    hr_buf rest;
+    query_fix_row rows[64];
+    hr_buf_init(&rest, 2048);
+    hr_buf_put_text(&rest, "\"window\":{\"type\":\"tumbling\",\"size\":\"1m\"},\"select\":{");
+    for (int i = 0; i < STREAM_AGGREGATES_MAX; i++) {
+        hr_buf_printf(&rest,
+                      "%s\"t%d\":\"topk(replace(printf('%%.*c', 250, 'a'), 'a', char(%d)) || "
+                      "time, 64)\"",
+                      i > 0 ? "," : "", i, i + 1);
+    }
+    hr_buf_put_text(&rest, "}");
+    hr_buf_put_u8(&rest, 0);
+    query_run *run = make_run((const char *)rest.data);
+    for (int i = 0; i < 64; i++) {
+        rows[i] = (query_fix_row){.base = {.time_ms = i, .mark_ms = STREAM_TIME_NONE},
+                                  .fix = {.time_ms = i}};
+    }
+    query_run_batch(run, QUERY_POSITIONS, rows, 64, hr_clock_real());
+    assert_false(query_run_close(run, 120000, hr_clock_real()));
+    assert_string_equal(run->reason, "");
+    assert_int_equal(run->report.rows_out, 1);
+    assert_int_equal(run->kept_count, 1);
+    assert_true(run->kept_bytes > 700000);
+    query_run_free(run);
+    hr_buf_fini(&rest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nobody_saw_is_as_uncertain_as_it_was_long),
+        cmocka_unit_test(the_longest_row_is_kept),
         cmocka_unit_test(others_are_let_in_between_ends_of_windows),
         cmocka_unit_test(a_run_goes_on_as_it_was_kept),
     };
