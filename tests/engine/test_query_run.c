@@ -304,11 +304,69 @@ static void the_longest_row_is_kept(void **state)
     hr_buf_fini(&rest);
 }
 
+static void must_tell(const hr_buf *json, const char *part, int times)
+{
+    int found = 0;
+    for (const char *at = (const char *)json->data; (at = strstr(at, part)) != NULL; at++) {
+        found++;
+    }
+    if (found != times) {
+        fail_msg("%s is told %d times and not %d: %s", part, found, times, (char *)json->data);
+    }
+}
+
+static void progress_tells_what_was_counted(void **state)
+{
+    (void)state;
+    int64_t start_ms = INT64_C(1795161600000); /* 2026-11-20T08:00:00Z */
+    static const int64_t after_ms[] = {0, 1000, 2000, 9000, 500};
+    query_fix_row rows[5];
+    query_run *run = make_run("\"where\":\"time % 2000 <> 1000\",\"window\":{\"type\":\"tumbling\","
+                              "\"size\":\"1s\"},\"group_by\":[\"device\"],"
+                              "\"select\":{\"n\":\"count()\"}");
+    for (int i = 0; i < 5; i++) {
+        int64_t time_ms = start_ms + after_ms[i];
+        /* The last one is late. */
+        rows[i] = (query_fix_row){
+            .base = {.time_ms = time_ms, .mark_ms = i == 4 ? start_ms + 10000 : STREAM_TIME_NONE},
+            .fix = {.time_ms = time_ms},
+            .device = i % 2 == 0 ? "a" : "b"};
+    }
+    query_run_batch(run, QUERY_POSITIONS, rows, 5, hr_clock_real());
+    assert_false(query_run_close(run, start_ms + 10000, hr_clock_real()));
+    query_run_note(run, start_ms + 10000);
+    query_run_batch(run, QUERY_POSITIONS, rows + 2, 1, hr_clock_real());
+    /* Of 2.5 s that are reported each, the last 20 are kept. */
+    for (int i = 1; i <= 30; i++) {
+        query_run_note(run, start_ms + 10000 + 2500 * i);
+    }
+    hr_buf out;
+    hr_buf_init(&out, 1u << 20);
+    hr_json json = hr_json_into(&out);
+    query_run_tell_progress(run, &json);
+    hr_buf_put_u8(&out, 0);
+    must_tell(&out, "{\"time\":\"2026-11-20T08:0", 20);
+    must_tell(&out, "\"rows_in\":6,\"rows_passed\":4,\"rows_late\":1,\"rows_out\":2,", 21);
+    must_tell(&out, "\"rows_per_s\":0,", 19);
+    must_tell(&out, "\"batches\":2,\"evaluate_ms\":", 21);
+    must_tell(&out, ",\"pair_ms\":0,\"close_ms\":", 21);
+    must_tell(&out, ",\"batch_ms_max\":", 21);
+    must_tell(&out, "\"time_min\":\"2026-11-20T08:00:00.000Z\"", 21);
+    must_tell(&out, "\"time_max\":\"2026-11-20T08:00:09.000Z\"", 21);
+    /* (0 + 1 + 2 + 9 + 0.5 + 2) / 6 */
+    must_tell(&out, "\"time_mean\":\"2026-11-20T08:00:02.416Z\"", 21);
+    must_tell(&out, "\"watermark\":\"2026-11-20T08:00:06.000Z\",\"groups\":1,", 21);
+    must_tell(&out, "\"state_bytes\":", 21);
+    hr_buf_fini(&out);
+    query_run_free(run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nobody_saw_is_as_uncertain_as_it_was_long),
         cmocka_unit_test(the_longest_row_is_kept),
+        cmocka_unit_test(progress_tells_what_was_counted),
         cmocka_unit_test(others_are_let_in_between_ends_of_windows),
         cmocka_unit_test(a_run_goes_on_as_it_was_kept),
     };
