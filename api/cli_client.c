@@ -4,7 +4,6 @@
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,13 +295,6 @@ int cli_client_list(cli_client *client, const char *path, const char *key,
     }
     cJSON_Delete(all);
     return code;
-}
-
-bool cli_wait_for_news(int wait_ms)
-{
-    struct pollfd out = {.fd = STDOUT_FILENO};
-    poll(&out, 1, wait_ms);
-    return (out.revents & (POLLERR | POLLHUP)) == 0;
 }
 
 char *cli_slurp(const char *command, const char *path, size_t *size)

@@ -46,10 +46,6 @@ int cli_client_print_one(cli_client *client, const char *method, const char *lis
 int cli_client_list(cli_client *client, const char *path, const char *key,
                     const char *const *columns, bool as_json);
 
-/* For who follows something: wait, or return false at once when nobody reads the output any more,
- * as where it goes to `head -1`. */
-bool cli_wait_for_news(int wait_ms);
-
 /* A whole file, or stdin for "-". NULL after telling stderr; the caller frees. */
 char *cli_slurp(const char *command, const char *path, size_t *size);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli_client.h"
+#include "cli_follow.h"
 #include "cli_table.h"
 
 #define PATH_BYTES_MAX 4096

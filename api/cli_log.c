@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
-#include "cli_client.h"
+#include "cli_follow.h"
 #include "log/group.h"
 #include "log/log.h"
 #include "log/reader.h"
