@@ -91,7 +91,8 @@ static void print_event(const cJSON *event)
 {
     const char *severity = text_of(event, "severity");
     const char *name = text_of(event, "fence_name");
-    const char *fence = strcmp(name, "-") != 0 ? name : text_of(event, "fence");
+    bool has_name = name[0] != '\0' && strcmp(name, "-") != 0;
+    const char *fence = has_name ? name : text_of(event, "fence");
     printf("%s  %s%-7s%s  %-8s  %-20s  ", text_of(event, "time"), cli_colour_of(severity), severity,
            cli_colour_end(), text_of(event, "kind"), text_of(event, "device"));
     cli_table_print_name(fence);

@@ -205,6 +205,11 @@ def events_are_read_to_their_end_and_no_further():
         done = hedgerow(*at, "events", "--fence", "north")
     expect((done.returncode, done.stderr), (0, ""))
     expect([json.loads(line)["id"] for line in done.stdout.splitlines()], ["e2"])
+    named = [{"fence": "a", "fence_name": "-"}, {"fence": "b", "fence_name": "-dash"},
+             {"fence": "c", "fence_name": ""}]
+    with pretended_service(lambda path: {"events": named, "next": 1, "more": False}) as at:
+        code, shown = on_terminal(*at, "events")
+    expect((code, [line.split()[-1] for line in shown.splitlines()]), (0, ["a", "-dash", "c"]))
     first = "/v1/events?limit=1000&fence=north"
     expect(asked, [first, first + "&after=1"])
 
