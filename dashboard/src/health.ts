@@ -27,6 +27,7 @@ const SENTENCES: Readonly<Record<string, Key>> = {
   "history.damaged": "health.history_damaged",
   "history.waits": "health.history",
   "ingest.waits": "health.log_limit",
+  "log.damaged": "health.log_damaged",
   "log.keeps_old": "health.old_log",
   "log.limit": "health.log_limit",
   "schedules.fail": "health.schedules",

@@ -59,7 +59,7 @@ test("every reason that the service gives has a sentence, with all its values", 
   assert.ok(reasons.length > 20, reasons.join(" "));
   const values = Object.fromEntries(
     ["clocks", "device", "events", "gateway", "max", "messages", "min", "minutes", "name",
-      "percent", "seconds"].map((name) => [name, 1]),
+      "percent", "records", "seconds"].map((name) => [name, 1]),
   );
   for (const strings of LANGUAGES) {
     const t = translator(strings);
