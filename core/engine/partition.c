@@ -326,6 +326,8 @@ static hr_err apply_rules(engine_partition *partition, uint64_t version, engine_
         }
         engine_world_release(partition->worlds, before);
         free(all);
+    } else {
+        engine_world_release(partition->worlds, world);
     }
     geo_rules_diff_free(diff);
     return err;
