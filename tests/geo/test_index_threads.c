@@ -10,6 +10,7 @@
 #define READERS 2
 #define CHANGES 10000
 #define PUBLISH_EVERY 10
+#define BUILD_EVERY 250
 #define POINTS 512
 
 /* Fence id is always one of these two, so that a reader can tell a right answer from a wrong one:
@@ -69,10 +70,20 @@ static void *read_all_the_time(void *context)
 
 static void change_all_the_time(shared *s, uint64_t *random)
 {
+    const geo_area *now[FENCES];
+    uint32_t ids[FENCES];
+    for (uint32_t id = 0; id < FENCES; id++) {
+        now[id] = s->areas[1][id];
+        ids[id] = id;
+    }
     for (int n = 1; n <= CHANGES; n++) {
         uint32_t id = (uint32_t)shape_random(random, 0, FENCES - 1);
-        int which = (int)shape_random(random, 0, 1);
-        assert_int_equal(geo_index_put(s->index, id, s->areas[which][id]), GEO_OK);
+        now[id] = s->areas[shape_random(random, 0, 1)][id];
+        assert_int_equal(geo_index_put(s->index, id, now[id]), GEO_OK);
+        if (n % BUILD_EVERY == 0) {
+            /* In other memory; the old one goes while readers come and leave. */
+            assert_int_equal(geo_index_build(s->index, now, ids, FENCES), GEO_OK);
+        }
         if (n % PUBLISH_EVERY == 0) {
             /* The readers hold one version each: there is always room. */
             assert_int_equal(geo_index_publish(s->index), GEO_OK);
