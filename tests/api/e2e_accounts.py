@@ -72,6 +72,19 @@ def the_one_time_link_makes_one_owner():
 
 
 @test
+def behind_a_proxy_the_link_is_always_needed():
+    for flag, name in (("--hosts", "farm.example"), ("--origins", "https://farm.example")):
+        with Service(flag, name) as service:
+            link = service.logged("service.setup", "link=")
+            body = {"user": "owner", "password": PASSWORD}
+            # The header in front hides the proxy's own from libwebsockets.
+            hidden = {"X": "1", "X-Forwarded-For": "192.0.2.1"}
+            expect(service.ask("POST", "/v1/setup", body, hidden)[0], 403)
+            body["code"] = re.search(r"#setup=(.*)$", link).group(1)
+            expect(service.ask("POST", "/v1/setup", body)[0], 201)
+
+
+@test
 def a_forgotten_password_is_no_end():
     with Service() as service:
         owner = set_up(service)
