@@ -49,7 +49,9 @@ static void put_config(hr_buf *out, const char *folder, const char *address, uin
     hr_buf_put_text(out, "persistent_client_expiration 14d\n");
     hr_buf_printf(out, "autosave_interval %d\n", BROKER_SAVE_S);
     hr_buf_printf(out, "max_packet_size %u\n", BROKER_PACKET_BYTES_MAX);
-    hr_buf_put_text(out, "max_queued_messages 0\n");
+    /* Bytes are what is limited. 0 says so too, but makes mosquitto 2.0.11 end the connection of
+     * whoever writes what he may not, such as a phone that tells of its own regions. */
+    hr_buf_put_text(out, "max_queued_messages 1000000000\n");
     hr_buf_printf(out, "max_queued_bytes %u\n", BROKER_QUEUED_BYTES_MAX);
     hr_buf_printf(out, "max_inflight_messages %d\n", BROKER_INFLIGHT_MAX);
     hr_buf_printf(out, "max_connections %d\n", BROKER_CONNECTIONS_MAX);

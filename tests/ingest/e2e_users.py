@@ -149,3 +149,22 @@ def who_is_refused_is_told_in_the_log():
         # At most 20 lines in ten seconds, and the ten seconds may end amidst the flood.
         expect(site.read_log().count("broker.refused ") <= 45, True, "a flood is cut short")
         expect(site.dead(), [])
+
+
+def mqtt_text(text):
+    return len(text).to_bytes(2, "big") + text.encode()
+
+
+@test
+def who_writes_what_he_may_not_stays_connected():
+    """As a phone does that tells of its own regions: one message is refused, not the phone."""
+    with Site() as site:
+        login = site.add("barn")
+        who = (mqtt_text("MQTT") + bytes([4, 0xc2, 0, 60]) + mqtt_text("phone") +
+               mqtt_text("barn") + mqtt_text(login["password"]))
+        denied = mqtt_text("owntracks/barn/phone/event")
+        with socket.create_connection((login["host"], login["port"]), timeout=20) as phone:
+            phone.sendall(bytes([0x10, len(who)]) + who + bytes([0x30, len(denied)]) + denied +
+                          b"\xc0\x00")
+            answers = phone.makefile("rb").read(6)
+        expect(answers, b"\x20\x02\x00\x00" + b"\xd0\x00", "let in, and a pong")
