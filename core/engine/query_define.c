@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hash.h"
 #include "base/id.h"
 #include "query_pairs.h"
 
@@ -605,6 +606,18 @@ static hr_err read_all(query_spec *spec, const cJSON *root, engine_query_fault *
     return err;
 }
 
+static hr_err keep_text(query_spec *spec, const cJSON *root)
+{
+    spec->text = cJSON_PrintUnformatted(root);
+    char *enabled = spec->text != NULL ? query_spec_switch(spec, true) : NULL;
+    if (enabled == NULL) {
+        return HR_NO_MEMORY;
+    }
+    spec->hash = hr_hash64(enabled, strlen(enabled));
+    cJSON_free(enabled);
+    return HR_OK;
+}
+
 hr_err query_spec_parse(const char *text, size_t size, query_spec **out, engine_query_fault *fault)
 {
     *fault = (engine_query_fault){.field = ""};
@@ -618,8 +631,7 @@ hr_err query_spec_parse(const char *text, size_t size, query_spec **out, engine_
     cJSON *root = cJSON_ParseWithLength(text, size);
     hr_err err = root != NULL ? read_all(spec, root, fault) : complain(fault, "", "not JSON");
     if (err == HR_OK) {
-        spec->text = cJSON_PrintUnformatted(root);
-        err = spec->text != NULL ? HR_OK : HR_NO_MEMORY;
+        err = keep_text(spec, root);
     }
     cJSON_Delete(root);
     if (err != HR_OK) {

@@ -52,6 +52,7 @@ typedef struct query_spec {
     stream_shape pair_shape;
     const char *pair_columns[STREAM_COLUMNS_MAX]; /* those of the earlier row are owned */
     char *text;                                   /* the definition, as it is kept */
+    uint64_t hash;                                /* of what it counts: of all but `enabled` */
 } query_spec;
 
 /* HR_INVALID: fault says which part and why. The caller frees *out. */

@@ -15,12 +15,14 @@
 #define FILE_NAME "queries.state"
 #define MAGIC "HRQS"
 #define VERSION 3
-#define VERSION_BEFORE 2 /* it said less of lanes and devices */
+#define VERSION_BEFORE 2 /* it said less of lanes and devices, and hashed `enabled` too */
 #define FILE_BYTES_MAX (UINT64_C(2) << 30)
 
-static uint64_t definition_hash(const query_run *run)
+/* By which a run knows its part again. */
+static uint64_t definition_hash(const query_run *run, uint32_t version)
 {
-    return hr_hash64(run->spec->text, strlen(run->spec->text));
+    return version == VERSION ? run->spec->hash
+                              : hr_hash64(run->spec->text, strlen(run->spec->text));
 }
 
 static void write_all(engine_queries *queries, hr_buf *out)
@@ -40,7 +42,7 @@ static void write_all(engine_queries *queries, hr_buf *out)
             continue;
         }
         hr_buf_put_u64(out, run->number);
-        hr_buf_put_u64(out, definition_hash(run));
+        hr_buf_put_u64(out, definition_hash(run, VERSION));
         size_t size_at = out->size;
         hr_buf_put_u64(out, 0);
         query_run_write(run, out);
@@ -148,9 +150,21 @@ static hr_err read_file(const char *path, hr_buf *bytes, hr_why *why)
     return err;
 }
 
+/* It may have been stopped or started after the checkpoint, and the service killed. */
+static hr_err follow_switch(query_run *run)
+{
+    if (run->spec->is_enabled && run->status == QUERY_STOPPED) {
+        return query_run_reset(run, run->run_id);
+    }
+    if (!run->spec->is_enabled && run->status == QUERY_RUNNING) {
+        run->status = QUERY_STOPPED;
+    }
+    return HR_OK;
+}
+
 /* A query whose definition has changed since, or is gone, begins anew: its part is passed over. One
  * that cannot read its own part stops, and the others have theirs. */
-static hr_err read_run(engine_queries *queries, hr_cursor *in)
+static hr_err read_run(engine_queries *queries, hr_cursor *in, uint32_t version)
 {
     uint64_t number = hr_cursor_u64(in);
     uint64_t hash = hr_cursor_u64(in);
@@ -161,14 +175,14 @@ static hr_err read_run(engine_queries *queries, hr_cursor *in)
     }
     for (uint32_t i = 0; i < queries->run_count; i++) {
         query_run *run = queries->runs[i];
-        if (run->number == number && run->spec != NULL && definition_hash(run) == hash) {
+        if (run->number == number && run->spec != NULL && definition_hash(run, version) == hash) {
             hr_cursor part = hr_cursor_of(bytes, size);
             hr_err err = query_run_read(run, &part);
             if (err == HR_CORRUPT || (err == HR_OK && hr_cursor_left(&part) > 0)) {
                 err = query_run_reset(run, run->run_id);
                 query_run_fail(run, "what was kept of it cannot be read: it must be started anew");
             }
-            return err;
+            return err == HR_OK ? follow_switch(run) : err;
         }
     }
     return HR_OK;
@@ -200,7 +214,7 @@ hr_err query_keep_load(engine_queries *queries, hr_why *why)
         queries->next_run_id = hr_cursor_u64(&in);
         uint32_t count = hr_cursor_u32(&in);
         for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-            err = read_run(queries, &in);
+            err = read_run(queries, &in, version);
         }
     }
     hr_buf_fini(&bytes);

@@ -290,6 +290,46 @@ static void stop_and_start_outlast_a_restart(void **state)
 }
 
 /* A full disk, say: once there is room, what was not kept is. */
+/* Killed just after it was stopped, or started anew: the checkpoint is of before, the catalogue of
+ * after. */
+static void stop_and_start_outlast_a_kill(void **state)
+{
+    (void)state;
+    for (int is_started = 0; is_started < 2; is_started++) {
+        scene scene;
+        char status[16];
+        char path[160];
+        char before[160];
+        scene_begin(&scene, 1);
+        scene_open_queries(&scene);
+        scene_make_herd(&scene);
+        scene_must_put(&scene, "{\"name\":\"q\",\"from\":\"positions\","
+                               "\"select\":{\"n\":\"count()\"}}");
+        scene_live_a_second(&scene);
+        scene_settle(&scene);
+        double rows = member_of(&scene, "q", "rows_in", status, sizeof status);
+        assert_true(rows > 0);
+        if (is_started) {
+            assert_int_equal(engine_query_stop(scene.queries, "q", NULL), HR_OK);
+        }
+        engine_queries_stop(scene.queries);
+        snprintf(path, sizeof path, "%s/checkpoint/queries.state", scene.farm.folder);
+        snprintf(before, sizeof before, "%s/checkpoint/queries.before", scene.farm.folder);
+        assert_int_equal(link(path, before), 0);
+        scene_open_queries(&scene);
+        assert_int_equal(is_started ? engine_query_start(scene.queries, "q", NULL)
+                                    : engine_query_stop(scene.queries, "q", NULL),
+                         HR_OK);
+        engine_queries_stop(scene.queries);
+        assert_int_equal(rename(before, path), 0);
+        scene_open_queries(&scene);
+        double kept = member_of(&scene, "q", "rows_in", status, sizeof status);
+        assert_string_equal(status, is_started ? "running" : "stopped");
+        assert_double_near(kept, is_started ? 0 : rows, 0);
+        scene_end(&scene);
+    }
+}
+
 static void a_checkpoint_that_failed_is_made_later(void **state)
 {
     (void)state;
@@ -502,6 +542,7 @@ int main(void)
         cmocka_unit_test(a_bad_definition_is_refused_with_the_part_that_is_bad),
         cmocka_unit_test(a_query_that_grows_too_large_stops_alone),
         cmocka_unit_test(stop_and_start_outlast_a_restart),
+        cmocka_unit_test(stop_and_start_outlast_a_kill),
         cmocka_unit_test(a_checkpoint_that_failed_is_made_later),
         cmocka_unit_test(shipped_queries_run_and_stay_removed),
         cmocka_unit_test(shipped_queries_that_find_no_room_keep_nobody_from_starting),
