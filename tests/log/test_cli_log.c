@@ -8,18 +8,10 @@
 #include <unistd.h>
 
 #include "api/cli.h"
-#include "api/cli_client.h"
 #include "base/fix.h"
 #include "base/record.h"
 #include "log_fixture.h"
 #include "test.h"
-
-/* The program's is among its HTTP client, which nothing here needs: nobody is followed. */
-bool cli_wait_for_news(int wait_ms)
-{
-    (void)wait_ms;
-    return false;
-}
 
 #define OUTPUT_MAX 65536
 
