@@ -17,8 +17,10 @@ void stream_trend_init(stream_trend *trend, double noise)
 
 void stream_trend_add(stream_trend *trend, double x, double y)
 {
-    double step = trend->count > 0 ? y - trend->last_y : 0;
-    trend->steps += step * step;
+    if (trend->count == 0) {
+        trend->first_y = trend->last_y = y;
+    }
+    trend->steps += (y - trend->last_y) * (y - trend->last_y);
     trend->last_y = y;
     trend->count += 1;
     double dx = x - trend->mean_x;
@@ -33,10 +35,12 @@ void stream_trend_add(stream_trend *trend, double x, double y)
 
 void stream_trend_merge(stream_trend *into, const stream_trend *from)
 {
-    double total = into->count + from->count;
-    if (from->count == 0) {
+    if (from->count == 0 || into->count == 0) {
+        *into = from->count == 0 ? *into : *from;
         return;
     }
+    double total = into->count + from->count;
+    double step = from->first_y - into->last_y;
     double dx = from->mean_x - into->mean_x;
     double dy = from->mean_y - into->mean_y;
     double weight = into->count * from->count / total;
@@ -46,7 +50,7 @@ void stream_trend_merge(stream_trend *into, const stream_trend *from)
     into->mean_x += dx * from->count / total;
     into->mean_y += dy * from->count / total;
     into->count = total;
-    into->steps += from->steps;
+    into->steps += from->steps + step * step;
     into->last_y = from->last_y;
 }
 
@@ -127,6 +131,7 @@ void stream_trend_write(const stream_trend *trend, hr_buf *out)
     stream_put_double(out, trend->xx);
     stream_put_double(out, trend->xy);
     stream_put_double(out, trend->yy);
+    stream_put_double(out, trend->first_y);
     stream_put_double(out, trend->last_y);
     stream_put_double(out, trend->steps);
 }
@@ -141,10 +146,11 @@ hr_err stream_trend_read(stream_trend *trend, hr_cursor *in)
     }
     if (read.noise > 0) {
         /* As if those points had known nothing of each other, which was said of them then. */
-        read.last_y = read.mean_y;
+        read.first_y = read.last_y = read.mean_y;
         read.steps = 2 * read.yy;
     } else {
         read.noise = -read.noise;
+        read.first_y = stream_get_double(in);
         read.last_y = stream_get_double(in);
         read.steps = stream_get_double(in);
     }

@@ -256,6 +256,36 @@ static void trend_of_parts_is_the_trend(void **state)
     assert_double_near(one.slope, 3, 0.01);
 }
 
+/* Also where neighbours err alike, and there is a part for each point, as in a window that slides.
+ */
+static void trend_of_parts_that_follow_each_other_is_the_trend(void **state)
+{
+    (void)state;
+    hr_random random = {.state = 12};
+    stream_trend all;
+    stream_trend merged[2];
+    stream_trend_init(&all, 1);
+    stream_trend_init(&merged[0], 1);
+    stream_trend_init(&merged[1], 1);
+    double off = 0;
+    for (int i = 0; i < 500; i++) {
+        off = 0.9 * off + normal(&random);
+        stream_trend part;
+        stream_trend_init(&part, 1);
+        stream_trend_add(&all, i, 3 * i + off);
+        stream_trend_add(&part, i, 3 * i + off);
+        stream_trend_merge(&merged[i >= 200], &part);
+    }
+    stream_trend_merge(&merged[0], &merged[1]);
+    stream_trend_line one;
+    stream_trend_line two;
+    assert_true(stream_trend_line_of(&all, &one));
+    assert_true(stream_trend_line_of(&merged[0], &two));
+    assert_double_near(one.slope, two.slope, 1e-9);
+    assert_double_near(one.slope_error, two.slope_error, 1e-9);
+    assert_double_near(one.freedom, two.freedom, 1e-9);
+}
+
 /* Seven numbers, as they were kept before steps were: it goes on from there. */
 static void a_trend_of_the_version_before_is_taken_over(void **state)
 {
@@ -359,6 +389,7 @@ int run_models_tests(void)
         cmocka_unit_test(trend_intervals_hold_the_truth_as_often_as_they_say),
         cmocka_unit_test(batteries_become_empty_when_their_trend_says),
         cmocka_unit_test(trend_of_parts_is_the_trend),
+        cmocka_unit_test(trend_of_parts_that_follow_each_other_is_the_trend),
         cmocka_unit_test(a_trend_of_the_version_before_is_taken_over),
         cmocka_unit_test(descent_learns_and_follows_a_change),
         cmocka_unit_test(stays_of_parts_are_the_whole),
