@@ -207,7 +207,8 @@ describe("drawing", () => {
       const corners = [[side + 6, -side + 5], [side + 40, -side + 5], [side + 40, side / 2]];
       for (const [dx, dy] of corners) {
         await page.mouse.move(cx + dx, cy + dy);
-        await page.mouse.click(cx + dx, cy + dy, { delay: 20 });
+        // A slow finger rests longer than the half second after which a corner may be dragged.
+        await page.mouse.click(cx + dx, cy + dy, { delay: dx === side + 6 ? 600 : 20 });
       }
       await page.click("button:has-text('Finish')");
       await page.waitForSelector("button:has-text('Add a hole')");

@@ -129,6 +129,8 @@ export class Editor {
       type,
       stopClick: true,
       snapTolerance: HANDLE_REACH_PX / 2,
+      // A press that is held is compared with where it has snapped to: it has not moved for that.
+      clickTolerance: SNAP_PX + 1,
       style: pointerStyle,
     });
     const width_m = draft.props.width_m ?? CORRIDOR_WIDTH_M;
