@@ -73,6 +73,12 @@ bool api_host_is_allowed(const api_context *context, const char *host)
            strcasecmp(own, text) == 0;
 }
 
+bool api_has_names(const api_context *context)
+{
+    return (context->hosts != NULL && context->hosts[0] != 0) ||
+           (context->origins != NULL && context->origins[0] != 0);
+}
+
 bool api_origin_is_allowed(const api_context *context, const char *origin, const char *host)
 {
     const char *after_scheme = strstr(origin, "://");

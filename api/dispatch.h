@@ -31,6 +31,9 @@ void api_identify(api_context *context, api_request *request);
 /* Whether a Host header names us, and not somebody who made its own name point here. */
 bool api_host_is_allowed(const api_context *context, const char *host);
 
+/* Whether it has been given names or origins, as a service behind a proxy is. */
+bool api_has_names(const api_context *context);
+
 /* Whether a page of that origin may act for its user here: it is ours or configured. */
 bool api_origin_is_allowed(const api_context *context, const char *origin, const char *host);
 

@@ -124,6 +124,9 @@ static int exchange_write(http_exchange *exchange)
 
 static int exchange_respond(http_exchange *exchange)
 {
+    /* One client could otherwise make lws take the body of its request, whose length it overlooks,
+     * for the beginning of the next one that the proxy sends, which is somebody else's. */
+    exchange->answer.close |= exchange->request.is_proxied;
     trim(&exchange->body); /* an import's megabytes are not needed while the answer goes out */
     hr_buf_clear(&exchange->out);
     (void)hr_buf_extend(&exchange->out, LWS_PRE);

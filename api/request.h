@@ -66,7 +66,7 @@ typedef struct api_request {
     char session[API_SECRET_TEXT_MAX]; /* from the cookie */
     char bearer[API_SECRET_TEXT_MAX];
     bool accepts_gzip;
-    bool is_forwarded;           /* came through a proxy, on whose word peer may be */
+    bool is_proxied;             /* may have come through a proxy; peer may be on its word */
     const _Atomic bool *is_gone; /* whoever asked has gone; NULL: cannot be told */
     bool is_live;                /* came over the WebSocket: the caller is known already */
     const char *body_schema;     /* of its route; static, or NULL */

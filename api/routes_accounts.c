@@ -56,17 +56,6 @@ static void answer_refusal(api_answer *answer, hr_err err, int retry_after_s, co
     }
 }
 
-/* Whoever asks sits at this machine: no link is needed. A proxy here says for whom it asks, but a
- * client can make libwebsockets 4.1 overlook the header that says so: the end of a header's name
- * that begins a known one ("X: 1") is not seen, and the next line goes with it. So where the
- * service has been given a name or origin, as behind a proxy it needs one, nobody is taken to. */
-static bool is_at_this_machine(const api_context *context, const api_request *request)
-{
-    bool has_names = (context->hosts != NULL && context->hosts[0] != '\0') ||
-                     (context->origins != NULL && context->origins[0] != '\0');
-    return api_peer_is_loopback(request->peer) && !request->is_forwarded && !has_names;
-}
-
 void route_setup(api_context *context, const api_request *request, api_answer *answer)
 {
     cJSON *body = has_accounts(context, answer) ? api_body_parse(request, answer) : NULL;
@@ -80,8 +69,8 @@ void route_setup(api_context *context, const api_request *request, api_answer *a
         password != NULL ? api_body_text(body, "code", API_SECRET_TEXT_MAX, "", answer) : NULL;
     if (code != NULL) {
         hr_why why = {.text = ""};
-        hr_err err = accounts_setup(context->accounts, user, password, code,
-                                    is_at_this_machine(context, request), &why);
+        bool is_here = api_peer_is_loopback(request->peer) && !request->is_proxied;
+        hr_err err = accounts_setup(context->accounts, user, password, code, is_here, &why);
         if (err == HR_OK) {
             audit(context, request, user, "setup", user);
             answer_user(answer, 201, user, API_ROLE_OWNER);

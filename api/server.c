@@ -1,4 +1,5 @@
 /* api/server.c - starts libwebsockets, runs its service thread, and brings work back to it. */
+#include "dispatch.h"
 #include "live.h"
 #include "server_parts.h"
 
@@ -142,13 +143,24 @@ static void read_forwarded(const char *list, api_request *request)
     }
 }
 
+/* A proxy on this machine says whom it asks for, but a client can make libwebsockets 4.1 overlook
+ * the header that says so: the end of a header's name that begins a known one ("X: 1") is not seen,
+ * and the next line goes with it. So where the service has been given a name or origin, as behind a
+ * proxy it needs one, everybody on this machine may be the proxy. */
+static bool is_proxied(struct lws *wsi, const char *peer)
+{
+    const api_server *server = lws_context_user(lws_get_context(wsi));
+    return lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
+           (api_peer_is_loopback(peer) && api_has_names(server->context));
+}
+
 const char *server_read_head(struct lws *wsi, api_request *request)
 {
     /* All pages of a machine share its cookies, whatever their ports: ours may come last of many.
      */
     char text[COOKIES_BYTES_MAX];
     const char *too_long = NULL;
-    request->is_forwarded = lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0;
+    request->is_proxied = is_proxied(wsi, request->peer);
     if (!server_header(wsi, WSI_TOKEN_X_FORWARDED_FOR, text, API_HEADER_TEXT_MAX)) {
         too_long = "X-Forwarded-For";
     }
