@@ -10,13 +10,16 @@
 #define VERTICES 40
 #define IMPORTS 10
 
-/* Bytes of memory in use. */
-static size_t resident_bytes(void)
+/* Every index reserves addresses, by which it is seen to be there; memory in use would tell what a
+ * sanitizer keeps of it, too. */
+#define INDEX_ADDRESSES ((size_t)8 << 30)
+
+static size_t mapped_bytes(void)
 {
     size_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
     assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*u %zu", &pages), 1);
+    assert_int_equal(fscanf(file, "%zu", &pages), 1);
     assert_int_equal(fclose(file), 0);
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
@@ -79,10 +82,9 @@ static void imports_do_not_keep_the_indexes_before_them(void **state)
         assert_int_equal(engine_world_acquire(worlds, version, &next, &why), HR_OK);
         engine_world_release(worlds, world);
         world = next;
-        bytes[version - 1] = resident_bytes();
+        bytes[version - 1] = mapped_bytes();
     }
-    const size_t index_bytes = FENCES * (size_t)2000;
-    assert_true(bytes[IMPORTS - 1] < bytes[1] + 2 * index_bytes);
+    assert_true(bytes[IMPORTS - 1] < bytes[1] + INDEX_ADDRESSES);
     engine_world_release(worlds, world);
     geo_rules_unref(rules);
     engine_worlds_free(worlds);
