@@ -287,8 +287,9 @@ export class FarmMap implements MapPort {
 
   /** At first what was looked at last; else all fences; without any, all animals. */
   #placeOnce(): void {
-    const { fences, areFencesKnown, areDevicesKnown } = this.#app.store.state;
-    if (this.#isPlaced || !areFencesKnown || (fences.size === 0 && !areDevicesKnown)) {
+    const { fences, areFencesKnown, areDevicesKnown, sketch } = this.#app.store.state;
+    // Who draws already must not have the map moved away under the hand.
+    if (this.#isPlaced || !areFencesKnown || sketch) {
       return;
     }
     const { center, zoom } = recall(this.#app.live.epoch);
@@ -298,7 +299,9 @@ export class FarmMap implements MapPort {
       this.map.getView().setZoom(zoom);
       return;
     }
-    this.showAll();
+    if (fences.size > 0 || areDevicesKnown) {
+      this.showAll();
+    }
   }
 
   showAll(): void {
