@@ -98,14 +98,6 @@ static hr_err scan_events(history_reader *reader, event_scan *scan, hr_why *why)
     return err == HR_TIMEOUT ? HR_OK : err;
 }
 
-/* Nothing is appended long before it happens, so what is older need not be read. */
-static int64_t first_wanted(history_reader *reader, const event_filter *filter)
-{
-    return filter->from_ms > INT64_MIN + HISTORY_FUTURE_MS
-               ? history_events_at(reader, filter->from_ms - HISTORY_FUTURE_MS)
-               : 0;
-}
-
 static hr_err new_reader(const api_context *context, history_reader **reader, hr_why *why)
 {
     hr_err err = history_reader_new(context->history, context->log, reader, why);
@@ -122,7 +114,7 @@ static hr_err find_events(api_context *context, event_scan *scan, hr_why *why)
     if (err != HR_OK) {
         return err;
     }
-    int64_t first = first_wanted(reader, scan->filter);
+    int64_t first = history_events_at(reader, scan->filter->from_ms);
     scan->cursor = first - 1 > scan->cursor ? first - 1 : scan->cursor;
     err = HR_GONE;
     for (int i = 0; i < TRIES_MAX && err == HR_GONE; i++) {
@@ -159,7 +151,7 @@ static hr_err find_past(api_context *context, const event_filter *filter, int64_
                           .context = json};
     hr_err err = new_reader(context, &reader, why);
     if (err == HR_OK) {
-        past->floor = first_wanted(reader, filter);
+        past->floor = history_events_at(reader, filter->from_ms);
         err = events_past_each(reader, past, why);
         history_reader_free(reader);
     }

@@ -73,8 +73,8 @@ static int event_begin(sql_cursor *cursor, const char *key, int64_t from_ms, int
         return SQLITE_OK;
     }
     hr_err err = begin(cursor, sizeof(hr_event), &why);
-    if (err == HR_OK && from_ms > INT64_MIN + HISTORY_FUTURE_MS) {
-        int64_t offset = history_events_at(cursor->history, from_ms - HISTORY_FUTURE_MS);
+    if (err == HR_OK) {
+        int64_t offset = history_events_at(cursor->history, from_ms);
         from_offset = offset > from_offset ? offset : from_offset;
     }
     if (err == HR_OK) {

@@ -5,7 +5,7 @@ static const char records_sql[] =
     "SELECT offset, type, bytes FROM event WHERE offset >= ?1 ORDER BY offset";
 static const char slot_sql[] =
     "SELECT coalesce((SELECT events_end FROM slot WHERE number < s.number ORDER BY number DESC "
-    "LIMIT 1), 0) FROM slot s WHERE newest_ms >= ?1 ORDER BY number LIMIT 1";
+    "LIMIT 1), 0) FROM slot s WHERE " HISTORY_EVENTS_TO_SQL " >= ?1 ORDER BY number LIMIT 1";
 
 hr_err history_events_begin(history_reader *reader, int64_t offset, hr_why *why)
 {
@@ -52,18 +52,22 @@ hr_err history_events_next(history_reader *reader, history_record *record, hr_wh
     }
 }
 
-int64_t history_events_at(history_reader *reader, int64_t append_ms)
+int64_t history_events_at(history_reader *reader, int64_t from_ms)
 {
-    int64_t in_log = log_offset_at(reader->log, HR_TOPIC_EVENTS, 0, append_ms);
-    hr_err err = history_snapshot(reader, slot_sql, NULL);
-    if (err == HR_OK && reader->statement != NULL &&
-        in_log <= log_start(reader->log, HR_TOPIC_EVENTS, 0)) {
-        /* It may have left the log. */
-        sqlite3_bind_int64(reader->statement, 1, append_ms);
-        if (history_step(reader, NULL) == HR_OK) {
-            in_log = sqlite3_column_int64(reader->statement, 0);
+    /* All of it when the file cannot tell; whoever then reads on is told why. */
+    int64_t offset = 0;
+    if (from_ms > INT64_MIN && history_snapshot(reader, slot_sql, NULL) == HR_OK) {
+        hr_err err = HR_NOT_FOUND;
+        if (reader->statement != NULL) {
+            sqlite3_bind_int64(reader->statement, 1, from_ms);
+            err = history_step(reader, NULL);
+        }
+        if (err == HR_OK) {
+            offset = sqlite3_column_int64(reader->statement, 0);
+        } else if (err == HR_NOT_FOUND) {
+            offset = reader->sources[reader->partition_count];
         }
     }
     history_let_go(reader);
-    return in_log;
+    return offset;
 }

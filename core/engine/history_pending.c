@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/event.h"
 #include "base/record.h"
 #include "history_chunk.h"
 
@@ -28,6 +29,7 @@ static void forget(history_pending *pending)
     pending->from_ms = INT64_MAX;
     pending->to_ms = INT64_MIN;
     pending->newest_ms = INT64_MIN;
+    pending->events_to_ms = INT64_MIN;
 }
 
 void history_pending_init(history_pending *pending)
@@ -210,6 +212,16 @@ hr_err history_pending_positions(history_pending *pending, const log_view *view,
     return err;
 }
 
+/* What cannot be read as an event is told to nobody as one: its time does not matter. */
+static void note_event(history_pending *pending, uint8_t type, const uint8_t *bytes, size_t size)
+{
+    hr_event event;
+    if (type == HR_RECORD_EVENT && hr_event_load(bytes, size, &event) == HR_OK &&
+        event.time_ms > pending->events_to_ms) {
+        pending->events_to_ms = event.time_ms;
+    }
+}
+
 hr_err history_pending_events(history_pending *pending, const log_view *view, int64_t from)
 {
     size_t at = 0;
@@ -226,6 +238,7 @@ hr_err history_pending_events(history_pending *pending, const log_view *view, in
             hr_buf_put_u8(&pending->events, view->type);
             hr_buf_put_u32(&pending->events, (uint32_t)size);
             hr_buf_put(&pending->events, bytes, size);
+            note_event(pending, view->type, bytes, size);
             count++;
         }
     }
@@ -351,6 +364,7 @@ hr_err history_pending_write(history_pending *pending, history_store *store, his
     slot->from_ms = pending->from_ms;
     slot->to_ms = pending->to_ms;
     slot->newest_ms = pending->newest_ms;
+    slot->events_to_ms = pending->events_to_ms;
     slot->fixes = pending->fix_count;
     slot->chunks = 0;
     slot->bytes = pending->events.size;

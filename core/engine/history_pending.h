@@ -21,6 +21,7 @@ typedef struct history_pending {
     int64_t from_ms;
     int64_t to_ms;
     int64_t newest_ms;
+    int64_t events_to_ms;
     uint64_t refused; /* fixes of devices beyond HISTORY_DEVICES_MAX */
 
     uint64_t *keys; /* by number */

@@ -8,9 +8,6 @@
 #include "base/fix.h"
 #include "engine/history.h"
 
-/* Nothing is appended longer than this before it happens. */
-#define HISTORY_FUTURE_MS 60000
-
 /* Opaque. Threads: one at a time; as many readers as wanted. */
 typedef struct history_reader history_reader;
 
@@ -62,7 +59,8 @@ HR_MUST_USE hr_err history_events_begin(history_reader *reader, int64_t offset, 
 /* HR_NOT_FOUND: there are no more; *record is then only the offset to go on at. */
 HR_MUST_USE hr_err history_events_next(history_reader *reader, history_record *record, hr_why *why);
 
-/* The offset from which on everything that was appended at append_ms or later stands. */
-int64_t history_events_at(history_reader *reader, int64_t append_ms);
+/* An offset before which no event happened at from_ms or later. Only what history.db holds is
+ * passed over, since a gateway whose clock stands behind takes what is far ahead of it. */
+int64_t history_events_at(history_reader *reader, int64_t from_ms);
 
 #endif

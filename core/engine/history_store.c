@@ -28,7 +28,7 @@ static const char *const texts[STATEMENTS] = {
     [PUT_NAME] = "UPDATE device SET id = ?2 WHERE key = ?1 AND id IS NOT ?2",
     [PUT_CHUNK] = "INSERT INTO chunk(place, bytes) VALUES(?1, ?2)",
     [PUT_EVENT] = "INSERT INTO event(offset, type, bytes) VALUES(?1, ?2, ?3)",
-    [PUT_SLOT] = "INSERT INTO slot VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [PUT_SLOT] = "INSERT INTO slot VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     [PUT_SOURCES] = "INSERT OR REPLACE INTO source(id, next) VALUES(1, ?1)",
 };
 
@@ -46,11 +46,16 @@ static const char schema[] =
     "CREATE TABLE device(number INTEGER PRIMARY KEY, key INTEGER NOT NULL UNIQUE, id TEXT);"
     "CREATE TABLE slot(number INTEGER PRIMARY KEY, from_ms INTEGER NOT NULL, to_ms INTEGER NOT "
     "NULL, newest_ms INTEGER NOT NULL, events_end INTEGER NOT NULL, fixes INTEGER NOT NULL, chunks "
-    "INTEGER NOT NULL, bytes INTEGER NOT NULL);"
+    "INTEGER NOT NULL, bytes INTEGER NOT NULL, events_to_ms INTEGER);"
     "CREATE TABLE chunk(place INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE event(offset INTEGER PRIMARY KEY, type INTEGER NOT NULL, bytes BLOB NOT NULL);"
-    "PRAGMA application_id=0x48524859; PRAGMA user_version=1;"
+    "PRAGMA application_id=0x48524859; PRAGMA user_version=2;"
     "COMMIT;";
+
+static const char from_format_1[] = "BEGIN IMMEDIATE;"
+                                    "ALTER TABLE slot ADD COLUMN events_to_ms INTEGER;"
+                                    "PRAGMA user_version=2;"
+                                    "COMMIT;";
 
 struct history_store {
     sqlite3 *db;
@@ -110,6 +115,15 @@ static hr_err read_number(history_store *store, const char *sql, int64_t *number
 
 /* ---- opening ---- */
 
+/* HR_CORRUPT: where a statement does not fit the tables. */
+static hr_err schema_err(history_store *store, int code, hr_why *why)
+{
+    return code == SQLITE_ERROR
+               ? hr_why_set(why, HR_CORRUPT, "history.db has not the tables of a history: %s",
+                            sqlite3_errmsg(store->db))
+               : history_err(store->db, code, "opening", why);
+}
+
 static hr_err check_format(history_store *store, hr_why *why)
 {
     int64_t application = 0;
@@ -137,7 +151,9 @@ static hr_err check_format(history_store *store, hr_why *why)
                           "program knows up to %d): update this one",
                           (long long)version, HISTORY_FORMAT);
     }
-    return HR_OK;
+    return version < HISTORY_FORMAT
+               ? schema_err(store, sqlite3_exec(store->db, from_format_1, NULL, NULL, NULL), why)
+               : HR_OK;
 }
 
 static hr_err prepare(history_store *store, hr_why *why)
@@ -145,12 +161,8 @@ static hr_err prepare(history_store *store, hr_why *why)
     for (int i = 0; i < STATEMENTS; i++) {
         int code = sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                       &store->statements[i], NULL);
-        if (code == SQLITE_ERROR) {
-            return hr_why_set(why, HR_CORRUPT, "history.db has not the tables of a history: %s",
-                              sqlite3_errmsg(store->db));
-        }
         if (code != SQLITE_OK) {
-            return history_err(store->db, code, "opening", why);
+            return schema_err(store, code, why);
         }
     }
     return HR_OK;
@@ -312,7 +324,8 @@ static hr_err put_slot(history_store *store, const history_slot *slot, hr_why *w
                                slot->sources[slot->source_count - 1],
                                (int64_t)slot->fixes,
                                (int64_t)slot->chunks,
-                               (int64_t)slot->bytes};
+                               (int64_t)slot->bytes,
+                               slot->events_to_ms};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         sqlite3_bind_int64(statement, (int)i + 1, numbers[i]);
     }

@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 
-#define HISTORY_FORMAT 1
+#define HISTORY_FORMAT 2
 #define HISTORY_APPLICATION 0x48524859 /* "HRHY" */
 #define HISTORY_SOURCES_MAX (HR_PARTITIONS_MAX + 1)
 
@@ -28,6 +28,11 @@
 #define HISTORY_SLOT_SHIFT (HISTORY_DEVICE_BITS + HISTORY_TURN_BITS)
 #define HISTORY_SLOTS_MAX (INT64_C(1) << (63 - HISTORY_SLOT_SHIFT)) /* 4 years of one a second */
 
+/* No event of a slot happened after it. Slots of format 1 do not say when their last one did: it
+ * came of a fix, most likely of the same slot, or was no further ahead of a clock that was right.
+ */
+#define HISTORY_EVENTS_TO_SQL "coalesce(events_to_ms, max(newest_ms + 60000, to_ms))"
+
 /* Threads: one at a time. */
 typedef struct history_store history_store;
 
@@ -35,7 +40,8 @@ typedef struct history_store history_store;
 typedef struct history_slot {
     int64_t from_ms; /* event times of its fixes; from > to: it has none */
     int64_t to_ms;
-    int64_t newest_ms; /* the newest append_ms in it */
+    int64_t newest_ms;    /* the newest append_ms in it */
+    int64_t events_to_ms; /* the latest event time of its events; INT64_MIN: it has none */
     uint64_t fixes;
     uint64_t chunks;
     uint64_t bytes;                       /* of chunks and events */

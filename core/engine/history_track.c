@@ -73,18 +73,6 @@ static hr_err next_chunk(history_reader *reader, hr_why *why)
     return HR_OK;
 }
 
-/* The tail of the next partition; nothing in it before `from` was appended can matter. */
-static hr_err open_tail(history_reader *reader, hr_why *why)
-{
-    uint16_t partition = (uint16_t)reader->partition++;
-    int64_t offset = 0;
-    if (reader->span.from_ms > INT64_MIN + HISTORY_FUTURE_MS) {
-        offset = log_offset_at(reader->log, HR_TOPIC_POSITIONS, partition,
-                               reader->span.from_ms - HISTORY_FUTURE_MS);
-    }
-    return history_tail_open(reader, HR_TOPIC_POSITIONS, partition, offset, why);
-}
-
 /* The next fix in the batch at hand. */
 static bool next_in_view(history_reader *reader, hr_fix *fix)
 {
@@ -127,7 +115,8 @@ hr_err history_track_next(history_reader *reader, hr_fix *fix, hr_why *why)
     while (err == HR_OK && !next_in_view(reader, fix)) {
         err = reader->tail != NULL ? history_tail_next(reader, why) : HR_NOT_FOUND;
         if (err == HR_NOT_FOUND && reader->partition < reader->partition_end) {
-            err = open_tail(reader, why);
+            err = history_tail_open(reader, HR_TOPIC_POSITIONS, (uint16_t)reader->partition++, 0,
+                                    why);
         }
     }
     return err;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/event.h"
 #include "base/id.h"
 #include "base/record.h"
 #include "log/reader.h"
@@ -260,6 +261,22 @@ static size_t read_events(history_reader *reader, int64_t from, hr_buf *out, int
     return count;
 }
 
+/* Whoever asks for events from a time on is sent behind none of them. */
+static void expect_none_before(history_reader *reader, int64_t from_ms)
+{
+    hr_why why = {""};
+    history_record record = {0};
+    int64_t at = history_events_at(reader, from_ms);
+    must(history_events_begin(reader, 0, &why), &why, "history_events_begin");
+    while (history_events_next(reader, &record, &why) == HR_OK && record.offset < at) {
+        hr_event event;
+        if (record.type == HR_RECORD_EVENT) {
+            must(hr_event_load(record.bytes, record.size, &event), &why, "event");
+            assert_true(event.time_ms < from_ms);
+        }
+    }
+}
+
 void ranch_expect_events(ranch *ranch, size_t wanted_before)
 {
     hr_buf mine, its;
@@ -284,6 +301,11 @@ void ranch_expect_events(ranch *ranch, size_t wanted_before)
     assert_int_equal(before, wanted_before);
     hr_buf_clear(&its);
     assert_int_equal(read_events(reader, first + 1, &its, &first), count - 1);
+    for (int i = 0; i < 4; i++) {
+        int64_t past_ms =
+            (int64_t)hr_random_below(&ranch->random, (uint64_t)ranch->step * 10000 + 1);
+        expect_none_before(reader, RANCH_T0 + past_ms);
+    }
     hr_buf_fini(&mine);
     hr_buf_fini(&its);
     history_reader_free(reader);

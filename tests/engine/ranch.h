@@ -46,7 +46,8 @@ hr_fix *ranch_log_fixes(ranch *ranch, size_t *count);
 void ranch_expect_tracks(ranch *ranch, const hr_fix *wanted, size_t count);
 
 /* Each record of the log's events is told once, in order, from any offset; those that the log has
- * no more are told before, as wanted_before counts. */
+ * no more are told before, as wanted_before counts. None that is asked for by its time is missed.
+ */
 void ranch_expect_events(ranch *ranch, size_t wanted_before);
 
 /* A number out of history.db. */

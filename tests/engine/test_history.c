@@ -170,7 +170,7 @@ static void damage_that_shows_while_writing_is_mended(void **state)
     ranch_graze(&r, 30);
     ranch_settle_history(&r);
     /* The next slot's number is taken: history.db is not as the historian left it. */
-    ranch_ask(&r, "INSERT INTO slot SELECT number + 1, 0, 0, 0, 0, 0, 0, 0 FROM slot ORDER BY "
+    ranch_ask(&r, "INSERT INTO slot SELECT number + 1, 0, 0, 0, 0, 0, 0, 0, 0 FROM slot ORDER BY "
                   "number DESC LIMIT 1");
     ranch_graze(&r, 30);
     ranch_settle_history(&r);
@@ -279,6 +279,63 @@ static void a_reader_keeps_its_deadline(void **state)
     ranch_end(&r);
 }
 
+/* Without a battery and without the internet its clock stands still while it is off. */
+static void what_the_gateways_clock_thinks_ahead_is_found_by_its_time(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, test_seed(__func__));
+    r.step = 360; /* an hour ahead of the clock */
+    for (int round = 0; round < 3; round++) {
+        ranch_graze(&r, 40);
+        expect_what_the_log_has(&r);
+        ranch_settle_history(&r);
+        expect_what_the_log_has(&r);
+    }
+    ranch_graze(&r, 40);
+    ranch_close_history(&r);
+    expect_what_the_log_has(&r); /* the log alone */
+    ranch_open_history(&r);
+    ranch_end(&r);
+}
+
+/* From the newest of what is kept on: so much of the past need not be read. */
+static int64_t events_at_newest(ranch *r)
+{
+    history_reader *reader;
+    assert_int_equal(history_reader_new(r->history, r->farm.log, &reader, NULL), HR_OK);
+    int64_t at = history_events_at(reader, RANCH_T0 + (r->step - 1) * 10000);
+    history_reader_free(reader);
+    return at;
+}
+
+static void a_history_that_did_not_note_event_times_is_taken_over(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    ranch_start(&r, test_seed(__func__));
+    r.step = 360;
+    for (int round = 0; round < 3; round++) {
+        ranch_graze(&r, 40);
+        ranch_settle_history(&r);
+    }
+    int64_t fixes = ranch_ask(&r, "SELECT sum(fixes) FROM slot");
+    assert_true(events_at_newest(&r) > 0);
+    ranch_close_history(&r);
+    ranch_ask(&r, "ALTER TABLE slot DROP COLUMN events_to_ms");
+    ranch_ask(&r, "PRAGMA user_version = 1");
+    ranch_open_history(&r);
+    assert_int_equal(engine_history_health(r.history, NULL), HR_OK);
+    assert_int_equal(ranch_ask(&r, "SELECT sum(fixes) FROM slot"), fixes);
+    expect_what_the_log_has(&r);
+    assert_true(events_at_newest(&r) > 0);
+    ranch_graze(&r, 40);
+    ranch_settle_history(&r);
+    expect_what_the_log_has(&r);
+    assert_int_equal(ranch_ask(&r, "SELECT count(events_to_ms) FROM slot"), 1);
+    ranch_end(&r);
+}
+
 static void a_newer_format_is_refused_by_name(void **state)
 {
     (void)state;
@@ -287,7 +344,7 @@ static void a_newer_format_is_refused_by_name(void **state)
     ranch_start(&r, test_seed(__func__));
     ranch_graze(&r, 10);
     ranch_close_history(&r);
-    ranch_ask(&r, "PRAGMA user_version = 2");
+    ranch_ask(&r, "PRAGMA user_version = 3");
     assert_int_equal(engine_history_start(&r.options, &r.history, &why), HR_TOO_NEW);
     assert_non_null(strstr(why.text, "history.db"));
     assert_non_null(strstr(why.text, "newer"));
@@ -610,6 +667,8 @@ int main(void)
         cmocka_unit_test(a_damaged_chunk_costs_itself_only_and_is_told),
         cmocka_unit_test(damage_that_a_reader_meets_is_mended),
         cmocka_unit_test(a_reader_keeps_its_deadline),
+        cmocka_unit_test(what_the_gateways_clock_thinks_ahead_is_found_by_its_time),
+        cmocka_unit_test(a_history_that_did_not_note_event_times_is_taken_over),
         cmocka_unit_test(a_newer_format_is_refused_by_name),
         cmocka_unit_test(a_full_disk_makes_it_wait_and_it_goes_on_by_itself),
         cmocka_unit_test(a_historian_that_cannot_write_keeps_nobody_waiting),

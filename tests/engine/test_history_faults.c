@@ -154,12 +154,37 @@ static void a_file_that_cannot_be_read_is_put_aside_after_a_while(void **state)
     ranch_end(&r);
 }
 
+/* Until it is, nobody knows which of its events can be passed over. */
+static void a_file_of_an_older_format_is_read_until_the_disk_lets_it_be_taken_over(void **state)
+{
+    (void)state;
+    ranch r = {.step = 0};
+    sick_vfs_install("history.db");
+    ranch_start(&r, 6);
+    ranch_graze(&r, 30);
+    ranch_settle_history(&r);
+    ranch_close_history(&r);
+    ranch_ask(&r, "ALTER TABLE slot DROP COLUMN events_to_ms");
+    ranch_ask(&r, "PRAGMA user_version = 1");
+    sick_vfs_arm(1, SICK_FOREVER, SQLITE_FULL);
+    ranch_open_history(&r);
+    assert_int_equal(engine_history_health(r.history, NULL), HR_NO_SPACE);
+    ranch_expect_events(&r, 0);
+    sick_vfs_heal();
+    ranch_settle_history(&r);
+    assert_int_equal(ranch_ask(&r, "PRAGMA user_version"), 2);
+    assert_int_equal(engine_history_health(r.history, NULL), HR_OK);
+    ranch_expect_events(&r, 0);
+    ranch_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_disk_that_is_full_for_a_while_costs_nothing),
         cmocka_unit_test(a_write_that_fails_once_costs_nothing),
         cmocka_unit_test(a_file_that_cannot_be_read_is_put_aside_after_a_while),
+        cmocka_unit_test(a_file_of_an_older_format_is_read_until_the_disk_lets_it_be_taken_over),
         cmocka_unit_test(above_the_logs_hard_limit_appends_wait_for_the_historian),
     };
     return cmocka_run_group_tests_name("history faults", tests, NULL, NULL);
