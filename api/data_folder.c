@@ -12,23 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
+
 struct api_data_folder {
     char path[API_DATA_PATH_MAX];
     char id[API_DATA_ID_TEXT_SIZE];
     int lock_fd;
     bool is_new;
 };
-
-static hr_err sync_folder(const char *path, hr_why *why)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return hr_why_errno(why, errno, "cannot open %s", path);
-    }
-    hr_err err = fsync(fd) == 0 ? HR_OK : hr_why_errno(why, errno, "cannot sync %s", path);
-    close(fd);
-    return err;
-}
 
 /* A folder that a power cut may take back would take all that is in it. HR_EXISTS: it was there. */
 static hr_err make_folder(const char *path, size_t size, mode_t mode, hr_why *why)
@@ -46,7 +37,7 @@ static hr_err make_folder(const char *path, size_t size, mode_t mode, hr_why *wh
         memcpy(parent, path, parent_size);
         parent[parent_size] = 0;
     }
-    hr_err err = sync_folder(parent, why);
+    hr_err err = hr_folder_sync(parent, why);
     if (err != HR_OK) {
         (void)rmdir(path); /* who tries again makes it anew, and syncs it */
     }
@@ -152,7 +143,7 @@ static hr_err write_format(api_data_folder *folder, const char *path, hr_why *wh
         err = hr_why_errno(why, errno, "cannot rename %s", aside);
     }
     folder->is_new = true;
-    return err == HR_OK ? sync_folder(folder->path, why) : err;
+    return err == HR_OK ? hr_folder_sync(folder->path, why) : err;
 }
 
 static hr_err check_format(api_data_folder *folder, hr_why *why)

@@ -15,6 +15,7 @@
 
 #include "base/crc32c.h"
 #include "base/event.h"
+#include "base/folder.h"
 #include "base/id.h"
 #include "base/logline.h"
 #include "catalog/device.h"
@@ -165,17 +166,6 @@ static hr_err write_at(int fd, uint64_t at, const uint8_t *bytes, size_t size)
     return HR_OK;
 }
 
-static hr_err sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return hr_err_from_errno(errno);
-    }
-    hr_err err = fsync(fd) == 0 ? HR_OK : hr_err_from_errno(errno);
-    close(fd);
-    return err;
-}
-
 /* Behind the room for the header, which says what they are once all of them are there. */
 static hr_err write_states(engine *engine, int fd, uint64_t *state_bytes, uint32_t *state_crc,
                            hr_why *why)
@@ -307,12 +297,11 @@ static hr_err finish_file(engine *engine, const char *aside, uint64_t number, hr
     if (rename(aside, path) != 0) {
         return hr_why_errno(why, errno, "cannot rename %s", aside);
     }
-    hr_err err = sync_folder(engine->folder);
-    if (err != HR_OK) {
-        return hr_why_set(why, err, "cannot sync %s", engine->folder);
+    hr_err err = hr_folder_sync(engine->folder, why);
+    if (err == HR_OK) {
+        remove_older(engine);
     }
-    remove_older(engine);
-    return HR_OK;
+    return err;
 }
 
 /* What the log must keep for the older of the checkpoints: the newest one may turn out damaged. */
@@ -486,8 +475,7 @@ static hr_err forget_file(const engine *engine, const char *path, hr_why *why)
     if (unlink(path) != 0) {
         return hr_why_errno(why, errno, "cannot remove %s, which is ahead of the log", path);
     }
-    hr_err err = sync_folder(engine->folder);
-    return err == HR_OK ? err : hr_why_set(why, err, "cannot sync %s", engine->folder);
+    return hr_folder_sync(engine->folder, why);
 }
 
 /* Does the log still hold what follows the checkpoint? */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/folder.h"
 #include "base/hash.h"
 #include "base/logline.h"
 #include "query_set.h"
@@ -75,20 +76,6 @@ static hr_err write_file(const char *path, const hr_buf *bytes, hr_why *why)
     return err;
 }
 
-static hr_err sync_folder(const char *path, hr_why *why)
-{
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 || fsync(folder) != 0) {
-        hr_err err = hr_why_errno(why, errno, "cannot sync %s", path);
-        if (folder >= 0) {
-            close(folder);
-        }
-        return err;
-    }
-    close(folder);
-    return HR_OK;
-}
-
 hr_err query_keep_save(engine_queries *queries, hr_why *why)
 {
     char path[4096];
@@ -109,7 +96,7 @@ hr_err query_keep_save(engine_queries *queries, hr_why *why)
         err = hr_why_errno(why, errno, "cannot rename %s", aside);
     }
     if (err == HR_OK) {
-        err = sync_folder(queries->folder, why);
+        err = hr_folder_sync(queries->folder, why);
     }
     hr_buf_fini(&bytes);
     if (err != HR_OK) {

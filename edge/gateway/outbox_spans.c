@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/folder.h"
 #include "base/logline.h"
 
 #define PATH_SIZE 1100
@@ -17,17 +18,6 @@
 #define BOOT_PATH "/proc/sys/kernel/random/boot_id"
 
 /* ---- the file: the boot's name, then an epoch and its first sequence on each line ---- */
-
-static hr_err sync_folder(const char *folder, hr_why *why)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_synced = fd >= 0 && fsync(fd) == 0;
-    int failed = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return is_synced ? HR_OK : hr_why_errno(why, failed, "cannot sync %s", folder);
-}
 
 static hr_err put_aside(const char *aside, const hr_buf *text, hr_why *why)
 {
@@ -64,7 +54,7 @@ static hr_err save(outbox_spans *spans, hr_why *why)
     if (err == HR_OK && rename(aside, path) != 0) {
         err = hr_why_errno(why, errno, "cannot replace %s", path);
     }
-    return err == HR_OK ? sync_folder(spans->folder, why) : err;
+    return err == HR_OK ? hr_folder_sync(spans->folder, why) : err;
 }
 
 /* False: it says nothing that can be used. */

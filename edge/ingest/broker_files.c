@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/logline.h"
 
 hr_err broker_path_of(const char *folder, const char *name, broker_path *path, hr_why *why)
@@ -115,18 +116,6 @@ static hr_err write_all(int fd, const hr_buf *bytes, const char *path, hr_why *w
     return fsync(fd) == 0 ? HR_OK : hr_why_errno(why, errno, "cannot sync %s", path);
 }
 
-/* A rename is durable once its folder is. */
-static hr_err sync_folder(const char *folder, hr_why *why)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return hr_why_errno(why, errno, "cannot open %s", folder);
-    }
-    hr_err err = fsync(fd) == 0 ? HR_OK : hr_why_errno(why, errno, "cannot sync %s", folder);
-    close(fd);
-    return err;
-}
-
 hr_err broker_file_write(const char *folder, const char *name, const hr_buf *bytes, hr_why *why)
 {
     broker_path path, aside;
@@ -155,7 +144,7 @@ hr_err broker_file_write(const char *folder, const char *name, const hr_buf *byt
         unlink(aside.text);
         return err;
     }
-    return sync_folder(folder, why);
+    return hr_folder_sync(folder, why);
 }
 
 hr_err broker_file_remove(const char *folder, const char *name, hr_why *why)
@@ -165,7 +154,7 @@ hr_err broker_file_remove(const char *folder, const char *name, hr_why *why)
     if (err == HR_OK && unlink(path.text) != 0 && errno != ENOENT) {
         err = hr_why_errno(why, errno, "cannot remove %s", path.text);
     }
-    return err == HR_OK ? sync_folder(folder, why) : err;
+    return err == HR_OK ? hr_folder_sync(folder, why) : err;
 }
 
 hr_err broker_folder_lock(const char *folder, int *fd, hr_why *why)

@@ -230,6 +230,20 @@ static void batteries_become_empty_when_their_trend_says(void **state)
     }
 }
 
+/* y grows by 3. */
+static void expect_the_same_line(const stream_trend *all, const stream_trend *merged)
+{
+    stream_trend_line one;
+    stream_trend_line two;
+    assert_true(stream_trend_line_of(all, &one));
+    assert_true(stream_trend_line_of(merged, &two));
+    assert_double_near(one.slope, two.slope, 1e-9);
+    assert_double_near(one.slope_error, two.slope_error, 1e-9);
+    assert_double_near(one.level, two.level, 1e-9);
+    assert_double_near(one.freedom, two.freedom, 1e-9);
+    assert_double_near(one.slope, 3, 0.01);
+}
+
 static void trend_of_parts_is_the_trend(void **state)
 {
     (void)state;
@@ -246,14 +260,7 @@ static void trend_of_parts_is_the_trend(void **state)
         stream_trend_add(&parts[i % 3 == 0], x, y);
     }
     stream_trend_merge(&parts[0], &parts[1]);
-    stream_trend_line one;
-    stream_trend_line two;
-    assert_true(stream_trend_line_of(&all, &one));
-    assert_true(stream_trend_line_of(&parts[0], &two));
-    assert_double_near(one.slope, two.slope, 1e-9);
-    assert_double_near(one.slope_error, two.slope_error, 1e-9);
-    assert_double_near(one.level, two.level, 1e-9);
-    assert_double_near(one.slope, 3, 0.01);
+    expect_the_same_line(&all, &parts[0]);
 }
 
 /* Also where neighbours err alike, and there is a part for each point, as in a window that slides.
@@ -277,13 +284,7 @@ static void trend_of_parts_that_follow_each_other_is_the_trend(void **state)
         stream_trend_merge(&merged[i >= 200], &part);
     }
     stream_trend_merge(&merged[0], &merged[1]);
-    stream_trend_line one;
-    stream_trend_line two;
-    assert_true(stream_trend_line_of(&all, &one));
-    assert_true(stream_trend_line_of(&merged[0], &two));
-    assert_double_near(one.slope, two.slope, 1e-9);
-    assert_double_near(one.slope_error, two.slope_error, 1e-9);
-    assert_double_near(one.freedom, two.freedom, 1e-9);
+    expect_the_same_line(&all, &merged[0]);
 }
 
 /* Seven numbers, as they were kept before steps were: it goes on from there. */
