@@ -224,8 +224,8 @@ def check_schedule(feature, fence, made_ms):
             if DAYS[day.weekday()] in window["days"]:
                 hours = [tuple(map(int, window[key].split(":"))) for key in ("from", "to")]
                 last = day + timedelta(days=1) if hours[1] <= hours[0] else day
-                wanted.append([int(datetime(d.year, d.month, d.day, *h, tzinfo=zone).timestamp()
-                                   * 1000) for d, h in ((day, hours[0]), (last, hours[1]))])
+                wanted.append([instant_ms(day, hours[0], zone, 0),
+                               instant_ms(last, hours[1], zone, 1)])
         day += timedelta(days=1)
     low, high = made_ms - 29 * 86400000, made_ms + 399 * 86400000
     instants = [merge(clip(list_, low, high)) for list_ in (wanted, fence["schedule"]["on_ms"])]
@@ -233,6 +233,27 @@ def check_schedule(feature, fence, made_ms):
         apart = [pair for pair in zip(*instants) if pair[0] != pair[1]][:2]
         return ["on at other times: %d, %d, %r" % (len(instants[0]), len(instants[1]), apart)]
     return []
+
+
+def instant_ms(day, hour, zone, fold):
+    """Of a local time: its first or second (fold) where the clock shows it twice, and the instant
+    of the skip where it never does."""
+    local = datetime(day.year, day.month, day.day, *hour, tzinfo=zone)
+    low, high = sorted(int(local.replace(fold=f).timestamp()) for f in (0, 1))
+
+    def shown(instant_s):
+        return datetime.fromtimestamp(instant_s, zone)
+
+    if shown(low).replace(tzinfo=None, fold=0) == local.replace(tzinfo=None):
+        return (high if fold else low) * 1000
+    before = shown(low).utcoffset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        if shown(middle).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high * 1000
 
 
 def clip(windows, low, high):
