@@ -58,7 +58,7 @@ struct sender {
     outbox_span span; /* that acked_next is in */
     uint64_t acked_next;
     uint64_t next;     /* to be sent */
-    uint64_t sent_max; /* end of what was sent in this run */
+    uint64_t sent_max; /* end of what was, or is about to be, sent in this run */
     uint32_t inflight;
     bool has_letter_out; /* the oldest letter is among them */
     int64_t ask_ns;      /* when to ask, unless something moves before */
@@ -427,14 +427,17 @@ static hr_err send_batch(sender *s)
     header.base_seq = b.base;
     header.oldest_seq = oldest_before(s, b.base, acked_next, span.start);
     header.is_backlog = b.is_backlog;
+    uint64_t end = b.base + b.count;
+    pthread_mutex_lock(&s->lock);
+    /* Before it goes out: the answer may be here before publish() returns. */
+    s->sent_max = end > s->sent_max ? end : s->sent_max;
+    pthread_mutex_unlock(&s->lock);
     hr_err err = publish(s, &header);
     pthread_mutex_lock(&s->lock);
-    uint64_t end = b.base + b.count;
     bool is_current = !s->must_seek && s->span.epoch == header.epoch;
     if (err == HR_OK && is_current) {
         s->next = end;
         s->sent += b.count;
-        s->sent_max = end > s->sent_max ? end : s->sent_max;
     } else if (err != HR_OK) {
         go_to(s, is_current ? next : s->next);
     }

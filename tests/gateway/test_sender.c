@@ -520,6 +520,7 @@ typedef enum meddling {
     MEDDLE_NOT,
     MEDDLE_REFUSE_STOPPED, /* the last word does not go out */
     MEDDLE_HOLD_ONLINE,    /* a state is about to be told while the sender stops */
+    MEDDLE_HOLD_SENT,      /* the sender has not yet heard that its message went out */
 } meddling;
 
 static pthread_mutex_t meddle_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -533,7 +534,8 @@ static bool says(const void *payload, size_t size, const char *state)
     return memmem(payload, size, state, strlen(state)) != NULL;
 }
 
-/* Until the last word has gone out, or for so long that it would have. Under meddle_lock. */
+/* Until the last word has gone out, or for so long that it would have; a message that is sent,
+ * until the test says so. Under meddle_lock. */
 static void hold(void)
 {
     struct timespec at;
@@ -543,7 +545,7 @@ static void hold(void)
     at.tv_nsec += 300 * 1000000L;
     at.tv_sec += at.tv_nsec / 1000000000L;
     at.tv_nsec %= 1000000000L;
-    while (!has_stopped &&
+    while (!has_stopped && meddle != MEDDLE_NOT &&
            pthread_cond_timedwait(&meddle_changed, &meddle_lock, &at) != ETIMEDOUT) {
     }
 }
@@ -569,6 +571,9 @@ hr_err __wrap_mqtt_link_publish(mqtt_link *link, const char *topic, const void *
                             : __real_mqtt_link_publish(link, topic, payload, size, qos, is_retained,
                                                        done, context);
     pthread_mutex_lock(&meddle_lock);
+    if (meddle == MEDDLE_HOLD_SENT) {
+        hold();
+    }
     has_stopped |= is_last;
     pthread_cond_broadcast(&meddle_changed);
     pthread_mutex_unlock(&meddle_lock);
@@ -581,6 +586,7 @@ static void set_meddling(meddling how)
     meddle = how;
     is_held = false;
     has_stopped = false;
+    pthread_cond_broadcast(&meddle_changed);
     pthread_mutex_unlock(&meddle_lock);
 }
 
@@ -647,6 +653,32 @@ static void nothing_is_said_behind_the_last_word(void **state)
     t->sender = NULL;
     set_meddling(MEDDLE_NOT);
     assert_kept_state(t, "stopped");
+}
+
+static bool has_acknowledged(void *context)
+{
+    talk *t = context;
+    sender_state now;
+    sender_get(t->sender, &now);
+    return now.acked_next == t->wanted;
+}
+
+/* Else it would take its own fixes for those of a lost outbox, and send them all once more. */
+static void an_answer_that_overtakes_the_sending_is_no_surprise(void **state)
+{
+    talk *t = *state;
+    start_sender(t);
+    uint64_t epoch = wait_for(t, 0).epoch;
+    set_meddling(MEDDLE_HOLD_SENT);
+    say(t, epoch, -1);
+    put(t, BATCH);
+    assert_int_equal(wait_for(t, 1).count, BATCH);
+    say(t, epoch, BATCH - 1);
+    t->wanted = BATCH;
+    assert_true(support_until(has_acknowledged, t));
+    set_meddling(MEDDLE_NOT);
+    assert_true(sender_wait_drained(t->sender, SUPPORT_TIMEOUT_MS));
+    assert_int_equal(outbox_span_at(t->box, BATCH).epoch, epoch);
 }
 
 /* ---- a disk that does not read ---- */
@@ -720,6 +752,7 @@ int main(void)
         WITH_TALK(a_clock_that_is_still_wrong_gives_no_time),
         WITH_TALK(whose_last_word_does_not_go_out_is_not_online_for_ever),
         WITH_TALK(nothing_is_said_behind_the_last_word),
+        WITH_TALK(an_answer_that_overtakes_the_sending_is_no_surprise),
         WITH_TALK(what_could_not_be_read_is_tried_again),
         WITH_TALK(fixes_do_not_wait_for_a_letter_that_cannot_be_read),
     };
