@@ -204,7 +204,8 @@ static double distance_to_boundary(geo_place place, const geo_area *area, double
     return nearest;
 }
 
-static void assert_zone(uint64_t *random, const geo_area *area, double distance_m, bool inside)
+/* Returns how many of a hundred points were in the zone. */
+static uint32_t assert_zone(uint64_t *random, const geo_area *area, double distance_m, bool inside)
 {
     geo_area *zone = NULL;
     geo_why why = {""};
@@ -227,8 +228,8 @@ static void assert_zone(uint64_t *random, const geo_area *area, double distance_
             in_zone += wanted;
         }
     }
-    assert_true(in_zone > 5);
     geo_area_free(zone);
+    return in_zone;
 }
 
 static geo_area *paddock(uint64_t *random, geo_point center, int32_t size_e7)
@@ -253,11 +254,13 @@ static void zones_lie_along_the_boundary_at_one_side_of_it(void **state)
     uint64_t random = shape_seed(__func__);
     const geo_point centers[] = {{163700000, 598500000}, {1800000000, -180000000}};
     const double distances_m[] = {1, 15, 60, 900};
+    uint32_t in_zones = 0;
     for (int round = 0; round < 16; round++) {
         geo_area *area = paddock(&random, centers[round / 4 % 2], 50000);
-        assert_zone(&random, area, distances_m[round % 4], round < 8);
+        in_zones += assert_zone(&random, area, distances_m[round % 4], round < 8);
         geo_area_free(area);
     }
+    assert_true(in_zones > 200);
 }
 
 static void a_zone_over_the_antimeridian_ignores_the_seam(void **state)
