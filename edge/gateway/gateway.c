@@ -37,7 +37,7 @@ struct gateway {
     size_t stage_count;
     int64_t stage_ns; /* when the first of them came */
     bool is_urgent;   /* somebody waits for what is staged to be on the disk */
-    bool is_full;     /* the disk: nobody waits for that */
+    bool is_full;     /* the disk has not taken what is being written */
     bool is_writing;  /* what was staged is on its way into the outbox */
     uint64_t batches; /* that were begun to be written */
     bool is_stopping; /* no source waits for room any more */
@@ -59,19 +59,32 @@ static void wait_until(gateway *g, int64_t until_ns)
 
 /* ---- from the sources ---- */
 
-/* Under the lock. */
-static void drop_oldest_staged(gateway *g)
+/* False: there is none. Whoever brought a fix that is answered keeps it until then, so for such a
+ * one nobody waits long, and not at all while the disk is full. Under the lock. */
+static bool await_room(gateway *g, bool is_answered, int64_t end_ns)
 {
-    g->stage_count--;
-    memmove(g->stage, g->stage + 1, g->stage_count * sizeof *g->stage);
-    sender_note_dropped(g->sender, 1);
+    while (g->stage_count == GATEWAY_STAGE_MAX && !g->is_stopping && mono_ns() < end_ns &&
+           !(is_answered && g->is_full)) {
+        wait_until(g, end_ns);
+    }
+    return g->stage_count < GATEWAY_STAGE_MAX && !(is_answered && g->is_full);
 }
 
-/* What is staged is written at once; true when it is fsynced, or cannot be for as long as the disk
- * is full. Under the lock. */
-static bool await_disk(gateway *g)
+/* Under the lock. */
+static void put_on_stage(gateway *g, const wire_fix *fix)
 {
-    int64_t end_ns = mono_ns() + ANSWER_NS_MAX;
+    g->stage[g->stage_count++] = *fix;
+    if (g->stage_count == 1) {
+        g->stage_ns = mono_ns();
+    }
+    if (g->stage_count == 1 || g->stage_count == g->config->batch_fixes) {
+        pthread_cond_broadcast(&g->changed);
+    }
+}
+
+/* What is staged is written at once; true when it is fsynced. Under the lock. */
+static bool await_disk(gateway *g, int64_t end_ns)
+{
     uint64_t mine = g->batches + 1;
     g->is_urgent = true;
     pthread_cond_broadcast(&g->changed);
@@ -80,30 +93,19 @@ static bool await_disk(gateway *g)
         wait_until(g, end_ns);
     }
     bool is_written = g->batches > mine || (g->batches == mine && !g->is_writing);
-    return g->is_full || (is_written && g->failure.text[0] == '\0');
+    return is_written && !g->is_full && g->failure.text[0] == '\0';
 }
 
 static bool take(void *context, const wire_fix *fix, bool is_answered)
 {
     gateway *g = context;
+    int64_t end_ns = is_answered ? mono_ns() + ANSWER_NS_MAX : INT64_MAX;
     pthread_mutex_lock(&g->lock);
-    if (is_answered && g->stage_count == GATEWAY_STAGE_MAX) {
-        drop_oldest_staged(g);
+    bool goes_on = await_room(g, is_answered, end_ns);
+    if (goes_on) {
+        put_on_stage(g, fix);
+        goes_on = is_answered ? await_disk(g, end_ns) : !g->is_stopping;
     }
-    while (g->stage_count == GATEWAY_STAGE_MAX && !g->is_stopping) {
-        pthread_cond_wait(&g->changed, &g->lock);
-    }
-    bool is_taken = g->stage_count < GATEWAY_STAGE_MAX;
-    if (is_taken) {
-        g->stage[g->stage_count++] = *fix;
-        if (g->stage_count == 1) {
-            g->stage_ns = mono_ns();
-        }
-        if (g->stage_count == 1 || g->stage_count == g->config->batch_fixes) {
-            pthread_cond_broadcast(&g->changed);
-        }
-    }
-    bool goes_on = is_taken && (is_answered ? await_disk(g) : !g->is_stopping);
     pthread_mutex_unlock(&g->lock);
     return goes_on;
 }
@@ -178,8 +180,9 @@ static void make_room(gateway *g)
     note_dropped(g, dropped, "disk full");
 }
 
-/* Written, and fsynced soon or, if must_sync, now. A full disk makes the sources wait. */
-static void write_batch(gateway *g, size_t count, bool must_sync)
+/* Written, and fsynced soon or, if must_sync, now. A full disk makes the sources wait. False: it
+ * was full until the gateway stopped. */
+static bool write_batch(gateway *g, size_t count, bool must_sync)
 {
     size_t refused;
     hr_err err = outbox_put(g->box, g->writing, count, &refused);
@@ -187,7 +190,7 @@ static void write_batch(gateway *g, size_t count, bool must_sync)
         hr_logline(HR_LEVEL_ERROR, "gateway.disk_full", "fixes_waiting=%zu", count);
         make_room(g);
         if (!pause_for_space(g)) {
-            return;
+            return false;
         }
         err = outbox_put(g->box, g->writing, count, &refused);
     }
@@ -208,6 +211,7 @@ static void write_batch(gateway *g, size_t count, bool must_sync)
     } else {
         confirm(g);
     }
+    return true;
 }
 
 static void trim(gateway *g)
@@ -255,7 +259,7 @@ static void *run_writer(void *context)
         g->batches++;
         pthread_cond_broadcast(&g->changed);
         pthread_mutex_unlock(&g->lock);
-        write_batch(g, count, must_sync);
+        bool has_room = write_batch(g, count, must_sync);
         untrimmed_bytes += count * HR_FIX_BYTES;
         if (untrimmed_bytes >= trim_bytes) {
             trim(g);
@@ -263,7 +267,7 @@ static void *run_writer(void *context)
         }
         pthread_mutex_lock(&g->lock);
         g->is_writing = false;
-        g->is_full = false;
+        g->is_full = !has_room;
         pthread_cond_broadcast(&g->changed);
     }
     pthread_mutex_unlock(&g->lock);

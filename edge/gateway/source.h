@@ -28,7 +28,8 @@ const char *source_refusal_name(source_refusal why);
 /* Takes a fix, whose time is that of hr_clock_mono_ns (in ms) if it is HR_FIX_TIME_ASSIGNED. While
  * there is no room it blocks. False: the gateway stops.
  * is_answered: whoever brought it will be told that we have it, and then may forget it. So this
- * returns when it is fsynced; without room the oldest go instead; and false is: do not answer. */
+ * returns when it is fsynced, soon in any case, and at once while the disk is full; false is: do
+ * not answer, and it will be brought again. */
 typedef bool source_sink(void *context, const wire_fix *fix, bool is_answered);
 
 /* Told of each thing refused. letter: what it was, NULL for those that are only counted: the same

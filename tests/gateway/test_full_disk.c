@@ -246,13 +246,16 @@ static void on_a_full_disk_the_oldest_go_once_the_sources_wait(void **state)
     wait_confirmed(p);
 }
 
-/* A network server's broker, which is the gateway's own as well. */
+/* A network server's broker, with what it says. */
 typedef struct server {
     char port[8];
-    char heard[96];
+    char said[96];
+    pid_t pid;
 } server;
 
-static bool is_told_of_dropped_uplinks(void *context)
+#define UPLINK_TOPIC "v3/farm/devices/cow-21/up"
+
+static bool has_given_uplink(void *context)
 {
     const server *of = context;
     const char *const uplink[] = {
@@ -262,55 +265,74 @@ static bool is_told_of_dropped_uplinks(void *context)
         "-q",
         "1",
         "-t",
-        "v3/farm/devices/cow-21/up",
+        UPLINK_TOPIC,
         "-m",
         "{\"end_device_ids\":{\"device_id\":\"cow-21\"},\"uplink_message\":{\"decoded_payload\":"
         "{\"lat\":59.85,\"lon\":16.37},\"received_at\":\"2026-11-20T08:00:02.250Z\"}}",
         NULL};
-    const char *const status[] = {"mosquitto_sub",
-                                  "-p",
-                                  of->port,
-                                  "-t",
-                                  "hedgerow/v1/status/barn",
-                                  "-C",
-                                  "1",
-                                  "-W",
-                                  "1",
-                                  NULL};
-    int exit_status;
-    (void)!support_run(uplink);
-    unlink(of->heard);
-    waitpid(support_spawn(status, of->heard), &exit_status, 0);
-    return support_file_has(of->heard, "\"state\":\"online\"", 1) &&
-           !support_file_has(of->heard, "\"dropped\":0,", 1);
+    return support_run(uplink) == 0;
 }
 
-/* The oldest make room for them, and the sender, which shares their thread, can say so. */
-static void uplinks_never_wait_for_a_full_disk(void **state)
+static bool has_been_asked(void *context)
+{
+    return support_file_has(((server *)context)->said, "Received SUBSCRIBE", 1);
+}
+
+static bool has_sent_uplink_twice(void *context)
+{
+    return support_file_has(((server *)context)->said, "Sending PUBLISH to hedgerow-edge", 2);
+}
+
+static bool has_its_answer(void *context)
+{
+    return support_file_has(((server *)context)->said, "Received PUBACK from hedgerow-edge", 1);
+}
+
+static void start_with_uplinks(post *p, server *of)
+{
+    snprintf(of->port, sizeof of->port, "%u", support_port());
+    snprintf(of->said, sizeof of->said, "%s/said", p->root);
+    gateway_stop(p->g);
+    fclose(p->confirm);
+    const char *const argv[] = {"sh", "-c", "exec mosquitto -v -p $0 2>&1", of->port, NULL};
+    of->pid = support_spawn(argv, of->said);
+    config_source *source = &p->c.sources[p->c.source_count++];
+    *source = (config_source){.kind = CONFIG_LORAWAN};
+    snprintf(source->place, sizeof source->place, "tcp://127.0.0.1:%s", of->port);
+    start(p);
+    assert_true(support_until(has_been_asked, of));
+}
+
+static void an_uplink_is_answered_once_the_full_disk_has_it(void **state)
 {
     post *p = *state;
     server of;
-    snprintf(of.port, sizeof of.port, "%s", strrchr(p->c.broker, ':') + 1);
-    snprintf(of.heard, sizeof of.heard, "%s/heard", p->root);
-    gateway_stop(p->g);
-    fclose(p->confirm);
-    const char *const argv[] = {"mosquitto", "-p", of.port, NULL};
-    pid_t pid = support_spawn(argv, NULL);
-    config_source *source = &p->c.sources[p->c.source_count++];
-    *source = (config_source){.kind = CONFIG_LORAWAN};
-    snprintf(source->place, sizeof source->place, "tcp://127.0.0.1:%s", of.port);
-    start(p);
+    start_with_uplinks(p, &of);
     fault_arm(FAULT_WRITE, 1, FAULT_FOREVER, ENOSPC);
-    give(p, 1);
-    assert_true(support_until(has_said_full, p));
-    for (int i = 0; i < GATEWAY_STAGE_MAX / LINES_MAX + 1; i++) {
-        give(p, LINES_MAX);
-    }
-    assert_true(support_until(is_told_of_dropped_uplinks, &of));
-    support_kill(pid);
+    assert_true(has_given_uplink(&of));
+    assert_true(support_until(has_sent_uplink_twice, &of));
+    assert_false(has_its_answer(&of));
+    fault_clear();
+    assert_true(support_until(has_its_answer, &of));
+    assert_in_range(last_confirmed(p), 1, UINT32_MAX);
+    support_kill(of.pid);
 }
 
-/* Names of new devices fill the disk's last bytes, but not with half a name. */
+/* It is brought again to the next one. */
+static void an_uplink_is_not_answered_by_a_gateway_that_stops_on_a_full_disk(void **state)
+{
+    post *p = *state;
+    server of;
+    start_with_uplinks(p, &of);
+    fault_arm(FAULT_WRITE, 1, FAULT_FOREVER, ENOSPC);
+    assert_true(has_given_uplink(&of));
+    assert_true(support_until(has_said_full, p));
+    gateway_stop(p->g);
+    p->g = NULL;
+    assert_false(has_its_answer(&of));
+    support_kill(of.pid);
+}
+
 /* The log looks for room again by itself. */
 static bool takes_a_fix(void *context)
 {
@@ -421,7 +443,8 @@ int main(void)
         AT_POST(a_full_disk_makes_it_wait_and_it_goes_on_by_itself),
         AT_POST(on_a_full_disk_what_the_service_has_goes_at_once),
         AT_POST(on_a_full_disk_the_oldest_go_once_the_sources_wait),
-        AT_POST(uplinks_never_wait_for_a_full_disk),
+        AT_POST(an_uplink_is_answered_once_the_full_disk_has_it),
+        AT_POST(an_uplink_is_not_answered_by_a_gateway_that_stops_on_a_full_disk),
         AT_POST(on_a_full_disk_it_starts_and_has_what_it_held),
         AT_POST(a_fix_for_which_memory_was_short_has_its_name_later),
         AT_POST(half_a_write_is_not_taken_for_a_whole_one),
