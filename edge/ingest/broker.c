@@ -106,6 +106,7 @@ static hr_err meet_service_user(broker *b, hr_why *why)
     }
     if (err == HR_OK && !is_kept) {
         err = broker_password_make(b->password, why);
+        b->password[0] = BROKER_KEYED_LETTER;
         hr_buf_put_text(&secret, b->password);
     }
     if (err == HR_OK && !is_kept) {

@@ -30,8 +30,11 @@
 /* The service's own user; nobody may add it. */
 #define BROKER_SERVICE_USER "hedgerow"
 
-/* The name of its durable session, by which the broker keeps what comes while it is away. */
+/* The name of its durable session, by which the broker keeps what comes while it is away. Behind it
+ * goes what only the password gives, or anybody could take the session. Versions in which nothing
+ * did made passwords that do not begin with this letter. */
 #define BROKER_SERVICE_CLIENT "hedgerow-ingest"
+#define BROKER_KEYED_LETTER 'K'
 
 typedef enum broker_role {
     BROKER_SERVICE, /* everything under hedgerow/v1 and owntracks; one, made by broker_start */

@@ -106,7 +106,7 @@ static void note_taken_over(broker_says *s, const char *text, int64_t now_ms)
 
 static bool is_service(const char *text)
 {
-    return strstr(text, " as " BROKER_SERVICE_CLIENT " (") != NULL &&
+    return strstr(text, " as " BROKER_SERVICE_CLIENT "-") != NULL &&
            strstr(text, "u'" BROKER_SERVICE_USER "')") != NULL;
 }
 

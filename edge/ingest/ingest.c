@@ -24,6 +24,7 @@ static void on_state(void *context, bool is_up)
     ingest *in = context;
     if (is_up) {
         pthread_mutex_lock(&in->lock);
+        in->is_up = true;
         acks_answer_all(in->acks);
         pthread_cond_broadcast(&in->changed);
         pthread_mutex_unlock(&in->lock);
@@ -65,7 +66,12 @@ static void *run_acks(void *context)
     while (!in->is_stopping) {
         ack a;
         int64_t wake_ns;
-        if (acks_next(in->acks, in->durable, hr_clock_mono_ns(hr_clock_real()), &a, &wake_ns)) {
+        if (former_is_due(in)) {
+            pthread_mutex_unlock(&in->lock);
+            former_go_on(in);
+            pthread_mutex_lock(&in->lock);
+        } else if (acks_next(in->acks, in->durable, hr_clock_mono_ns(hr_clock_real()), &a,
+                             &wake_ns)) {
             pthread_mutex_unlock(&in->lock);
             send_ack(in, &a);
             pthread_mutex_lock(&in->lock);
@@ -219,6 +225,12 @@ static hr_err make(const ingest_options *options, ingest **out, hr_why *why)
     return HR_OK;
 }
 
+/* At another broker it is for its owner to say who may use which name. */
+static bool is_our_broker(const ingest_options *options)
+{
+    return options->user != NULL && strcmp(options->user, BROKER_SERVICE_USER) == 0;
+}
+
 static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)
 {
     static const mqtt_subscription subscriptions[] = {
@@ -228,7 +240,8 @@ static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)
     };
     mqtt_options mqtt = {
         .addresses = options->addresses,
-        .client_id = options->client_id != NULL ? options->client_id : BROKER_SERVICE_CLIENT,
+        .client_id = BROKER_SERVICE_CLIENT,
+        .client_key = is_our_broker(options) ? options->password : NULL,
         .user = options->user,
         .password = options->password,
         .ca_file = options->ca_file,
@@ -242,7 +255,16 @@ static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)
         .on_state = on_state,
         .context = in,
     };
-    return mqtt_link_start(&mqtt, &in->link, why);
+    mqtt.is_held = mqtt.client_key != NULL && mqtt.client_key[0] != BROKER_KEYED_LETTER;
+    in->is_released = !mqtt.is_held;
+    hr_err err = mqtt_link_start(&mqtt, &in->link, why);
+    if (err == HR_OK && mqtt.is_held) {
+        err = former_begin(in, &mqtt, why);
+    }
+    if (err != HR_OK) {
+        mqtt_link_stop(in->link);
+    }
+    return err;
 }
 
 static hr_err load_names(ingest *in, const ingest_options *options, hr_why *why)
@@ -291,6 +313,7 @@ static hr_err start_made(ingest *in, const ingest_options *options, hr_why *why)
     }
     if (failed != 0) {
         end_threads(in, started);
+        mqtt_link_stop(in->former.link);
         mqtt_link_stop(in->link);
         return hr_why_errno(why, failed, "no thread for the intake");
     }
@@ -319,6 +342,7 @@ void ingest_stop(ingest *in)
         return;
     }
     end_threads(in, 2);
+    mqtt_link_stop(in->former.link);
     mqtt_link_stop(in->link);
     release(in);
 }
@@ -342,7 +366,10 @@ hr_err ingest_health(ingest *in, hr_why *why)
         hr_why_reason(why, "ingest.waits");
         return HR_NO_SPACE;
     }
-    return mqtt_link_health(in->link, why);
+    pthread_mutex_lock(&in->lock);
+    hr_err err = mqtt_link_health(in->is_released ? in->link : in->former.link, why);
+    pthread_mutex_unlock(&in->lock);
+    return err;
 }
 
 hr_err ingest_drops(ingest *in, hr_why *why)

@@ -28,7 +28,6 @@ typedef struct ingest_options {
     presence *presence;  /* borrowed: told who is heard of; may be NULL */
 
     const char *addresses; /* "tcp://host:1883,ssl://host:8883": tried in turn */
-    const char *client_id; /* NULL: "hedgerow-ingest"; the session's name at the broker */
     const char *user;      /* NULL: none */
     const char *password;
     const char *ca_file; /* NULL: the system's, for ssl:// */

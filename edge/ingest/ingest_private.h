@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "ingest/acks.h"
+#include "ingest/former.h"
 #include "ingest/frame.h"
 #include "ingest/ingest.h"
 #include "ingest/names.h"
@@ -34,6 +35,7 @@ struct ingest {
     const hr_clock *clock;
     presence *presence; /* NULL: nobody asks */
     mqtt_link *link;
+    former former;
     pthread_t watcher; /* of the durable end; appends ticks */
     pthread_t speaker; /* sends acknowledgements */
     bool (*ticks_wanted)(void *context);
@@ -62,6 +64,8 @@ struct ingest {
     acks *acks; /* protected by lock, as all below */
     log_position durable;
     bool is_stopping;
+    bool is_up;            /* the link has been up */
+    bool is_released;      /* it connects, or has; until then former speaks for it */
     hr_why trouble;        /* why the log cannot take more; empty: it can */
     int64_t dropped;       /* by the broker, as it said last; -1: nothing yet */
     int64_t dropped_since; /* of them, those of the last time that some were */

@@ -344,7 +344,8 @@ static hr_err start_made(mqtt_sink *n, const notify_options *options, hr_why *wh
 {
     mqtt_options mqtt = {
         .addresses = options->addresses,
-        .client_id = options->client_id != NULL ? options->client_id : "hedgerow-notify",
+        .client_id = "hedgerow-notify",
+        .client_key = options->password,
         .user = options->user,
         .password = options->password,
         .ca_file = options->ca_file,

@@ -50,7 +50,6 @@ typedef struct notify_options {
     size_t webhook_count;
 
     const char *addresses; /* as in ingest_options; NULL: nothing goes to a broker */
-    const char *client_id; /* NULL: "hedgerow-notify" */
     const char *user;
     const char *password;
     const char *ca_file;

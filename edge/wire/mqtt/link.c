@@ -1,6 +1,8 @@
 /* mqtt/link.c - drives Paho's asynchronous client: connect, subscribe, publish, and again. */
 #include "mqtt/link.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,6 +16,7 @@
 #define CONNECT_TIMEOUT_S 10
 #define KEEP_ALIVE_DEFAULT_S 30
 #define STOP_TIMEOUT_MS 1000
+#define SESSION_ID_SIZE 256
 #define NS_PER_MS INT64_C(1000000)
 
 /* A session that is lost before is no success: pauses go on growing. */
@@ -226,10 +229,11 @@ static void subscribe(mqtt_link *link)
     }
 }
 
-static void note_connected(mqtt_link *link)
+static void note_connected(mqtt_link *link, bool had_session)
 {
     pthread_mutex_lock(&link->lock);
     link->state = LINK_UP;
+    link->had_session = had_session;
     link->up_ns = now_ns();
     pthread_cond_broadcast(&link->changed);
     pthread_mutex_unlock(&link->lock);
@@ -239,13 +243,13 @@ static void note_connected(mqtt_link *link)
 static void on_connected5(void *context, MQTTAsync_successData5 *data)
 {
     mqtt_send_at_once(data->alt.connect.serverURI);
-    note_connected(context);
+    note_connected(context, data->alt.connect.sessionPresent != 0);
 }
 
 static void on_connected(void *context, MQTTAsync_successData *data)
 {
     mqtt_send_at_once(data->alt.connect.serverURI);
-    note_connected(context);
+    note_connected(context, data->alt.connect.sessionPresent != 0);
 }
 
 static int on_arrived(void *context, char *topic, int topic_size, MQTTAsync_message *message)
@@ -285,7 +289,7 @@ static bool make_client(mqtt_link *link, int version)
         mqtt_deliveries_end(link);
     }
     link->version = version;
-    if (MQTTAsync_createWithOptions(&link->client, link->uris[0], link->client_id,
+    if (MQTTAsync_createWithOptions(&link->client, link->uris[0], link->session_id,
                                     MQTTCLIENT_PERSISTENCE_NONE, NULL,
                                     &options) != MQTTASYNC_SUCCESS) {
         link->client = NULL;
@@ -398,9 +402,9 @@ static void *run(void *context)
 
 static void release(mqtt_link *link)
 {
-    char *texts[] = {link->addresses, link->client_id,  link->user,
-                     link->password,  link->ca_file,    link->cert_file,
-                     link->key_file,  link->will_topic, link->will_text};
+    char *texts[] = {link->addresses,  link->client_id, link->session_id, link->user,
+                     link->password,   link->ca_file,   link->cert_file,  link->key_file,
+                     link->will_topic, link->will_text};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         free(texts[i]);
     }
@@ -444,13 +448,24 @@ static hr_err split_addresses(mqtt_link *link, const char *addresses, hr_why *wh
     return link->uri_count > 0 ? HR_OK : hr_why_set(why, HR_INVALID, "no broker address");
 }
 
+static bool make_session_id(mqtt_link *link, const mqtt_options *options)
+{
+    char text[SESSION_ID_SIZE];
+    const char *key = options->client_key;
+    if (key == NULL) {
+        return copy_text(&link->session_id, options->client_id);
+    }
+    snprintf(text, sizeof text, "%s-%016" PRIx64, options->client_id, hr_hash64(key, strlen(key)));
+    return copy_text(&link->session_id, text);
+}
+
 static hr_err copy_options(mqtt_link *link, const mqtt_options *options, hr_why *why)
 {
     if (options->subscription_count > MQTT_TOPICS_MAX) {
         return hr_why_set(why, HR_TOO_BIG, "more than %d subscriptions", MQTT_TOPICS_MAX);
     }
     if (!copy_text(&link->addresses, options->addresses) ||
-        !copy_text(&link->client_id, options->client_id) ||
+        !copy_text(&link->client_id, options->client_id) || !make_session_id(link, options) ||
         !copy_text(&link->user, options->user) || !copy_text(&link->password, options->password) ||
         !copy_text(&link->ca_file, options->ca_file) ||
         !copy_text(&link->cert_file, options->cert_file) ||
@@ -468,6 +483,7 @@ static hr_err copy_options(mqtt_link *link, const mqtt_options *options, hr_why 
     }
     link->pause_max_ms = options->pause_max_ms > 0 ? options->pause_max_ms : PAUSE_MAX_DEFAULT_MS;
     link->keep_alive_s = options->keep_alive_s > 0 ? options->keep_alive_s : KEEP_ALIVE_DEFAULT_S;
+    link->next_ns = options->is_held ? INT64_MAX : 0;
     link->on_message = options->on_message;
     link->on_state = options->on_state;
     link->context = options->context;
@@ -500,6 +516,14 @@ hr_err mqtt_link_start(const mqtt_options *options, mqtt_link **out, hr_why *why
     }
     *out = link;
     return HR_OK;
+}
+
+void mqtt_link_release(mqtt_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    link->next_ns = 0;
+    pthread_cond_broadcast(&link->changed);
+    pthread_mutex_unlock(&link->lock);
 }
 
 static void note_parted(mqtt_link *link)
@@ -535,9 +559,10 @@ static void on_part_failed(void *context, MQTTAsync_failureData *data)
 }
 
 /* Say good-bye, so that the broker sends no will, and wait a moment for its going out. */
-static void part(mqtt_link *link)
+static void part_with(mqtt_link *link, const MQTTProperties *properties)
 {
     MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer5;
+    options.properties = *properties;
     options.context = link;
     /* With a timeout Paho waits for answers to what is on its way, and sometimes for ever. */
     options.timeout = 0;
@@ -558,6 +583,30 @@ static void part(mqtt_link *link)
         wait_until(link, end_ns);
     }
     pthread_mutex_unlock(&link->lock);
+}
+
+static void part(mqtt_link *link)
+{
+    MQTTProperties none = MQTTProperties_initializer;
+    part_with(link, &none);
+}
+
+static void part_for_good(mqtt_link *link)
+{
+    MQTTProperties properties = MQTTProperties_initializer;
+    MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL};
+    if (link->version != MQTTVERSION_5 || MQTTProperties_add(&properties, &expiry) == 0) {
+        part_with(link, &properties);
+    }
+    MQTTProperties_free(&properties);
+}
+
+bool mqtt_link_had_session(mqtt_link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    bool had_session = link->had_session;
+    pthread_mutex_unlock(&link->lock);
+    return had_session;
 }
 
 void mqtt_link_cut(mqtt_link *link)
@@ -588,6 +637,11 @@ static void stop(mqtt_link *link, void (*leave)(mqtt_link *link))
 void mqtt_link_stop(mqtt_link *link)
 {
     stop(link, part);
+}
+
+void mqtt_link_stop_for_good(mqtt_link *link)
+{
+    stop(link, part_for_good);
 }
 
 void mqtt_link_stop_with_will(mqtt_link *link)

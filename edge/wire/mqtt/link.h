@@ -33,12 +33,14 @@ typedef struct mqtt_subscription {
 } mqtt_subscription;
 
 typedef struct mqtt_options {
-    const char *addresses; /* "tcp://host:1883,ssl://host:8883": tried in turn */
-    const char *client_id;
-    const char *user;      /* NULL: none */
-    const char *password;  /* NULL: none */
-    const char *ca_file;   /* NULL: the system's, for ssl:// */
-    const char *cert_file; /* NULL: no client certificate */
+    const char *addresses;  /* "tcp://host:1883,ssl://host:8883": tried in turn */
+    const char *client_id;  /* of the session; told in logs and health */
+    const char *client_key; /* NULL: none; then the id that the broker knows ends in what only this
+                             * gives: whoever knows the id of a session can take it */
+    const char *user;       /* NULL: none */
+    const char *password;   /* NULL: none */
+    const char *ca_file;    /* NULL: the system's, for ssl:// */
+    const char *cert_file;  /* NULL: no client certificate */
     const char *key_file;
     const mqtt_subscription *subscriptions; /* copied */
     size_t subscription_count;
@@ -46,6 +48,7 @@ typedef struct mqtt_options {
     const char *will_text;
     uint32_t pause_max_ms; /* between attempts; 0: 10 s */
     uint16_t keep_alive_s; /* a broker that says nothing for about twice this is gone; 0: 30 */
+    bool is_held;          /* do not connect before mqtt_link_release() */
 
     /* On Paho's only receiving thread: decode and append, nothing else. A QoS 1 message is answered
      * after the call; while it blocks, the broker keeps what follows. */
@@ -62,12 +65,21 @@ typedef struct mqtt_link mqtt_link;
 /* Begin to connect; returns at once. */
 HR_MUST_USE hr_err mqtt_link_start(const mqtt_options *options, mqtt_link **out, hr_why *why);
 
+void mqtt_link_release(mqtt_link *link);
+
 /* Part from the broker in good order and wait for callbacks to end: whoever blocks one must let go
  * first. NULL is fine. */
 void mqtt_link_stop(mqtt_link *link);
 
 /* The same without a word, so that the broker publishes the will. */
 void mqtt_link_stop_with_will(mqtt_link *link);
+
+/* The same, and the broker forgets the session with all that waits in it (one of MQTT 3.1.1 does
+ * not). */
+void mqtt_link_stop_for_good(mqtt_link *link);
+
+/* While connected: the broker had kept a session for this connection. */
+bool mqtt_link_had_session(mqtt_link *link);
 
 /* From within on_message, for a message that could not be taken and that nobody will wait for: the
  * broker gets no answer, keeps it for our session, and brings it again. Other links of this process

@@ -22,7 +22,8 @@ struct mqtt_link {
     char *addresses;
     char *uris[MQTT_ADDRESSES_MAX];
     int uri_count;
-    char *client_id, *user, *password, *ca_file, *cert_file, *key_file, *will_topic, *will_text;
+    char *client_id, *session_id, *user, *password, *ca_file, *cert_file, *key_file, *will_topic,
+        *will_text;
     char *filters[MQTT_TOPICS_MAX];
     int qos[MQTT_TOPICS_MAX];
     int filter_count;
@@ -42,6 +43,7 @@ struct mqtt_link {
     pthread_cond_t changed;
     link_state state; /* protected by lock, as all below */
     bool is_subscribed;
+    bool had_session;
     bool is_stopping;
     bool is_parted;
     bool wants_older;  /* the broker does not know MQTT 5 */
