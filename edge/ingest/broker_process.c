@@ -66,6 +66,8 @@ static int spawn_found(pid_t *pid, char *const argv[], const posix_spawn_file_ac
     return failed;
 }
 
+/* SIGPIPE is ignored as it is here: until mosquitto says so itself, a line that nobody hears, since
+ * the service has just been killed, would end it. */
 static int spawn_with_output(pid_t *pid, char *const argv[], const char *pipe_path)
 {
     posix_spawn_file_actions_t actions;
@@ -73,7 +75,6 @@ static int spawn_with_output(pid_t *pid, char *const argv[], const char *pipe_pa
     sigset_t none, defaults;
     sigemptyset(&none);
     sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
     sigaddset(&defaults, SIGHUP);
     sigaddset(&defaults, SIGTERM);
     int failed = posix_spawn_file_actions_init(&actions);

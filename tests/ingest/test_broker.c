@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ingest/broker_files.h"
+#include "ingest/broker_process.h"
 #include "ingest/support.h"
 #include "test.h"
 
@@ -399,6 +401,28 @@ static void an_orphan_with_the_same_configuration_is_adopted(void **state)
     assert_true(support_until(has_another_pid, &c));
 }
 
+/* Its first words have no ear any more. */
+static void a_broker_outlives_a_service_that_dies_while_it_starts(void **state)
+{
+    place *p = *state;
+    broker_path config, pipe;
+    broker_process orphan;
+    char password[BROKER_PASSWORD_SIZE];
+    memcpy(password, broker_password(p->b), sizeof password);
+    login service = {p, BROKER_SERVICE_USER, password, "hedgerow/v1/x"};
+    broker_stop(p->b);
+    assert_int_equal(broker_path_of(p->folder, BROKER_CONFIG_NAME, &config, NULL), HR_OK);
+    assert_int_equal(broker_path_of(p->folder, BROKER_PIPE_NAME, &pipe, NULL), HR_OK);
+    broker_process_init(&orphan);
+    assert_int_equal(broker_process_spawn(&orphan, config.text, pipe.text, NULL), HR_OK);
+    close(orphan.output_fd);
+    orphan.output_fd = -1;
+    bool is_there = support_until(can_publish, &service);
+    broker_process_end(&orphan, 1000);
+    start(p);
+    assert_true(is_there);
+}
+
 /* True when nobody listens there any more. */
 static bool port_is_free(const place *p)
 {
@@ -746,6 +770,7 @@ static void without_restored_readers_users_change_beside_a_running_broker(void *
 
 int main(void)
 {
+    signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         WITH_PLACE(a_gateway_may_write_its_own_topics_and_no_others),
         WITH_PLACE(a_reader_may_read_events_only),
@@ -761,6 +786,7 @@ int main(void)
         WITH_PLACE(a_broker_that_dies_is_started_again),
         WITH_PLACE(an_orphan_with_the_same_configuration_is_adopted),
         WITH_PLACE(an_orphan_with_another_configuration_is_ended),
+        WITH_PLACE(a_broker_outlives_a_service_that_dies_while_it_starts),
         WITH_PLACE(a_taken_port_is_told_in_words),
         WITH_PLACE(two_programs_of_one_name_are_told),
         WITH_PLACE(the_certificate_follows_the_machine_to_other_addresses),
