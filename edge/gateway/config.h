@@ -13,7 +13,8 @@
  *   source = json:-                      JSON lines on the standard input
  *   source = lorawan:tcp://192.168.1.11:1883
  *
- * # begins a comment. The word after a source names the device where its fixes do not. */
+ * A line that begins with # is a comment; behind a value it is a part of that. The word after a
+ * source names the device where its fixes do not. */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
 

@@ -363,12 +363,12 @@ static void a_configuration_is_read(void **state)
     (void)state;
     config c;
     const char *text = "# comment\n broker = tcp://a:1883,ssl://b:8883 \nuser=barn\r\n"
-                       "password = a = b\ndata = /var/lib/edge\ndisk_mb = 64\n\n"
+                       "password = a = b #1 # x\ndata = /var/lib/edge\ndisk_mb = 64\n\n"
                        "source = nmea:/dev/ttyUSB0@9600 tractor-1\nsource = json:-\n";
     assert_int_equal(config_parse(text, strlen(text), &c, NULL), HR_OK);
     assert_string_equal(c.broker, "tcp://a:1883,ssl://b:8883");
     assert_string_equal(c.user, "barn");
-    assert_string_equal(c.password, "a = b");
+    assert_string_equal(c.password, "a = b #1 # x");
     assert_int_equal(c.disk_mb, 64);
     assert_int_equal(c.batch_fixes, CONFIG_BATCH_FIXES_DEFAULT);
     assert_int_equal(c.source_count, 2);
