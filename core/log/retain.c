@@ -137,9 +137,9 @@ static void move_groups(journal *j)
     pthread_mutex_unlock(&j->lock);
 }
 
-static int remove_oldest(journal *j)
+/* name gets the file that is removed, or would not go. */
+static int remove_oldest(journal *j, char name[FILE_NAME_BYTES])
 {
-    char name[FILE_NAME_BYTES];
     pthread_mutex_lock(&j->files.lock);
     journal_file *file = j->files.list[0];
     pthread_mutex_unlock(&j->files.lock);
@@ -180,6 +180,7 @@ static hr_err let_go(journal *j, uint32_t forced, uint32_t *removed, hr_why *why
     }
     log_position appended = j->tail.position;
     pthread_mutex_unlock(&j->lock);
+    char name[FILE_NAME_BYTES];
     hr_err err = HR_OK;
     int failed = 0;
     *removed = count;
@@ -188,7 +189,7 @@ static hr_err let_go(journal *j, uint32_t forced, uint32_t *removed, hr_why *why
         err = journal_save_side(j);
     }
     for (; err == HR_OK && failed == 0 && count > 0; count--) {
-        failed = remove_oldest(j);
+        failed = remove_oldest(j, name);
     }
     if (err != HR_OK || failed != 0) {
         move_starts_back(j);
@@ -202,7 +203,13 @@ static hr_err let_go(journal *j, uint32_t forced, uint32_t *removed, hr_why *why
     if (err != HR_OK) {
         return hr_why_set(why, err, "the side file in %s: %s", j->folder, hr_err_text(err));
     }
-    return failed == 0 ? HR_OK : hr_why_errno(why, failed, "let go of old files in %s", j->folder);
+    if (failed != 0) {
+        return hr_why_errno(why, failed,
+                            "cannot remove %s/%s (let this user, or remove it by hand: the log "
+                            "grows to its limit until then)",
+                            j->folder, name);
+    }
+    return HR_OK;
 }
 
 hr_err journal_retain(log_store *log, hr_why *why)

@@ -680,6 +680,23 @@ static void above_the_hard_limit_appends_wait_for_retention(void **state)
     assert_int_equal(fixture_append(f, 0, 0, value, 40, NULL), HR_OK);
 }
 
+static void a_file_that_cannot_be_removed_is_told_by_its_name(void **state)
+{
+    fixture *f = *state;
+    uint64_t value = 0;
+    hr_why why;
+    f->options.hard_bytes = 256 << 10;
+    f->options.retain_bytes = 128 << 10;
+    fixture_reopen(f);
+    fill_until_refused(f, &value);
+    /* The first name is that of the side file. */
+    fault_arm(FAULT_NAME, 2, FAULT_FOREVER, EPERM);
+    assert_int_not_equal(log_retain(f->log, &why), HR_OK);
+    fault_clear();
+    assert_non_null(strstr(why.text, "/000000000001.log (let this user, or remove it"));
+    assert_int_equal(log_retain(f->log, NULL), HR_OK);
+}
+
 /* ---- other processes ---- */
 
 static void a_second_process_is_refused(void **state)
@@ -770,6 +787,7 @@ int main(void)
         TEST(a_disk_that_fills_at_any_write_loses_nothing),
         TEST(a_start_on_a_full_disk_can_be_read),
         TEST(above_the_hard_limit_appends_wait_for_retention),
+        TEST(a_file_that_cannot_be_removed_is_told_by_its_name),
         TEST(a_second_process_is_refused),
         TEST(kill_9_loses_nothing_that_was_acknowledged),
     };
