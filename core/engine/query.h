@@ -22,7 +22,8 @@
  *
  * One thread reads the log's committed end for all of them, with a checkpoint of its own, so that
  * no query touches the exactness or the pace of events. A query sees what comes after its start.
- * Its state survives restarts; one that takes too much memory or time is stopped and says why. */
+ * Its state survives restarts of the service, and so does its id, while each start has a runId of
+ * its own; one that takes too much memory or time is stopped and says why. */
 #ifndef ENGINE_QUERY_H
 #define ENGINE_QUERY_H
 

@@ -280,14 +280,14 @@ void query_devices_write(const query_devices *devices, hr_buf *out)
     }
 }
 
-static hr_err read_device(query_devices *devices, hr_cursor *in, bool knows_gone)
+static hr_err read_device(query_devices *devices, hr_cursor *in)
 {
     uint64_t key = hr_cursor_u64(in);
     int64_t newest_ms = (int64_t)hr_cursor_u64(in);
     uint8_t count = hr_cursor_u8(in);
     uint8_t next = hr_cursor_u8(in);
     uint8_t decided = hr_cursor_u8(in);
-    int64_t gone_ms = knows_gone ? (int64_t)hr_cursor_u64(in) : INT64_MIN;
+    int64_t gone_ms = (int64_t)hr_cursor_u64(in);
     if (in->short_read || count > QUERY_TIMES_KEPT || next >= QUERY_TIMES_KEPT ||
         (count < QUERY_TIMES_KEPT && next != count)) {
         return HR_CORRUPT;
@@ -315,12 +315,12 @@ static hr_err read_device(query_devices *devices, hr_cursor *in, bool knows_gone
     return HR_OK;
 }
 
-hr_err query_devices_read(query_devices *devices, hr_cursor *in, bool knows_gone)
+hr_err query_devices_read(query_devices *devices, hr_cursor *in)
 {
     uint32_t count = hr_cursor_u32(in);
     hr_err err = in->short_read ? HR_CORRUPT : HR_OK;
     for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-        err = read_device(devices, in, knows_gone);
+        err = read_device(devices, in);
     }
     return err;
 }

@@ -70,8 +70,7 @@ int64_t query_device_uncertainty_ms(const query_device *device, const hr_event *
                                     const geo_fence *fence, const geo_settings *settings);
 
 void query_devices_write(const query_devices *devices, hr_buf *out);
-/* Into empty ones; knows_gone: false for bytes of the version before. HR_CORRUPT: not such bytes.
- */
-HR_MUST_USE hr_err query_devices_read(query_devices *devices, hr_cursor *in, bool knows_gone);
+/* Into empty ones. HR_CORRUPT: not such bytes. */
+HR_MUST_USE hr_err query_devices_read(query_devices *devices, hr_cursor *in);
 
 #endif

@@ -542,7 +542,7 @@ void query_input_write(const query_input *input, hr_buf *out)
     query_devices_write(&input->devices, out);
 }
 
-hr_err query_input_read(query_input *input, hr_cursor *in, bool is_older, hr_why *why)
+hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why)
 {
     uint32_t lanes = hr_cursor_u32(in);
     int64_t offset = (int64_t)hr_cursor_u64(in);
@@ -559,7 +559,7 @@ hr_err query_input_read(query_input *input, hr_cursor *in, bool is_older, hr_why
         lane->offset = (int64_t)hr_cursor_u64(in);
         lane->mark_ms = (int64_t)hr_cursor_u64(in);
         lane->newest_ms = (int64_t)hr_cursor_u64(in);
-        lane->behind_ms = is_older ? 0 : hr_cursor_u32(in);
+        lane->behind_ms = hr_cursor_u32(in);
         uint64_t version = hr_cursor_u64(in);
         lane->limit = lane->offset;
         lane->has_view = false;
@@ -570,5 +570,5 @@ hr_err query_input_read(query_input *input, hr_cursor *in, bool is_older, hr_why
         }
         log_reader_seek(lane->reader, lane->offset);
     }
-    return query_devices_read(&input->devices, in, !is_older);
+    return query_devices_read(&input->devices, in);
 }

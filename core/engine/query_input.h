@@ -97,8 +97,7 @@ void query_input_raise(query_input *input, int64_t clock_ms);
 int64_t query_input_tick_ms(const query_input *input, int64_t mark_ms);
 
 void query_input_write(const query_input *input, hr_buf *out);
-/* Go on where those bytes say; is_older: of the version before, which said less of lanes and
- * devices. HR_CORRUPT: not such bytes, or of another log. */
-HR_MUST_USE hr_err query_input_read(query_input *input, hr_cursor *in, bool is_older, hr_why *why);
+/* Go on where those bytes say. HR_CORRUPT: not such bytes, or of another log. */
+HR_MUST_USE hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why);
 
 #endif

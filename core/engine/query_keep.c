@@ -15,23 +15,15 @@
 
 #define FILE_NAME "queries.state"
 #define MAGIC "HRQS"
-#define VERSION 3
-#define VERSION_BEFORE 2 /* it said less of lanes and devices, and hashed `enabled` too */
+#define VERSION 4
+#define VERSION_BEFORE 3 /* it counted the starts of queries */
 #define FILE_BYTES_MAX (UINT64_C(2) << 30)
-
-/* By which a run knows its part again. */
-static uint64_t definition_hash(const query_run *run, uint32_t version)
-{
-    return version == VERSION ? run->spec->hash
-                              : hr_hash64(run->spec->text, strlen(run->spec->text));
-}
 
 static void write_all(engine_queries *queries, hr_buf *out)
 {
     hr_buf_put(out, MAGIC, 4);
     hr_buf_put_u32(out, VERSION);
     query_input_write(&queries->input, out);
-    hr_buf_put_u64(out, queries->next_run_id);
     uint32_t count = 0;
     for (uint32_t i = 0; i < queries->run_count; i++) {
         count += queries->runs[i]->spec != NULL;
@@ -43,7 +35,7 @@ static void write_all(engine_queries *queries, hr_buf *out)
             continue;
         }
         hr_buf_put_u64(out, run->number);
-        hr_buf_put_u64(out, definition_hash(run, VERSION));
+        hr_buf_put_u64(out, run->spec->hash);
         size_t size_at = out->size;
         hr_buf_put_u64(out, 0);
         query_run_write(run, out);
@@ -137,21 +129,23 @@ static hr_err read_file(const char *path, hr_buf *bytes, hr_why *why)
     return err;
 }
 
-/* It may have been stopped or started after the checkpoint, and the service killed. */
-static hr_err follow_switch(query_run *run)
+/* It may have been stopped or started after the checkpoint, and the service killed. What runs has
+ * been started with the service just now: run_id. */
+static hr_err follow_switch(query_run *run, uint64_t run_id)
 {
     if (run->spec->is_enabled && run->status == QUERY_STOPPED) {
-        return query_run_reset(run, run->run_id);
+        return query_run_reset(run, run_id);
     }
     if (!run->spec->is_enabled && run->status == QUERY_RUNNING) {
         run->status = QUERY_STOPPED;
     }
+    run->run_id = run->status == QUERY_RUNNING ? run_id : run->run_id;
     return HR_OK;
 }
 
 /* A query whose definition has changed since, or is gone, begins anew: its part is passed over. One
  * that cannot read its own part stops, and the others have theirs. */
-static hr_err read_run(engine_queries *queries, hr_cursor *in, uint32_t version)
+static hr_err read_run(engine_queries *queries, hr_cursor *in)
 {
     uint64_t number = hr_cursor_u64(in);
     uint64_t hash = hr_cursor_u64(in);
@@ -162,14 +156,15 @@ static hr_err read_run(engine_queries *queries, hr_cursor *in, uint32_t version)
     }
     for (uint32_t i = 0; i < queries->run_count; i++) {
         query_run *run = queries->runs[i];
-        if (run->number == number && run->spec != NULL && definition_hash(run, version) == hash) {
+        if (run->number == number && run->spec != NULL && run->spec->hash == hash) {
+            uint64_t run_id = run->run_id;
             hr_cursor part = hr_cursor_of(bytes, size);
             hr_err err = query_run_read(run, &part);
             if (err == HR_CORRUPT || (err == HR_OK && hr_cursor_left(&part) > 0)) {
-                err = query_run_reset(run, run->run_id);
+                err = query_run_reset(run, run_id);
                 query_run_fail(run, "what was kept of it cannot be read: it must be started anew");
             }
-            return err == HR_OK ? follow_switch(run) : err;
+            return err == HR_OK ? follow_switch(run, run_id) : err;
         }
     }
     return HR_OK;
@@ -195,13 +190,15 @@ hr_err query_keep_load(engine_queries *queries, hr_why *why)
         err = version == VERSION || version == VERSION_BEFORE ? HR_OK : HR_CORRUPT;
     }
     if (err == HR_OK) {
-        err = query_input_read(&queries->input, &in, version == VERSION_BEFORE, why);
+        err = query_input_read(&queries->input, &in, why);
     }
     if (err == HR_OK) {
-        queries->next_run_id = hr_cursor_u64(&in);
+        if (version == VERSION_BEFORE) {
+            hr_cursor_u64(&in);
+        }
         uint32_t count = hr_cursor_u32(&in);
         for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-            err = read_run(queries, &in, version);
+            err = read_run(queries, &in);
         }
     }
     hr_buf_fini(&bytes);

@@ -1,9 +1,11 @@
 /* core/engine/query_set.c - the thread that feeds the standing queries, and their start. */
 #include "query_set.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "base/logline.h"
@@ -422,6 +424,18 @@ static void make_metrics(engine_queries *queries)
     }
 }
 
+/* A count would have to be on the disk before anyone is told of it: a service that is killed at
+ * once must not give the same numbers again. */
+static hr_err choose_run_ids(engine_queries *queries, hr_why *why)
+{
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) {
+        return hr_why_errno(why, errno, "no random number");
+    }
+    queries->next_run_id = random >> 16; /* whole in everyone's JSON */
+    return HR_OK;
+}
+
 hr_err engine_queries_start(const engine_queries_options *options, engine_queries **out,
                             hr_why *why)
 {
@@ -433,7 +447,6 @@ hr_err engine_queries_start(const engine_queries_options *options, engine_querie
     }
     queries->options = *options;
     queries->folder = folder;
-    queries->next_run_id = 1;
     atomic_init(&queries->tick_ms, INT64_MAX);
     atomic_init(&queries->asked_ms, INT64_MAX);
     if (options->state_bytes_max == 0) {
@@ -443,8 +456,11 @@ hr_err engine_queries_start(const engine_queries_options *options, engine_querie
     pthread_mutex_init(&queries->edit_lock, NULL);
     pthread_cond_init(&queries->settled, NULL);
     make_metrics(queries);
-    hr_err err =
-        query_input_init(&queries->input, options->log, options->catalog, options->engine, why);
+    hr_err err = choose_run_ids(queries, why);
+    if (err == HR_OK) {
+        err =
+            query_input_init(&queries->input, options->log, options->catalog, options->engine, why);
+    }
     if (err == HR_OK && options->ships) {
         err = query_shipped_add(options->catalog, why);
     }

@@ -28,7 +28,7 @@ struct engine_queries {
     query_input input;
     query_run *runs[ENGINE_QUERIES_MAX]; /* by name */
     uint32_t run_count;
-    uint64_t next_run_id;
+    uint64_t next_run_id;    /* from where no start before this one began, but by chance */
     uint64_t rounds;         /* times that the reader found nothing more */
     log_position settled_at; /* all that was committed there has been counted */
     bool is_changed;         /* since the last checkpoint */

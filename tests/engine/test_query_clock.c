@@ -207,14 +207,7 @@ static void a_gateway_that_is_behind_for_a_while_drops_nothing(void **state)
     scene_end(&scene);
 }
 
-static size_t take_out(const uint8_t *bytes, size_t size, uint8_t *at, size_t count)
-{
-    memmove(at, at + count, size - (size_t)(at - bytes) - count);
-    return size - count;
-}
-
-/* A checkpoint of the version before: without the 4 bytes of each lane that say how far it is
- * behind, and the 8 of each device. */
+/* A checkpoint of the version before: with the number of the next start behind the devices. */
 static void write_older_version(const scene *scene)
 {
     enum {
@@ -226,23 +219,20 @@ static void write_older_version(const scene *scene)
     snprintf(path, sizeof path, "%s/checkpoint/queries.state", scene->farm.folder);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    size_t size = fread(bytes, 1, sizeof bytes, file);
+    size_t size = fread(bytes, 1, sizeof bytes - 8, file);
     fclose(file);
     assert_int_equal(hr_load_u32(bytes + 8), FARM_PARTITIONS);
-    uint8_t *at = bytes + HEAD;
-    for (int lane = 0; lane < FARM_PARTITIONS; lane++) {
-        size = take_out(bytes, size, at + 24, 4);
-        at += LANE - 4;
-    }
+    uint8_t *at = bytes + HEAD + FARM_PARTITIONS * LANE;
     uint32_t devices = hr_load_u32(at);
     at += 4;
     for (uint32_t i = 0; i < devices; i++) {
-        const size_t times = at[16];
-        size = take_out(bytes, size, at + 19, 8);
-        at += 19 + 8 * times;
-        at += 1 + at[0]; /* the name */
+        at += 27 + 8 * (size_t)at[16]; /* its times */
+        at += 1 + at[0];               /* its name */
     }
-    hr_store_u32(bytes + 4, 2);
+    memmove(at + 8, at, size - (size_t)(at - bytes));
+    hr_store_u64(at, 7);
+    size += 8;
+    hr_store_u32(bytes + 4, 3);
     hr_store_u32(bytes + size - 4, hr_crc32c(0, bytes, size - 4));
     file = fopen(path, "wb");
     assert_non_null(file);

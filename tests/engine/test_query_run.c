@@ -261,7 +261,7 @@ static void what_nobody_saw_is_as_uncertain_as_it_was_long(void **state)
         hr_buf_init(&kept, 10000);
         query_devices_write(&devices, &kept);
         hr_cursor in = hr_cursor_of(kept.data, kept.size);
-        assert_int_equal(query_devices_read(&again, &in, true), HR_OK);
+        assert_int_equal(query_devices_read(&again, &in), HR_OK);
         assert_int_equal(hr_cursor_left(&in), 0);
         /* The good ones were those of minutes 0 to 3. */
         assert_true(query_device_uncertainty_ms(query_devices_get(&again, 7), &enter, NULL,
