@@ -9,7 +9,7 @@
 #define DESCENT_FEATURES 2 /* 1 and x */
 #define STAY_TIME_MS_MAX 1e15
 #define STAY_UNCERTAINTY_S_MAX 4e8
-#define CLUSTERS_KEEP 1.0 /* windows forget by ending, not by fading */
+#define CLUSTERS_HALF_MS 86400000.0 /* of what is older, half is left */
 
 static const stream_aggregate_law laws[] = {
 #define STREAM_AGGREGATE_LAW(value, name, arguments, constant, least, most)                        \
@@ -52,8 +52,7 @@ hr_err stream_state_init(const stream_aggregate *aggregate, uint64_t part_seed, 
         if (state->clusters == NULL) {
             return HR_NO_MEMORY;
         }
-        stream_clusters_init(state->clusters, (uint32_t)aggregate->constant, CLUSTERS_KEEP,
-                             part_seed);
+        stream_clusters_init(state->clusters, (uint32_t)aggregate->constant, part_seed);
         break;
     case STREAM_TREND:
         stream_trend_init(&state->trend, aggregate->constant);
@@ -113,7 +112,7 @@ static hr_err add_numbers(const stream_aggregate *aggregate, stream_state *state
     case STREAM_CLUSTERS:
         stream_clusters_add(state->clusters, first, second);
         if (stream_clusters_gathered(state->clusters) >= CLUSTERS_STEP) {
-            stream_clusters_step(state->clusters);
+            stream_clusters_step(state->clusters, 1);
         }
         return HR_OK;
     case STREAM_TREND:
@@ -224,6 +223,13 @@ hr_err stream_state_merge(const stream_aggregate *aggregate, stream_state *into,
     default:
         stream_total_merge(&into->total, &from->total);
         return HR_OK;
+    }
+}
+
+void stream_state_fade(const stream_aggregate *aggregate, stream_state *state, int64_t passed_ms)
+{
+    if (aggregate->kind == STREAM_CLUSTERS) {
+        stream_clusters_step(state->clusters, exp2(-(double)passed_ms / CLUSTERS_HALF_MS));
     }
 }
 

@@ -96,6 +96,10 @@ HR_MUST_USE hr_err stream_state_add(const stream_aggregate *aggregate, stream_st
 HR_MUST_USE hr_err stream_state_merge(const stream_aggregate *aggregate, stream_state *into,
                                       const stream_state *from);
 
+/* So much event time has passed in a total that no window ends: where herds are is asked of the
+ * last days. */
+void stream_state_fade(const stream_aggregate *aggregate, stream_state *state, int64_t passed_ms);
+
 /* What a state of that kind takes of the union: never copy or clear more than that. */
 size_t stream_state_size(stream_aggregate_kind kind);
 

@@ -9,9 +9,9 @@
 /* A centre that holds less than this part of an even share has died. */
 #define DEAD_SHARE 1e-3
 
-void stream_clusters_init(stream_clusters *clusters, uint32_t size, double keep, uint64_t seed)
+void stream_clusters_init(stream_clusters *clusters, uint32_t size, uint64_t seed)
 {
-    *clusters = (stream_clusters){.size = size, .keep = keep, .random = {.state = seed}};
+    *clusters = (stream_clusters){.size = size, .random = {.state = seed}};
 }
 
 static double squared(const stream_cluster *centre, double x, double y)
@@ -145,19 +145,18 @@ double stream_clusters_gathered(const stream_clusters *clusters)
     return gathered;
 }
 
-void stream_clusters_step(stream_clusters *clusters)
+void stream_clusters_step(stream_clusters *clusters, double keep)
 {
     for (uint32_t i = 0; i < clusters->used; i++) {
         stream_cluster *centre = &clusters->centres[i];
-        double kept = centre->weight * clusters->keep;
-        double total = kept + centre->step_weight;
+        double total = weight_of(centre);
         if (centre->step_weight > 0) {
             /* Differences, so that the centre does not lose digits to its own size. */
             double count = centre->step_weight;
             centre->x += (centre->step_x / count - centre->x) * count / total;
             centre->y += (centre->step_y / count - centre->y) * count / total;
         }
-        *centre = (stream_cluster){.x = centre->x, .y = centre->y, .weight = total};
+        *centre = (stream_cluster){.x = centre->x, .y = centre->y, .weight = total * keep};
     }
     revive_dead(clusters);
 }
@@ -173,8 +172,7 @@ uint32_t stream_clusters_list(const stream_clusters *clusters,
                               stream_cluster list[STREAM_CLUSTERS_MAX])
 {
     stream_clusters ended = *clusters;
-    ended.keep = 1;
-    stream_clusters_step(&ended);
+    stream_clusters_step(&ended, 1);
     for (uint32_t i = 0; i < ended.used; i++) {
         list[i] = ended.centres[i];
     }

@@ -1,7 +1,7 @@
 /* stream/clusters.h - streaming k-means in the plane: where herds are, and how large.
  *
  * Points gather in a step; stream_clusters_step() ends it: centres go to the mean of their points
- * and of what they were, whose weight fades by `keep` with every step. A centre that has faded to
+ * and of what they were, and then all that they hold fades. A centre that has faded to
  * nothing is put beside the heaviest one, which it then shares. Memory: k (at most 16) centres of
  * 48 bytes. Error: a local optimum, as of every k-means; its test shows it within a tenth of the
  * best on separated herds. A merge puts the nearest centres of both sides together until k are
@@ -28,17 +28,17 @@ typedef struct stream_cluster {
 typedef struct stream_clusters {
     uint32_t size; /* k */
     uint32_t used;
-    double keep; /* 0..1: of the weight, what a step leaves */
     hr_random random;
     stream_cluster centres[STREAM_CLUSTERS_MAX];
 } stream_clusters;
 
 /* size is 1..STREAM_CLUSTERS_MAX. */
-void stream_clusters_init(stream_clusters *clusters, uint32_t size, double keep, uint64_t seed);
+void stream_clusters_init(stream_clusters *clusters, uint32_t size, uint64_t seed);
 
 /* x and y are finite and of like scale. */
 void stream_clusters_add(stream_clusters *clusters, double x, double y);
-void stream_clusters_step(stream_clusters *clusters);
+/* keep, 0..1: what is left of the weights for the next steps. */
+void stream_clusters_step(stream_clusters *clusters, double keep);
 /* Points since the last step. */
 double stream_clusters_gathered(const stream_clusters *clusters);
 

@@ -3,6 +3,7 @@
 
 #include "windows_groups.h"
 
+#define RUNNING_PANE_MS 3600000
 #define GROUPS_MAX (1u << 24)
 #define PANES_OF_GROUP_MAX (1u << 24)
 #define TIME_MS_MAX (INT64_C(1) << 60) /* of stored times: sums with windows stay in range */
@@ -292,6 +293,25 @@ static void close_sessions(stream_windows *windows, int64_t watermark_ms,
     windows_drop_empty_groups(windows);
 }
 
+/* Running totals have panes too, at whose end they fade. A watermark that has gone back fades
+ * nothing: panes go on from there. */
+static void end_running_panes(stream_windows *windows, int64_t watermark_ms)
+{
+    int64_t before_ms = windows->closed_ms;
+    windows->closed_ms = floor_to(watermark_ms, RUNNING_PANE_MS);
+    if (before_ms == STREAM_TIME_NONE || windows->closed_ms <= before_ms) {
+        return;
+    }
+    WINDOWS_EACH_GROUP(windows, at)
+    {
+        for (uint32_t i = 0; at->used > 0 && i < windows->count; i++) {
+            stream_state_fade(&windows->aggregates[i],
+                              windows_state_of(windows, windows_pane_of(windows, at, 0), i),
+                              windows->closed_ms - before_ms);
+        }
+    }
+}
+
 hr_err stream_windows_close(stream_windows *windows, int64_t watermark_ms,
                             stream_output_visit *visit, void *context)
 {
@@ -303,6 +323,8 @@ hr_err stream_windows_close(stream_windows *windows, int64_t watermark_ms,
     }
     if (windows->window.type == STREAM_SESSION) {
         close_sessions(windows, watermark_ms, visit, context);
+    } else {
+        end_running_panes(windows, watermark_ms);
     }
     return HR_OK;
 }

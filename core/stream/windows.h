@@ -62,8 +62,8 @@ const stream_state *stream_output_state(const stream_output *output, uint32_t at
 /* False: enough. */
 typedef bool stream_output_visit(void *context, const stream_output *output);
 
-/* The least watermark of all lanes: tell the windows that end at or before it, and forget them.
- * Whatever visit answers, all are told. */
+/* The least watermark of all lanes: tell the windows that end at or before it, and forget them;
+ * what fades in running totals does so once an hour. Whatever visit answers, all are told. */
 HR_MUST_USE hr_err stream_windows_close(stream_windows *windows, int64_t watermark_ms,
                                         stream_output_visit *visit, void *context);
 

@@ -37,7 +37,7 @@ struct stream_windows {
     windows_group **buckets;
     uint32_t bucket_count; /* a power of two */
     uint32_t group_count;
-    int64_t closed_ms;    /* windows that end at or before it are told and forgotten */
+    int64_t closed_ms;    /* windows, and panes of running totals, that end by then are over */
     int64_t next_end_ms;  /* no window ends before it; INT64_MAX: none is open */
     int64_t last_pane_ms; /* the start of the pane of the last row: most rows share it */
     size_t bytes;

@@ -48,10 +48,10 @@ static void clusters_find_every_herd(void **state)
     for (uint64_t seed = 1; seed <= 50; seed++) {
         hr_random random = {.state = seed};
         stream_clusters clusters;
-        stream_clusters_init(&clusters, 4, 0.5, seed);
+        stream_clusters_init(&clusters, 4, seed);
         for (int step = 0; step < 20; step++) {
             add_herds(&clusters, &random, 200, 0);
-            stream_clusters_step(&clusters);
+            stream_clusters_step(&clusters, 0.5);
         }
         worst = fmax(worst, worst_miss(&clusters, 0));
     }
@@ -89,10 +89,10 @@ static void clusters_cost_a_tenth_more_than_the_best_at_most(void **state)
         hr_random random = {.state = seed};
         stream_clusters clusters;
         stream_cluster list[STREAM_CLUSTERS_MAX];
-        stream_clusters_init(&clusters, 4, 1, seed);
+        stream_clusters_init(&clusters, 4, seed);
         for (int step = 0; step < 20; step++) {
             add_herds(&clusters, &random, 200, 0);
-            stream_clusters_step(&clusters);
+            stream_clusters_step(&clusters, 1);
         }
         uint32_t count = stream_clusters_list(&clusters, list);
         worst = fmax(worst, cost_of(list, count, seed) / cost_of(best, 4, seed));
@@ -106,10 +106,10 @@ static void clusters_follow_herds_that_walk(void **state)
     (void)state;
     hr_random random = {.state = 3};
     stream_clusters clusters;
-    stream_clusters_init(&clusters, 4, 0.5, 3);
+    stream_clusters_init(&clusters, 4, 3);
     for (int step = 0; step < 60; step++) {
         add_herds(&clusters, &random, 200, step);
-        stream_clusters_step(&clusters);
+        stream_clusters_step(&clusters, 0.5);
     }
     assert_true(worst_miss(&clusters, 59) < 2.5);
 }
@@ -121,9 +121,9 @@ static void clusters_of_parts_merge(void **state)
         hr_random random = {.state = seed};
         stream_clusters parts[2];
         for (int p = 0; p < 2; p++) {
-            stream_clusters_init(&parts[p], 4, 1, seed + (uint64_t)p);
+            stream_clusters_init(&parts[p], 4, seed + (uint64_t)p);
             add_herds(&parts[p], &random, 400, 0);
-            stream_clusters_step(&parts[p]);
+            stream_clusters_step(&parts[p], 1);
             add_herds(&parts[p], &random, 400, 0);
         }
         assert_int_equal(stream_clusters_merge(&parts[0], &parts[1]), HR_OK);

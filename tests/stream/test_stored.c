@@ -126,7 +126,7 @@ static hr_err trend_merge(any_sketch *into, const any_sketch *from)
 
 static void clusters_init(any_sketch *sketch)
 {
-    stream_clusters_init(&sketch->clusters, 8, 0.5, 1);
+    stream_clusters_init(&sketch->clusters, 8, 1);
 }
 
 static void descent_init(any_sketch *sketch)

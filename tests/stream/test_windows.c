@@ -205,6 +205,69 @@ static void open_windows_are_told_as_far_as_it_is_cheap(void **state)
     }
 }
 
+static bool take_cluster(void *context, const stream_output *output)
+{
+    uint32_t count =
+        stream_clusters_list(stream_output_state(output, 0)->clusters, (stream_cluster *)context);
+    assert_int_equal(count, 1);
+    return true;
+}
+
+/* A herd was at 0 for a month and has been at 10 for two days. A total since the start has no
+ * window's end at which to forget the month; a restart in between makes no difference. */
+static void clusters_of_running_totals_are_where_herds_are(void **state)
+{
+    (void)state;
+    enum {
+        HOUR_MS = 3600000,
+        MOVED = 30 * 24,
+        HOURS = MOVED + 48,
+        FIXES = 60
+    };
+    const stream_window window = {.type = STREAM_RUNNING};
+    const stream_aggregate law = {.kind = STREAM_CLUSTERS, .constant = 1};
+    stream_windows *windows = NULL;
+    stream_cluster list[STREAM_CLUSTERS_MAX];
+    bool is_late;
+    assert_int_equal(stream_windows_new(&window, &law, 1, 7, &windows), HR_OK);
+    for (int64_t i = 0; i < HOURS * FIXES; i++) {
+        double place = i / FIXES < MOVED ? 0 : 10;
+        const stream_value at[2] = {{.type = STREAM_REAL, .real = place},
+                                    {.type = STREAM_REAL, .real = place}};
+        int64_t time_ms = i * HOUR_MS / FIXES;
+        assert_int_equal(
+            stream_windows_add(windows, (const uint8_t *)"", 0, time_ms, time_ms, at, &is_late),
+            HR_OK);
+        assert_int_equal(stream_windows_close(windows, time_ms, ignore_output, NULL), HR_OK);
+        if (i == MOVED * FIXES) {
+            hr_buf bytes;
+            hr_buf_init(&bytes, 1 << 20);
+            stream_windows_write(windows, &bytes);
+            stream_windows_free(windows);
+            assert_int_equal(stream_windows_new(&window, &law, 1, 7, &windows), HR_OK);
+            hr_cursor cursor = hr_cursor_of(bytes.data, bytes.size);
+            assert_int_equal(stream_windows_read(windows, &cursor), HR_OK);
+            hr_buf_fini(&bytes);
+        }
+    }
+    assert_int_equal(stream_windows_open(windows, take_cluster, list), HR_OK);
+    print_message("after two days at 10 the herd is at %.2f, and weighs %.0f fixes\n", list[0].x,
+                  list[0].weight);
+    assert_double_near(list[0].x, 7.5, 0.2);
+    /* What a day is worth at a half-life of a day. */
+    assert_double_near(list[0].weight, FIXES * 24 / log(2), FIXES * 2);
+
+    /* A clock that was ahead, and goes on from where it is put right, fades nothing more. */
+    double weight = list[0].weight;
+    assert_int_equal(stream_windows_close(windows, 0, ignore_output, NULL), HR_OK);
+    assert_int_equal(stream_windows_open(windows, take_cluster, list), HR_OK);
+    assert_double_near(list[0].weight, weight, 0);
+    assert_int_equal(stream_windows_close(windows, 24 * HOUR_MS, ignore_output, NULL), HR_OK);
+    assert_int_equal(stream_windows_open(windows, take_cluster, list), HR_OK);
+    assert_double_near(list[0].weight, weight / 2, weight / 100);
+    stream_windows_free(windows);
+}
+
 int run_windows_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +275,7 @@ int run_windows_tests(void)
         cmocka_unit_test(windows_come_back_as_they_were_stored),
         cmocka_unit_test(what_windows_hold_is_counted_and_given_back),
         cmocka_unit_test(open_windows_are_told_as_far_as_it_is_cheap),
+        cmocka_unit_test(clusters_of_running_totals_are_where_herds_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
