@@ -52,10 +52,13 @@ typedef struct engine_queries_options {
     hr_metrics *metrics;    /* may be NULL */
     const char *folder;     /* for the checkpoint; there already */
     size_t state_bytes_max; /* 0: ENGINE_QUERY_STATE_BYTES */
+    int32_t patience_ms;    /* a checkpoint that cannot be read is tried; 0: as in log_options */
     bool ships;             /* add the shipped definitions, once for each catalogue */
 } engine_queries_options;
 
-/* A definition that cannot be understood is kept and shown as failed. */
+/* A definition that cannot be understood is kept and shown as failed. A checkpoint that is damaged
+ * gives way to the one before; where both are, the queries begin anew with what the log holds, and
+ * say so. Where nothing is known of one, for want of memory or of files, the start fails. */
 HR_MUST_USE hr_err engine_queries_start(const engine_queries_options *options, engine_queries **out,
                                         hr_why *why);
 

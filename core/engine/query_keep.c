@@ -1,5 +1,5 @@
-/* core/engine/query_keep.c - the checkpoint of the standing queries: one file, written aside,
- * synced and renamed. It is not needed: without it the queries begin anew at the log's start. */
+/* core/engine/query_keep.c - the checkpoint of the standing queries: a file, written aside, synced
+ * and renamed, beside the one before. From either the log gives the same answers. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,14 +9,17 @@
 
 #include "base/crc32c.h"
 #include "base/folder.h"
-#include "base/hash.h"
 #include "base/logline.h"
+#include "log/patience.h"
 #include "query_set.h"
 
 #define FILE_NAME "queries.state"
+#define FILE_BEFORE FILE_NAME ".before"
+#define FILE_ASIDE FILE_NAME ".new"
 #define MAGIC "HRQS"
 #define VERSION 4
 #define VERSION_BEFORE 3 /* it counted the starts of queries */
+#define PATH_BYTES 4096
 #define FILE_BYTES_MAX (UINT64_C(2) << 30)
 
 static void write_all(engine_queries *queries, hr_buf *out)
@@ -68,13 +71,35 @@ static hr_err write_file(const char *path, const hr_buf *bytes, hr_why *why)
     return err;
 }
 
+static void path_of(const engine_queries *queries, const char *name, char path[PATH_BYTES])
+{
+    snprintf(path, PATH_BYTES, "%s/%s", queries->folder, name);
+}
+
+static int rename_file(const engine_queries *queries, const char *from, const char *to)
+{
+    char path[PATH_BYTES];
+    char target[PATH_BYTES];
+    path_of(queries, from, path);
+    path_of(queries, to, target);
+    return rename(path, target);
+}
+
+/* Killed between the two, it goes on from the one before. */
+static hr_err put_in_place(const engine_queries *queries, hr_why *why)
+{
+    if ((rename_file(queries, FILE_NAME, FILE_BEFORE) != 0 && errno != ENOENT) ||
+        rename_file(queries, FILE_ASIDE, FILE_NAME) != 0) {
+        return hr_why_errno(why, errno, "cannot rename %s", FILE_NAME);
+    }
+    return hr_folder_sync(queries->folder, why);
+}
+
 hr_err query_keep_save(engine_queries *queries, hr_why *why)
 {
-    char path[4096];
-    char aside[4096];
+    char aside[PATH_BYTES];
     hr_buf bytes;
-    snprintf(path, sizeof path, "%s/%s", queries->folder, FILE_NAME);
-    snprintf(aside, sizeof aside, "%s/%s.new", queries->folder, FILE_NAME);
+    path_of(queries, FILE_ASIDE, aside);
     hr_buf_init(&bytes, FILE_BYTES_MAX);
     pthread_mutex_lock(&queries->lock);
     write_all(queries, &bytes);
@@ -84,11 +109,8 @@ hr_err query_keep_save(engine_queries *queries, hr_why *why)
     if (err == HR_OK) {
         err = write_file(aside, &bytes, why);
     }
-    if (err == HR_OK && rename(aside, path) != 0) {
-        err = hr_why_errno(why, errno, "cannot rename %s", aside);
-    }
     if (err == HR_OK) {
-        err = hr_folder_sync(queries->folder, why);
+        err = put_in_place(queries, why);
     }
     hr_buf_fini(&bytes);
     if (err != HR_OK) {
@@ -101,32 +123,57 @@ hr_err query_keep_save(engine_queries *queries, hr_why *why)
 
 /* ---- loading ---- */
 
-static hr_err read_file(const char *path, hr_buf *bytes, hr_why *why)
+/* An errno. */
+static int read_open_file(int file, hr_buf *bytes)
 {
     struct stat status;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) {
-        return hr_why_errno(why, errno, "cannot open %s", path);
+    if (fstat(file, &status) != 0) {
+        return errno;
     }
-    hr_err err = HR_OK;
-    if (fstat(file, &status) != 0 || status.st_size < 12 ||
-        (uint64_t)status.st_size > FILE_BYTES_MAX) {
-        err = HR_CORRUPT;
+    if ((uint64_t)status.st_size > FILE_BYTES_MAX) {
+        return EFBIG;
     }
-    uint8_t *to = err == HR_OK ? hr_buf_extend(bytes, (size_t)status.st_size) : NULL;
+    uint8_t *to = hr_buf_extend(bytes, (size_t)status.st_size);
+    if (to == NULL) {
+        return ENOMEM;
+    }
     size_t done = 0;
     ssize_t part = 1;
-    while (to != NULL && done < bytes->size && part > 0) {
-        part = read(file, to + done, bytes->size - done);
+    while (done < bytes->size && part > 0) {
+        part = pread(file, to + done, bytes->size - done, (off_t)done);
         done += part > 0 ? (size_t)part : 0;
     }
-    close(file);
-    if (err == HR_OK && to == NULL) {
-        err = HR_NO_MEMORY;
-    } else if (err == HR_OK && done < bytes->size) {
-        err = HR_IO;
+    bytes->size = done;
+    return part < 0 ? errno : 0;
+}
+
+static int read_file(const char *path, hr_buf *bytes)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return errno;
     }
-    return err;
+    hr_buf_clear(bytes);
+    int failed = read_open_file(file, bytes);
+    close(file);
+    return failed;
+}
+
+/* HR_CORRUPT: the file, or the disk where it is. What else goes wrong may go better at the next
+ * start, and must not cost what was counted. */
+static hr_err read_patiently(const char *path, patience *disk, hr_buf *bytes, hr_why *why)
+{
+    uint32_t tries = 0;
+    int failed;
+    do {
+        failed = read_file(path, bytes);
+    } while (patience_is_bad_place(failed) && patience_wait(disk, ++tries));
+    if (failed == 0) {
+        return HR_OK;
+    }
+    hr_err err = hr_why_errno(why, failed, "cannot read %s", path);
+    bool is_lost = failed == EFBIG || (patience_is_bad_place(failed) && patience_give_up(disk));
+    return is_lost ? HR_CORRUPT : err;
 }
 
 /* It may have been stopped or started after the checkpoint, and the service killed. What runs has
@@ -170,37 +217,64 @@ static hr_err read_run(engine_queries *queries, hr_cursor *in)
     return HR_OK;
 }
 
-hr_err query_keep_load(engine_queries *queries, hr_why *why)
+/* HR_CORRUPT: what was taken over of it is there. */
+static hr_err adopt(engine_queries *queries, const hr_buf *bytes, hr_why *why)
 {
-    char path[4096];
+    size_t size = bytes->size >= 12 ? bytes->size - 4 : 0;
+    if (size == 0 || memcmp(bytes->data, MAGIC, 4) != 0 ||
+        hr_crc32c(0, bytes->data, size) != hr_load_u32(bytes->data + size)) {
+        return hr_why_set(why, HR_CORRUPT, "its checksum does not fit");
+    }
+    hr_cursor in = hr_cursor_of(bytes->data, size);
+    hr_cursor_take(&in, 4);
+    uint32_t version = hr_cursor_u32(&in);
+    if (version != VERSION && version != VERSION_BEFORE) {
+        return hr_why_set(why, HR_CORRUPT, "it has the format of version %u", version);
+    }
+    hr_err err = query_input_read(&queries->input, &in, why);
+    if (err == HR_OK && version == VERSION_BEFORE) {
+        hr_cursor_u64(&in);
+    }
+    uint32_t count = err == HR_OK ? hr_cursor_u32(&in) : 0;
+    for (uint32_t i = 0; err == HR_OK && i < count; i++) {
+        err = read_run(queries, &in);
+    }
+    return err;
+}
+
+static hr_err load_file(engine_queries *queries, const char *name, patience *disk, hr_why *why)
+{
+    char path[PATH_BYTES];
     hr_buf bytes;
-    snprintf(path, sizeof path, "%s/%s", queries->folder, FILE_NAME);
+    path_of(queries, name, path);
     hr_buf_init(&bytes, FILE_BYTES_MAX);
-    hr_err err = read_file(path, &bytes, why);
-    uint32_t version = 0;
-    size_t size = bytes.size >= 4 ? bytes.size - 4 : 0;
-    hr_cursor in = hr_cursor_of(bytes.data, size);
-    if (err == HR_OK && (memcmp(bytes.data, MAGIC, 4) != 0 ||
-                         hr_crc32c(0, bytes.data, size) != hr_load_u32(bytes.data + size))) {
-        err = hr_why_set(why, HR_CORRUPT, "%s is damaged", path);
-    }
+    hr_err err = read_patiently(path, disk, &bytes, why);
     if (err == HR_OK) {
-        hr_cursor_take(&in, 4);
-        version = hr_cursor_u32(&in);
-        err = version == VERSION || version == VERSION_BEFORE ? HR_OK : HR_CORRUPT;
-    }
-    if (err == HR_OK) {
-        err = query_input_read(&queries->input, &in, why);
-    }
-    if (err == HR_OK) {
-        if (version == VERSION_BEFORE) {
-            hr_cursor_u64(&in);
-        }
-        uint32_t count = hr_cursor_u32(&in);
-        for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-            err = read_run(queries, &in);
+        err = adopt(queries, &bytes, why);
+        if (err == HR_CORRUPT) {
+            hr_err begun = query_set_begin(queries, why);
+            err = begun != HR_OK ? begun : HR_CORRUPT;
         }
     }
     hr_buf_fini(&bytes);
+    if (err == HR_CORRUPT) {
+        hr_logline(HR_LEVEL_WARN, "query.checkpoint_damaged", "file=%s why=\"%s\"", path,
+                   why->text);
+    }
     return err;
+}
+
+hr_err query_keep_load(engine_queries *queries, hr_why *why)
+{
+    patience disk = {.folder = queries->folder, .limit_ms = queries->options.patience_ms};
+    hr_err err = load_file(queries, FILE_NAME, &disk, why);
+    if (err != HR_CORRUPT && err != HR_NOT_FOUND) {
+        return err;
+    }
+    hr_err older = load_file(queries, FILE_BEFORE, &disk, why);
+    /* Else the next one would put the damaged one in its place. */
+    if (older == HR_OK && rename_file(queries, FILE_BEFORE, FILE_NAME) != 0) {
+        older = hr_why_errno(why, errno, "cannot rename %s", FILE_BEFORE);
+    }
+    return older == HR_NOT_FOUND ? err : older;
 }

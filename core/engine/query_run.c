@@ -149,6 +149,15 @@ void query_run_fail(query_run *run, const char *reason)
     drop_state(run);
 }
 
+void query_run_note_loss(query_run *run)
+{
+    if (run->status != QUERY_FAILED) {
+        snprintf(
+            run->reason, sizeof run->reason,
+            "what was kept of it could not be read: it has begun anew with what the log holds");
+    }
+}
+
 size_t query_run_bytes(const query_run *run)
 {
     return (run->windows != NULL ? stream_windows_bytes(run->windows) : 0) +

@@ -43,7 +43,7 @@ typedef struct query_run {
     uint64_t run_id;  /* of this start */
     uint64_t revision;
     query_status status;
-    char reason[HR_WHY_MAX];     /* why it failed */
+    char reason[HR_WHY_MAX];     /* why it failed, or counts less than it should; may be empty */
     stream_evaluator *evaluator; /* NULL when it pairs rows: then theirs are asked */
     query_pairs *pairs;
     stream_windows *windows;
@@ -76,6 +76,8 @@ void query_run_free(query_run *run);
 /* Forget everything that was counted. HR_NO_MEMORY: it has failed then. */
 HR_MUST_USE hr_err query_run_reset(query_run *run, uint64_t run_id);
 void query_run_fail(query_run *run, const char *reason);
+/* What it had counted is lost; it goes on and says so until it is started anew. */
+void query_run_note_loss(query_run *run);
 /* It holds too much: fail, and if it has already, forget the ended windows too. */
 void query_run_shrink(query_run *run);
 

@@ -13,6 +13,7 @@
 #include "catalog/document.h"
 #include "engine/change.h"
 #include "log/group.h"
+#include "log/patience.h"
 
 #define WAIT_MS 500
 #define READ_NS INT64_C(250000000) /* before looking at what else is to be done */
@@ -372,27 +373,28 @@ static hr_err load_definitions(engine_queries *queries, hr_why *why)
                                : hr_why_set(why, loader.err, "the queries cannot be loaded");
 }
 
-/* What a damaged checkpoint left half read is thrown away. */
-static hr_err load_state(engine_queries *queries, hr_why *why)
+hr_err query_set_begin(engine_queries *queries, hr_why *why)
 {
-    hr_why kept = {.text = ""};
-    hr_err err = load_definitions(queries, why);
-    if (err != HR_OK) {
-        return err;
-    }
-    err = query_keep_load(queries, &kept);
-    if (err == HR_OK || err == HR_NO_MEMORY) {
-        return err; /* there may be memory at the next start, and what was kept is still there */
-    }
-    if (err != HR_NOT_FOUND) {
-        hr_logline(HR_LEVEL_WARN, "query.begins_anew", "why=\"%s\"",
-                   kept.text[0] != 0 ? kept.text : hr_err_text(err));
-    }
     drop_runs(queries);
     query_input_fini(&queries->input);
-    err = query_input_init(&queries->input, queries->options.log, queries->options.catalog,
-                           queries->options.engine, why);
+    hr_err err = query_input_init(&queries->input, queries->options.log, queries->options.catalog,
+                                  queries->options.engine, why);
     return err == HR_OK ? load_definitions(queries, why) : err;
+}
+
+static hr_err load_state(engine_queries *queries, hr_why *why)
+{
+    hr_err err = query_set_begin(queries, why);
+    if (err == HR_OK) {
+        err = query_keep_load(queries, why);
+    }
+    if (err == HR_CORRUPT) {
+        hr_logline(HR_LEVEL_ERROR, "query.begins_anew", "queries=%u", queries->run_count);
+        for (uint32_t i = 0; i < queries->run_count; i++) {
+            query_run_note_loss(queries->runs[i]);
+        }
+    }
+    return err == HR_CORRUPT || err == HR_NOT_FOUND ? HR_OK : err;
 }
 
 static void free_all(engine_queries *queries)
@@ -452,15 +454,14 @@ hr_err engine_queries_start(const engine_queries_options *options, engine_querie
     if (options->state_bytes_max == 0) {
         queries->options.state_bytes_max = ENGINE_QUERY_STATE_BYTES;
     }
+    if (options->patience_ms == 0) {
+        queries->options.patience_ms = PATIENCE_MS;
+    }
     pthread_mutex_init(&queries->lock, NULL);
     pthread_mutex_init(&queries->edit_lock, NULL);
     pthread_cond_init(&queries->settled, NULL);
     make_metrics(queries);
     hr_err err = choose_run_ids(queries, why);
-    if (err == HR_OK) {
-        err =
-            query_input_init(&queries->input, options->log, options->catalog, options->engine, why);
-    }
     if (err == HR_OK && options->ships) {
         err = query_shipped_add(options->catalog, why);
     }

@@ -54,7 +54,11 @@ HR_MUST_USE hr_err query_set_place(engine_queries *queries, query_run *run);
 /* query_shipped.c: the definitions that come with the service, put into a new catalogue once. */
 HR_MUST_USE hr_err query_shipped_add(catalog *catalog, hr_why *why);
 
-/* query_keep.c. Load: HR_NOT_FOUND when there is none; HR_CORRUPT: start anew. */
+/* All at the log's start, as the definitions say. */
+HR_MUST_USE hr_err query_set_begin(engine_queries *queries, hr_why *why);
+
+/* query_keep.c. Load, after query_set_begin(): HR_NOT_FOUND when there is nothing, HR_CORRUPT when
+ * that is damaged; they are at the log's start still. */
 HR_MUST_USE hr_err query_keep_load(engine_queries *queries, hr_why *why);
 /* The state is copied under lock, and written without it. */
 HR_MUST_USE hr_err query_keep_save(engine_queries *queries, hr_why *why);

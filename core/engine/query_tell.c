@@ -170,7 +170,7 @@ void query_run_tell(const query_run *run, hr_json *json)
     hr_json_key_u64(json, "id", run->number);
     hr_json_key_u64(json, "runId", run->run_id);
     hr_json_key_text(json, "status", states[run->status]);
-    if (run->status == QUERY_FAILED) {
+    if (run->reason[0] != 0) {
         hr_json_key_text(json, "reason", run->reason);
     }
     hr_json_key_u64(json, "rows_in", run->report.rows_in);

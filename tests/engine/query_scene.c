@@ -24,6 +24,7 @@ void scene_open_queries(scene *scene)
                                       .metrics = scene->farm.metrics,
                                       .folder = folder,
                                       .state_bytes_max = scene->state_bytes_max,
+                                      .patience_ms = scene->patience_ms,
                                       .ships = scene->ships};
     if (engine_queries_start(&options, &scene->queries, &why) != HR_OK) {
         fail_msg("engine_queries_start: %s", why.text);
@@ -160,6 +161,8 @@ void scene_crash_queries(scene *scene, bool keeps_file)
     if (has_copy) {
         assert_int_equal(rename(copy, path), 0);
     } else {
+        unlink(path);
+        snprintf(path, sizeof path, "%s/checkpoint/queries.state.before", scene->farm.folder);
         unlink(path);
     }
     scene_open_queries(scene);

@@ -14,6 +14,7 @@ typedef struct scene {
     engine_queries *queries;
     hr_random random;
     size_t state_bytes_max;
+    int32_t patience_ms;
     bool ships;
 } scene;
 

@@ -131,10 +131,10 @@ static void answers_equal_the_oracles(void **state)
     }
 }
 
-static void damage_checkpoint(scene *scene, uint64_t how)
+static void damage_checkpoint(scene *scene, const char *name, uint64_t how)
 {
     char path[160];
-    snprintf(path, sizeof path, "%s/checkpoint/queries.state", scene->farm.folder);
+    snprintf(path, sizeof path, "%s/checkpoint/%s", scene->farm.folder, name);
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
     assert_int_equal(fseek(file, 0, SEEK_END), 0);
@@ -167,7 +167,10 @@ static void a_damaged_checkpoint_costs_time_and_no_answer(void **state)
         }
         scene_settle(&scene);
         engine_queries_stop(scene.queries);
-        damage_checkpoint(&scene, round);
+        damage_checkpoint(&scene, "queries.state", round);
+        if (round >= 4) {
+            damage_checkpoint(&scene, "queries.state.before", round);
+        }
         scene_open_queries(&scene);
     }
     scene_settle(&scene);
