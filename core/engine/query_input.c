@@ -9,6 +9,7 @@
 #include "base/record.h"
 #include "base/text.h"
 #include "catalog/device.h"
+#include "engine/change.h"
 
 #define BATCHES_MAX 64   /* of the log, between looks at who else waits .. */
 #define RECORDS_MAX 4096 /* .. and of a batch, which counts as several where it is larger */
@@ -45,20 +46,28 @@ static const geo_rules *held_rules(const query_input *input, uint64_t version)
     return NULL;
 }
 
-/* Rows that wait borrow from the rules at hand, so they go first. */
-static void use_rules(query_input *input, query_rules *rules, uint64_t version)
+/* Rows that wait borrow from the rules at hand, so they go first. What the catalogue cannot tell
+ * now is asked again: rows without their rules would be counted wrongly for good. */
+static hr_err use_rules(query_input *input, query_rules *rules, uint64_t version, hr_why *why)
 {
     if (rules->is_loaded && rules->version == version) {
-        return;
+        return HR_OK;
     }
     flush(input);
     const geo_rules *held = held_rules(input, version);
     const geo_rules *loaded = held != NULL ? geo_rules_ref(held) : NULL;
     if (held == NULL) {
-        input->gaps += catalog_rules_load(input->catalog, version, &loaded, NULL) != GEO_OK;
+        geo_why geo = {.text = ""};
+        geo_err err = catalog_rules_load(input->catalog, version, &loaded, &geo);
+        if (err == GEO_NO_MEMORY || err == GEO_IO || err == GEO_LOCKED) {
+            return hr_why_set(why, engine_err_from_geo(err), "rules %llu: %s",
+                              (unsigned long long)version, geo.text);
+        }
+        input->gaps += err != GEO_OK;
     }
     geo_rules_unref(rules->rules);
     *rules = (query_rules){.version = version, .is_loaded = true, .rules = loaded};
+    return HR_OK;
 }
 
 static const geo_settings *settings_of(const geo_rules *rules)
@@ -89,8 +98,8 @@ static void adopt_kept_rules(query_input *input, uint16_t lane)
     uint8_t bytes[LOG_KEPT_BYTES_MAX];
     size_t size;
     if (log_kept(input->log, HR_TOPIC_POSITIONS, lane, bytes, &size) == HR_OK &&
-        size == HR_RULES_BYTES && hr_load_u64(bytes) > input->lanes[lane].rules.version) {
-        use_rules(input, &input->lanes[lane].rules, hr_load_u64(bytes));
+        size == HR_RULES_BYTES && hr_load_u64(bytes) > input->lanes[lane].rules_version) {
+        input->lanes[lane].rules_version = hr_load_u64(bytes);
     }
 }
 
@@ -274,7 +283,7 @@ static void take_control(query_input *input, query_lane *lane, const uint8_t *by
     if (lane->view.type == HR_RECORD_NAME && size > 8 && size - 8 <= HR_DEVICE_ID_MAX) {
         query_devices_name(&input->devices, number, (const char *)bytes + 8, size - 8);
     } else if (lane->view.type == HR_RECORD_RULES && size == HR_RULES_BYTES) {
-        use_rules(input, &lane->rules, number);
+        lane->rules_version = number;
     } else if (lane->view.type == HR_RECORD_TICK && size == HR_TICK_BYTES &&
                time_is_sane((int64_t)number)) {
         lift_mark(lane, (int64_t)number);
@@ -335,11 +344,13 @@ static hr_err advance(query_input *input, uint16_t p, int64_t until, uint32_t *b
     for (; lane->offset<until && * batches> 0; (*batches)--) {
         bool is_there;
         hr_err err = load_view(input, p, &is_there, why);
+        if (err == HR_OK && is_there) {
+            err = use_rules(input, &lane->rules, lane->rules_version, why);
+        }
         if (err != HR_OK || !is_there) {
             *is_done = true;
             return err;
         }
-        use_rules(input, &lane->rules, lane->rules.version);
         mend_mark(lane, lane->view.append_ms);
         int64_t end = lesser(until, lane->view.first_offset + lane->view.count);
         end = lesser(end, lane->offset + RECORDS_MAX);
@@ -358,14 +369,13 @@ static hr_err advance(query_input *input, uint16_t p, int64_t until, uint32_t *b
 
 /* ---- events ---- */
 
-static const geo_rules *rules_of_event(query_input *input, const query_lane *lane,
-                                       const hr_event *event)
+static hr_err rules_of_event(query_input *input, const query_lane *lane, const hr_event *event,
+                             const geo_rules **rules, hr_why *why)
 {
-    if (lane->rules.is_loaded && event->rules_version == lane->rules.version) {
-        return lane->rules.rules;
-    }
-    use_rules(input, &input->other, event->rules_version);
-    return input->other.rules;
+    bool is_lanes = lane->rules.is_loaded && event->rules_version == lane->rules.version;
+    hr_err err = is_lanes ? HR_OK : use_rules(input, &input->other, event->rules_version, why);
+    *rules = is_lanes ? lane->rules.rules : input->other.rules;
+    return err;
 }
 
 static bool event_is_sane(const query_input *input, const hr_event *event)
@@ -375,10 +385,9 @@ static bool event_is_sane(const query_input *input, const hr_event *event)
            (!event->has_crossing || time_is_sane(event->crossing_time_ms));
 }
 
-static void gather_event(query_input *input, query_lane *lane, const hr_event *event,
-                         int64_t offset)
+static void gather_event(query_input *input, const query_lane *lane, const geo_rules *rules,
+                         const hr_event *event, int64_t offset)
 {
-    const geo_rules *rules = rules_of_event(input, lane, event);
     uint32_t slot = rules != NULL && event->fence_id[0] != 0
                         ? geo_rules_find(rules, event->fence_id)
                         : GEO_NO_SLOT;
@@ -412,6 +421,10 @@ static hr_err take_event(query_input *input, const uint8_t *bytes, size_t size, 
     }
     query_lane *lane = &input->lanes[event.source_partition];
     hr_err err = advance(input, event.source_partition, event.source_offset, batches, is_done, why);
+    const geo_rules *rules = NULL;
+    if (err == HR_OK && *is_done) {
+        err = rules_of_event(input, lane, &event, &rules, why);
+    }
     if (err != HR_OK || !*is_done) {
         return err;
     }
@@ -420,7 +433,7 @@ static hr_err take_event(query_input *input, const uint8_t *bytes, size_t size, 
         /* It comes before the record that made it, which was appended then. */
         mend_mark(lane, event.received_ms);
     }
-    gather_event(input, lane, &event, offset);
+    gather_event(input, lane, rules, &event, offset);
     return HR_OK;
 }
 
@@ -537,7 +550,7 @@ void query_input_write(const query_input *input, hr_buf *out)
         hr_buf_put_u64(out, (uint64_t)lane->mark_ms);
         hr_buf_put_u64(out, (uint64_t)lane->newest_ms);
         hr_buf_put_u32(out, (uint32_t)lane->behind_ms);
-        hr_buf_put_u64(out, lane->rules.version);
+        hr_buf_put_u64(out, lane->rules_version);
     }
     query_devices_write(&input->devices, out);
 }
@@ -560,10 +573,9 @@ hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why)
         lane->mark_ms = (int64_t)hr_cursor_u64(in);
         lane->newest_ms = (int64_t)hr_cursor_u64(in);
         lane->behind_ms = hr_cursor_u32(in);
-        uint64_t version = hr_cursor_u64(in);
+        lane->rules_version = hr_cursor_u64(in);
         lane->limit = lane->offset;
         lane->has_view = false;
-        use_rules(input, &lane->rules, version);
         if (in->short_read || lane->offset < 0 || lane->behind_ms > QUERY_BEHIND_MS_MAX ||
             lane->offset > log_end(input->log, HR_TOPIC_POSITIONS, p, LOG_APPENDED)) {
             return hr_why_set(why, HR_CORRUPT, "the log does not reach so far");

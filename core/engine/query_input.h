@@ -41,9 +41,10 @@ typedef struct query_lane {
     int64_t offset; /* next to read */
     int64_t limit;  /* no event of what lies before it is to come */
     int64_t mark_ms;
-    int64_t newest_ms; /* of the fixes that advance it */
-    int64_t behind_ms; /* how far newest_ms was behind the clock when it came */
-    query_rules rules; /* in force */
+    int64_t newest_ms;      /* of the fixes that advance it */
+    int64_t behind_ms;      /* how far newest_ms was behind the clock when it came */
+    uint64_t rules_version; /* in force .. */
+    query_rules rules;      /* .. once they have been asked for */
 } query_lane;
 
 /* Rows of one source, at most QUERY_BATCH_ROWS at a time. */
