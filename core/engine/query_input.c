@@ -543,7 +543,6 @@ void query_input_write(const query_input *input, hr_buf *out)
 {
     hr_buf_put_u32(out, input->lane_count);
     hr_buf_put_u64(out, (uint64_t)input->events_offset);
-    hr_buf_put_u64(out, input->gaps);
     for (uint32_t p = 0; p < input->lane_count; p++) {
         const query_lane *lane = &input->lanes[p];
         hr_buf_put_u64(out, (uint64_t)lane->offset);
@@ -555,11 +554,11 @@ void query_input_write(const query_input *input, hr_buf *out)
     query_devices_write(&input->devices, out);
 }
 
-hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why)
+hr_err query_input_read(query_input *input, hr_cursor *in, bool is_older, hr_why *why)
 {
     uint32_t lanes = hr_cursor_u32(in);
     int64_t offset = (int64_t)hr_cursor_u64(in);
-    input->gaps = hr_cursor_u64(in);
+    hr_cursor_take(in, is_older ? 8 : 0);
     if (in->short_read || lanes != input->lane_count || offset < 0 ||
         offset > log_end(input->log, HR_TOPIC_EVENTS, 0, LOG_APPENDED)) {
         return hr_why_set(why, HR_CORRUPT, "the log does not reach so far");

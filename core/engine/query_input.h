@@ -67,7 +67,7 @@ typedef struct query_input {
     int64_t horizon_end;                /* -1: none */
     query_devices devices;
     query_rules other; /* of events that the lane's rules did not judge */
-    uint64_t gaps;     /* times that records were gone or damaged */
+    uint64_t gaps;     /* times that records, or the rules that judged them, were gone or damaged */
     query_rows_visit *visit;
     void *context;
     size_t event_count;
@@ -98,7 +98,8 @@ void query_input_raise(query_input *input, int64_t clock_ms);
 int64_t query_input_tick_ms(const query_input *input, int64_t mark_ms);
 
 void query_input_write(const query_input *input, hr_buf *out);
-/* Go on where those bytes say. HR_CORRUPT: not such bytes, or of another log. */
-HR_MUST_USE hr_err query_input_read(query_input *input, hr_cursor *in, hr_why *why);
+/* Go on where those bytes say; is_older: of the version before. HR_CORRUPT: not such bytes, or of
+ * another log. */
+HR_MUST_USE hr_err query_input_read(query_input *input, hr_cursor *in, bool is_older, hr_why *why);
 
 #endif

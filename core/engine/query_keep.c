@@ -18,7 +18,7 @@
 #define FILE_ASIDE FILE_NAME ".new"
 #define MAGIC "HRQS"
 #define VERSION 4
-#define VERSION_BEFORE 3 /* it counted the starts of queries */
+#define VERSION_BEFORE 3 /* it counted gaps, and the starts of queries */
 #define PATH_BYTES 4096
 #define FILE_BYTES_MAX (UINT64_C(2) << 30)
 
@@ -231,7 +231,7 @@ static hr_err adopt(engine_queries *queries, const hr_buf *bytes, hr_why *why)
     if (version != VERSION && version != VERSION_BEFORE) {
         return hr_why_set(why, HR_CORRUPT, "it has the format of version %u", version);
     }
-    hr_err err = query_input_read(&queries->input, &in, why);
+    hr_err err = query_input_read(&queries->input, &in, version == VERSION_BEFORE, why);
     if (err == HR_OK && version == VERSION_BEFORE) {
         hr_cursor_u64(&in);
     }

@@ -186,6 +186,8 @@ static bool read_on(engine_queries *queries)
         pthread_mutex_lock(&queries->lock);
         int64_t now_ms = hr_clock_now_ms(queries->options.clock);
         hr_err err = query_input_next(&queries->input, give_rows, queries, &is_read, &why);
+        hr_counter_add(queries->gaps, queries->input.gaps);
+        queries->input.gaps = 0;
         if (err != HR_OK) {
             hr_logline(HR_LEVEL_WARN, "query.no_input", "why=\"%s\"", why.text);
             is_read = false;
@@ -411,11 +413,12 @@ static void free_all(engine_queries *queries)
 static void make_metrics(engine_queries *queries)
 {
     static hr_gauge no_gauge;
-    static hr_counter no_counter[2];
+    static hr_counter no_counter[3];
     hr_metrics *metrics = queries->options.metrics;
     queries->state_bytes = &no_gauge;
     queries->rows = &no_counter[0];
     queries->stopped = &no_counter[1];
+    queries->gaps = &no_counter[2];
     if (metrics != NULL) {
         queries->state_bytes = hr_metrics_gauge(metrics, "hedgerow_query_state_bytes", "",
                                                 "What all standing queries hold in memory");
@@ -423,6 +426,9 @@ static void make_metrics(engine_queries *queries)
                                            "Rows read for standing queries");
         queries->stopped = hr_metrics_counter(metrics, "hedgerow_query_stopped_total", "",
                                               "Standing queries stopped by a limit or an error");
+        queries->gaps = hr_metrics_counter(metrics, "hedgerow_query_gaps_total", "",
+                                           "Times that records were gone or damaged when standing "
+                                           "queries came to them");
     }
 }
 

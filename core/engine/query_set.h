@@ -37,6 +37,7 @@ struct engine_queries {
     hr_gauge *state_bytes;
     hr_counter *rows;
     hr_counter *stopped;
+    hr_counter *gaps;
 };
 
 /* Take the lock and give it back, for everyone but the runner. */

@@ -207,11 +207,19 @@ static void a_gateway_that_is_behind_for_a_while_drops_nothing(void **state)
     scene_end(&scene);
 }
 
-/* A checkpoint of the version before: with the number of the next start behind the devices. */
+static size_t put_in(const uint8_t *bytes, size_t size, uint8_t *at)
+{
+    memmove(at + 8, at, size - (size_t)(at - bytes));
+    hr_store_u64(at, 7);
+    return size + 8;
+}
+
+/* A checkpoint of the version before: with a count of gaps before the lanes, and the number of the
+ * next start behind the devices. */
 static void write_older_version(const scene *scene)
 {
     enum {
-        HEAD = 8 + 4 + 8 + 8, /* magic, version, lanes, offset of events, gaps */
+        HEAD = 8 + 4 + 8, /* magic, version, lanes, offset of events */
         LANE = 8 + 8 + 8 + 4 + 8,
     };
     static uint8_t bytes[1 << 20];
@@ -219,7 +227,7 @@ static void write_older_version(const scene *scene)
     snprintf(path, sizeof path, "%s/checkpoint/queries.state", scene->farm.folder);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
-    size_t size = fread(bytes, 1, sizeof bytes - 8, file);
+    size_t size = fread(bytes, 1, sizeof bytes - 16, file);
     fclose(file);
     assert_int_equal(hr_load_u32(bytes + 8), FARM_PARTITIONS);
     uint8_t *at = bytes + HEAD + FARM_PARTITIONS * LANE;
@@ -229,9 +237,8 @@ static void write_older_version(const scene *scene)
         at += 27 + 8 * (size_t)at[16]; /* its times */
         at += 1 + at[0];               /* its name */
     }
-    memmove(at + 8, at, size - (size_t)(at - bytes));
-    hr_store_u64(at, 7);
-    size += 8;
+    size = put_in(bytes, size, at);
+    size = put_in(bytes, size, bytes + HEAD);
     hr_store_u32(bytes + 4, 3);
     hr_store_u32(bytes + size - 4, hr_crc32c(0, bytes, size - 4));
     file = fopen(path, "wb");

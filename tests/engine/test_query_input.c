@@ -196,6 +196,7 @@ static void rows_wait_for_their_rules(void **state)
             err = query_input_next(input, count_fences, &fences, &is_read, &why);
         }
         assert_int_equal(fences, 2);
+        assert_int_equal(input->gaps, 0);
         query_input_fini(input);
         free(input);
     }
