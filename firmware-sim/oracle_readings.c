@@ -42,10 +42,12 @@ typedef struct selected {
 
 typedef struct query {
     const char *name;
-    column known; /* is asked not to be null */
+    column known; /* is asked not to be null, or to be at most so much */
+    double most;
     grouping grouping;
-    int64_t size_ms; /* 0: running */
+    int64_t size_ms; /* 0: running, or sessions */
     int64_t every_ms;
+    int64_t gap_ms; /* of sessions; else 0 */
     int64_t lateness_ms;
     selected values[VALUES_MAX];
     int value_count;
@@ -118,19 +120,21 @@ static bool read_grouping(const cJSON *definition, grouping *out)
            (*out == BY_DEVICE_GROUP) == joins_device && cJSON_GetArraySize(join) <= 1;
 }
 
-/* "" or "column is not null". */
-static bool read_where(const char *where, column *known)
+/* "", "column is not null" or "column <= number". */
+static bool read_where(const char *where, query *q)
 {
     char name[32] = "";
     int end = 0;
-    *known = COLUMN_NONE;
+    q->known = COLUMN_NONE;
+    q->most = INFINITY;
     if (where[0] == '\0') {
         return true;
     }
-    if (sscanf(where, "%31[a-z_] is not null%n", name, &end) == 1 && end > 0) {
-        *known = column_of(name);
+    if ((sscanf(where, "%31[a-z_] is not null%n", name, &end) == 1 && end > 0) ||
+        sscanf(where, "%31[a-z_] <= %lf%n", name, &q->most, &end) == 2) {
+        q->known = column_of(name);
     }
-    return *known != COLUMN_NONE && where[end] == '\0';
+    return q->known != COLUMN_NONE && where[end] == '\0';
 }
 
 static bool read_query(const cJSON *json, query *q)
@@ -139,9 +143,11 @@ static bool read_query(const cJSON *json, query *q)
     const cJSON *window = cJSON_GetObjectItemCaseSensitive(definition, "window");
     const char *type = oracle_json_text(window, "type");
     const cJSON *item;
-    bool is_running = strcmp(type, "running") == 0, is_known = true;
+    bool is_running = strcmp(type, "running") == 0, is_session = strcmp(type, "session") == 0;
+    bool is_known = true;
     *q = (query){.name = oracle_json_text(json, "name"),
                  .size_ms = oracle_json_duration_ms(window, "size"),
+                 .gap_ms = is_session ? oracle_json_duration_ms(window, "gap") : 0,
                  .lateness_ms = oracle_json_duration_ms(definition, "lateness"),
                  .late_left = oracle_json_number(json, "rows_late")};
     q->lateness_ms = q->lateness_ms > 0 ? q->lateness_ms : 30000;
@@ -152,16 +158,16 @@ static bool read_query(const cJSON *json, query *q)
         is_known = is_known && q->value_count < VALUES_MAX &&
                    read_selected(item, &q->values[q->value_count]);
         if (is_known) {
-            q->counts = q->counts || q->values[q->value_count].function == 'c';
-            is_known = is_running || q->values[q->value_count].function != 't';
-            q->value_count++;
+            char function = q->values[q->value_count++].function;
+            q->counts = q->counts || function == 'c';
+            is_known = is_running || is_session == (function == 't');
         }
     }
     return is_known && strcmp(oracle_json_text(json, "status"), "running") == 0 &&
            strcmp(oracle_json_text(definition, "from"), "positions") == 0 &&
            !cJSON_HasObjectItem(definition, "follows") && read_grouping(definition, &q->grouping) &&
-           read_where(oracle_json_text(definition, "where"), &q->known) &&
-           (is_running || (q->counts && q->size_ms > 0 && q->every_ms > 0));
+           read_where(oracle_json_text(definition, "where"), q) &&
+           (is_running || q->gap_ms > 0 || (q->counts && q->size_ms > 0 && q->every_ms > 0));
 }
 
 bool oracle_readings_can_check(const cJSON *json)
@@ -227,7 +233,7 @@ static bool is_of_group(const query *q, const oracle_reading *reading, const cha
 static bool is_wanted(const query *q, const oracle_reading *reading)
 {
     double value;
-    return value_of(reading, q->known, &value);
+    return value_of(reading, q->known, &value) && value <= q->most;
 }
 
 static int64_t floor_to(int64_t time_ms, int64_t step_ms)
@@ -240,8 +246,10 @@ static int64_t floor_to(int64_t time_ms, int64_t step_ms)
  * can have been dropped. */
 static bool may_be_late(const query *q, const oracle_reading *reading)
 {
-    return q->size_ms > 0 && floor_to(reading->fix.time_ms, q->every_ms) + q->every_ms <=
-                                 reading->append_ms - q->lateness_ms;
+    int64_t mark_ms = reading->append_ms - q->lateness_ms;
+    return q->gap_ms > 0 ? reading->fix.time_ms < mark_ms
+                         : q->size_ms > 0 &&
+                               floor_to(reading->fix.time_ms, q->every_ms) + q->every_ms <= mark_ms;
 }
 
 static void gather(const query *q, const oracle_readings *readings, const row *row, uint32_t *seen,
@@ -264,7 +272,7 @@ static void gather(const query *q, const oracle_readings *readings, const row *r
 static void tell(oracle_verdict *v, size_t *count, const query *q, const row *row, const char *what)
 {
     char from[HR_TIME_TEXT_SIZE] = "the start";
-    if (q->size_ms > 0) {
+    if (row->from_ms != INT64_MIN) {
         hr_time_format(row->from_ms, from);
     }
     oracle_story(v, count, "query %s, window from %s, group %s: %s", q->name, from,
@@ -325,12 +333,41 @@ static bool is_trend_right(const selected *value, const cJSON *said, cell *c, ch
     return oracle_trend_is_right(said, c->x, c->y, count, value->constant, what, what_size);
 }
 
-static void check_row(query *q, const row *row, cell *c, oracle_verdict *v)
+/* A session goes from its first fix to its last, is silent for less than its gap in between, and
+ * for as long before and after. */
+static bool is_session_right(const query *q, const oracle_readings *readings, const row *row,
+                             cell *c)
+{
+    bool is_alone = true;
+    for (size_t i = 0; i < readings->count; i++) {
+        const oracle_reading *reading = &readings->all[i];
+        int64_t time_ms = reading->fix.time_ms;
+        bool is_near = (time_ms < row->from_ms && row->from_ms - time_ms < q->gap_ms) ||
+                       (time_ms >= row->to_ms && time_ms - (row->to_ms - 1) < q->gap_ms);
+        is_alone = is_alone && !(is_near && is_wanted(q, reading) && !may_be_late(q, reading) &&
+                                 is_of_group(q, reading, row->group));
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        c->x[i] = (double)c->all[i]->fix.time_ms;
+    }
+    qsort(c->x, c->count, sizeof *c->x, by_value);
+    bool is_whole = c->x[0] == (double)row->from_ms && c->x[c->count - 1] == (double)row->to_ms - 1;
+    for (size_t i = 1; i < c->count; i++) {
+        is_whole = is_whole && c->x[i] - c->x[i - 1] < (double)q->gap_ms;
+    }
+    return is_alone && is_whole;
+}
+
+static void check_row(query *q, const oracle_readings *readings, const row *row, cell *c,
+                      oracle_verdict *v)
 {
     char what[160] = "";
     if (c->count == 0) {
         tell(v, &v->extra, q, row, "no fix belongs there");
         return;
+    }
+    if (q->gap_ms > 0 && !is_session_right(q, readings, row, c)) {
+        tell(v, &v->different, q, row, "its fixes are no such session");
     }
     for (int pass = 0; pass < 2; pass++) { /* how many were late must be known first */
         for (int i = 0; i < q->value_count; i++) {
@@ -356,11 +393,16 @@ static bool read_row(const query *q, const cJSON *json, row *out)
 {
     const cJSON *groups = cJSON_GetObjectItemCaseSensitive(json, "group");
     *out = (row){json, INT64_MIN, INT64_MAX, cJSON_GetStringValue(cJSON_GetArrayItem(groups, 0))};
-    return cJSON_GetArraySize(groups) == (q->grouping != BY_NOTHING) &&
-           (q->size_ms == 0 ||
-            (oracle_json_time(json, "from", &out->from_ms) &&
-             oracle_json_time(json, "to", &out->to_ms) && out->to_ms - out->from_ms == q->size_ms &&
-             floor_to(out->from_ms, q->every_ms) == out->from_ms));
+    bool is_running = q->size_ms == 0 && q->gap_ms == 0;
+    bool is_read = cJSON_GetArraySize(groups) == (q->grouping != BY_NOTHING) &&
+                   (is_running || (oracle_json_time(json, "from", &out->from_ms) &&
+                                   oracle_json_time(json, "to", &out->to_ms)));
+    if (is_read && q->gap_ms > 0) {
+        out->to_ms -= q->gap_ms - 1; /* behind its last fix */
+        return out->from_ms < out->to_ms;
+    }
+    return is_read && (is_running || (out->to_ms - out->from_ms == q->size_ms &&
+                                      floor_to(out->from_ms, q->every_ms) == out->from_ms));
 }
 
 static bool is_same_row(const row *a, const row *b)
@@ -390,7 +432,8 @@ static void check_missing(query *q, const oracle_readings *readings, const uint3
         char what[64 + HR_TIME_TEXT_SIZE] = "there is no row for the fix of ";
         size_t used = strlen(what);
         hr_time_format(reading->fix.time_ms, what + used);
-        row none = {.from_ms = q->size_ms > 0 ? floor_to(reading->fix.time_ms, q->every_ms) : 0};
+        row none = {.from_ms =
+                        q->size_ms > 0 ? floor_to(reading->fix.time_ms, q->every_ms) : INT64_MIN};
         tell(v, &v->missing, q, &none, what);
     }
 }
@@ -413,7 +456,7 @@ static hr_err check_rows(query *q, const cJSON *answer, const oracle_readings *r
             }
         }
         gather(q, readings, said, seen, c);
-        check_row(q, said, c, v);
+        check_row(q, readings, said, c, v);
         ended += cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "final"));
         oldest_ms = said->from_ms < oldest_ms ? said->from_ms : oldest_ms;
         count++;
@@ -422,7 +465,7 @@ static hr_err check_rows(query *q, const cJSON *answer, const oracle_readings *r
         bool has_forgotten = ended >= KEPT_WINDOWS_MAX;
         check_missing(q, readings, seen, has_forgotten ? oldest_ms : INT64_MIN, v);
         if (!has_forgotten && q->size_ms == q->every_ms && q->late_left > 0) {
-            row none = {.from_ms = 0};
+            row none = {.from_ms = INT64_MIN};
             tell(v, &v->different, q, &none, "more rows are said to be late than lack");
         }
     }

@@ -1,11 +1,12 @@
 /* oracle_readings.h - standing queries over positions, against loops over the log's fixes.
  *
- * Looked at are queries where at most one column must be known, by device, by its group or all in
- * one, in tumbling, hopping or running windows, that select `count()`, `quantile(column, part)`
- * and, in running ones, `trend(column, time_days, noise)`. Each is held to what its documentation
- * says: a count is exact but for rows that were late; a quantile is exact up to 32 values and then
- * within 1 % of the value of its rank; a trend is the posterior of stream/trend.h, worked out in
- * two passes. */
+ * Looked at are queries where at most one column must be known, or be at most a number, by device,
+ * by its group or all in one, in tumbling, hopping or running windows, that select `count()`,
+ * `quantile(column, part)` and, in running ones, `trend(column, time_days, noise)`; and trends in
+ * sessions. Each is held to what its documentation says: a count is exact but for rows that were
+ * late; a quantile is exact up to 32 values and then within 1 % of the value of its rank; a trend
+ * is the posterior of stream/trend.h, worked out in two passes; a session is as long as its fixes
+ * are less than its gap apart. */
 #ifndef SIM_ORACLE_READINGS_H
 #define SIM_ORACLE_READINGS_H
 

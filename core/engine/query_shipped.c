@@ -37,11 +37,13 @@ static const struct {
      "{\"name\":\"events-per-kind\",\"about\":\"Events of each kind since the start\","
      "\"from\":\"events\",\"group_by\":[\"kind\"],\"window\":{\"type\":\"running\"},"
      "\"select\":{\"events\":\"count()\"},\"output\":\"complete\"}"},
+    /* A changed or charged battery is above 90 % for longer than the gap: so it begins anew. */
     {"battery-days",
      "{\"name\":\"battery-days\",\"about\":\"The day since 1970 on which each device's battery "
-     "will be empty (zero), with its 95 % interval\",\"enabled\":false,"
-     "\"from\":\"positions\",\"where\":\"battery_pct is not null\",\"group_by\":[\"device\"],"
-     "\"window\":{\"type\":\"running\"},"
+     "will be empty (zero), with its 95 % interval; from 90 % on, so that it begins anew with a "
+     "changed battery that lasts 40 days or more\",\"enabled\":false,"
+     "\"from\":\"positions\",\"where\":\"battery_pct <= 90\",\"group_by\":[\"device\"],"
+     "\"window\":{\"type\":\"session\",\"gap\":\"4d\"},\"lateness\":\"4d\","
      "\"select\":{\"battery\":\"trend(battery_pct, time_days, 1)\"},"
      "\"output\":\"complete\"}"},
     {"time-inside",

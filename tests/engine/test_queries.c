@@ -424,6 +424,47 @@ static void shipped_queries_run_and_stay_removed(void **state)
     scene_end(&scene);
 }
 
+/* A battery goes from 100 to 5 % in 95 days, is changed, and goes on alike. */
+static void days_left_begin_anew_with_a_changed_battery(void **state)
+{
+    (void)state;
+    enum {
+        DAY_MS = 86400000,
+        DAYS = 95,
+        AFTER = 30
+    };
+    scene scene;
+    hr_buf json;
+    scene_begin(&scene, 1);
+    scene.ships = true;
+    scene_open_queries(&scene);
+    farm_name(&scene.farm, "cow-1");
+    assert_int_equal(engine_query_start(scene.queries, "battery-days", NULL), HR_OK);
+    for (int i = 0; i < DAYS + AFTER; i++) {
+        hr_clock_fake_advance(scene.farm.clock, DAY_MS);
+        hr_fix fix = {.device = hr_device_key("cow-1", 5),
+                      .time_ms = hr_clock_now_ms(scene.farm.clock),
+                      .battery_pct = (uint8_t)(100 - i % DAYS)};
+        farm_fixes(&scene.farm, &fix, 1);
+        if (i % 10 == 9) {
+            farm_tick(&scene.farm, fix.time_ms);
+        }
+    }
+    double now_days = (double)hr_clock_now_ms(scene.farm.clock) / DAY_MS;
+    scene_settle(&scene);
+    hr_buf_init(&json, 1 << 20);
+    assert_int_equal(engine_query_rows(scene.queries, "battery-days", 10, &json), HR_OK);
+    cJSON *root = cJSON_ParseWithLength((const char *)json.data, json.size);
+    const cJSON *rows = cJSON_GetObjectItem(root, "rows");
+    assert_int_equal(cJSON_GetArraySize(rows), 1);
+    const cJSON *line = cJSON_GetObjectItem(cJSON_GetArrayItem(rows, 0), "battery");
+    double left = cJSON_GetNumberValue(cJSON_GetObjectItem(line, "zero")) - now_days;
+    assert_double_near(left, 70, 3);
+    cJSON_Delete(root);
+    hr_buf_fini(&json);
+    scene_end(&scene);
+}
+
 /* A release that ships more than before must start where there is no room for them. */
 static void shipped_queries_that_find_no_room_keep_nobody_from_starting(void **state)
 {
@@ -582,6 +623,7 @@ int main(void)
         cmocka_unit_test(stop_and_start_outlast_a_kill),
         cmocka_unit_test(a_checkpoint_that_failed_is_made_later),
         cmocka_unit_test(shipped_queries_run_and_stay_removed),
+        cmocka_unit_test(days_left_begin_anew_with_a_changed_battery),
         cmocka_unit_test(shipped_queries_that_find_no_room_keep_nobody_from_starting),
         cmocka_unit_test(silent_partitions_are_ended_by_ticks),
         cmocka_unit_test(others_may_ask_and_change_meanwhile),

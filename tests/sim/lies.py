@@ -276,6 +276,11 @@ def a_battery_is_surer_to_last(answers):
             row["battery"]["zero_to"] -= (row["battery"]["zero_to"] - row["battery"]["zero"]) / 20
 
 
+def a_battery_was_changed_earlier(answers):
+    rows = sorted(answers.rows("battery-days"), key=lambda row: row["from"])
+    rows[-1]["from"] = rows[0]["from"]
+
+
 def an_animal_has_no_battery(answers):
     del answers.rows("battery-days")[0]
 
@@ -321,6 +326,7 @@ LIES = [
     (a_battery_lasts_a_tenth_longer, "windows", "different", "zero is "),
     (a_battery_falls_more_slowly, "windows", "different", "slope is "),
     (a_battery_is_surer_to_last, "windows", "different", "up to its zero_to lie "),
+    (a_battery_was_changed_earlier, "windows", "different", "no such session"),
     (an_animal_has_no_battery, "windows", "missing", "query battery-days, "),
 ]
 
