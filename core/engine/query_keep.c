@@ -18,7 +18,7 @@
 #define FILE_ASIDE FILE_NAME ".new"
 #define MAGIC "HRQS"
 #define VERSION 4
-#define VERSION_BEFORE 3 /* it counted gaps, and the starts of queries */
+#define VERSION_BEFORE 3 /* it counted gaps and starts, and knew no editions */
 #define PATH_BYTES 4096
 #define FILE_BYTES_MAX (UINT64_C(2) << 30)
 
@@ -39,6 +39,7 @@ static void write_all(engine_queries *queries, hr_buf *out)
         }
         hr_buf_put_u64(out, run->number);
         hr_buf_put_u64(out, run->spec->hash);
+        hr_buf_put_u64(out, run->edition);
         size_t size_at = out->size;
         hr_buf_put_u64(out, 0);
         query_run_write(run, out);
@@ -178,9 +179,9 @@ static hr_err read_patiently(const char *path, patience *disk, hr_buf *bytes, hr
 
 /* It may have been stopped or started after the checkpoint, and the service killed. What runs has
  * been started with the service just now: run_id. */
-static hr_err follow_switch(query_run *run, uint64_t run_id)
+static hr_err follow_switch(query_run *run, uint64_t edition, uint64_t run_id)
 {
-    if (run->spec->is_enabled && run->status == QUERY_STOPPED) {
+    if (run->spec->is_enabled && run->edition != edition) {
         return query_run_reset(run, run_id);
     }
     if (!run->spec->is_enabled && run->status == QUERY_RUNNING) {
@@ -192,10 +193,11 @@ static hr_err follow_switch(query_run *run, uint64_t run_id)
 
 /* A query whose definition has changed since, or is gone, begins anew: its part is passed over. One
  * that cannot read its own part stops, and the others have theirs. */
-static hr_err read_run(engine_queries *queries, hr_cursor *in)
+static hr_err read_run(engine_queries *queries, hr_cursor *in, uint32_t version)
 {
     uint64_t number = hr_cursor_u64(in);
     uint64_t hash = hr_cursor_u64(in);
+    uint64_t edition = version == VERSION ? hr_cursor_u64(in) : 0;
     uint64_t size = hr_cursor_u64(in);
     const uint8_t *bytes = hr_cursor_take(in, size);
     if (bytes == NULL) {
@@ -205,13 +207,14 @@ static hr_err read_run(engine_queries *queries, hr_cursor *in)
         query_run *run = queries->runs[i];
         if (run->number == number && run->spec != NULL && run->spec->hash == hash) {
             uint64_t run_id = run->run_id;
+            edition = version == VERSION ? edition : run->edition;
             hr_cursor part = hr_cursor_of(bytes, size);
             hr_err err = query_run_read(run, &part);
             if (err == HR_CORRUPT || (err == HR_OK && hr_cursor_left(&part) > 0)) {
                 err = query_run_reset(run, run_id);
                 query_run_fail(run, "what was kept of it cannot be read: it must be started anew");
             }
-            return err == HR_OK ? follow_switch(run, run_id) : err;
+            return err == HR_OK ? follow_switch(run, edition, run_id) : err;
         }
     }
     return HR_OK;
@@ -237,7 +240,7 @@ static hr_err adopt(engine_queries *queries, const hr_buf *bytes, hr_why *why)
     }
     uint32_t count = err == HR_OK ? hr_cursor_u32(&in) : 0;
     for (uint32_t i = 0; err == HR_OK && i < count; i++) {
-        err = read_run(queries, &in);
+        err = read_run(queries, &in, version);
     }
     return err;
 }

@@ -40,6 +40,7 @@ typedef struct query_run {
     char name[QUERY_NAME_MAX + 1];
     size_t bytes_max; /* what all queries together may hold */
     uint64_t number;  /* survives changes of the definition */
+    uint64_t edition; /* of the definition, as the catalogue counts: a start makes one, too */
     uint64_t run_id;  /* of this start */
     uint64_t revision;
     query_status status;
@@ -62,7 +63,6 @@ typedef struct query_run {
     query_report report;
     query_report reports[QUERY_REPORTS_MAX]; /* a ring */
     uint32_t report_count;
-    int64_t reported_ns;
 } query_run;
 
 /* Takes the spec over, also on failure. A new run, stopped or running as the spec says. */

@@ -340,6 +340,7 @@ static void load_document(void *context, const catalog_document *document)
     }
     if (err == HR_OK) {
         queries->next_run_id++;
+        run->edition = document->revision;
         err = query_set_place(queries, run);
         if (err != HR_OK) {
             query_run_free(run);

@@ -330,7 +330,13 @@ static void stop_and_start_outlast_a_restart(void **state)
 static void stop_and_start_outlast_a_kill(void **state)
 {
     (void)state;
-    for (int is_started = 0; is_started < 2; is_started++) {
+    enum {
+        STOP,
+        START,
+        START_ANEW, /* it runs */
+        CASES
+    };
+    for (int what = STOP; what < CASES; what++) {
         scene scene;
         char status[16];
         char path[160];
@@ -344,7 +350,7 @@ static void stop_and_start_outlast_a_kill(void **state)
         scene_settle(&scene);
         double rows = member_of(&scene, "q", "rows_in", status, sizeof status);
         assert_true(rows > 0);
-        if (is_started) {
+        if (what == START) {
             assert_int_equal(engine_query_stop(scene.queries, "q", NULL), HR_OK);
         }
         engine_queries_stop(scene.queries);
@@ -352,15 +358,15 @@ static void stop_and_start_outlast_a_kill(void **state)
         snprintf(before, sizeof before, "%s/checkpoint/queries.before", scene.farm.folder);
         assert_int_equal(link(path, before), 0);
         scene_open_queries(&scene);
-        assert_int_equal(is_started ? engine_query_start(scene.queries, "q", NULL)
-                                    : engine_query_stop(scene.queries, "q", NULL),
+        assert_int_equal(what == STOP ? engine_query_stop(scene.queries, "q", NULL)
+                                      : engine_query_start(scene.queries, "q", NULL),
                          HR_OK);
         engine_queries_stop(scene.queries);
         assert_int_equal(rename(before, path), 0);
         scene_open_queries(&scene);
         double kept = member_of(&scene, "q", "rows_in", status, sizeof status);
-        assert_string_equal(status, is_started ? "running" : "stopped");
-        assert_double_near(kept, is_started ? 0 : rows, 0);
+        assert_string_equal(status, what == STOP ? "stopped" : "running");
+        assert_double_near(kept, what == STOP ? rows : 0, 0);
         scene_end(&scene);
     }
 }

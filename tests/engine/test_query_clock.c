@@ -215,7 +215,7 @@ static size_t put_in(const uint8_t *bytes, size_t size, uint8_t *at)
 }
 
 /* A checkpoint of the version before: with a count of gaps before the lanes, and the number of the
- * next start behind the devices. */
+ * next start behind the devices; without the editions of the definitions. */
 static void write_older_version(const scene *scene)
 {
     enum {
@@ -237,7 +237,16 @@ static void write_older_version(const scene *scene)
         at += 27 + 8 * (size_t)at[16]; /* its times */
         at += 1 + at[0];               /* its name */
     }
-    size = put_in(bytes, size, at);
+    uint8_t *starts = at;
+    uint32_t runs = hr_load_u32(at);
+    at += 4;
+    for (uint32_t i = 0; i < runs; i++) {
+        at += 16; /* number, hash */
+        size -= 8;
+        memmove(at, at + 8, size - (size_t)(at - bytes));
+        at += 8 + hr_load_u64(at);
+    }
+    size = put_in(bytes, size, starts);
     size = put_in(bytes, size, bytes + HEAD);
     hr_store_u32(bytes + 4, 3);
     hr_store_u32(bytes + size - 4, hr_crc32c(0, bytes, size - 4));
