@@ -331,6 +331,17 @@ static bool is_name_taken(const query_spec *spec, const char *name)
     return is_taken;
 }
 
+static hr_err refuse_aggregate(const char *field, engine_query_fault *fault)
+{
+    char names[HR_WHY_MAX / 2] = "";
+    size_t at = 0;
+    for (int i = 0; i < STREAM_AGGREGATE_KINDS && at < sizeof names; i++) {
+        at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", i > 0 ? ", " : "",
+                               stream_aggregate_law_of((stream_aggregate_kind)i)->name);
+    }
+    return complain(fault, field, "an aggregate of expressions: %s", names);
+}
+
 static hr_err read_aggregate(query_spec *spec, const cJSON *item, engine_query_fault *fault)
 {
     char field[ENGINE_QUERY_FIELD_MAX];
@@ -346,9 +357,7 @@ static hr_err read_aggregate(query_spec *spec, const cJSON *item, engine_query_f
     stream_aggregate *aggregate = &spec->aggregates[spec->select_count];
     if (size == 0 || text[size] != '(' ||
         stream_aggregate_parse(text, size, &aggregate->kind) != HR_OK) {
-        return complain(fault, field,
-                        "an aggregate: count() or sum, min, max, mean, distinct, topk, frequency, "
-                        "quantile, sample, moment, clusters, trend of expressions");
+        return refuse_aggregate(field, fault);
     }
     hr_err err = copy_text(&spec->names[spec->select_count], item->string, strlen(item->string));
     if (err == HR_OK) {

@@ -15,7 +15,7 @@ static uint32_t first_slot(const query_devices *devices, uint64_t key)
     return (uint32_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (devices->slot_count - 1);
 }
 
-query_device *query_devices_at(const query_devices *devices, uint32_t number)
+static query_device *device_at(const query_devices *devices, uint32_t number)
 {
     return &devices->pages[number / QUERY_DEVICES_PAGE][number % QUERY_DEVICES_PAGE];
 }
@@ -31,7 +31,7 @@ void query_devices_prefetch(const query_devices *devices, uint64_t key)
 {
     uint32_t number = devices->slot_count > 0 ? devices->slots[first_slot(devices, key)] : 0;
     if (number != 0) {
-        const char *device = (const char *)query_devices_at(devices, number - 1);
+        const char *device = (const char *)device_at(devices, number - 1);
         __builtin_prefetch(device);
         __builtin_prefetch(device + 64);
     }
@@ -41,8 +41,7 @@ void query_devices_prefetch(const query_devices *devices, uint64_t key)
 static uint32_t *find_slot(const query_devices *devices, uint64_t key)
 {
     uint32_t at = first_slot(devices, key);
-    while (devices->slots[at] != 0 &&
-           query_devices_at(devices, devices->slots[at] - 1)->key != key) {
+    while (devices->slots[at] != 0 && device_at(devices, devices->slots[at] - 1)->key != key) {
         at = (at + 1) & (devices->slot_count - 1);
     }
     return &devices->slots[at];
@@ -59,7 +58,7 @@ static hr_err grow_slots(query_devices *devices)
     devices->slots = slots;
     devices->slot_count = count;
     for (uint32_t i = 0; i < devices->count; i++) {
-        *find_slot(devices, query_devices_at(devices, i)->key) = i + 1;
+        *find_slot(devices, device_at(devices, i)->key) = i + 1;
     }
     return HR_OK;
 }
@@ -83,13 +82,13 @@ query_device *query_devices_get(query_devices *devices, uint64_t key)
     }
     uint32_t *slot = find_slot(devices, key);
     if (*slot != 0) {
-        return query_devices_at(devices, *slot - 1);
+        return device_at(devices, *slot - 1);
     }
     if (devices->count == DEVICES_MAX ||
         (devices->count % QUERY_DEVICES_PAGE == 0 && add_page(devices) != HR_OK)) {
         return NULL;
     }
-    query_device *device = query_devices_at(devices, devices->count);
+    query_device *device = device_at(devices, devices->count);
     *device = (query_device){.key = key, .rules_version = UINT32_MAX};
     *slot = ++devices->count;
     return device;
@@ -263,7 +262,7 @@ void query_devices_write(const query_devices *devices, hr_buf *out)
 {
     hr_buf_put_u32(out, devices->count);
     for (uint32_t i = 0; i < devices->count; i++) {
-        const query_device *device = query_devices_at(devices, i);
+        const query_device *device = device_at(devices, i);
         hr_buf_put_u64(out, device->key);
         hr_buf_put_u64(out, (uint64_t)(device->taken > 0 ? time_of(&device->newest) : INT64_MIN));
         hr_buf_put_u8(out, (uint8_t)times_count(device));

@@ -52,7 +52,6 @@ query_device *query_devices_get(query_devices *devices, uint64_t key);
 /* Ask the memory for what query_devices_get() will look at first. */
 void query_devices_prefetch_slot(const query_devices *devices, uint64_t key);
 void query_devices_prefetch(const query_devices *devices, uint64_t key);
-query_device *query_devices_at(const query_devices *devices, uint32_t number);
 
 /* A name record; a name that is known stays. At most HR_DEVICE_ID_MAX bytes. */
 void query_devices_name(query_devices *devices, uint64_t key, const char *id, size_t size);

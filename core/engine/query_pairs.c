@@ -45,7 +45,7 @@ struct query_pairs {
     side later;
     side earlier;
     stream_evaluator *evaluator;
-    bool where_is_late;
+    bool where_is_late; /* it asks for the earlier row, so it cannot be decided before */
     int places[STREAM_COLUMNS_MAX]; /* of the pair shape's columns among a pair's values */
     kept_row **heap;                /* of the later side, the oldest first */
     uint32_t heap_count;
@@ -512,19 +512,9 @@ int64_t query_pairs_due_ms(const query_pairs *pairs)
     return pairs->heap_count > 0 ? pairs->heap[0]->time_ms + 1 : INT64_MAX;
 }
 
-uint32_t query_pairs_rows(const query_pairs *pairs)
-{
-    return pairs->heap_count + pairs->kept_count;
-}
-
 size_t query_pairs_bytes(const query_pairs *pairs)
 {
     return pairs->bytes;
-}
-
-bool query_pairs_where_is_late(const query_pairs *pairs)
-{
-    return pairs->where_is_late;
 }
 
 /* ---- stored form ---- */

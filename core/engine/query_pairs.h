@@ -41,10 +41,7 @@ void query_pair_read(const void *pairs, size_t at, int column, stream_value *val
 /* The watermark at which the next row is paired; INT64_MAX: none waits. */
 int64_t query_pairs_due_ms(const query_pairs *pairs);
 
-uint32_t query_pairs_rows(const query_pairs *pairs);
 size_t query_pairs_bytes(const query_pairs *pairs);
-/* Does where ask for the earlier row, so that it cannot be decided before? */
-bool query_pairs_where_is_late(const query_pairs *pairs);
 
 void query_pairs_write(const query_pairs *pairs, hr_buf *out);
 /* Into new ones of the same spec. HR_CORRUPT: not such bytes. */

@@ -5,15 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void stream_distinct_init(stream_distinct *sketch)
-{
-    *sketch = (stream_distinct){.exact_count = 0};
-}
-
 void stream_distinct_fini(stream_distinct *sketch)
 {
     free(sketch->exact);
-    stream_distinct_init(sketch);
+    *sketch = (stream_distinct){.exact_count = 0};
 }
 
 /* The register takes the rank of the highest set bit below those that choose it. */

@@ -15,6 +15,7 @@
 #define STREAM_DISTINCT_BITS 12
 #define STREAM_DISTINCT_REGISTERS (1u << STREAM_DISTINCT_BITS)
 
+/* All zeros is empty. */
 typedef struct stream_distinct {
     union {
         uint64_t *exact;    /* sorted hashes; NULL before the first */
@@ -24,7 +25,6 @@ typedef struct stream_distinct {
     bool is_sketch;
 } stream_distinct;
 
-void stream_distinct_init(stream_distinct *sketch);
 void stream_distinct_fini(stream_distinct *sketch);
 
 /* hash is 64 well mixed bits of the thing. On HR_NO_MEMORY nothing was added. */
@@ -34,7 +34,7 @@ HR_MUST_USE hr_err stream_distinct_merge(stream_distinct *into, const stream_dis
 size_t stream_distinct_bytes(const stream_distinct *sketch);
 
 void stream_distinct_write(const stream_distinct *sketch, hr_buf *out);
-/* Into an initialised, empty sketch. HR_CORRUPT: not such bytes. */
+/* Into an empty sketch. HR_CORRUPT: not such bytes. */
 HR_MUST_USE hr_err stream_distinct_read(stream_distinct *sketch, hr_cursor *in);
 
 #endif

@@ -32,8 +32,7 @@ static uint64_t hash_of(uint64_t number)
 static void distinct_is_exact_up_to_its_list(void **state)
 {
     (void)state;
-    stream_distinct sketch;
-    stream_distinct_init(&sketch);
+    stream_distinct sketch = {.exact_count = 0};
     for (uint64_t i = 0; i < STREAM_DISTINCT_EXACT_MAX; i++) {
         assert_int_equal(stream_distinct_add(&sketch, hash_of(i)), HR_OK);
         assert_int_equal(stream_distinct_add(&sketch, hash_of(i / 2)), HR_OK);
@@ -49,8 +48,7 @@ static void distinct_errs_by_its_standard_deviation(void **state)
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         double squares = 0;
         for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-            stream_distinct sketch;
-            stream_distinct_init(&sketch);
+            stream_distinct sketch = {.exact_count = 0};
             for (uint64_t i = 0; i < sizes[s]; i++) {
                 uint64_t hash = hr_hash64_seeded(&i, sizeof i, seed);
                 assert_int_equal(stream_distinct_add(&sketch, hash), HR_OK);

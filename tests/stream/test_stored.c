@@ -136,7 +136,7 @@ static void descent_init(any_sketch *sketch)
 
 static void distinct_init(any_sketch *sketch)
 {
-    stream_distinct_init(&sketch->distinct);
+    sketch->distinct = (stream_distinct){.exact_count = 0};
 }
 
 static void frequency_init(any_sketch *sketch)
