@@ -12,14 +12,12 @@
 #define STREAM_FREQUENCY_ROWS 4
 #define STREAM_FREQUENCY_COLUMNS 1024
 
-/* All zeros but for the seed is empty. */
 typedef struct stream_frequency {
-    uint64_t seed; /* equal for all parts of a whole */
+    stream_tally tally; /* its cells: rows of columns */
     uint64_t total;
-    stream_tally exact;
-    uint64_t *cells; /* rows of columns; NULL while exact */
 } stream_frequency;
 
+/* seed is equal for all parts of a whole. */
 void stream_frequency_init(stream_frequency *sketch, uint64_t seed);
 void stream_frequency_fini(stream_frequency *sketch);
 

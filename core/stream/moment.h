@@ -13,11 +13,10 @@
 #define STREAM_MOMENT_COLUMNS 512
 
 typedef struct stream_moment {
-    uint64_t seed; /* equal for all parts of a whole */
-    stream_tally exact;
-    int64_t *cells; /* rows of columns; NULL while exact */
+    stream_tally tally; /* its cells: rows of columns, signed */
 } stream_moment;
 
+/* seed is equal for all parts of a whole. */
 void stream_moment_init(stream_moment *sketch, uint64_t seed);
 void stream_moment_fini(stream_moment *sketch);
 
