@@ -482,7 +482,6 @@ hr_err engine_queries_start(const engine_queries_options *options, engine_querie
         free_all(queries);
         return err;
     }
-    queries->is_started = true;
     *out = queries;
     return HR_OK;
 }

@@ -15,7 +15,6 @@ struct engine_queries {
     engine_queries_options options;
     char *folder;
     pthread_t thread;
-    bool is_started;
     _Atomic bool is_stopping;
     _Atomic int64_t tick_ms;  /* a tick from then on could end a window */
     _Atomic int64_t asked_ms; /* when one was asked for last; INT64_MAX: never */
