@@ -25,6 +25,7 @@ void geo_tracker_free(geo_tracker *tracker)
         free(tracker->events);
         free(tracker->entries);
         free(tracker->areas);
+        free(tracker->hits);
         free(tracker->bytes);
         free(tracker);
     }
@@ -166,7 +167,7 @@ static void accept(job *j, int64_t time_ms)
 }
 
 /* Whether the hits are just the sides that the state has, with nothing pending: the usual case, a
- * device that stays where it was, for which nothing needs to be unpacked. */
+ * device that stays where it was, for which nothing needs to be unpacked. Both ascend. */
 static bool sides_are_same(const store *s, const uint32_t *hits, size_t hit_count)
 {
     size_t size = 0;
@@ -178,12 +179,12 @@ static bool sides_are_same(const store *s, const uint32_t *hits, size_t hit_coun
         if ((head & (ENTRY_PENDING | ENTRY_ZONE_PENDING)) != 0) {
             return false;
         }
-        size_t wanted = found + ((head & ENTRY_IN) != 0) + ((head & ENTRY_ZONE_IN) != 0);
-        for (size_t i = 0; i < hit_count; i++) {
-            found += (hits[i] == GEO_AREA_OF_SLOT(slot) && (head & ENTRY_IN) != 0) ||
-                     (hits[i] == GEO_ZONE_OF_SLOT(slot) && (head & ENTRY_ZONE_IN) != 0);
+        if ((head & ENTRY_IN) != 0 &&
+            (found == hit_count || hits[found++] != GEO_AREA_OF_SLOT(slot))) {
+            return false;
         }
-        if (found != wanted) {
+        if ((head & ENTRY_ZONE_IN) != 0 &&
+            (found == hit_count || hits[found++] != GEO_ZONE_OF_SLOT(slot))) {
             return false;
         }
         at += (head & ENTRY_IN) != 0 ? 10 : 4;
@@ -273,7 +274,8 @@ geo_err geo_tracker_fix(geo_tracker *tracker, geo_tracker_state *state, uint64_t
     uint64_t accuracy_max_dm = (uint64_t)geo_rules_settings(tracker->rules)->max_accuracy_m * 10;
     tracker->fate = known.accuracy_dm > accuracy_max_dm ? GEO_FIX_INACCURATE : GEO_FIX_DECIDED;
     if (tracker->fate == GEO_FIX_DECIDED) {
-        err = decide(&j, &known, hits, hit_count);
+        err = job_sort_hits(&j, &hits, hit_count);
+        err = err == GEO_OK ? decide(&j, &known, hits, hit_count) : err;
     }
     return err == GEO_OK ? job_keep(&j, state) : job_fail(&j, err);
 }

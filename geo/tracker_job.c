@@ -69,40 +69,124 @@ job_entry *job_find(job *j, uint32_t slot)
                : NULL;
 }
 
+/* Make room for a new entry, and it, before the one that is there now. */
+static geo_err insert_entry(geo_tracker *tracker, size_t at, uint32_t slot)
+{
+    geo_err err = reserve_entries(tracker, tracker->entry_count + 1);
+    if (err != GEO_OK) {
+        return err;
+    }
+    job_entry *entry = &tracker->entries[at];
+    memmove(entry + 1, entry, (tracker->entry_count - at) * sizeof *entry);
+    memset(entry, 0, sizeof *entry);
+    entry->kept.slot = slot;
+    entry->fence = geo_rules_fence(tracker->rules, slot);
+    tracker->entry_count++;
+    return GEO_OK;
+}
+
 geo_err job_add(job *j, uint32_t slot, job_entry **out)
 {
     geo_tracker *tracker = j->tracker;
     size_t at = position_of(tracker, slot);
+    geo_err err = GEO_OK;
     if (at == tracker->entry_count || tracker->entries[at].kept.slot != slot) {
-        geo_err err = reserve_entries(tracker, tracker->entry_count + 1);
-        if (err != GEO_OK) {
-            return err;
-        }
-        job_entry *entry = &tracker->entries[at];
-        memmove(entry + 1, entry, (tracker->entry_count - at) * sizeof *entry);
-        memset(entry, 0, sizeof *entry);
-        entry->kept.slot = slot;
-        entry->fence = geo_rules_fence(tracker->rules, slot);
-        tracker->entry_count++;
+        err = insert_entry(tracker, at, slot);
     }
-    *out = &tracker->entries[at];
+    if (err == GEO_OK) {
+        *out = &tracker->entries[at];
+    }
+    return err;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    uint32_t left = ((const job_entry *)a)->kept.slot;
+    uint32_t right = ((const job_entry *)b)->kept.slot;
+    return left < right ? -1 : left > right;
+}
+
+/* New entries go to the end, and to their places together: a device may be in any number of fences,
+ * of which each would otherwise move all that come behind it. */
+geo_err job_hit(job *j, const uint32_t *areas, size_t count, job_wants *wants, const void *context)
+{
+    geo_tracker *tracker = j->tracker;
+    const size_t old_count = tracker->entry_count;
+    size_t old = 0;
+    for (size_t i = 0; i < count;) {
+        uint32_t slot = areas[i] / 2;
+        size_t at = tracker->entry_count;
+        while (old < old_count && tracker->entries[old].kept.slot < slot) {
+            old++;
+        }
+        if (old < old_count && tracker->entries[old].kept.slot == slot) {
+            at = old;
+        } else if (wants(j, slot, context)) {
+            geo_err err = insert_entry(tracker, at, slot);
+            if (err != GEO_OK) {
+                return err;
+            }
+        }
+        for (; i < count && areas[i] / 2 == slot; i++) {
+            if (at < tracker->entry_count) {
+                tracker->entries[at].hit |= areas[i] == GEO_AREA_OF_SLOT(slot);
+                tracker->entries[at].zone_hit |= areas[i] == GEO_ZONE_OF_SLOT(slot);
+            }
+        }
+    }
+    if (old_count > 0 && tracker->entry_count > old_count &&
+        tracker->entries[old_count].kept.slot < tracker->entries[old_count - 1].kept.slot) {
+        qsort(tracker->entries, tracker->entry_count, sizeof *tracker->entries, compare_entries);
+    }
     return GEO_OK;
 }
 
-static geo_err reserve_areas(geo_tracker *tracker, size_t count)
+static geo_err reserve_areas(uint32_t **areas, size_t *capacity, size_t count)
 {
-    if (count <= tracker->area_capacity) {
+    if (count <= *capacity) {
         return GEO_OK;
     }
-    size_t capacity = 2 * tracker->area_capacity;
-    capacity = count < FIRST_CAPACITY ? FIRST_CAPACITY : capacity < count ? count : capacity;
-    uint32_t *areas = realloc(tracker->areas, capacity * sizeof *areas);
-    if (areas == NULL) {
+    size_t wanted = 2 * *capacity;
+    wanted = count < FIRST_CAPACITY ? FIRST_CAPACITY : wanted < count ? count : wanted;
+    uint32_t *grown = realloc(*areas, wanted * sizeof *grown);
+    if (grown == NULL) {
         return GEO_NO_MEMORY;
     }
-    tracker->areas = areas;
-    tracker->area_capacity = capacity;
+    *areas = grown;
+    *capacity = wanted;
     return GEO_OK;
+}
+
+static bool is_ascending(const uint32_t *areas, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (areas[i - 1] > areas[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int compare_areas(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+geo_err job_sort_hits(job *j, const uint32_t **hits, size_t count)
+{
+    geo_tracker *tracker = j->tracker;
+    if (is_ascending(*hits, count)) {
+        return GEO_OK;
+    }
+    geo_err err = reserve_areas(&tracker->hits, &tracker->hit_capacity, count);
+    if (err == GEO_OK) {
+        memcpy(tracker->hits, *hits, count * sizeof **hits);
+        qsort(tracker->hits, count, sizeof **hits, compare_areas);
+        *hits = tracker->hits;
+    }
+    return err;
 }
 
 /* Ask with the room that there is; asked again, the index must say the same. */
@@ -110,7 +194,7 @@ static geo_err ask(job *j, bool touched, geo_point from, geo_point to)
 {
     geo_tracker *tracker = j->tracker;
     const geo_tracker_index *index = tracker->index;
-    geo_err err = reserve_areas(tracker, FIRST_CAPACITY);
+    geo_err err = reserve_areas(&tracker->areas, &tracker->area_capacity, FIRST_CAPACITY);
     while (err == GEO_OK) {
         size_t count =
             touched
@@ -118,9 +202,12 @@ static geo_err ask(job *j, bool touched, geo_point from, geo_point to)
                 : index->at(index->context, from, tracker->areas, tracker->area_capacity);
         tracker->area_count = count;
         if (count <= tracker->area_capacity) {
+            if (!is_ascending(tracker->areas, count)) {
+                qsort(tracker->areas, count, sizeof *tracker->areas, compare_areas);
+            }
             return GEO_OK;
         }
-        err = reserve_areas(tracker, count);
+        err = reserve_areas(&tracker->areas, &tracker->area_capacity, count);
     }
     return err;
 }

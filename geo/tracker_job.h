@@ -36,9 +36,11 @@ struct geo_tracker {
     job_entry *entries; /* ascending by slot */
     size_t entry_count;
     size_t entry_capacity;
-    uint32_t *areas; /* what the index answered last */
+    uint32_t *areas; /* what the index answered last, ascending */
     size_t area_count;
     size_t area_capacity;
+    uint32_t *hits; /* of the fix, should they have come in another order */
+    size_t hit_capacity;
     uint8_t *bytes;
     size_t byte_capacity;
 };
@@ -70,6 +72,16 @@ GEO_MUST_USE geo_err job_unpack(job *j);
 job_entry *job_find(job *j, uint32_t slot);
 GEO_MUST_USE geo_err job_add(job *j, uint32_t slot, job_entry **out);
 
+/* Whether a fence that one of the areas belongs to gets an entry, if it has none. */
+typedef bool job_wants(const job *j, uint32_t slot, const void *context);
+
+/* Note in the entries that the device is in those areas, which ascend. */
+GEO_MUST_USE geo_err job_hit(job *j, const uint32_t *areas, size_t count, job_wants *wants,
+                             const void *context);
+
+/* A fix's areas in ascending order: the same ones, or a copy that lasts until the next input. */
+GEO_MUST_USE geo_err job_sort_hits(job *j, const uint32_t **hits, size_t count);
+
 /* Ask the index; the answer is in tracker->areas. */
 GEO_MUST_USE geo_err job_areas_at(job *j, geo_point point);
 GEO_MUST_USE geo_err job_areas_touched(job *j, geo_point from, geo_point to);
@@ -87,7 +99,7 @@ GEO_MUST_USE geo_err job_advance(job *j, int64_t to_ms);
 /* Note when the next timer is due. `areas` are those that L lies in. */
 void job_note_due(job *j, const uint32_t *areas, size_t area_count);
 
-/* Rules 5 to 7 for a fix that decides, whose place lies in the hits. */
+/* Rules 5 to 7 for a fix that decides, whose place lies in the hits, which ascend. */
 GEO_MUST_USE geo_err job_decide(job *j, const geo_fix *fix, bool jump, const uint32_t *hits,
                                 size_t hit_count);
 

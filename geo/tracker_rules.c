@@ -19,17 +19,18 @@ static bool is_same_fence(const geo_fence *a, const geo_fence *b)
 }
 
 /* Whether the slot's fence, or being meant by it, has changed for this device. */
-static bool slot_changed(const change *c, uint32_t slot)
+static bool slot_changed(const job *j, uint32_t slot, const void *context)
 {
+    const change *c = context;
     if (geo_rules_diff_has_slot(c->diff, slot)) {
         return true;
     }
-    const geo_rules *after = c->j->tracker->rules;
+    const geo_rules *after = j->tracker->rules;
     const geo_fence *old = geo_rules_fence(c->before, slot);
     const geo_fence *new = geo_rules_fence(after, slot);
     return c->regrouped && old != NULL &&
-           new != NULL &&geo_rules_concern(c->before, old, c->j->device) !=
-               geo_rules_concern(after, new, c->j->device);
+           new != NULL &&geo_rules_concern(c->before, old, j->device) !=
+               geo_rules_concern(after, new, j->device);
 }
 
 static geo_err tell(const change *c, geo_event_kind kind, uint32_t slot, const geo_fence *fence)
@@ -67,28 +68,6 @@ static geo_err judge_anew(const change *c, job_entry *entry)
     return err;
 }
 
-/* Bring entries and what L lies in together: an entry for every area of a changed slot. */
-static geo_err join_areas(const change *c)
-{
-    geo_tracker *tracker = c->j->tracker;
-    for (size_t i = 0; i < tracker->area_count; i++) {
-        uint32_t slot = tracker->areas[i] / 2;
-        job_entry *entry = job_find(c->j, slot);
-        if (entry == NULL) {
-            if (!slot_changed(c, slot)) {
-                continue;
-            }
-            geo_err err = job_add(c->j, slot, &entry);
-            if (err != GEO_OK) {
-                return err;
-            }
-        }
-        entry->hit |= tracker->areas[i] == GEO_AREA_OF_SLOT(slot);
-        entry->zone_hit |= tracker->areas[i] == GEO_ZONE_OF_SLOT(slot);
-    }
-    return GEO_OK;
-}
-
 /* Entries that say nothing any more would stand for fences that are gone. */
 static void drop_empty(geo_tracker *tracker)
 {
@@ -115,10 +94,10 @@ geo_err job_rules(job *j, const geo_rules *before, const geo_rules_diff *diff, i
     geo_tracker *tracker = j->tracker;
     geo_err err = job_unpack(j);
     err = err == GEO_OK ? job_areas_at(j, j->last) : err;
-    err = err == GEO_OK ? join_areas(&c) : err;
+    err = err == GEO_OK ? job_hit(j, tracker->areas, tracker->area_count, slot_changed, &c) : err;
     for (size_t i = 0; i < tracker->entry_count && err == GEO_OK; i++) {
         job_entry *entry = &tracker->entries[i];
-        if (slot_changed(&c, entry->kept.slot)) {
+        if (slot_changed(j, entry->kept.slot, &c)) {
             err = judge_anew(&c, entry);
         }
     }

@@ -96,26 +96,19 @@ static geo_err decide_entry(job *j, const geo_fix *fix, bool jump, job_entry *en
     return err;
 }
 
+static bool is_active(const job *j, uint32_t slot, const void *context)
+{
+    (void)context;
+    const geo_rules *rules = j->tracker->rules;
+    const geo_fence *fence = geo_rules_fence(rules, slot);
+    return fence != NULL && geo_rules_active(rules, fence, j->device, j->device_ms);
+}
+
 geo_err job_decide(job *j, const geo_fix *fix, bool jump, const uint32_t *hits, size_t hit_count)
 {
     geo_tracker *tracker = j->tracker;
     geo_err err = job_unpack(j);
-    for (size_t i = 0; i < hit_count && err == GEO_OK; i++) {
-        uint32_t slot = hits[i] / 2;
-        job_entry *entry = job_find(j, slot);
-        if (entry == NULL) {
-            const geo_fence *fence = geo_rules_fence(tracker->rules, slot);
-            if (fence == NULL ||
-                !geo_rules_active(tracker->rules, fence, j->device, j->device_ms)) {
-                continue;
-            }
-            err = job_add(j, slot, &entry);
-        }
-        if (err == GEO_OK) {
-            entry->hit |= hits[i] == GEO_AREA_OF_SLOT(slot);
-            entry->zone_hit |= hits[i] == GEO_ZONE_OF_SLOT(slot);
-        }
-    }
+    err = err == GEO_OK ? job_hit(j, hits, hit_count, is_active, NULL) : err;
     for (size_t i = 0; i < tracker->entry_count && err == GEO_OK; i++) {
         job_entry *entry = &tracker->entries[i];
         /* An entry's fence is active, unless rules forgot a part of its schedule that is past. */
@@ -130,16 +123,6 @@ static bool box_may_meet(const geo_box *box, geo_point a, geo_point b)
 {
     return !(a.lat_e7 < box->min.lat_e7 && b.lat_e7 < box->min.lat_e7) &&
            !(a.lat_e7 > box->max.lat_e7 && b.lat_e7 > box->max.lat_e7);
-}
-
-static bool is_hit(uint32_t area, const uint32_t *hits, size_t hit_count)
-{
-    for (size_t i = 0; i < hit_count; i++) {
-        if (hits[i] == area) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Rule 8 for one fence that L and P may both lie outside of. */
@@ -201,11 +184,15 @@ geo_err job_cross(job *j, const geo_fix *fix, const uint32_t *hits, size_t hit_c
         return GEO_OK;
     }
     geo_err err = job_areas_touched(j, j->last, fix->place);
+    size_t hit = 0;
     for (size_t i = 0; i < tracker->area_count && err == GEO_OK; i++) {
         uint32_t slot = tracker->areas[i] / 2;
         const geo_fence *fence = geo_rules_fence(tracker->rules, slot);
+        while (hit < hit_count && hits[hit] < tracker->areas[i]) {
+            hit++;
+        }
         if (tracker->areas[i] != GEO_AREA_OF_SLOT(slot) || fence == NULL ||
-            is_hit(tracker->areas[i], hits, hit_count) ||
+            (hit < hit_count && hits[hit] == tracker->areas[i]) ||
             !box_may_meet(&fence->area->box, j->last, fix->place)) {
             continue;
         }

@@ -60,9 +60,6 @@ geo_err store_replace_entries(store *s, const uint8_t *bytes, size_t size)
         s->entries_size = (uint8_t)size;
         return GEO_OK;
     }
-    if (size > (size_t)GEO_STATE_ENTRIES_MAX * STORE_ENTRY_SIZE_MAX) {
-        return GEO_NO_MEMORY;
-    }
     if (old == NULL || old->capacity < size) {
         size_t capacity = size + size / 2;
         heap_entries *heap = malloc(sizeof *heap + capacity);
@@ -177,15 +174,15 @@ bool geo_tracker_state_last(const geo_tracker_state *state, geo_point *place, in
     return (s->bits_recent & STORE_HAS_LAST) != 0;
 }
 
-bool geo_tracker_state_inside(const geo_tracker_state *state, uint32_t n, uint32_t *slot,
+bool geo_tracker_state_inside(const geo_tracker_state *state, size_t *at, uint32_t *slot,
                               int64_t *since_ms)
 {
     size_t size = 0;
     const uint8_t *bytes = store_entries(store_read(state), &size);
-    for (size_t at = 0; at < size;) {
+    while (*at < size) {
         store_entry entry;
-        at += store_entry_load(bytes + at, &entry);
-        if (entry.fence.in && n-- == 0) {
+        *at += store_entry_load(bytes + *at, &entry);
+        if (entry.fence.in) {
             *slot = entry.slot;
             *since_ms = entry.since_ms;
             return true;

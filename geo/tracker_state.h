@@ -13,9 +13,6 @@
 #define GEO_TIME_MS_MAX ((INT64_C(1) << 47) - 2)
 #define GEO_TIME_MS_MIN (-GEO_TIME_MS_MAX)
 
-/* Areas in or pending; a fence more is GEO_NO_MEMORY, because it means a broken rule set. */
-#define GEO_STATE_ENTRIES_MAX 65536
-
 /* Opaque. The bytes themselves hold a device inside up to 4 fences; what needs more (more fences,
  * or changes still waiting to be confirmed) lives in one heap block that the state owns. May be
  * moved by memcpy if the old place is forgotten. One thread at a time. */
@@ -35,8 +32,9 @@ int64_t geo_tracker_state_device_ms(const geo_tracker_state *state);
 /* L, the last deciding fix; false if there is none yet. */
 bool geo_tracker_state_last(const geo_tracker_state *state, geo_point *place, int64_t *time_ms);
 
-/* The n-th fence that the device is in, in no particular order; false when there are no more. */
-bool geo_tracker_state_inside(const geo_tracker_state *state, uint32_t n, uint32_t *slot,
+/* The next fence that the device is in; false when there are no more. *at is 0 to begin with, and
+ * where to go on then. */
+bool geo_tracker_state_inside(const geo_tracker_state *state, size_t *at, uint32_t *slot,
                               int64_t *since_ms);
 
 /* Bytes for a checkpoint: the same state gives the same bytes on every machine, and reading them

@@ -326,7 +326,7 @@ hr_err engine_devices_show_inside(engine_devices *devices, uint32_t index)
     const geo_tracker_state *state = &devices->entries[index].state;
     engine_inside_of one = {.slot = 0};
     uint32_t count = 0;
-    while (geo_tracker_state_inside(state, count, &one.slot, &one.since_ms)) {
+    for (size_t at = 0; geo_tracker_state_inside(state, &at, &one.slot, &one.since_ms);) {
         count++;
     }
     engine_inside_many *many = NULL;
@@ -335,9 +335,9 @@ hr_err engine_devices_show_inside(engine_devices *devices, uint32_t index)
         if (many == NULL) {
             return HR_NO_MEMORY;
         }
-        many->count = count;
-        for (uint32_t n = 0; n < count; n++) {
-            (void)geo_tracker_state_inside(state, n, &many->of[n].slot, &many->of[n].since_ms);
+        many->count = 0;
+        for (size_t at = 0; geo_tracker_state_inside(state, &at, &one.slot, &one.since_ms);) {
+            many->of[many->count++] = one;
         }
     }
     forget_inside(shown);

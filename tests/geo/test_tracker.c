@@ -305,6 +305,70 @@ static void hundreds_of_fences_over_one_place_are_all_kept(void **state)
     teller_close(&t);
 }
 
+/* So many fences of the same shape. */
+static const geo_rules *pile_of_fences(uint32_t count)
+{
+    geo_rules_builder *builder = NULL;
+    const geo_rules *rules = NULL;
+    geo_area *area = NULL;
+    const geo_point ring[] = {world_point(0, 0), world_point(9, 0), world_point(9, 9),
+                              world_point(0, 9)};
+    assert_int_equal(geo_area_new(ring, &(uint32_t){4}, 1, &area), GEO_OK);
+    assert_int_equal(geo_rules_builder_new(NULL, &builder), GEO_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        char id[16];
+        geo_fence description = {
+            .id = id, .name = "", .expires_at_ms = GEO_NEVER_MS, .area = geo_area_ref(area)};
+        const geo_fence *fence = NULL;
+        snprintf(id, sizeof id, "f%u", i);
+        assert_int_equal(geo_fence_new(&description, &fence, NULL), GEO_OK);
+        assert_int_equal(geo_rules_put_fence(builder, fence, NULL), GEO_OK);
+        geo_fence_unref(fence);
+    }
+    assert_int_equal(geo_rules_build(builder, 1, &rules), GEO_OK);
+    geo_rules_builder_free(builder);
+    geo_area_free(area);
+    return rules;
+}
+
+/* With a time for each that grows with their number, this would not end. */
+static void one_device_may_be_in_every_fence_that_there_is(void **state)
+{
+    (void)state;
+    enum {
+        PILE = 270000
+    };
+    static teller t;
+    memset(&t, 0, sizeof t);
+    t.rules = pile_of_fences(PILE);
+    t.index = world_index(t.rules);
+    uint32_t *hits = malloc(PILE * sizeof *hits);
+    assert_non_null(hits);
+    for (uint32_t i = 0; i < PILE; i++) {
+        hits[i] = GEO_AREA_OF_SLOT(PILE - 1 - i);
+    }
+    assert_int_equal(geo_tracker_new(&t.tracker), GEO_OK);
+    geo_tracker_use(t.tracker, t.rules, &t.index);
+    const size_t told[] = {PILE, 0, PILE};
+    for (int i = 0; i < 3; i++) {
+        size_t count = 0;
+        geo_fix fix = {i * 1000, i * 1000, world_point(i < 2 ? 5 : 50, 5), 0};
+        assert_int_equal(geo_tracker_fix(t.tracker, &t.state, DEVICE, &fix, hits, i < 2 ? PILE : 0),
+                         GEO_OK);
+        geo_tracker_events(t.tracker, &count);
+        assert_int_equal(count, told[i]);
+        size_t inside = 0;
+        uint32_t slot;
+        int64_t since_ms;
+        for (size_t at = 0; geo_tracker_state_inside(&t.state, &at, &slot, &since_ms); inside++) {
+            assert_int_equal(slot, inside);
+        }
+        assert_int_equal(inside, i < 2 ? PILE : 0);
+    }
+    free(hits);
+    teller_close(&t);
+}
+
 static void damaged_states_are_refused_or_harmless(void **state)
 {
     (void)state;
@@ -499,6 +563,7 @@ int main(void)
         cmocka_unit_test(reversing_a_track_swaps_enter_and_exit),
         cmocka_unit_test(a_device_inside_four_fences_takes_128_bytes_and_no_heap),
         cmocka_unit_test(hundreds_of_fences_over_one_place_are_all_kept),
+        cmocka_unit_test(one_device_may_be_in_every_fence_that_there_is),
         cmocka_unit_test(damaged_states_are_refused_or_harmless),
         cmocka_unit_test(a_failed_allocation_leaves_the_state_untouched),
         cmocka_unit_test(what_no_state_can_hold_is_refused),
