@@ -26,6 +26,7 @@ void geo_tracker_free(geo_tracker *tracker)
         free(tracker->entries);
         free(tracker->areas);
         free(tracker->hits);
+        free(tracker->timers);
         free(tracker->bytes);
         free(tracker);
     }
@@ -233,7 +234,7 @@ static geo_err decide(job *j, const geo_fix *fix, const uint32_t *hits, size_t h
     j->bits_recent |= STORE_HAS_LAST;
     j->last_accuracy_dm = fix->accuracy_dm;
     if (!same) {
-        job_note_due(j, hits, hit_count);
+        job_note_due(j);
     }
     return GEO_OK;
 }

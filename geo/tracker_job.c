@@ -45,56 +45,29 @@ geo_err job_unpack(job *j)
     return GEO_OK;
 }
 
-/* The first entry whose slot is not below. */
-static size_t position_of(const geo_tracker *tracker, uint32_t slot)
+const job_entry *job_find(const job *j, uint32_t slot)
 {
+    const job_entry *entries = j->tracker->entries;
     size_t low = 0;
-    size_t high = tracker->entry_count;
+    size_t high = j->tracker->entry_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (tracker->entries[middle].kept.slot < slot) {
+        if (entries[middle].kept.slot < slot) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low;
+    return low < j->tracker->entry_count && entries[low].kept.slot == slot ? &entries[low] : NULL;
 }
 
-job_entry *job_find(job *j, uint32_t slot)
-{
-    size_t at = position_of(j->tracker, slot);
-    return at < j->tracker->entry_count && j->tracker->entries[at].kept.slot == slot
-               ? &j->tracker->entries[at]
-               : NULL;
-}
-
-/* Make room for a new entry, and it, before the one that is there now. */
-static geo_err insert_entry(geo_tracker *tracker, size_t at, uint32_t slot)
+static geo_err append_absent(geo_tracker *tracker, uint32_t slot, job_entry **out)
 {
     geo_err err = reserve_entries(tracker, tracker->entry_count + 1);
-    if (err != GEO_OK) {
-        return err;
-    }
-    job_entry *entry = &tracker->entries[at];
-    memmove(entry + 1, entry, (tracker->entry_count - at) * sizeof *entry);
-    memset(entry, 0, sizeof *entry);
-    entry->kept.slot = slot;
-    entry->fence = geo_rules_fence(tracker->rules, slot);
-    tracker->entry_count++;
-    return GEO_OK;
-}
-
-geo_err job_add(job *j, uint32_t slot, job_entry **out)
-{
-    geo_tracker *tracker = j->tracker;
-    size_t at = position_of(tracker, slot);
-    geo_err err = GEO_OK;
-    if (at == tracker->entry_count || tracker->entries[at].kept.slot != slot) {
-        err = insert_entry(tracker, at, slot);
-    }
     if (err == GEO_OK) {
-        *out = &tracker->entries[at];
+        *out = &tracker->entries[tracker->entry_count++];
+        **out = (job_entry){
+            .kept.slot = slot, .fence = geo_rules_fence(tracker->rules, slot), .absent = true};
     }
     return err;
 }
@@ -108,31 +81,31 @@ static int compare_entries(const void *a, const void *b)
 
 /* New entries go to the end, and to their places together: a device may be in any number of fences,
  * of which each would otherwise move all that come behind it. */
-geo_err job_hit(job *j, const uint32_t *areas, size_t count, job_wants *wants, const void *context)
+geo_err job_hit(job *j, const uint32_t *areas, size_t count)
 {
     geo_tracker *tracker = j->tracker;
     const size_t old_count = tracker->entry_count;
+    for (size_t i = 0; i < old_count; i++) {
+        tracker->entries[i].hit = false;
+        tracker->entries[i].zone_hit = false;
+    }
     size_t old = 0;
-    for (size_t i = 0; i < count;) {
-        uint32_t slot = areas[i] / 2;
-        size_t at = tracker->entry_count;
+    job_entry *entry = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t slot = areas[i] / 2;
         while (old < old_count && tracker->entries[old].kept.slot < slot) {
             old++;
         }
         if (old < old_count && tracker->entries[old].kept.slot == slot) {
-            at = old;
-        } else if (wants(j, slot, context)) {
-            geo_err err = insert_entry(tracker, at, slot);
+            entry = &tracker->entries[old];
+        } else if (entry == NULL || entry->kept.slot != slot) {
+            geo_err err = append_absent(tracker, slot, &entry);
             if (err != GEO_OK) {
                 return err;
             }
         }
-        for (; i < count && areas[i] / 2 == slot; i++) {
-            if (at < tracker->entry_count) {
-                tracker->entries[at].hit |= areas[i] == GEO_AREA_OF_SLOT(slot);
-                tracker->entries[at].zone_hit |= areas[i] == GEO_ZONE_OF_SLOT(slot);
-            }
-        }
+        entry->hit |= areas[i] == GEO_AREA_OF_SLOT(slot);
+        entry->zone_hit |= areas[i] == GEO_ZONE_OF_SLOT(slot);
     }
     if (old_count > 0 && tracker->entry_count > old_count &&
         tracker->entries[old_count].kept.slot < tracker->entries[old_count - 1].kept.slot) {
@@ -202,9 +175,6 @@ static geo_err ask(job *j, bool touched, geo_point from, geo_point to)
                 : index->at(index->context, from, tracker->areas, tracker->area_capacity);
         tracker->area_count = count;
         if (count <= tracker->area_capacity) {
-            if (!is_ascending(tracker->areas, count)) {
-                qsort(tracker->areas, count, sizeof *tracker->areas, compare_areas);
-            }
             return GEO_OK;
         }
         err = reserve_areas(&tracker->areas, &tracker->area_capacity, count);
@@ -214,7 +184,12 @@ static geo_err ask(job *j, bool touched, geo_point from, geo_point to)
 
 geo_err job_areas_at(job *j, geo_point point)
 {
-    return ask(j, false, point, point);
+    geo_tracker *tracker = j->tracker;
+    geo_err err = ask(j, false, point, point);
+    if (err == GEO_OK && !is_ascending(tracker->areas, tracker->area_count)) {
+        qsort(tracker->areas, tracker->area_count, sizeof *tracker->areas, compare_areas);
+    }
+    return err;
 }
 
 geo_err job_areas_touched(job *j, geo_point from, geo_point to)

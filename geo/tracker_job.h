@@ -12,15 +12,30 @@
 /* One lattice unit is at most this many micrometres, on either axis. */
 #define GEO_UNIT_UM_MAX 11132
 
-/* An entry of the state, and what this input says about it. */
+/* An entry of the state, and what this input says about it; or the one that a fence would have. */
 typedef struct job_entry {
     store_entry kept;
     const geo_fence *fence;
+    bool absent;      /* not in the state */
     bool hit;         /* the point looked at lies in the fence */
     bool zone_hit;    /* and in its approach zone */
     bool untouched;   /* out and nothing pending before and after: what rule 8 asks of a cross */
     bool switched_on; /* by its schedule, within this input */
 } job_entry;
+
+/* In the order of rule 9 among timers that are due at the same time. */
+typedef enum job_timer_kind {
+    TIMER_EXPIRY,
+    TIMER_OFF,
+    TIMER_DWELL,
+    TIMER_ON,
+} job_timer_kind;
+
+typedef struct job_timer {
+    int64_t due_ms; /* GEO_NEVER_MS: there is none */
+    job_timer_kind kind;
+    job_entry *entry;
+} job_timer;
 
 /* The public handle. */
 struct geo_tracker {
@@ -36,11 +51,13 @@ struct geo_tracker {
     job_entry *entries; /* ascending by slot */
     size_t entry_count;
     size_t entry_capacity;
-    uint32_t *areas; /* what the index answered last, ascending */
+    uint32_t *areas; /* what the index answered last */
     size_t area_count;
     size_t area_capacity;
     uint32_t *hits; /* of the fix, should they have come in another order */
     size_t hit_capacity;
+    job_timer *timers; /* a heap, the next one first */
+    size_t timer_capacity;
     uint8_t *bytes;
     size_t byte_capacity;
 };
@@ -68,21 +85,17 @@ typedef struct job {
 /* Bring the entries into tracker->entries, once. */
 GEO_MUST_USE geo_err job_unpack(job *j);
 
-/* The entry of a slot, or NULL; and one that is made if it is not there. */
-job_entry *job_find(job *j, uint32_t slot);
-GEO_MUST_USE geo_err job_add(job *j, uint32_t slot, job_entry **out);
+/* The entry of a slot, or NULL. */
+const job_entry *job_find(const job *j, uint32_t slot);
 
-/* Whether a fence that one of the areas belongs to gets an entry, if it has none. */
-typedef bool job_wants(const job *j, uint32_t slot, const void *context);
-
-/* Note in the entries that the device is in those areas, which ascend. */
-GEO_MUST_USE geo_err job_hit(job *j, const uint32_t *areas, size_t count, job_wants *wants,
-                             const void *context);
+/* Note in the entries which of them the areas hit, which ascend; a fence that has none gets an
+ * absent one. */
+GEO_MUST_USE geo_err job_hit(job *j, const uint32_t *areas, size_t count);
 
 /* A fix's areas in ascending order: the same ones, or a copy that lasts until the next input. */
 GEO_MUST_USE geo_err job_sort_hits(job *j, const uint32_t **hits, size_t count);
 
-/* Ask the index; the answer is in tracker->areas. */
+/* Ask the index; the answer is in tracker->areas. Those at a point ascend. */
 GEO_MUST_USE geo_err job_areas_at(job *j, geo_point point);
 GEO_MUST_USE geo_err job_areas_touched(job *j, geo_point from, geo_point to);
 
@@ -96,8 +109,8 @@ void job_sort_events(job *j, size_t first);
 /* Rule 9: D = max(D, to_ms), and the timers that are due. */
 GEO_MUST_USE geo_err job_advance(job *j, int64_t to_ms);
 
-/* Note when the next timer is due. `areas` are those that L lies in. */
-void job_note_due(job *j, const uint32_t *areas, size_t area_count);
+/* Note when the next timer is due. What is hit is what L lies in. */
+void job_note_due(job *j);
 
 /* Rules 5 to 7 for a fix that decides, whose place lies in the hits, which ascend. */
 GEO_MUST_USE geo_err job_decide(job *j, const geo_fix *fix, bool jump, const uint32_t *hits,

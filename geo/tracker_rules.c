@@ -19,18 +19,17 @@ static bool is_same_fence(const geo_fence *a, const geo_fence *b)
 }
 
 /* Whether the slot's fence, or being meant by it, has changed for this device. */
-static bool slot_changed(const job *j, uint32_t slot, const void *context)
+static bool slot_changed(const change *c, uint32_t slot)
 {
-    const change *c = context;
     if (geo_rules_diff_has_slot(c->diff, slot)) {
         return true;
     }
-    const geo_rules *after = j->tracker->rules;
+    const geo_rules *after = c->j->tracker->rules;
     const geo_fence *old = geo_rules_fence(c->before, slot);
     const geo_fence *new = geo_rules_fence(after, slot);
     return c->regrouped && old != NULL &&
-           new != NULL &&geo_rules_concern(c->before, old, j->device) !=
-               geo_rules_concern(after, new, j->device);
+           new != NULL &&geo_rules_concern(c->before, old, c->j->device) !=
+               geo_rules_concern(after, new, c->j->device);
 }
 
 static geo_err tell(const change *c, geo_event_kind kind, uint32_t slot, const geo_fence *fence)
@@ -39,7 +38,8 @@ static geo_err tell(const change *c, geo_event_kind kind, uint32_t slot, const g
     return job_tell(c->j, kind, GEO_CAUSE_RULES, slot, fence, c->append_ms, &event);
 }
 
-/* Side from L, pending dropped; a difference is told. */
+/* Side from L, pending dropped; a difference is told. An entry that says nothing any more would
+ * stand for a fence that is gone. */
 static geo_err judge_anew(const change *c, job_entry *entry)
 {
     job *j = c->j;
@@ -65,21 +65,8 @@ static geo_err judge_anew(const change *c, job_entry *entry)
     entry->fence = new;
     entry->kept.fence = (store_side){.in = in};
     entry->kept.zone = (store_side){.in = active && entry->zone_hit};
+    entry->absent = !in && !entry->kept.zone.in;
     return err;
-}
-
-/* Entries that say nothing any more would stand for fences that are gone. */
-static void drop_empty(geo_tracker *tracker)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < tracker->entry_count; i++) {
-        const store_entry *entry = &tracker->entries[i].kept;
-        if (entry->fence.in || entry->zone.in || entry->fence.pending > 0 ||
-            entry->zone.pending > 0) {
-            tracker->entries[kept++] = tracker->entries[i];
-        }
-    }
-    tracker->entry_count = kept;
 }
 
 geo_err job_rules(job *j, const geo_rules *before, const geo_rules_diff *diff, int64_t append_ms)
@@ -94,17 +81,16 @@ geo_err job_rules(job *j, const geo_rules *before, const geo_rules_diff *diff, i
     geo_tracker *tracker = j->tracker;
     geo_err err = job_unpack(j);
     err = err == GEO_OK ? job_areas_at(j, j->last) : err;
-    err = err == GEO_OK ? job_hit(j, tracker->areas, tracker->area_count, slot_changed, &c) : err;
+    err = err == GEO_OK ? job_hit(j, tracker->areas, tracker->area_count) : err;
     for (size_t i = 0; i < tracker->entry_count && err == GEO_OK; i++) {
         job_entry *entry = &tracker->entries[i];
-        if (slot_changed(j, entry->kept.slot, &c)) {
+        if (slot_changed(&c, entry->kept.slot)) {
             err = judge_anew(&c, entry);
         }
     }
     if (err == GEO_OK) {
-        drop_empty(tracker);
         job_sort_events(j, 0);
-        job_note_due(j, tracker->areas, tracker->area_count);
+        job_note_due(j);
     }
     return err;
 }

@@ -96,23 +96,22 @@ static geo_err decide_entry(job *j, const geo_fix *fix, bool jump, job_entry *en
     return err;
 }
 
-static bool is_active(const job *j, uint32_t slot, const void *context)
-{
-    (void)context;
-    const geo_rules *rules = j->tracker->rules;
-    const geo_fence *fence = geo_rules_fence(rules, slot);
-    return fence != NULL && geo_rules_active(rules, fence, j->device, j->device_ms);
-}
-
 geo_err job_decide(job *j, const geo_fix *fix, bool jump, const uint32_t *hits, size_t hit_count)
 {
     geo_tracker *tracker = j->tracker;
     geo_err err = job_unpack(j);
-    err = err == GEO_OK ? job_hit(j, hits, hit_count, is_active, NULL) : err;
+    err = err == GEO_OK ? job_hit(j, hits, hit_count) : err;
     for (size_t i = 0; i < tracker->entry_count && err == GEO_OK; i++) {
         job_entry *entry = &tracker->entries[i];
+        if (entry->fence == NULL) {
+            continue;
+        }
+        if (entry->absent && (entry->hit || entry->zone_hit)) {
+            entry->absent =
+                !geo_rules_active(tracker->rules, entry->fence, j->device, j->device_ms);
+        }
         /* An entry's fence is active, unless rules forgot a part of its schedule that is past. */
-        if (entry->fence != NULL && geo_fence_on_at(entry->fence, j->device_ms)) {
+        if (!entry->absent && geo_fence_on_at(entry->fence, j->device_ms)) {
             err = decide_entry(j, fix, jump, entry);
         }
     }
@@ -123,6 +122,24 @@ static bool box_may_meet(const geo_box *box, geo_point a, geo_point b)
 {
     return !(a.lat_e7 < box->min.lat_e7 && b.lat_e7 < box->min.lat_e7) &&
            !(a.lat_e7 > box->max.lat_e7 && b.lat_e7 > box->max.lat_e7);
+}
+
+/* Hits ascend. */
+static bool is_hit(uint32_t area, const uint32_t *hits, size_t hit_count)
+{
+    while (hit_count > 0) {
+        size_t half = hit_count / 2;
+        if (hits[half] == area) {
+            return true;
+        }
+        if (hits[half] < area) {
+            hits += half + 1;
+            hit_count -= half + 1;
+        } else {
+            hit_count = half;
+        }
+    }
+    return false;
 }
 
 /* Rule 8 for one fence that L and P may both lie outside of. */
@@ -184,22 +201,18 @@ geo_err job_cross(job *j, const geo_fix *fix, const uint32_t *hits, size_t hit_c
         return GEO_OK;
     }
     geo_err err = job_areas_touched(j, j->last, fix->place);
-    size_t hit = 0;
     for (size_t i = 0; i < tracker->area_count && err == GEO_OK; i++) {
         uint32_t slot = tracker->areas[i] / 2;
         const geo_fence *fence = geo_rules_fence(tracker->rules, slot);
-        while (hit < hit_count && hits[hit] < tracker->areas[i]) {
-            hit++;
-        }
         if (tracker->areas[i] != GEO_AREA_OF_SLOT(slot) || fence == NULL ||
-            (hit < hit_count && hits[hit] == tracker->areas[i]) ||
+            is_hit(tracker->areas[i], hits, hit_count) ||
             !box_may_meet(&fence->area->box, j->last, fix->place)) {
             continue;
         }
         /* What had no need to be unpacked is as it was: in its fences or, out of them, untouched.
          */
         const job_entry *entry = j->unpacked ? job_find(j, slot) : NULL;
-        if (entry == NULL || entry->untouched) {
+        if (entry == NULL || entry->absent || entry->untouched) {
             err = cross_fence(j, fix, slot, fence);
         }
     }
