@@ -63,10 +63,8 @@ void engine_partition_fini(engine_partition *partition)
     pthread_rwlock_destroy(&partition->lock);
 }
 
-static void adopt(engine_partition *partition, const engine_world *world)
+static void judge_by(engine_partition *partition, const engine_world *world)
 {
-    engine_world_release(partition->worlds, partition->world);
-    partition->world = world;
     geo_tracker_use(partition->tracker, world->rules, &world->areas);
     atomic_store_explicit(&partition->rules_version, world->version, memory_order_release);
 }
@@ -76,7 +74,9 @@ hr_err engine_partition_use(engine_partition *partition, uint64_t version, hr_wh
     const engine_world *world;
     hr_err err = engine_world_acquire(partition->worlds, version, &world, why);
     if (err == HR_OK) {
-        adopt(partition, world);
+        engine_world_release(partition->worlds, partition->world);
+        partition->world = world;
+        judge_by(partition, world);
     }
     return err;
 }
@@ -97,6 +97,7 @@ hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
         return HR_OK;
     }
     uint64_t key = partition->devices.entries[device_index].key;
+    uint64_t version = atomic_load_explicit(&partition->rules_version, memory_order_relaxed);
     for (size_t i = 0; i < count; i++, source->index++) {
         if (is_told(partition, source)) {
             hr_counter_add(partition->counters->suppressed, 1);
@@ -104,7 +105,7 @@ hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
         }
         hr_event event =
             engine_event_of(&said[i], key, engine_device_id(&partition->devices, device_index));
-        event.rules_version = partition->world->version;
+        event.rules_version = version;
         event.received_ms = append_ms;
         event.source_partition = (uint16_t)partition->number;
         event.source_offset = source->offset;
@@ -119,6 +120,9 @@ hr_err engine_partition_tell(engine_partition *partition, uint32_t device_index,
                      (uint32_t)(partition->events.size - start - 4));
     }
     hr_counter_add(partition->counters->events, count);
+    if (partition->events.size >= ENGINE_EVENTS_BYTES_AIM && partition->flush != NULL) {
+        return partition->flush(partition->flush_context, partition);
+    }
     return HR_OK;
 }
 
@@ -287,8 +291,6 @@ static hr_err meet_rules(engine_partition *partition, const geo_rules *before,
                 return engine_err_from_geo(geo);
             }
             hr_err err = engine_partition_tell(partition, index, source, append_ms);
-            /* A fence's slot is another one in other rules, told or not. */
-            err = err == HR_OK ? engine_devices_show_inside(&partition->devices, index) : err;
             if (err != HR_OK) {
                 return err;
             }
@@ -296,6 +298,41 @@ static hr_err meet_rules(engine_partition *partition, const geo_rules *before,
         engine_partition_set_wake(partition, index);
     }
     return HR_OK;
+}
+
+/* A fence's slot is another one in other rules, so that queries see both at once. */
+static hr_err show_rules(engine_partition *partition, const engine_world *world, int64_t offset,
+                         bool is_same)
+{
+    pthread_rwlock_wrlock(&partition->lock);
+    partition->world = world;
+    atomic_store_explicit(&partition->offset, offset + 1, memory_order_release);
+    hr_err err = engine_partition_show_locked(partition);
+    for (uint32_t i = 0; !is_same && err == HR_OK && i < partition->devices.count; i++) {
+        err = engine_devices_show_inside(&partition->devices, i);
+    }
+    pthread_rwlock_unlock(&partition->lock);
+    return err;
+}
+
+static hr_err change_rules(engine_partition *partition, const engine_world *world,
+                           const geo_rules_diff *diff, engine_source *source, int64_t append_ms)
+{
+    keyed *all;
+    uint32_t count;
+    hr_err err = list_due(&partition->devices, INT64_MAX, &all, &count);
+    if (err != HR_OK) {
+        return err;
+    }
+    err = finish_ticks(partition, all, count, source, append_ms);
+    partition->devices.stirred_count = 0; /* all wakes are set below */
+    judge_by(partition, world);
+    if (err == HR_OK) {
+        err = meet_rules(partition, partition->world->rules, diff, all, count, source, append_ms);
+    }
+    free(all);
+    return err == HR_OK ? show_rules(partition, world, source->offset, geo_rules_diff_empty(diff))
+                        : err;
 }
 
 static hr_err apply_rules(engine_partition *partition, uint64_t version, engine_source *source,
@@ -309,27 +346,13 @@ static hr_err apply_rules(engine_partition *partition, uint64_t version, engine_
     const engine_world *before = partition->world;
     geo_rules_diff *diff;
     geo_err geo = geo_rules_diff_new(before->rules, world->rules, &diff);
-    if (geo != GEO_OK) {
-        engine_world_release(partition->worlds, world);
-        return engine_err_from_geo(geo);
-    }
-    keyed *all;
-    uint32_t count;
-    err = list_due(&partition->devices, INT64_MAX, &all, &count);
-    if (err == HR_OK) {
-        err = finish_ticks(partition, all, count, source, append_ms);
-        partition->devices.stirred_count = 0; /* all wakes are set below */
-        partition->world = NULL; /* kept by `before` until every device has met the new rules */
-        adopt(partition, world);
-        if (err == HR_OK) {
-            err = meet_rules(partition, before->rules, diff, all, count, source, append_ms);
-        }
-        engine_world_release(partition->worlds, before);
-        free(all);
+    if (geo == GEO_OK) {
+        err = change_rules(partition, world, diff, source, append_ms);
+        geo_rules_diff_free(diff);
     } else {
-        engine_world_release(partition->worlds, world);
+        err = engine_err_from_geo(geo);
     }
-    geo_rules_diff_free(diff);
+    engine_world_release(partition->worlds, partition->world == world ? before : world);
     return err;
 }
 
@@ -391,17 +414,15 @@ static hr_err apply_record(engine_partition *partition, const log_view *view, in
     }
 }
 
-/* New rules and names are rare, and queries look into both; ticks and names that are told again
- * change nothing that they see. */
-static bool changes_what_queries_see(const engine_partition *partition, const log_view *view,
-                                     const uint8_t *bytes, size_t size)
+/* A name that is told again changes nothing that queries see. */
+static bool is_new_name(const engine_partition *partition, const log_view *view,
+                        const uint8_t *bytes, size_t size)
 {
-    if (view->type != HR_RECORD_NAME) {
-        return view->type != HR_RECORD_TICK;
-    }
-    uint32_t index =
-        size > 8 ? engine_devices_find(&partition->devices, hr_load_u64(bytes)) : ENGINE_NO_DEVICE;
-    return index == ENGINE_NO_DEVICE || partition->devices.shown[index].name == 0;
+    uint32_t index = view->type == HR_RECORD_NAME && size > 8
+                         ? engine_devices_find(&partition->devices, hr_load_u64(bytes))
+                         : ENGINE_NO_DEVICE;
+    return view->type == HR_RECORD_NAME &&
+           (index == ENGINE_NO_DEVICE || partition->devices.shown[index].name == 0);
 }
 
 /* One record by itself, when nobody looks. */
@@ -432,7 +453,7 @@ static hr_err apply_controls(engine_partition *partition, const log_view *view, 
         if (offset < atomic_load_explicit(&partition->offset, memory_order_relaxed)) {
             continue;
         }
-        if (changes_what_queries_see(partition, view, bytes, size)) {
+        if (is_new_name(partition, view, bytes, size)) {
             err = apply_locked(partition, view, offset, bytes, size, why);
             continue;
         }

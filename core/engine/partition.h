@@ -17,8 +17,10 @@
 #include "show.h"
 #include "world.h"
 
-/* Room for the events of one view: a rules change can move every device of a partition. */
+/* Room for the events of one device's input, which may be as many as there are fences. */
 #define ENGINE_EVENTS_BYTES_MAX ((size_t)1 << 30)
+/* With so many gathered, partition->flush is called. */
+#define ENGINE_EVENTS_BYTES_AIM ((size_t)256 << 10)
 
 /* Where an event comes from; events of a partition are told in this order. */
 typedef struct engine_source {
@@ -36,7 +38,12 @@ typedef struct engine_counters {
     hr_counter *suppressed;
 } engine_counters;
 
-typedef struct engine_partition {
+typedef struct engine_partition engine_partition;
+
+/* Append the events that have gathered, and forget them. Called without the partition's lock. */
+typedef hr_err engine_flush(void *context, engine_partition *partition);
+
+struct engine_partition {
     uint32_t number;
     /* Written by the worker under lock; read by pull queries under lock, and by the worker. Of the
      * devices some is the worker's own, see there. */
@@ -54,6 +61,8 @@ typedef struct engine_partition {
     engine_source told; /* the last event that is in the log already: not told again */
     hr_buf events; /* stored events not yet appended, each behind its length; its memory is lent by
                       the thread whose turn it is */
+    engine_flush *flush; /* likewise; NULL: all events stay in there */
+    void *flush_context;
     engine_dead dead;   /* what was refused and is not in `dead` yet */
     hr_buf new_names;   /* of devices that the catalogue has not been told of; under lock */
     hr_buf taken_names; /* those on their way to it; protected by the engine's names_lock */
@@ -65,7 +74,7 @@ typedef struct engine_partition {
     _Atomic int64_t settled; /* the events of everything before it are in the log */
     _Atomic uint64_t rules_version;
     _Atomic int64_t wake_ms; /* no tick before this has anything to tell */
-} engine_partition;
+};
 
 /* Begins empty, at offset 0, without rules: those come by engine_partition_use(). */
 HR_MUST_USE hr_err engine_partition_init(engine_partition *partition, uint32_t number,
@@ -77,8 +86,8 @@ void engine_partition_fini(engine_partition *partition);
 HR_MUST_USE hr_err engine_partition_use(engine_partition *partition, uint64_t version, hr_why *why);
 
 /* Apply the records of a view that lie at or after the partition's offset. Events gather in
- * partition->events. Queries may see it later (show.h). On failure the partition must not be used
- * any more, only freed. */
+ * partition->events, and are flushed when they are many. Queries may see it later (show.h). On
+ * failure the partition must not be used any more, only freed. */
 HR_MUST_USE hr_err engine_partition_apply(engine_partition *partition, const log_view *view,
                                           hr_why *why);
 

@@ -6,8 +6,6 @@
 
 /* Batches taken from one partition before the next one gets its turn. */
 #define TURN_BATCHES_MAX 64
-/* A turn's events go into the log together, but in frames of about this size at the most. */
-#define FRAME_BYTES_AIM (256u << 10)
 /* How long to leave a full disk alone before trying again. */
 #define NO_SPACE_WAIT_MS 200
 /* And a query that is looking at a partition, or partitions that are too far behind. */
@@ -77,7 +75,7 @@ static void settle(engine *engine, engine_partition *partition)
     }
 }
 
-/* Append the gathered events, in frames of a bearable size: one record may tell of every device. A
+/* Append the gathered events, in frames of a bearable size: one device may be in many fences. A
  * crash between two frames is no harm, since the last event in the log says where to go on. */
 static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *why)
 {
@@ -86,7 +84,7 @@ static hr_err flush_events(engine *engine, engine_partition *partition, hr_why *
     for (size_t at = 0; err == HR_OK && at < events->size;) {
         log_batch batch = {
             .topic = HR_TOPIC_EVENTS, .type = HR_RECORD_EVENT, .bytes = events->data + at};
-        while (at < events->size && batch.size < FRAME_BYTES_AIM) {
+        while (at < events->size && batch.size < ENGINE_EVENTS_BYTES_AIM) {
             size_t record = 4 + hr_load_u32(events->data + at);
             batch.size += record;
             batch.count++;
@@ -140,9 +138,6 @@ static hr_err take_turn(engine *engine, uint32_t number, bool *is_busy, hr_why *
         *is_busy = true;
         bytes += view.size;
         err = engine_partition_apply(partition, &view, why);
-        if (err == HR_OK && partition->events.size >= FRAME_BYTES_AIM) {
-            err = flush_events(engine, partition, why);
-        }
     }
     engine_partition_set_wakes(partition);
     if (err == HR_OK || err == HR_TIMEOUT) {
@@ -176,16 +171,30 @@ static hr_err rest(engine_thread *thread, bool has_partition, bool is_shown, log
     return HR_OK;
 }
 
+typedef struct turn {
+    engine *engine;
+    hr_why *why;
+} turn;
+
+static hr_err flush_in_turn(void *context, engine_partition *partition)
+{
+    turn *turn = context;
+    return flush_events(turn->engine, partition, turn->why);
+}
+
 /* A turn with the thread's memory for events: partitions hold none between their turns. */
 static hr_err take_turn_with(hr_buf *events, engine *engine, uint32_t number, bool *is_busy,
                              hr_why *why)
 {
-    hr_buf *its = &engine->partitions[number].events;
-    hr_buf without = *its;
-    *its = *events;
+    engine_partition *partition = &engine->partitions[number];
+    hr_buf without = partition->events;
+    partition->events = *events;
+    partition->flush = flush_in_turn;
+    partition->flush_context = &(turn){engine, why};
     hr_err err = take_turn(engine, number, is_busy, why);
-    *events = *its;
-    *its = without;
+    partition->flush = NULL;
+    *events = partition->events;
+    partition->events = without;
     return err;
 }
 
