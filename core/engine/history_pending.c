@@ -253,11 +253,6 @@ hr_err history_pending_events(history_pending *pending, const log_view *view, in
     return HR_OK;
 }
 
-bool history_pending_is_empty(const history_pending *pending)
-{
-    return pending->fix_count == 0 && pending->events.size == 0 && pending->names.size == 0;
-}
-
 bool history_pending_is_full(const history_pending *pending)
 {
     return pending->fix_count * sizeof(hr_fix) >= HISTORY_PENDING_BYTES_MAX ||

@@ -48,7 +48,6 @@ HR_MUST_USE hr_err history_pending_positions(history_pending *pending, const log
 HR_MUST_USE hr_err history_pending_events(history_pending *pending, const log_view *view,
                                           int64_t from);
 
-bool history_pending_is_empty(const history_pending *pending);
 bool history_pending_is_full(const history_pending *pending);
 
 /* Write everything as one slot, whose sources the caller has filled in; slot gets the rest.
