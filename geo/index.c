@@ -11,14 +11,20 @@
 #define SCRATCH_BYTES_KEPT ((size_t)1 << 20)
 #define FREE_BYTES_KEPT ((size_t)4 << 20)
 
+void geo_index_limit_memory(geo_index *index, size_t bytes_max)
+{
+    index->budget.bytes_max = bytes_max != 0 ? bytes_max : SIZE_MAX;
+}
+
 geo_err geo_index_new(const geo_index_options *options, geo_index **out)
 {
     geo_index *index = calloc(1, sizeof *index);
     if (index == NULL) {
         return GEO_NO_MEMORY;
     }
-    index->memory_bytes_max = options != NULL ? options->memory_bytes_max : 0;
-    geo_err err = index_arena_new(index->memory_bytes_max, &index->arena);
+    geo_index_limit_memory(index, options != NULL ? options->memory_bytes_max : 0);
+    index->scratch.budget = &index->budget;
+    geo_err err = index_arena_new(&index->budget, &index->arena);
     if (err == GEO_OK) {
         index_maker maker = {index->arena, &index->scratch, &index->unseen.made, &index->retired};
         index_square root = INDEX_ROOT_SQUARE;
@@ -98,7 +104,7 @@ static void leave_free_blocks(geo_index *index)
     index_arena *arena;
     index_desc root;
     if (index->arena->free_bytes < FREE_BYTES_KEPT + index->arena->top_bytes / 2 ||
-        index_arena_new(index->memory_bytes_max, &arena) != GEO_OK) {
+        index_arena_new(&index->budget, &arena) != GEO_OK) {
         return;
     }
     if (index_copy_all(arena, index->arena->base, index->root, INDEX_ROOT_SHIFT, &root) != GEO_OK) {
@@ -255,7 +261,7 @@ geo_err geo_index_build(geo_index *index, const geo_area *const *areas, const ui
     index_arena *arena = NULL;
     index_desc root;
     geo_index_reclaim(index);
-    err = index_arena_new(index->memory_bytes_max, &arena);
+    err = index_arena_new(&index->budget, &arena);
     if (err == GEO_OK) {
         index_maker maker = {arena, &index->scratch, NULL, NULL};
         err = build_root(&maker, fences, room, count, &root);

@@ -23,21 +23,26 @@ typedef struct geo_index geo_index;
 /* One immutable state of the index, shared and counted. Any number of threads may query it. */
 typedef struct geo_index_version geo_index_version;
 
-typedef struct geo_index_options {
-    size_t memory_bytes_max; /* of the index proper, rings apart; 0 = what it can hold, 8 GB */
-} geo_index_options;
-
 /* Point number `point` of the query lies in fence `id` or on its boundary. */
 typedef struct geo_hit {
     uint32_t point;
     uint32_t id;
 } geo_hit;
 
+typedef struct geo_index_options {
+    size_t memory_bytes_max; /* see geo_index_limit_memory() */
+} geo_index_options;
+
 /* options may be NULL. A new index is empty, and its empty version is published. */
 GEO_MUST_USE geo_err geo_index_new(const geo_index_options *options, geo_index **out);
 
 /* Every acquired version must have been released. */
 void geo_index_free(geo_index *index);
+
+/* From now on a change or a build is GEO_NO_MEMORY if the index, the versions that are held and the
+ * memory to work in would take more together; the rings are not counted. 0: no limit but the 8 GB
+ * that one state can hold. */
+void geo_index_limit_memory(geo_index *index, size_t bytes_max);
 
 /* Replace the whole content by count fences; ids are different, in any order, and at most
  * GEO_INDEX_ID_MAX. The areas are made by geo_area_new(), and the index becomes a holder of them.
@@ -69,16 +74,10 @@ GEO_MUST_USE geo_err geo_index_publish(geo_index *index);
 /* The newest version, one reference more. Lock-free; never fails. Give it back by release. */
 geo_index_version *geo_index_acquire(geo_index *index);
 
-/* One reference more to a version that the caller holds. */
-geo_index_version *geo_index_retain(geo_index_version *version);
-
 /* Give a reference back; NULL is fine. Wait-free: what nobody sees any more is freed by the writer,
  * the next time it publishes or changes something, or is asked to. */
 void geo_index_release(geo_index_version *version);
 void geo_index_reclaim(geo_index *index);
-
-/* Versions are numbered from 1 in the order of their publication. */
-uint64_t geo_index_version_number(const geo_index_version *version);
 
 /* Find every (point, fence) pair where the fence contains the point, the boundary included. Points
  * at longitude +180 and -180 are found on both sides; points off the lattice hit nothing.

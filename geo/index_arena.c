@@ -42,17 +42,16 @@ static void *reserve(size_t *bytes)
     }
 }
 
-geo_err index_arena_new(size_t limit_bytes, index_arena **out)
+geo_err index_arena_new(index_budget *budget, index_arena **out)
 {
-    index_arena *arena = calloc(1, sizeof *arena);
-    if (arena == NULL) {
+    if (!index_budget_take(budget, LINE_BYTES)) {
         return GEO_NO_MEMORY;
     }
-    size_t limit =
-        limit_bytes != 0 && limit_bytes < ARENA_BYTES_MAX ? limit_bytes : ARENA_BYTES_MAX;
-    size_t bytes = (limit + STEP_BYTES - 1) / STEP_BYTES * STEP_BYTES;
-    void *base = reserve(&bytes);
+    size_t bytes = ARENA_BYTES_MAX;
+    index_arena *arena = calloc(1, sizeof *arena);
+    void *base = arena == NULL ? MAP_FAILED : reserve(&bytes);
     if (base == MAP_FAILED) {
+        index_budget_give(budget, LINE_BYTES);
         free(arena);
         return GEO_NO_MEMORY;
     }
@@ -61,8 +60,8 @@ geo_err index_arena_new(size_t limit_bytes, index_arena **out)
     *arena = (index_arena){
         .users = 1,
         .base = base,
+        .budget = budget,
         .reserved_bytes = bytes,
-        .limit_bytes = limit < bytes ? limit : bytes,
         .top_bytes = LINE_BYTES, /* unit 0 means "none" */
     };
     *out = arena;
@@ -79,6 +78,7 @@ void index_arena_unref(index_arena *arena)
 {
     if (arena != NULL && --arena->users == 0) {
         munmap(arena->base, arena->reserved_bytes);
+        index_budget_give(arena->budget, arena->top_bytes);
         free(arena);
     }
 }
@@ -86,7 +86,7 @@ void index_arena_unref(index_arena *arena)
 /* Make memory up to end_bytes usable, in steps that grow with the arena. */
 static bool arena_reach(index_arena *arena, size_t end_bytes)
 {
-    if (end_bytes > arena->limit_bytes) {
+    if (end_bytes > arena->reserved_bytes) {
         return false;
     }
     if (end_bytes <= arena->usable_bytes) {
@@ -114,7 +114,8 @@ static uint32_t arena_bump(index_arena *arena, size_t units, bool aligned)
     if (in_line != 0 && (aligned || in_line + bytes > lines * LINE_BYTES)) {
         top += LINE_BYTES - in_line;
     }
-    if (!arena_reach(arena, top + bytes)) {
+    if (!arena_reach(arena, top + bytes) ||
+        !index_budget_take(arena->budget, top + bytes - arena->top_bytes)) {
         return 0;
     }
     if (top != arena->top_bytes) {

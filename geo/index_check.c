@@ -104,7 +104,7 @@ bool geo_index_check(const geo_index *index, geo_why *why)
     index_square square = INDEX_ROOT_SQUARE;
     index_desc root;
     bool is_good = false;
-    geo_err err = index_arena_new(0, &arena);
+    geo_err err = index_arena_new(NULL, &arena);
     if (err != GEO_OK) {
         (void)geo_why_set(why, err, "%s", geo_err_text(err));
         return false;

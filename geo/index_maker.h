@@ -64,9 +64,4 @@ static inline const index_tail *index_node_tail(const uint8_t *base, index_desc 
     return (const index_tail *)(index_node(base, desc) + (1u << 2 * index_node_fanout(desc)));
 }
 
-static inline bool index_is_branch(index_desc desc, unsigned shift)
-{
-    return index_kind(desc) == INDEX_KIND_NODE && shift > INDEX_CELL_SHIFT_MAX;
-}
-
 #endif

@@ -8,6 +8,7 @@
 
 #include "geo/index.h"
 #include "index_arena.h"
+#include "index_budget.h"
 #include "index_fence.h"
 #include "index_layout.h"
 #include "index_maker.h"
@@ -20,7 +21,7 @@ struct geo_index_version {
     _Atomic uint32_t references; /* readers, and one of the index while this is the newest */
     const uint8_t *base;         /* the rest is set by the writer before it is published */
     index_desc root;
-    uint64_t number;
+    uint64_t number;       /* from 1 in the order of publication */
     bool is_used;          /* written and read by the writer only, like the lines below */
     index_arena *arena;    /* that of `base`, used until the version is reclaimed */
     index_garbage garbage; /* what this version and older ones may see, but no newer one */
@@ -36,7 +37,7 @@ struct geo_index {
     size_t fence_bytes;
     uint64_t fence_span; /* of all fences, as geo_index_span() counts */
     uint64_t stamp;
-    size_t memory_bytes_max;
+    index_budget budget;
     index_desc root;       /* the state that the next publication shows */
     index_unseen unseen;   /* made since the last publication */
     index_garbage retired; /* unlinked since the last publication */

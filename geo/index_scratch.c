@@ -13,13 +13,7 @@ static size_t aligned(size_t bytes)
 
 void index_scratch_fini(index_scratch *scratch)
 {
-    index_scratch_chunk *chunk = scratch->first;
-    while (chunk != NULL) {
-        index_scratch_chunk *next = chunk->next;
-        free(chunk);
-        chunk = next;
-    }
-    *scratch = (index_scratch){0};
+    index_scratch_shrink(scratch, 0);
 }
 
 void *index_scratch_get(index_scratch *scratch, size_t count, size_t size)
@@ -39,8 +33,12 @@ void *index_scratch_get(index_scratch *scratch, size_t count, size_t size)
     if (*place == NULL || (*place)->room < bytes) {
         size_t room = chunk != NULL ? chunk->room * 2 : CHUNK_BYTES_MIN;
         room = room < bytes ? bytes : room;
+        if (!index_budget_take(scratch->budget, room)) {
+            return NULL;
+        }
         index_scratch_chunk *fresh = malloc(sizeof *fresh + room);
         if (fresh == NULL) {
+            index_budget_give(scratch->budget, room);
             return NULL;
         }
         fresh->room = room;
@@ -75,6 +73,7 @@ void index_scratch_shrink(index_scratch *scratch, size_t bytes_max)
         index_scratch_chunk *chunk = *place;
         if (bytes + chunk->room > bytes_max) {
             *place = chunk->next;
+            index_budget_give(scratch->budget, chunk->room);
             free(chunk);
         } else {
             bytes += chunk->room;

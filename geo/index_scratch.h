@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "index_budget.h"
+
 typedef struct index_scratch_chunk {
     struct index_scratch_chunk *next;
     size_t room;
@@ -16,6 +18,7 @@ typedef struct index_scratch {
     index_scratch_chunk *first;
     index_scratch_chunk *chunk; /* the one in use, NULL before the first */
     size_t used;
+    index_budget *budget; /* pays for the chunks; may be NULL */
 } index_scratch;
 
 typedef struct index_scratch_mark {
@@ -26,7 +29,7 @@ typedef struct index_scratch_mark {
 void index_scratch_fini(index_scratch *scratch);
 
 /* Memory for count things of size bytes, aligned to 16, valid until the mark before it is
- * returned to. NULL: out of memory. */
+ * returned to. NULL: out of memory, or of the budget. */
 void *index_scratch_get(index_scratch *scratch, size_t count, size_t size);
 
 /* Give back the end of the newest piece: it keeps count things of size bytes. */

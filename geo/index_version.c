@@ -22,12 +22,6 @@ geo_index_version *geo_index_acquire(geo_index *index)
     }
 }
 
-geo_index_version *geo_index_retain(geo_index_version *version)
-{
-    atomic_fetch_add_explicit(&version->references, 1, memory_order_relaxed);
-    return version;
-}
-
 void geo_index_release(geo_index_version *version)
 {
     if (version != NULL) {
@@ -35,11 +29,6 @@ void geo_index_release(geo_index_version *version)
         assert(before != 0);
         (void)before;
     }
-}
-
-uint64_t geo_index_version_number(const geo_index_version *version)
-{
-    return version->number;
 }
 
 /* The used version with the lowest number above `number`, or NULL. */

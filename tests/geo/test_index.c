@@ -186,7 +186,7 @@ static void out_of_memory_changes_nothing(void **state)
     world_init(&w, shape_seed(__func__), center, 700000);
     world_fill(&w, 64);
     int failures = 0;
-    for (size_t limit = 64 << 10; limit < 8 << 20; limit += limit / 2) {
+    for (size_t limit = 256 << 10; limit < 8 << 20; limit += limit / 2) {
         geo_index_options options = {.memory_bytes_max = limit};
         geo_index *index = NULL;
         world have;

@@ -239,6 +239,32 @@ static void refused_changes_do_not_pile_up(void **state)
     geo_area_free(area);
 }
 
+/* A build is refused while what it replaces and what it needs to work in leave it no room. */
+static void a_limit_counts_the_state_that_is_replaced(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, shape_seed(__func__), center, 200000);
+    world_fill(&w, 100);
+    geo_index *index = world_index(&w);
+    const size_t used_bytes = index->budget.used_bytes;
+    geo_index_limit_memory(index, used_bytes + used_bytes / 2);
+    assert_int_equal(build(&w, index), GEO_NO_MEMORY);
+    assert_int_equal(index->budget.used_bytes, index->arena->top_bytes);
+    geo_index_version *version = geo_index_acquire(index);
+    world_check_points(&w, version, 200);
+    geo_index_release(version);
+    geo_index_limit_memory(index, used_bytes / 2);
+    assert_int_equal(geo_index_put(index, 100, w.areas[7]), GEO_NO_MEMORY);
+    assert_sound(index);
+    geo_index_limit_memory(index, 0);
+    assert_int_equal(build(&w, index), GEO_OK);
+    assert_int_equal(geo_index_publish(index), GEO_OK);
+    assert_int_equal(index->budget.used_bytes, index->arena->top_bytes);
+    geo_index_free(index);
+    world_fini(&w);
+}
+
 /* Records that grow by one fence with each change leave blocks that no record needs any more. */
 static void a_growing_pile_leaves_no_holes(void **state)
 {
@@ -283,7 +309,7 @@ static void a_pile_is_built_in_little_memory(void **state)
     for (uint32_t id = 0; id < count; id++) {
         pieces[id] = index_piece_whole(fence, id);
     }
-    assert_int_equal(index_arena_new(0, &arena), GEO_OK);
+    assert_int_equal(index_arena_new(NULL, &arena), GEO_OK);
     index_maker maker = {arena, &scratch, NULL, NULL};
     assert_int_equal(index_build_square(&maker, &root_square, pieces, count, &root), GEO_OK);
     assert_true(index_scratch_bytes(&scratch) < count * bytes_max);
@@ -300,6 +326,7 @@ int main(void)
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(builds_do_not_pile_up),
         cmocka_unit_test(refused_changes_do_not_pile_up),
+        cmocka_unit_test(a_limit_counts_the_state_that_is_replaced),
         cmocka_unit_test(a_growing_pile_leaves_no_holes),
         cmocka_unit_test(a_pile_is_built_in_little_memory),
     };

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "geo/index_private.h"
 #include "test.h"
 #include "worlds.h"
 
@@ -52,7 +53,7 @@ static void *read_all_the_time(void *context)
         geo_index_version *version = geo_index_acquire(s->index);
         size_t count;
         size_t done;
-        if (geo_index_version_number(version) < number ||
+        if (version->number < number ||
             geo_index_query(version, s->points, POINTS, hits, POINTS * FENCES, &count, &done) !=
                 GEO_OK ||
             done != POINTS) {
@@ -60,7 +61,7 @@ static void *read_all_the_time(void *context)
         } else if (round % 50 == 0) {
             check_hits(s, hits, count);
         }
-        number = geo_index_version_number(version);
+        number = version->number;
         geo_index_release(version);
         atomic_fetch_add(&s->asked, POINTS);
     }
