@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/change.h"
 #include "geo/rules_diff.h"
@@ -26,7 +27,17 @@ struct engine_worlds {
     const geo_rules *indexed; /* what the index's writer holds now */
     world_slot slots[ENGINE_WORLDS_MAX];
     uint64_t use_count;
+    size_t import_bytes_max; /* what the index may take while it is built; never altered */
 };
+
+/* Half of the memory: the other half is for the fences themselves, for what a change reads before
+ * it comes here, and for all else that runs. */
+static size_t machine_share(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES);
+    const long page_bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page_bytes > 0 ? (size_t)pages / 2 * (size_t)page_bytes : 0;
+}
 
 hr_err engine_worlds_new(catalog *catalog, engine_worlds **out, hr_why *why)
 {
@@ -41,6 +52,7 @@ hr_err engine_worlds_new(catalog *catalog, engine_worlds **out, hr_why *why)
                           geo_err_text(geo));
     }
     worlds->catalog = catalog;
+    worlds->import_bytes_max = machine_share();
     pthread_mutex_init(&worlds->lock, NULL);
     *out = worlds;
     return HR_OK;
@@ -132,6 +144,23 @@ static geo_err put_slot(engine_worlds *worlds, const geo_rules *rules, uint32_t 
     return err;
 }
 
+/* The index may hold a part of a change: the next build begins from nothing. */
+static void forget_indexed(engine_worlds *worlds)
+{
+    geo_rules_unref(worlds->indexed);
+    worlds->indexed = NULL;
+}
+
+static geo_err build_all(engine_worlds *worlds, const geo_rules *rules)
+{
+    geo_err err = geo_tracker_index_build(worlds->index, rules);
+    /* Without memory for it all is as it was. */
+    if (err != GEO_OK && err != GEO_NO_MEMORY) {
+        forget_indexed(worlds);
+    }
+    return err;
+}
+
 static geo_err apply_difference(engine_worlds *worlds, const geo_rules *rules)
 {
     geo_rules_diff *diff;
@@ -143,13 +172,19 @@ static geo_err apply_difference(engine_worlds *worlds, const geo_rules *rules)
     if (diff->changed_count > CHANGES_ONE_BY_ONE_MAX &&
         diff->changed_count > geo_rules_fence_count(rules) / 8) {
         geo_rules_diff_free(diff);
-        return geo_tracker_index_build(worlds->index, rules);
+        return build_all(worlds, rules);
     }
+    /* These add an eighth at most, and one that is refused half way costs a build of all. */
+    geo_index_limit_memory(worlds->index, 0);
     for (uint32_t i = 0; err == GEO_OK && i < diff->changed_count; i++) {
         err = put_slot(worlds, rules, diff->changed[i]);
     }
     geo_rules_diff_free(diff);
-    return err == GEO_OK ? geo_index_publish(worlds->index) : err;
+    err = err == GEO_OK ? geo_index_publish(worlds->index) : err;
+    if (err != GEO_OK) {
+        forget_indexed(worlds);
+    }
+    return err;
 }
 
 /* The slot of the rules' world; holds the lock. */
@@ -160,12 +195,9 @@ static hr_err build(engine_worlds *worlds, const geo_rules *rules, world_slot **
         return hr_why_set(why, HR_TOO_BIG, "%d versions of the rules are in use",
                           ENGINE_WORLDS_MAX);
     }
-    geo_err err = worlds->indexed == NULL ? geo_tracker_index_build(worlds->index, rules)
-                                          : apply_difference(worlds, rules);
+    geo_err err =
+        worlds->indexed == NULL ? build_all(worlds, rules) : apply_difference(worlds, rules);
     if (err != GEO_OK) {
-        /* The index may hold a part of the change: the next build begins from nothing. */
-        geo_rules_unref(worlds->indexed);
-        worlds->indexed = NULL;
         return hr_why_set(why, engine_err_from_geo(err),
                           "cannot index version %llu of the rules: %s",
                           (unsigned long long)geo_rules_version(rules), geo_err_text(err));
@@ -258,8 +290,17 @@ hr_err engine_world_prepare(engine_worlds *worlds, const geo_rules *rules, hr_wh
         slot = NULL;
     }
     if (slot == NULL) {
+        /* What the log has must be judged by, whatever it takes; an import may be refused. */
+        geo_index_limit_memory(worlds->index, worlds->import_bytes_max);
         err = build(worlds, rules, &slot, why);
+        geo_index_limit_memory(worlds->index, 0);
     }
     pthread_mutex_unlock(&worlds->lock);
+    if (err == HR_NO_MEMORY) {
+        (void)hr_why_set(why, err,
+                         "with this change the fences need more memory than this gateway has for "
+                         "them, %zu MB",
+                         worlds->import_bytes_max >> 20);
+    }
     return err;
 }

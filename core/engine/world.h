@@ -35,7 +35,9 @@ HR_MUST_USE hr_err engine_world_acquire(engine_worlds *worlds, uint64_t version,
                                         const engine_world **out, hr_why *why);
 void engine_world_release(engine_worlds *worlds, const engine_world *world);
 
-/* Build the world of rules that the catalogue has not committed yet, ahead of workers asking. */
+/* Build the world of rules that the catalogue has not committed yet, ahead of workers asking.
+ * HR_NO_MEMORY: its index, and what is needed to make it, would take more than half of the
+ * machine's memory; nothing has changed. */
 HR_MUST_USE hr_err engine_world_prepare(engine_worlds *worlds, const geo_rules *rules, hr_why *why);
 
 #endif
