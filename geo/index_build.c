@@ -104,7 +104,7 @@ typedef struct piece_parts {
 
 /* Count the parts of every child into first[c + 1] and sum them up. */
 static geo_err cut_pieces(index_scratch *scratch, const index_square *square, unsigned fanout,
-                          const index_piece *pieces, uint32_t count, bool share_covers,
+                          const index_piece *pieces, uint32_t count, bool notes_covers,
                           piece_parts *cut, uint32_t *first)
 {
     const uint32_t children = 1u << 2 * fanout;
@@ -113,7 +113,7 @@ static geo_err cut_pieces(index_scratch *scratch, const index_square *square, un
     for (uint32_t i = 0; i < count; i++) {
         cut[i] = (piece_parts){NULL, 0};
         if (pieces[i].edge_count == 0) {
-            shared += share_covers;
+            shared += index_is_noted(square->shift, notes_covers, &pieces[i]);
             continue;
         }
         geo_err err =
@@ -133,10 +133,10 @@ static geo_err cut_pieces(index_scratch *scratch, const index_square *square, un
     return total <= UINT32_MAX ? GEO_OK : GEO_NO_MEMORY;
 }
 
-/* Cut all pieces and sort the parts by child; stable, so that ids keep ascending. With
- * share_covers a piece that covers the square covers every child, else it is left out. */
+/* Cut all pieces and sort the parts by child; stable, so that ids keep ascending. A piece that
+ * covers the square covers every child if the branch notes it, else it is left out. */
 static geo_err cut_all(index_scratch *scratch, const index_square *square, unsigned fanout,
-                       const index_piece *pieces, uint32_t count, bool share_covers,
+                       const index_piece *pieces, uint32_t count, bool notes_covers,
                        sorted_parts *out)
 {
     const uint32_t children = 1u << 2 * fanout;
@@ -146,7 +146,7 @@ static geo_err cut_all(index_scratch *scratch, const index_square *square, unsig
     if (cut == NULL || next == NULL || out->first == NULL) {
         return GEO_NO_MEMORY;
     }
-    geo_err err = cut_pieces(scratch, square, fanout, pieces, count, share_covers, cut, out->first);
+    geo_err err = cut_pieces(scratch, square, fanout, pieces, count, notes_covers, cut, out->first);
     if (err != GEO_OK) {
         return err;
     }
@@ -156,7 +156,7 @@ static geo_err cut_all(index_scratch *scratch, const index_square *square, unsig
     }
     memcpy(next, out->first, children * sizeof *next);
     for (uint32_t i = 0; i < count; i++) {
-        if (pieces[i].edge_count == 0 && share_covers) {
+        if (pieces[i].edge_count == 0 && index_is_noted(square->shift, notes_covers, &pieces[i])) {
             for (uint32_t c = 0; c < children; c++) {
                 out->pieces[next[c]++] = pieces[i];
             }
@@ -292,7 +292,7 @@ static geo_err foresee(index_scratch *scratch, const index_square *square, unsig
 /* The parts of a branch and how finely it is divided; 0: not at all, since that would multiply its
  * edges without getting rid of them. */
 static geo_err part_branch(index_scratch *scratch, const index_square *square,
-                           const index_piece *pieces, uint32_t count, uint32_t cover_count,
+                           const index_piece *pieces, uint32_t count, uint32_t small_count,
                            uint64_t edge_count, unsigned *out_fanout, sorted_parts *parts,
                            uint64_t *parted)
 {
@@ -300,14 +300,14 @@ static geo_err part_branch(index_scratch *scratch, const index_square *square,
     const index_scratch_mark mark = index_scratch_here(scratch);
     unsigned fanout = is_root ? INDEX_ROOT_FANOUT : index_branch_fanout(square->shift, edge_count);
     for (;; fanout--) {
-        const bool keeps_covers = index_keeps_covers(square->shift, fanout, cover_count);
+        const bool notes_covers = index_notes_covers(square->shift, fanout, small_count);
         geo_err err = GEO_OK;
         bool pays = true;
         if (square->shift <= INDEX_BRANCH_SHIFT_MAX && count > CROWD_PIECES_MIN) {
             err = foresee(scratch, square, fanout, pieces, count, edge_count, &pays);
         }
         if (err == GEO_OK && pays) {
-            err = cut_all(scratch, square, fanout, pieces, count, !keeps_covers, parts);
+            err = cut_all(scratch, square, fanout, pieces, count, notes_covers, parts);
         }
         if (err != GEO_OK) {
             return err;
@@ -328,21 +328,43 @@ static geo_err part_branch(index_scratch *scratch, const index_square *square,
     }
 }
 
+/* The lists of a branch's tail. */
+static geo_err list_covers(index_maker *maker, const index_square *square,
+                           const index_piece *pieces, uint32_t count, bool notes_covers,
+                           index_tail *tail)
+{
+    uint32_t *covers = index_scratch_get(maker->scratch, count, sizeof *covers);
+    uint32_t *noted = index_scratch_get(maker->scratch, count, sizeof *noted);
+    uint32_t cover_count = 0;
+    uint32_t noted_count = 0;
+    if (covers == NULL || noted == NULL) {
+        return GEO_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (pieces[i].edge_count == 0 && index_is_noted(square->shift, notes_covers, &pieces[i])) {
+            noted[noted_count++] = pieces[i].id;
+        } else if (pieces[i].edge_count == 0) {
+            covers[cover_count++] = pieces[i].id;
+        }
+    }
+    geo_err err = index_list_make(maker, covers, cover_count, &tail->covers);
+    return err != GEO_OK ? err : index_list_make(maker, noted, noted_count, &tail->noted);
+}
+
 static geo_err build_branch(index_maker *maker, const index_square *square,
                             const index_piece *pieces, uint32_t count, uint64_t edge_count,
                             index_desc *out)
 {
     sorted_parts parts;
     index_desc *node;
-    uint32_t *covers;
-    uint32_t cover_count;
+    uint32_t small_count = 0; /* of the fences that cover the square */
     uint64_t parted;
     unsigned fanout;
-    geo_err err = covers_of(maker->scratch, pieces, count, &covers, &cover_count);
-    if (err == GEO_OK) {
-        err = part_branch(maker->scratch, square, pieces, count, cover_count, edge_count, &fanout,
-                          &parts, &parted);
+    for (uint32_t i = 0; i < count; i++) {
+        small_count += pieces[i].edge_count == 0 && !index_is_large(pieces[i].fence);
     }
+    geo_err err = part_branch(maker->scratch, square, pieces, count, small_count, edge_count,
+                              &fanout, &parts, &parted);
     if (err == GEO_OK && fanout == 0) {
         index_piece *listed;
         err = listed_pieces(maker->scratch, pieces, count, &listed);
@@ -355,12 +377,11 @@ static geo_err build_branch(index_maker *maker, const index_square *square,
         return err;
     }
     index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
-    tail->edge_count = edge_count;
+    tail->edge_count = (uint32_t)edge_count; /* each of them is in a child, too */
     tail->parted_count = (uint32_t)parted;
-    err = index_list_make(maker, covers, cover_count, &tail->covers);
-    if (cover_count != 0 && index_keeps_covers(square->shift, fanout, cover_count)) {
-        *out |= INDEX_FLAG;
-    }
+    err = list_covers(maker, square, pieces, count,
+                      index_notes_covers(square->shift, fanout, small_count), tail);
+    *out |= tail->covers != 0 ? INDEX_FLAG : 0;
     return err != GEO_OK ? err : build_children(maker, square, fanout, &parts, node);
 }
 

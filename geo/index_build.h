@@ -30,12 +30,27 @@ static inline bool index_wants_branch(unsigned shift, uint64_t edge_count)
 bool index_branch_pays(unsigned shift, unsigned fanout, const index_desc *node,
                        const index_tail *tail);
 
-/* Are fences that cover a branch noted in its tail alone, once for all, or in each of its cells,
- * too? There they are faster to ask, but where they are many, all of them times up to a thousand
- * cells is too much. */
-static inline bool index_keeps_covers(unsigned shift, unsigned fanout, uint32_t cover_count)
+/* A fence of a page's width and height or more. */
+static inline bool index_is_large(const index_fence *fence)
 {
-    return shift - fanout > INDEX_CELL_SHIFT_MAX || cover_count > INDEX_CELL_COVERS_MAX;
+    const int64_t side = (int64_t)1 << INDEX_PAGE_SHIFT;
+    return (int64_t)fence->box.max.lon_e7 - fence->box.min.lon_e7 >= side &&
+           (int64_t)fence->box.max.lat_e7 - fence->box.min.lat_e7 >= side;
+}
+
+/* Does a branch note the fences that cover it in each of its cells, or once for all in its tail? In
+ * the cells they are faster to ask. But where they are many, all of them times up to a thousand
+ * cells is too much; and large ones, which are not counted here, are never noted: to draw one over
+ * 100,000 paddocks would write every cell of the index anew. */
+static inline bool index_notes_covers(unsigned shift, unsigned fanout, uint32_t small_count)
+{
+    return shift - fanout <= INDEX_CELL_SHIFT_MAX && small_count <= INDEX_CELL_COVERS_MAX;
+}
+
+/* Does it note this one? A divided cell has no tail, and notes all. */
+static inline bool index_is_noted(unsigned shift, bool notes_covers, const index_piece *cover)
+{
+    return notes_covers && (shift <= INDEX_CELL_SHIFT_MAX || !index_is_large(cover->fence));
 }
 
 /* How finely a branch divides its square, from the edges that touch it: the denser, the finer. A

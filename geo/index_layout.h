@@ -12,8 +12,8 @@
  *   NARROW  edges as 16-bit vertices (index_narrow); with the flag: a list of covering fences.
  *   WIDE    edges as 32-bit lattice coordinates (index_wide); with the flag: edges as 32-bit
  *           vertices, otherwise like a narrow record.
- *   NODE    a grid of smaller squares; with the flag: fences cover the whole of it, and only its
- *           tail says so (index_tail).
+ *   NODE    a grid of smaller squares; with the flag: fences cover the whole of it, and nothing
+ *           below says so (index_tail).
  *
  * The rest is an offset into the arena in units of 16 bytes. A node begins at a multiple of 64
  * bytes, so that its lowest two bits are free to hold the size of the grid. */
@@ -49,17 +49,18 @@ enum {
 #define INDEX_BRANCH_EDGES_FEW 4
 #define INDEX_BRANCH_EDGES_MANY 128
 #define INDEX_CELL_SHIFT_MAX 14
-#define INDEX_CELL_COVERS_MAX 3 /* that cover the branch above; see index_keeps_covers() */
+#define INDEX_CELL_COVERS_MAX 3 /* that cover the branch above; see index_notes_covers() */
 #define INDEX_CELL_SHIFT_MIN 6
 
 /* After the descriptors of a branch. Edges are those that touch the square; parted_count is how
- * many touch its children, added up. It fits: each of them takes four bytes of the arena at the
- * least. Covers is an ID or list descriptor of the fences that cover it all; where the branch has
- * no flag, the cells below note them, too. */
+ * many touch its children, added up. They fit: each of them takes four bytes of the arena at the
+ * least. The fences that cover it all are two lists, or ids: those of `covers` are told by the tail
+ * alone, those of `noted` stand in every cell, too. */
 typedef struct index_tail {
-    uint64_t edge_count;
-    index_desc covers;
+    uint32_t edge_count;
     uint32_t parted_count;
+    index_desc covers;
+    index_desc noted;
 } index_tail;
 
 static inline unsigned index_kind(index_desc desc)

@@ -84,7 +84,9 @@ geo_err index_maker_retire_all(index_maker *maker, index_desc desc, unsigned shi
         unsigned fanout = shift == INDEX_ROOT_SHIFT ? INDEX_ROOT_FANOUT : index_node_fanout(desc);
         const index_desc *children = index_node(base, desc);
         if (shift > INDEX_CELL_SHIFT_MAX && shift != INDEX_ROOT_SHIFT) {
-            geo_err err = index_maker_retire(maker, index_node_tail(base, desc)->covers, 0);
+            const index_tail *tail = index_node_tail(base, desc);
+            geo_err err = index_maker_retire(maker, tail->covers, 0);
+            err = err != GEO_OK ? err : index_maker_retire(maker, tail->noted, 0);
             if (err != GEO_OK) {
                 return err;
             }
@@ -125,6 +127,7 @@ geo_err index_copy_all(index_arena *to, const uint8_t *base, index_desc desc, un
     geo_err err = GEO_OK;
     if (shift > INDEX_CELL_SHIFT_MAX && !is_root) {
         err = index_copy_all(to, base, tail->covers, 0, &tail->covers);
+        err = err != GEO_OK ? err : index_copy_all(to, base, tail->noted, 0, &tail->noted);
     }
     for (uint32_t c = 0; c < 1u << 2 * fanout && err == GEO_OK; c++) {
         err = index_copy_all(to, base, copy[c], shift - fanout, &copy[c]);

@@ -186,6 +186,11 @@ static bool is_cover(const index_piece *piece)
     return piece != NULL && piece->edge_count == 0;
 }
 
+static bool is_small_cover(const index_piece *piece)
+{
+    return is_cover(piece) && !index_is_large(piece->fence);
+}
+
 /* What a change means to a branch that keeps its fan-out. */
 typedef struct branch_change {
     index_part *before; /* by child, like the next */
@@ -193,9 +198,10 @@ typedef struct branch_change {
     uint32_t before_count;
     uint32_t after_count;
     index_tail tail; /* afterwards, but for the covers */
-    bool is_cover_before;
-    bool is_cover_after;
-    bool keeps_covers; /* before as afterwards */
+    bool is_told_before;
+    bool is_told_after;
+    bool is_noted_before;
+    bool is_noted_after;
 } branch_change;
 
 /* The tail of a branch or of the root. */
@@ -218,7 +224,8 @@ static geo_err update_children(index_updater *updater, const index_square *squar
         uint32_t child = child_b < child_a ? child_b : child_a;
         const index_piece *piece_b = child_b == child ? &before[b++].piece : NULL;
         const index_piece *piece_a = child_a == child ? &after[a++].piece : NULL;
-        if (is_cover(piece_b) && is_cover(piece_a)) {
+        if (is_cover(piece_b) && is_cover(piece_a) &&
+            is_small_cover(piece_b) == is_small_cover(piece_a)) {
             continue;
         }
         index_square at = index_child_square(square, fanout, child);
@@ -233,7 +240,7 @@ static geo_err update_children(index_updater *updater, const index_square *squar
 
 /* What a piece means to the children of a branch. */
 static geo_err parts_of(index_updater *updater, const index_piece *piece,
-                        const index_square *square, unsigned fanout, bool keeps_covers,
+                        const index_square *square, unsigned fanout, bool is_noted,
                         index_part **parts, uint32_t *count)
 {
     index_scratch *scratch = updater->maker.scratch;
@@ -242,7 +249,7 @@ static geo_err parts_of(index_updater *updater, const index_piece *piece,
     if (has_edges(piece)) {
         return index_piece_cut(scratch, piece, square, fanout, parts, count);
     }
-    if (is_cover(piece) && !keeps_covers) {
+    if (is_noted) {
         *count = 1u << 2 * fanout;
         *parts = index_scratch_get(scratch, *count, sizeof **parts);
         if (*parts == NULL) {
@@ -265,21 +272,22 @@ static uint64_t parts_edges(const index_part *parts, uint32_t count)
 }
 
 static geo_err branch_change_of(index_updater *updater, index_desc desc, const index_square *square,
-                                unsigned fanout, bool keeps_covers, const index_piece *before,
+                                unsigned fanout, bool notes_covers, const index_piece *before,
                                 const index_piece *after, branch_change *out)
 {
-    geo_err err =
-        parts_of(updater, before, square, fanout, keeps_covers, &out->before, &out->before_count);
+    out->is_noted_before = is_cover(before) && index_is_noted(square->shift, notes_covers, before);
+    out->is_noted_after = is_cover(after) && index_is_noted(square->shift, notes_covers, after);
+    out->is_told_before = is_cover(before) && !out->is_noted_before;
+    out->is_told_after = is_cover(after) && !out->is_noted_after;
+    geo_err err = parts_of(updater, before, square, fanout, out->is_noted_before, &out->before,
+                           &out->before_count);
     if (err == GEO_OK) {
-        err =
-            parts_of(updater, after, square, fanout, keeps_covers, &out->after, &out->after_count);
+        err = parts_of(updater, after, square, fanout, out->is_noted_after, &out->after,
+                       &out->after_count);
     }
     if (err != GEO_OK) {
         return err;
     }
-    out->is_cover_before = is_cover(before);
-    out->is_cover_after = is_cover(after);
-    out->keeps_covers = keeps_covers;
     out->tail = *branch_tail(updater->maker.arena->base, desc, fanout);
     out->tail.edge_count += after != NULL ? after->edge_count : 0;
     out->tail.edge_count -= before != NULL ? before->edge_count : 0;
@@ -301,14 +309,31 @@ static geo_err change_branch(index_updater *updater, index_desc desc, const inde
     memcpy(node, index_node(maker->arena->base, desc), sizeof *node << 2 * fanout);
     index_tail *tail = (index_tail *)(node + (1u << 2 * fanout));
     *tail = change->tail;
-    if (change->is_cover_before || change->is_cover_after) {
-        err = changed_covers(updater, tail->covers, change->is_cover_after, &tail->covers);
+    if (change->is_told_before || change->is_told_after) {
+        err = changed_covers(updater, tail->covers, change->is_told_after, &tail->covers);
     }
-    *out |= change->keeps_covers && tail->covers != 0 ? INDEX_FLAG : 0;
+    if (err == GEO_OK && (change->is_noted_before || change->is_noted_after)) {
+        err = changed_covers(updater, tail->noted, change->is_noted_after, &tail->noted);
+    }
+    *out |= tail->covers != 0 ? INDEX_FLAG : 0;
     if (err == GEO_OK) {
         err = index_maker_retire(maker, desc, square->shift);
     }
     return err != GEO_OK ? err : update_children(updater, square, fanout, change, node);
+}
+
+/* How many of the fences that cover a branch are not large, or that they are too many by two. */
+static uint32_t count_small_covers(const index_updater *updater, const index_tail *tail)
+{
+    const uint8_t *base = updater->maker.arena->base;
+    uint32_t single;
+    uint32_t cover_count;
+    const uint32_t *covers = index_list_ids(base, tail->covers, &single, &cover_count);
+    uint32_t small_count = index_list_count(base, tail->noted);
+    for (uint32_t i = 0; i < cover_count && small_count < INDEX_CELL_COVERS_MAX + 2; i++) {
+        small_count += !index_is_large(updater->fences[covers[i] & ~INDEX_BASE_BIT]);
+    }
+    return small_count;
 }
 
 /* A branch of as many edges as its fan-out stands for. Its covers may become many, or few. Whether
@@ -322,20 +347,21 @@ static geo_err update_branch(index_updater *updater, index_desc desc, const inde
     const size_t fresh_count = maker->fresh->count;
     const size_t retired_count = maker->retired->count;
     branch_change change;
-    const uint8_t *base = maker->arena->base;
-    const uint32_t cover_count = index_list_count(base, branch_tail(base, desc, fanout)->covers);
-    const bool keeps_covers = index_keeps_covers(square->shift, fanout, cover_count);
-    if (keeps_covers != index_keeps_covers(square->shift, fanout,
-                                           cover_count - is_cover(before) + is_cover(after))) {
+    const uint32_t small_before =
+        count_small_covers(updater, branch_tail(maker->arena->base, desc, fanout));
+    const uint32_t small_after = small_before - is_small_cover(before) + is_small_cover(after);
+    const bool notes_covers = index_notes_covers(square->shift, fanout, small_before);
+    if (notes_covers != index_notes_covers(square->shift, fanout, small_after)) {
         return rebuild(updater, desc, square, after, out);
     }
     geo_err err =
-        branch_change_of(updater, desc, square, fanout, keeps_covers, before, after, &change);
+        branch_change_of(updater, desc, square, fanout, notes_covers, before, after, &change);
     if (err == GEO_OK) {
         err = change_branch(updater, desc, square, fanout, &change, out);
     }
     if (err != GEO_OK || (!has_edges(before) && !has_edges(after)) ||
-        index_branch_pays(square->shift, fanout, index_node(base, *out), &change.tail)) {
+        index_branch_pays(square->shift, fanout, index_node(maker->arena->base, *out),
+                          &change.tail)) {
         return err;
     }
     index_garbage_free_from(maker->fresh, fresh_count, maker->arena);

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #define PILE 1000
+#define PADDOCKS 500
 #define MB ((size_t)1000000)
 
 static const geo_point middle = {163725000, 598512000};
@@ -126,11 +127,65 @@ static void changes_of_a_pile_equal_a_build(void **state)
     }
 }
 
+static geo_area *square_around(geo_point center, int32_t reach)
+{
+    const geo_point ring[] = {{center.lon_e7 - reach, center.lat_e7 - reach},
+                              {center.lon_e7 + reach, center.lat_e7 - reach},
+                              {center.lon_e7 + reach, center.lat_e7 + reach},
+                              {center.lon_e7 - reach, center.lat_e7 + reach}};
+    const uint32_t count = 4;
+    geo_area *area = NULL;
+    assert_int_equal(geo_area_new(ring, &count, 1, &area), GEO_OK);
+    return area;
+}
+
+static void replace(world *w, geo_index *index, uint32_t id, int32_t reach)
+{
+    geo_area_free(w->areas[id]);
+    w->areas[id] = square_around(w->center, reach);
+    assert_int_equal(geo_index_put(index, id, w->areas[id]), GEO_OK);
+    check_index(index);
+    check_answers(w, index, 100);
+}
+
+/* A large fence over paddocks stands in the tails of their tiles alone: drawing it takes
+ * less than half of what the paddocks take. Fences that cover the same tiles may become large, and
+ * small again. */
+static void a_large_fence_is_not_written_to_every_cell(void **state)
+{
+    (void)state;
+    const int32_t small = 900000;
+    const int32_t large = 1200000;
+    world w;
+    world_init(&w, shape_seed(__func__), middle, 150000);
+    for (uint32_t id = 0; id < PADDOCKS; id++) {
+        w.areas[id] = crowd_area(&w, CROWD_QUILT, 1);
+    }
+    w.id_end = PADDOCKS;
+    geo_index *index = world_index(&w);
+    const size_t bytes = geo_index_memory_bytes(index);
+    w.id_end = PADDOCKS + 6;
+    replace(&w, index, PADDOCKS, large);
+    assert_in_range(geo_index_memory_bytes(index), bytes, bytes + bytes / 2);
+    replace(&w, index, PADDOCKS, small);
+    for (uint32_t id = PADDOCKS + 1; id < PADDOCKS + 6; id++) {
+        replace(&w, index, id, small + (int32_t)id);
+    }
+    replace(&w, index, PADDOCKS, large);
+    replace(&w, index, PADDOCKS + 2, large + 1);
+    replace(&w, index, PADDOCKS + 4, large + 2);
+    replace(&w, index, PADDOCKS + 2, small);
+    replace(&w, index, PADDOCKS, small + 1);
+    geo_index_free(index);
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pile_takes_bounded_memory),
         cmocka_unit_test(changes_of_a_pile_equal_a_build),
+        cmocka_unit_test(a_large_fence_is_not_written_to_every_cell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,8 @@ static size_t linked_bytes(const uint8_t *base, index_desc desc, unsigned shift)
             bytes += linked_bytes(base, index_node(base, desc)[c], shift - fanout);
         }
         if (!is_root && shift > INDEX_CELL_SHIFT_MAX) {
-            bytes += linked_bytes(base, index_node_tail(base, desc)->covers, 0);
+            const index_tail *tail = index_node_tail(base, desc);
+            bytes += linked_bytes(base, tail->covers, 0) + linked_bytes(base, tail->noted, 0);
         }
     }
     return bytes;
