@@ -15,12 +15,6 @@ const char *geo_cause_text(geo_cause cause)
     return texts[cause];
 }
 
-const char *geo_severity_text(geo_severity severity)
-{
-    static const char *const texts[] = {"info", "warning", "alarm"};
-    return texts[severity];
-}
-
 const char *geo_intent_text(geo_intent intent)
 {
     static const char *const texts[] = {"info", "keep-in", "keep-out"};

@@ -48,10 +48,9 @@ typedef struct geo_event {
     geo_point crossing;
 } geo_event;
 
-/* "enter", "fix", "alarm": static. */
+/* "enter", "fix", "keep-in": static. */
 const char *geo_event_kind_text(geo_event_kind kind);
 const char *geo_cause_text(geo_cause cause);
-const char *geo_severity_text(geo_severity severity);
 const char *geo_intent_text(geo_intent intent);
 
 /* TRACKER.md rule 15. */

@@ -153,19 +153,6 @@ size_t store_entry_save(const store_entry *entry, uint8_t *bytes)
     return size;
 }
 
-bool geo_tracker_state_newest(const geo_tracker_state *state, int64_t *time_ms, int64_t *append_ms)
-{
-    const store *s = store_read(state);
-    *time_ms = load_time(s->newest);
-    *append_ms = load_time(s->append);
-    return store_recent_count(s) > 0;
-}
-
-int64_t geo_tracker_state_device_ms(const geo_tracker_state *state)
-{
-    return load_time(store_read(state)->device);
-}
-
 bool geo_tracker_state_last(const geo_tracker_state *state, geo_point *place, int64_t *time_ms)
 {
     const store *s = store_read(state);

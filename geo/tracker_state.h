@@ -23,13 +23,7 @@ typedef struct geo_tracker_state {
 void geo_tracker_state_init(geo_tracker_state *state);
 void geo_tracker_state_fini(geo_tracker_state *state);
 
-/* Newest accepted fix; false if there is none yet. Times are T and A of TRACKER.md. */
-bool geo_tracker_state_newest(const geo_tracker_state *state, int64_t *time_ms, int64_t *append_ms);
-
-/* D, the device's time. Only meaningful after a first fix. */
-int64_t geo_tracker_state_device_ms(const geo_tracker_state *state);
-
-/* L, the last deciding fix; false if there is none yet. */
+/* L of TRACKER.md, the last deciding fix; false if there is none yet. */
 bool geo_tracker_state_last(const geo_tracker_state *state, geo_point *place, int64_t *time_ms);
 
 /* The next fence that the device is in; false when there are no more. *at is 0 to begin with, and

@@ -469,8 +469,8 @@ static void what_no_state_can_hold_is_refused(void **state)
                          GEO_RANGE);
     }
     int64_t time_ms;
-    int64_t append_ms;
-    assert_false(geo_tracker_state_newest(&t.state, &time_ms, &append_ms));
+    geo_point place;
+    assert_false(geo_tracker_state_last(&t.state, &place, &time_ms));
     walk_to(&t, GEO_TIME_MS_MIN, world_point(5, 5), 0);
     walk_to(&t, GEO_TIME_MS_MAX, world_point(50, 5), 0);
     assert_int_equal(t.count, 2);
