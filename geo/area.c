@@ -62,19 +62,6 @@ static uint32_t copy_ring(const geo_point *from, uint32_t count, geo_point *to)
     return kept;
 }
 
-static geo_box box_of(const geo_point *vertices, uint32_t count)
-{
-    geo_box box = {vertices[0], vertices[0]};
-    for (uint32_t v = 1; v < count; v++) {
-        geo_point at = vertices[v];
-        box.min.lon_e7 = at.lon_e7 < box.min.lon_e7 ? at.lon_e7 : box.min.lon_e7;
-        box.min.lat_e7 = at.lat_e7 < box.min.lat_e7 ? at.lat_e7 : box.min.lat_e7;
-        box.max.lon_e7 = at.lon_e7 > box.max.lon_e7 ? at.lon_e7 : box.max.lon_e7;
-        box.max.lat_e7 = at.lat_e7 > box.max.lat_e7 ? at.lat_e7 : box.max.lat_e7;
-    }
-    return box;
-}
-
 geo_err geo_area_new(const geo_point *vertices, const uint32_t *ring_ends, uint32_t ring_count,
                      geo_area **out)
 {
@@ -109,7 +96,7 @@ geo_err geo_area_new(const geo_point *vertices, const uint32_t *ring_ends, uint3
         .vertex_count = count,
         .ring_ends = ends,
         .vertices = copied,
-        .box = box_of(copied, count),
+        .box = geo_box_of(copied, count),
     };
     *out = &block->area;
     return GEO_OK;

@@ -89,7 +89,7 @@ static bool base_for(const index_piece *piece, const index_square *square, bool 
         geo_point a = points[piece->edges[e]];
         geo_point b = points[piece->edges[e] + 1];
         base ^= index_crosses_left(a, b, square->x, square->y);
-        if (!index_same_place(previous_end, a)) {
+        if (!geo_point_equal(previous_end, a)) {
             base ^= a.lon_e7 < square->x && a.lat_e7 == square->y;
             /* The end before this start; for e = 0 it is the list's last one. */
             base ^= previous_end.lon_e7 < square->x && previous_end.lat_e7 == square->y;
@@ -273,7 +273,7 @@ static geo_err grid_fill(grid *g, touch_list *list, const index_piece *piece)
         if (a.lat_e7 != b.lat_e7) {
             grid_cross(g, a, b);
         }
-        if (!index_same_place(previous_end, a)) {
+        if (!geo_point_equal(previous_end, a)) {
             grid_end(g, a);
             grid_end(g, previous_end);
         }

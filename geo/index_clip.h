@@ -9,6 +9,7 @@
 #include "geo/point.h"
 #include "index_fence.h"
 #include "index_scratch.h"
+#include "ring.h"
 
 /* The lattice points [x, x + 2^shift) x [y, y + 2^shift). An edge belongs to a square when it
  * touches the CLOSED square up to x + 2^shift, so that closed squares tile the real plane. */
@@ -46,11 +47,6 @@ typedef struct index_link {
     bool joins_next;
 } index_link;
 
-static inline bool index_same_place(geo_point a, geo_point b)
-{
-    return a.lon_e7 == b.lon_e7 && a.lat_e7 == b.lat_e7;
-}
-
 static inline index_link index_piece_link(const index_piece *piece, uint32_t e)
 {
     const geo_point *points = piece->fence->points;
@@ -59,8 +55,8 @@ static inline index_link index_piece_link(const index_piece *piece, uint32_t e)
     const uint32_t previous = piece->edges[e == 0 ? last : e - 1];
     const uint32_t next = piece->edges[e == last ? 0 : e + 1];
     index_link link = {.a = points[this], .b = points[this + 1]};
-    link.joins_previous = index_same_place(points[previous + 1], link.a);
-    link.joins_next = index_same_place(points[next], link.b);
+    link.joins_previous = geo_point_equal(points[previous + 1], link.a);
+    link.joins_next = geo_point_equal(points[next], link.b);
     return link;
 }
 

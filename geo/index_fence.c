@@ -5,25 +5,13 @@
 #include <string.h>
 
 #include "geo/index.h"
+#include "ring.h"
 
 #define INDEX_SPAN_SHIFT 21
 
 static uint32_t ring_first(const geo_area *area, uint32_t ring)
 {
     return ring == 0 ? 0 : area->ring_ends[ring - 1];
-}
-
-static geo_box box_of(const geo_point *points, uint32_t count)
-{
-    geo_box box = {points[0], points[0]};
-    for (uint32_t i = 1; i < count; i++) {
-        geo_point p = points[i];
-        box.min.lon_e7 = p.lon_e7 < box.min.lon_e7 ? p.lon_e7 : box.min.lon_e7;
-        box.min.lat_e7 = p.lat_e7 < box.min.lat_e7 ? p.lat_e7 : box.min.lat_e7;
-        box.max.lon_e7 = p.lon_e7 > box.max.lon_e7 ? p.lon_e7 : box.max.lon_e7;
-        box.max.lat_e7 = p.lat_e7 > box.max.lat_e7 ? p.lat_e7 : box.max.lat_e7;
-    }
-    return box;
 }
 
 uint64_t geo_index_span(const geo_area *area)
@@ -64,7 +52,7 @@ static void cut_blocks(const geo_area *area, const geo_point *points, index_bloc
         const geo_point *ring = points + first + r;
         for (uint32_t e = 0; e < edges; e += INDEX_BLOCK_EDGES) {
             uint32_t count = edges - e < INDEX_BLOCK_EDGES ? edges - e : INDEX_BLOCK_EDGES;
-            *blocks++ = (index_block){first + r + e, count, box_of(ring + e, count + 1)};
+            *blocks++ = (index_block){first + r + e, count, geo_box_of(ring + e, count + 1)};
         }
     }
 }

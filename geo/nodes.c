@@ -82,26 +82,16 @@ typedef struct grid {
     uint32_t *items;
 } grid;
 
-static int32_t min32(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
-static int32_t max32(int32_t a, int32_t b)
-{
-    return a > b ? a : b;
-}
-
 static geo_err grid_init(grid *g, const geo_node_edge *list, uint32_t count)
 {
     geo_box box = {list[0].west, list[0].east};
     for (uint32_t i = 0; i < count; i++) {
-        int32_t south = min32(list[i].west.lat_e7, list[i].east.lat_e7);
-        int32_t north = max32(list[i].west.lat_e7, list[i].east.lat_e7);
-        box.min.lon_e7 = min32(box.min.lon_e7, list[i].west.lon_e7);
-        box.max.lon_e7 = max32(box.max.lon_e7, list[i].east.lon_e7);
-        box.min.lat_e7 = i == 0 ? south : min32(box.min.lat_e7, south);
-        box.max.lat_e7 = i == 0 ? north : max32(box.max.lat_e7, north);
+        int32_t south = geo_min32(list[i].west.lat_e7, list[i].east.lat_e7);
+        int32_t north = geo_max32(list[i].west.lat_e7, list[i].east.lat_e7);
+        box.min.lon_e7 = geo_min32(box.min.lon_e7, list[i].west.lon_e7);
+        box.max.lon_e7 = geo_max32(box.max.lon_e7, list[i].east.lon_e7);
+        box.min.lat_e7 = i == 0 ? south : geo_min32(box.min.lat_e7, south);
+        box.max.lat_e7 = i == 0 ? north : geo_max32(box.max.lat_e7, north);
     }
     double width = (double)box.max.lon_e7 - box.min.lon_e7 + 1;
     double height = (double)box.max.lat_e7 - box.min.lat_e7 + 1;
@@ -158,12 +148,12 @@ static uint32_t row_of(const grid *g, int64_t lat_e7)
 
 static uint32_t first_row(const grid *g, const geo_node_edge *e)
 {
-    return row_of(g, (int64_t)min32(e->west.lat_e7, e->east.lat_e7) - 2);
+    return row_of(g, (int64_t)geo_min32(e->west.lat_e7, e->east.lat_e7) - 2);
 }
 
 static uint32_t last_row(const grid *g, const geo_node_edge *e)
 {
-    return row_of(g, (int64_t)max32(e->west.lat_e7, e->east.lat_e7) + 2);
+    return row_of(g, (int64_t)geo_max32(e->west.lat_e7, e->east.lat_e7) + 2);
 }
 
 /* Make room for what was counted in starts[cell + 1], and let starts[cell] be where to fill in. */
@@ -276,8 +266,8 @@ static geo_point crossing_of(const geo_node_edge *e, const geo_node_edge *f)
 static bool boxes_meet(const geo_node_edge *e, const geo_node_edge *f)
 {
     return e->west.lon_e7 <= f->east.lon_e7 && f->west.lon_e7 <= e->east.lon_e7 &&
-           min32(e->west.lat_e7, e->east.lat_e7) <= max32(f->west.lat_e7, f->east.lat_e7) &&
-           min32(f->west.lat_e7, f->east.lat_e7) <= max32(e->west.lat_e7, e->east.lat_e7);
+           geo_min32(e->west.lat_e7, e->east.lat_e7) <= geo_max32(f->west.lat_e7, f->east.lat_e7) &&
+           geo_min32(f->west.lat_e7, f->east.lat_e7) <= geo_max32(e->west.lat_e7, e->east.lat_e7);
 }
 
 static geo_err add_crossings(const grid *g, const geo_node_edge *list, points *hot)
@@ -310,20 +300,10 @@ static geo_err add_crossings(const grid *g, const geo_node_edge *list, points *h
     return GEO_OK;
 }
 
-static int compare_points(const void *left, const void *right)
-{
-    const geo_point *a = left;
-    const geo_point *b = right;
-    if (a->lon_e7 != b->lon_e7) {
-        return a->lon_e7 < b->lon_e7 ? -1 : 1;
-    }
-    return (a->lat_e7 > b->lat_e7) - (a->lat_e7 < b->lat_e7);
-}
-
 static void make_unique(points *list)
 {
     uint32_t kept = 0;
-    qsort(list->items, list->count, sizeof *list->items, compare_points);
+    qsort(list->items, list->count, sizeof *list->items, geo_point_order);
     for (uint32_t i = 0; i < list->count; i++) {
         if (kept == 0 || !geo_point_equal(list->items[kept - 1], list->items[i])) {
             list->items[kept++] = list->items[i];
@@ -457,8 +437,8 @@ static int compare_edges(const void *left, const void *right)
 {
     const geo_node_edge *a = left;
     const geo_node_edge *b = right;
-    int order = compare_points(&a->west, &b->west);
-    return order != 0 ? order : compare_points(&a->east, &b->east);
+    int order = geo_point_order(&a->west, &b->west);
+    return order != 0 ? order : geo_point_order(&a->east, &b->east);
 }
 
 static void merge_equal(edges *list)

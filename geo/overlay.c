@@ -49,14 +49,6 @@ void geo_rings_fini(geo_rings *rings)
     free(rings->ends);
 }
 
-static int compare_points(geo_point a, geo_point b)
-{
-    if (a.lon_e7 != b.lon_e7) {
-        return a.lon_e7 < b.lon_e7 ? -1 : 1;
-    }
-    return (a.lat_e7 > b.lat_e7) - (a.lat_e7 < b.lat_e7);
-}
-
 static bool is_kept(const overlay *o, cover c)
 {
     switch (o->keep) {
@@ -131,7 +123,7 @@ static int compare_endings(const void *a, const void *b)
 {
     const ending *left = a;
     const ending *right = b;
-    int order = compare_points(left->east, right->east);
+    int order = geo_point_order(&left->east, &right->east);
     return order != 0 ? order : (left->edge > right->edge) - (left->edge < right->edge);
 }
 
@@ -148,7 +140,7 @@ static geo_err find_sides(overlay *o)
     uint32_t ended = 0;
     for (uint32_t first = 0; first < o->count;) {
         geo_point place = o->edges[first].west;
-        while (compare_points(endings[ended].east, place) <= 0) {
+        while (geo_point_order(&endings[ended].east, &place) <= 0) {
             geo_status_remove(&o->status, endings[ended++].edge);
         }
         uint32_t end = first;
@@ -168,8 +160,8 @@ static int compare_sides(const void *left, const void *right)
 {
     const side *a = left;
     const side *b = right;
-    int order = compare_points(a->from, b->from);
-    return order != 0 ? order : compare_points(a->to, b->to);
+    int order = geo_point_order(&a->from, &b->from);
+    return order != 0 ? order : geo_point_order(&a->to, &b->to);
 }
 
 static uint32_t first_side_from(const overlay *o, geo_point from)
@@ -178,7 +170,7 @@ static uint32_t first_side_from(const overlay *o, geo_point from)
     uint32_t high = o->side_count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (compare_points(o->sides[middle].from, from) < 0) {
+        if (geo_point_order(&o->sides[middle].from, &from) < 0) {
             low = middle + 1;
         } else {
             high = middle;

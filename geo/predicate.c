@@ -3,20 +3,12 @@
 
 #include "ring.h"
 
-static int32_t min32(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
-static int32_t max32(int32_t a, int32_t b)
-{
-    return a > b ? a : b;
-}
-
 static bool in_box_of(geo_point a, geo_point b, geo_point point)
 {
-    return point.lon_e7 >= min32(a.lon_e7, b.lon_e7) && point.lon_e7 <= max32(a.lon_e7, b.lon_e7) &&
-           point.lat_e7 >= min32(a.lat_e7, b.lat_e7) && point.lat_e7 <= max32(a.lat_e7, b.lat_e7);
+    return point.lon_e7 >= geo_min32(a.lon_e7, b.lon_e7) &&
+           point.lon_e7 <= geo_max32(a.lon_e7, b.lon_e7) &&
+           point.lat_e7 >= geo_min32(a.lat_e7, b.lat_e7) &&
+           point.lat_e7 <= geo_max32(a.lat_e7, b.lat_e7);
 }
 
 bool geo_on_segment(geo_point a, geo_point b, geo_point point)
@@ -28,10 +20,10 @@ bool geo_on_segment(geo_point a, geo_point b, geo_point point)
  * piece tells its ends. */
 static geo_meeting collinear_meet(geo_point a, geo_point b, geo_point c, geo_point d)
 {
-    int32_t west = max32(min32(a.lon_e7, b.lon_e7), min32(c.lon_e7, d.lon_e7));
-    int32_t east = min32(max32(a.lon_e7, b.lon_e7), max32(c.lon_e7, d.lon_e7));
-    int32_t south = max32(min32(a.lat_e7, b.lat_e7), min32(c.lat_e7, d.lat_e7));
-    int32_t north = min32(max32(a.lat_e7, b.lat_e7), max32(c.lat_e7, d.lat_e7));
+    int32_t west = geo_max32(geo_min32(a.lon_e7, b.lon_e7), geo_min32(c.lon_e7, d.lon_e7));
+    int32_t east = geo_min32(geo_max32(a.lon_e7, b.lon_e7), geo_max32(c.lon_e7, d.lon_e7));
+    int32_t south = geo_max32(geo_min32(a.lat_e7, b.lat_e7), geo_min32(c.lat_e7, d.lat_e7));
+    int32_t north = geo_min32(geo_max32(a.lat_e7, b.lat_e7), geo_max32(c.lat_e7, d.lat_e7));
     if (west > east || south > north) {
         return GEO_APART;
     }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "geo/predicate.h"
+#include "ring.h"
 
 typedef struct direction {
     int64_t lon;
@@ -29,16 +30,6 @@ static bool is_back(direction a, direction b)
     return turn(a, b) == 0 && (geo_wide)a.lon * b.lon + (geo_wide)a.lat * b.lat < 0;
 }
 
-static int compare_points(const void *left, const void *right)
-{
-    const geo_point *a = left;
-    const geo_point *b = right;
-    if (a->lon_e7 != b->lon_e7) {
-        return a->lon_e7 < b->lon_e7 ? -1 : 1;
-    }
-    return (a->lat_e7 > b->lat_e7) - (a->lat_e7 < b->lat_e7);
-}
-
 /* Andrew's monotone chain: the lower half of the hull, then the upper one. */
 geo_err geo_brush_init(geo_brush *brush, geo_point *vertices, uint32_t count)
 {
@@ -47,7 +38,7 @@ geo_err geo_brush_init(geo_brush *brush, geo_point *vertices, uint32_t count)
     if (count == 0 || count > GEO_BRUSH_MAX) {
         return GEO_INVALID;
     }
-    qsort(vertices, count, sizeof *vertices, compare_points);
+    qsort(vertices, count, sizeof *vertices, geo_point_order);
     for (int half = 0; half < 2; half++) {
         uint32_t begin = kept;
         for (uint32_t i = 0; i < count; i++) {
