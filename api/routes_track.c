@@ -107,24 +107,35 @@ static void track_sort(track *track)
     track->count = kept;
 }
 
+/* A line has two places at least (RFC 7946). One place is a MultiPoint, whose coordinates are a
+ * list as a line's are; without any there is no geometry. */
+static void put_geometry(const track *track, hr_json *json)
+{
+    hr_json_key(json, "geometry");
+    if (track->count == 0) {
+        hr_json_null(json);
+        return;
+    }
+    hr_json_open_object(json);
+    hr_json_key_text(json, "type", track->count == 1 ? "MultiPoint" : "LineString");
+    hr_json_key(json, "coordinates");
+    hr_json_open_array(json);
+    for (size_t i = 0; i < track->count; i++) {
+        hr_json_open_array(json);
+        hr_json_decimal(json, track->fixes[i].lon_e7, 7);
+        hr_json_decimal(json, track->fixes[i].lat_e7, 7);
+        hr_json_close_array(json);
+    }
+    hr_json_close_array(json);
+    hr_json_close_object(json);
+}
+
 static void write_geojson(const track *track, const char *device, api_answer *answer)
 {
     hr_json json = api_answer_json(answer, 200);
     hr_json_open_object(&json);
     hr_json_key_text(&json, "type", "Feature");
-    hr_json_key(&json, "geometry");
-    hr_json_open_object(&json);
-    hr_json_key_text(&json, "type", "LineString");
-    hr_json_key(&json, "coordinates");
-    hr_json_open_array(&json);
-    for (size_t i = 0; i < track->count; i++) {
-        hr_json_open_array(&json);
-        hr_json_decimal(&json, track->fixes[i].lon_e7, 7);
-        hr_json_decimal(&json, track->fixes[i].lat_e7, 7);
-        hr_json_close_array(&json);
-    }
-    hr_json_close_array(&json);
-    hr_json_close_object(&json);
+    put_geometry(track, &json);
     hr_json_key(&json, "properties");
     hr_json_open_object(&json);
     hr_json_key_text(&json, "device", device);

@@ -121,8 +121,9 @@ static const api_schema schemas[] = {
     {"DeviceGroups", OBJECT("\"groups\"", LIST("groups", OBJECT("\"name\"", TEXT("name") ","
         WHOLE("fences") "," WHOLE("devices"))))},
     {"Track", OBJECT("\"type\",\"geometry\",\"properties\"", TEXT("type") ",\"geometry\":"
-        REF("Geometry") ",\"properties\":" OBJECT("\"device\",\"cut\",\"times\"", TEXT("device")
-        "," TRUTH("cut") "," LIST("times", "{\"type\":\"string\",\"format\":\"date-time\"}")))},
+        "{\"anyOf\":[" REF("Geometry") ",{\"type\":\"null\"}]},\"properties\":"
+        OBJECT("\"device\",\"cut\",\"times\"", TEXT("device") "," TRUTH("cut") ","
+        LIST("times", "{\"type\":\"string\",\"format\":\"date-time\"}")))},
     {"NewGateway", OBJECT("\"name\"",
         TEXT("name") ",\"role\":{\"enum\":[\"gateway\",\"reader\"]}")},
     {"Gateway", OBJECT("\"user\",\"role\"", TEXT("user") "," TEXT("role") "," TEXT("password") ","

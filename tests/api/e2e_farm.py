@@ -279,6 +279,16 @@ def check_log(farm):
     expect(sorted(f["device"] for f in fixes), ["cow-1"] * 3 + ["cow-2"] * 2)
     track = farm.ask("GET", "/v1/devices/cow-1/track", headers=farm.viewer)[2]
     expect(len(track["geometry"]["coordinates"]), 3)
+    times = track["properties"]["times"]
+    for span, kind, count in (("from=" + times[0], "LineString", 3),
+                              ("from=" + times[2], "MultiPoint", 1), ("to=" + times[0], None, 0)):
+        part = farm.ask("GET", "/v1/devices/cow-1/track?" + span, headers=farm.viewer)[2]
+        shape = part["geometry"] or {"type": None, "coordinates": []}
+        expect((shape["type"], len(shape["coordinates"]), len(part["properties"]["times"])),
+               (kind, count, count), span)
+        if kind:
+            sql = "select ST_IsValid(GeomFromGeoJSON(?))"
+            expect(select(farm, sql, params=[json.dumps(shape)])[1], [[1]], span)
     csv = farm.ask("GET", "/v1/devices/cow-1/track?format=csv", headers=farm.viewer)[2]
     expect(csv.decode().count("\n"), 4)
     gpx = farm.ask("GET", "/v1/devices/cow-1/track?format=gpx", headers=farm.viewer)[2]
