@@ -119,8 +119,13 @@ bool api_has_engine(const api_context *context, api_answer *answer)
     return true;
 }
 
-void api_answer_catalog_text(api_answer *answer, int status, catalog_text *text)
+void api_answer_catalog(api_answer *answer, int status, geo_err err, const char *what,
+                        catalog_text *text, const geo_why *why)
 {
+    if (err != GEO_OK) {
+        api_answer_geo_failure(answer, err, what, why);
+        return;
+    }
     (void)api_answer_json(answer, status);
     hr_buf_put(&answer->body, text->data, text->size);
     if (text->revision != 0) {

@@ -16,8 +16,10 @@ void api_answer_geo_failure(api_answer *answer, geo_err err, const char *what, c
 bool api_has_catalog(const api_context *context, api_answer *answer);
 bool api_has_engine(const api_context *context, api_answer *answer);
 
-/* Answer with a text of the catalogue, which is freed; the ETag is its revision, if it has one. */
-void api_answer_catalog_text(api_answer *answer, int status, catalog_text *text);
+/* Answer with a text of the catalogue, which is freed; the ETag is its revision, if it has one. Or,
+ * where asking the catalogue gave an err, as api_answer_geo_failure(). */
+void api_answer_catalog(api_answer *answer, int status, geo_err err, const char *what,
+                        catalog_text *text, const geo_why *why);
 
 /* The revision that If-Match or If-None-Match demand: CATALOG_ANY without them, CATALOG_SOME for
  * `If-Match: *`, CATALOG_NONE for `If-None-Match: *`. False: not a tag of ours; the answer is 412.

@@ -186,9 +186,5 @@ void route_device_groups(api_context *context, const api_request *request, api_a
         return;
     }
     geo_err err = catalog_groups(context->catalog, &text, &why);
-    if (err == GEO_OK) {
-        api_answer_catalog_text(answer, 200, &text);
-    } else {
-        api_answer_geo_failure(answer, err, "groups", &why);
-    }
+    api_answer_catalog(answer, 200, err, "groups", &text, &why);
 }

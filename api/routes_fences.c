@@ -11,6 +11,8 @@
 #include "geo_answer.h"
 #include "routes.h"
 
+#define REVISION_MAX (INT64_C(1) << 53) /* what a JSON number holds exactly */
+
 /* One edit within a change; what it needs beside the request. */
 typedef geo_err edit_function(catalog_change *edits, const api_request *request, uint64_t expected,
                               catalog_edit *edit, geo_why *why);
@@ -58,11 +60,7 @@ static void answer_fence(api_context *context, const char *id, int status, api_a
     catalog_text text;
     geo_why why = {.text = ""};
     geo_err err = catalog_fence_get(context->catalog, id, &text, &why);
-    if (err == GEO_OK) {
-        api_answer_catalog_text(answer, status, &text);
-    } else {
-        api_answer_geo_failure(answer, err, "fence", &why);
-    }
+    api_answer_catalog(answer, status, err, "fence", &text, &why);
 }
 
 /* ---- reading ---- */
@@ -89,11 +87,7 @@ void route_fences(api_context *context, const api_request *request, api_answer *
     }
     geo_err err = is_removed ? catalog_fence_removed(context->catalog, &page, &text, &why)
                              : catalog_fence_list(context->catalog, &page, &text, &why);
-    if (err == GEO_OK) {
-        api_answer_catalog_text(answer, 200, &text);
-    } else {
-        api_answer_geo_failure(answer, err, "fence", &why);
-    }
+    api_answer_catalog(answer, 200, err, "fence", &text, &why);
 }
 
 void route_fence(api_context *context, const api_request *request, api_answer *answer)
@@ -111,11 +105,7 @@ void route_fence(api_context *context, const api_request *request, api_answer *a
     geo_why why = {.text = ""};
     geo_err err =
         catalog_fence_at(context->catalog, request->captures[0], (uint64_t)revision, &text, &why);
-    if (err == GEO_OK) {
-        api_answer_catalog_text(answer, 200, &text);
-    } else {
-        api_answer_geo_failure(answer, err, "fence", &why);
-    }
+    api_answer_catalog(answer, 200, err, "fence", &text, &why);
 }
 
 void route_fence_shape(api_context *context, const api_request *request, api_answer *answer)
@@ -126,11 +116,7 @@ void route_fence_shape(api_context *context, const api_request *request, api_ans
         return;
     }
     geo_err err = catalog_fence_shape(context->catalog, request->captures[0], &text, &why);
-    if (err == GEO_OK) {
-        api_answer_catalog_text(answer, 200, &text);
-    } else {
-        api_answer_geo_failure(answer, err, "fence", &why);
-    }
+    api_answer_catalog(answer, 200, err, "fence", &text, &why);
 }
 
 void route_fence_versions(api_context *context, const api_request *request, api_answer *answer)
@@ -146,11 +132,7 @@ void route_fence_versions(api_context *context, const api_request *request, api_
     }
     geo_err err = catalog_fence_versions(context->catalog, request->captures[0], (uint64_t)before,
                                          (uint32_t)limit, &text, &why);
-    if (err == GEO_OK) {
-        api_answer_catalog_text(answer, 200, &text);
-    } else {
-        api_answer_geo_failure(answer, err, "fence", &why);
-    }
+    api_answer_catalog(answer, 200, err, "fence", &text, &why);
 }
 
 static bool put_piece(void *context, const char *piece, size_t size)
@@ -253,31 +235,35 @@ void route_fence_remove(api_context *context, const api_request *request, api_an
     }
 }
 
-/* The revision to restore stands in the body. */
+/* Which revision stands in the edit already. */
 static geo_err edit_restore(catalog_change *edits, const api_request *request, uint64_t expected,
                             catalog_edit *edit, geo_why *why)
 {
-    api_answer ignored;
-    int64_t revision = 0;
-    api_answer_init(&ignored);
-    cJSON *body = api_body_parse(request, &ignored);
-    bool is_read = body != NULL &&
-                   api_body_number(body, "revision", 1, INT64_C(1) << 53, 0, &revision, &ignored);
+    return catalog_change_restore(edits, request->captures[0], edit->revision, expected, edit, why);
+}
+
+static bool read_revision(const api_request *request, uint64_t *revision, api_answer *answer)
+{
+    int64_t number = 0;
+    cJSON *body = api_body_parse(request, answer);
+    bool is_read =
+        body != NULL && api_body_number(body, "revision", 1, REVISION_MAX, 0, &number, answer);
     cJSON_Delete(body);
-    api_answer_fini(&ignored);
-    if (!is_read || revision == 0) {
-        return geo_why_set(why, GEO_SYNTAX, "revision must be a whole number from 1 on");
+    if (is_read && number == 0) {
+        api_answer_error(answer, 400, "body.field", "revision",
+                         "revision must be a whole number from 1 on");
     }
-    return catalog_change_restore(edits, request->captures[0], (uint64_t)revision, expected, edit,
-                                  why);
+    *revision = (uint64_t)number;
+    return is_read && number > 0;
 }
 
 void route_fence_restore(api_context *context, const api_request *request, api_answer *answer)
 {
-    catalog_edit edit;
+    catalog_edit edit = {0};
     uint64_t expected = 0;
     uint64_t version = 0;
-    if (has_parts(context, answer) && api_expected_revision(request, &expected, answer) &&
+    if (has_parts(context, answer) && read_revision(request, &edit.revision, answer) &&
+        api_expected_revision(request, &expected, answer) &&
         change_fence(context, request, edit_restore, expected, &edit, &version, answer)) {
         answer_fence(context, edit.id, 200, answer);
     }

@@ -161,16 +161,6 @@ void route_rules(api_context *context, const api_request *request, api_answer *a
     answer->cache_control = "private, max-age=31536000, immutable";
 }
 
-static void answer_text(api_answer *answer, geo_err err, const char *what, catalog_text *text,
-                        const geo_why *why)
-{
-    if (err == GEO_OK) {
-        api_answer_catalog_text(answer, 200, text);
-    } else {
-        api_answer_geo_failure(answer, err, what, why);
-    }
-}
-
 void route_rules_history(api_context *context, const api_request *request, api_answer *answer)
 {
     int64_t before = 0;
@@ -182,7 +172,7 @@ void route_rules_history(api_context *context, const api_request *request, api_a
         api_param_number(request, "limit", 1, 1000, HISTORY_DEFAULT, &limit, answer)) {
         geo_err err =
             catalog_history(context->catalog, (uint64_t)before, (uint32_t)limit, &text, &why);
-        answer_text(answer, err, "rules", &text, &why);
+        api_answer_catalog(answer, 200, err, "rules", &text, &why);
     }
 }
 
@@ -193,7 +183,7 @@ void route_settings(api_context *context, const api_request *request, api_answer
     (void)request;
     if (api_has_catalog(context, answer)) {
         geo_err err = catalog_settings_get(context->catalog, &text, &why);
-        answer_text(answer, err, "settings", &text, &why);
+        api_answer_catalog(answer, 200, err, "settings", &text, &why);
     }
 }
 

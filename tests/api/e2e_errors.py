@@ -90,6 +90,8 @@ def a_refused_body_names_the_member_it_is_refused_for():
                 ("PUT", "/v1/groups/mine/offsets", {}, {"offsets": 5}),
                 ("PUT", "/v1/groups/mine/offsets", {}, {"offsets": [{**offset, "offset": 99}]}),
                 ("POST", "/v1/fences/north/restore", {}, {"revision": 0}),
+                ("POST", "/v1/fences/north/restore", {}, {"revision": None}),
+                ("POST", "/v1/fences/north/restore", {"revision": 1}, {"bogus": 1}),
                 ("POST", "/v1/fences/import", {"type": "FeatureCollection"}, {"features": [5]}),
                 ("PATCH", "/v1/fences/north", {}, {"bogus": 1})):
             for name, value in bad.items():
