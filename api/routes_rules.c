@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "accounts.h"
+#include "base/hash.h"
 #include "body.h"
 #include "catalog/change.h"
 #include "engine/change.h"
@@ -158,7 +159,10 @@ void route_rules(api_context *context, const api_request *request, api_answer *a
     hr_json json = api_answer_json(answer, 200);
     put_rules(&json, rules);
     geo_rules_unref(rules);
-    answer->cache_control = "private, max-age=31536000, immutable";
+    /* After a restore other rules may get the same number: whoever keeps a version asks again. */
+    snprintf(answer->etag, sizeof answer->etag, "\"%016llx\"",
+             (unsigned long long)hr_hash64(answer->body.data, answer->body.size));
+    answer->cache_control = "private, no-cache";
 }
 
 void route_rules_history(api_context *context, const api_request *request, api_answer *answer)

@@ -99,7 +99,12 @@ def fences_are_made_changed_and_removed_with_etags():
         ids = [f["id"] for f in farm.ask("GET", "/v1/fences", headers=farm.viewer)[2]["features"]]
         expect(ids, ["north", "south"])
         rules = farm.ask("GET", "/v1/rules", headers=farm.viewer)[2]["rules"]
-        whole = farm.ask("GET", "/v1/rules/%d" % rules[0]["version"], headers=farm.viewer)[2]
+        version = "/v1/rules/%d" % rules[0]["version"]
+        _, told, whole = farm.ask("GET", version, headers=farm.viewer)
+        expect(told["cache-control"], "private, no-cache", "a restore may give it another meaning")
+        same = {**farm.viewer, "If-None-Match": told["etag"]}
+        expect((farm.ask("GET", version, headers=same)[0],
+                farm.ask("GET", "/v1/rules/1", headers=same)[0]), (304, 200))
         expect([f["id"] for f in whole["fences"]], ["north", "south"])
         expect(whole["fences"][0]["rings_e7"][0][0], [160000000, 590000000])
         exported = farm.ask("GET", "/v1/export/fences", headers=farm.viewer)[2]
