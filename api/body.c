@@ -7,8 +7,21 @@
 #include "base/text.h"
 #include "schema.h"
 
+/* cJSON takes any bytes within a text; answers would show them as something else. */
+static bool is_utf8(const api_request *request, api_answer *answer)
+{
+    bool is_valid = hr_utf8_is_valid(request->body, request->body_size);
+    if (!is_valid) {
+        api_answer_error(answer, 400, "body.json", NULL, "the body is not UTF-8");
+    }
+    return is_valid;
+}
+
 cJSON *api_body_parse(const api_request *request, api_answer *answer)
 {
+    if (!is_utf8(request, answer)) {
+        return NULL;
+    }
     /* A zero byte, plain or escaped, would cut a text short where cJSON's C strings end. */
     bool has_zero =
         request->body_size > 0 && (memchr(request->body, 0, request->body_size) != NULL ||

@@ -98,6 +98,9 @@ static int sql(question *q)
     if (q->argc != 2 || strncmp(q->argv[1], "--", 2) == 0) {
         return usage(q);
     }
+    if (!cli_is_utf8(q->command, "the statement", q->argv[1])) {
+        return CLI_FAILED;
+    }
     hr_buf body;
     hr_buf_init(&body, QUESTION_BYTES_MAX);
     hr_json json = hr_json_into(&body);

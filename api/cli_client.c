@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli_table.h"
 #include "local.h"
 
@@ -295,6 +296,16 @@ int cli_client_list(cli_client *client, const char *path, const char *key,
     }
     cJSON_Delete(all);
     return code;
+}
+
+bool cli_is_utf8(const char *command, const char *what, const char *text)
+{
+    bool is_valid = hr_utf8_is_valid(text, strlen(text));
+    if (!is_valid) {
+        fprintf(stderr, "hedgerow %s: %s is not UTF-8; is the terminal set to another encoding?\n",
+                command, what);
+    }
+    return is_valid;
 }
 
 char *cli_slurp(const char *command, const char *path, size_t *size)

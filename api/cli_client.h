@@ -46,6 +46,9 @@ int cli_client_print_one(cli_client *client, const char *method, const char *lis
 int cli_client_list(cli_client *client, const char *path, const char *key,
                     const char *const *columns, bool as_json);
 
+/* Whether that text can be asked with as it stands: JSON is UTF-8. False after telling stderr. */
+bool cli_is_utf8(const char *command, const char *what, const char *text);
+
 /* A whole file, or stdin for "-". NULL after telling stderr; the caller frees. */
 char *cli_slurp(const char *command, const char *path, size_t *size);
 

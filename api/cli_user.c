@@ -62,6 +62,10 @@ static int add(cli_client *client, const char *name, const char *role)
         fputs("hedgerow user: no password was given\n", stderr);
         return CLI_FAILED;
     }
+    if (!cli_is_utf8("user", "the password", password)) {
+        explicit_bzero(password, sizeof password);
+        return CLI_FAILED;
+    }
     hr_buf body;
     hr_buf_init(&body, 4096);
     hr_json json = hr_json_into(&body);

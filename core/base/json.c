@@ -58,25 +58,6 @@ void hr_json_close_array(hr_json *json)
     close_level(json, ']');
 }
 
-/* Length of the valid UTF-8 sequence at the start of text; 0 if there is none. */
-static size_t utf8_length(const uint8_t *text, size_t size)
-{
-    uint8_t first = text[0];
-    size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (first > 0xf4 || length == 0 || length > size) {
-        return 0;
-    }
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    bool is_overlong = (first == 0xe0 && text[1] < 0xa0) || (first == 0xf0 && text[1] < 0x90);
-    bool is_surrogate = first == 0xed && text[1] >= 0xa0;
-    bool is_beyond = first == 0xf4 && text[1] >= 0x90;
-    return is_overlong || is_surrogate || is_beyond ? 0 : length;
-}
-
 static void put_escaped(hr_buf *buf, uint8_t c)
 {
     switch (c) {
@@ -136,7 +117,7 @@ static void put_string(hr_buf *buf, const uint8_t *text, size_t size)
             i++;
             continue;
         }
-        size_t length = utf8_length(text + i, size - i);
+        size_t length = hr_utf8_length((const char *)text + i, size - i);
         if (length > 1) {
             i += length;
             continue;

@@ -138,7 +138,8 @@ static const char *mark_quotes(const char *format, char marked[HR_LOGLINE_BYTES_
 }
 
 /* A value ends where its quotes end, whatever it contains: quotes and backslashes within quotes are
- * escaped, control characters become '?'. Somebody who forges a mark gets no quotes at all. */
+ * escaped, control characters and what is not UTF-8 become '?'. Somebody who forges a mark gets no
+ * quotes at all. */
 static size_t clean(const char *raw, size_t raw_size, unsigned quotes,
                     char line[HR_LOGLINE_BYTES_MAX])
 {
@@ -149,9 +150,12 @@ static size_t clean(const char *raw, size_t raw_size, unsigned quotes,
         marks += raw[i] == QUOTE_MARK;
     }
     bool is_forged = marks > quotes;
-    for (size_t i = 0; i < raw_size; i++) {
+    for (size_t i = 0, length = 0; i < raw_size; i += length) {
         char c = raw[i];
-        size_t needed = is_quoted ? 3 : 1; /* an escape and the closing quote, or just itself */
+        length = hr_utf8_length(raw + i, raw_size - i);
+        bool is_shown = length > 0 && (unsigned char)c >= 0x20 && c != 0x7f;
+        length = length > 0 ? length : 1;
+        size_t needed = length + (is_quoted ? 2 : 0); /* an escape and the closing quote */
         if (used + needed >= HR_LOGLINE_BYTES_MAX) {
             break;
         }
@@ -163,7 +167,8 @@ static size_t clean(const char *raw, size_t raw_size, unsigned quotes,
         if (is_quoted && (c == '"' || c == '\\')) {
             line[used++] = '\\';
         }
-        line[used++] = (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
+        memcpy(line + used, is_shown ? raw + i : "?", length);
+        used += length;
     }
     if (is_quoted) {
         line[used++] = '"'; /* the line was cut */

@@ -27,8 +27,8 @@ void hr_logline_set_level(hr_level level);
 HR_MUST_USE hr_err hr_level_parse(const char *text, hr_level *level);
 
 /* event is a static name such as "ingest.connected"; format gives key=value pairs. Values from
- * outside go through \"%s\" as they are: quotes within come out escaped, control characters and
- * line ends as '?'. Threads: any; a line is one write(). */
+ * outside go through \"%s\" as they are: quotes within come out escaped, control characters, line
+ * ends and what is not UTF-8 as '?'. Threads: any; a line is one write(). */
 void hr_logline(hr_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,9 +1,8 @@
-/* base/text.c - ISO 8601 and exact decimals. */
+/* base/text.c - ISO 8601, exact decimals, UTF-8. */
 #include "base/text.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -356,4 +355,34 @@ size_t hr_decimal_format(int64_t value, unsigned scale, char text[HR_DECIMAL_TEX
     memcpy(text, at, size);
     text[size] = '\0';
     return size;
+}
+
+size_t hr_utf8_length(const char *text, size_t size)
+{
+    const uint8_t *at = (const uint8_t *)text;
+    uint8_t first = at[0];
+    size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (first > 0xf4 || length == 0 || length > size) {
+        return 0;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    bool is_overlong = (first == 0xe0 && at[1] < 0xa0) || (first == 0xf0 && at[1] < 0x90);
+    bool is_surrogate = first == 0xed && at[1] >= 0xa0;
+    bool is_beyond = first == 0xf4 && at[1] >= 0x90;
+    return is_overlong || is_surrogate || is_beyond ? 0 : length;
+}
+
+bool hr_utf8_is_valid(const char *text, size_t size)
+{
+    for (size_t at = 0, length = 0; at < size; at += length) {
+        length = hr_utf8_length(text + at, size - at);
+        if (length == 0) {
+            return false;
+        }
+    }
+    return true;
 }

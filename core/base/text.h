@@ -1,7 +1,8 @@
-/* base/text.h - numbers and times as text, exactly. */
+/* base/text.h - numbers and times as text, exactly; and what is text. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,11 @@ HR_MUST_USE hr_err hr_decimal_from_double(double number, unsigned scale, int64_t
 /* value * 10^-scale with no more digits than needed ("16.3725", "-0.5", "3"). Returns the length.
  */
 size_t hr_decimal_format(int64_t value, unsigned scale, char text[HR_DECIMAL_TEXT_SIZE]);
+
+/* Bytes of the UTF-8 character at the start of a text of at least one byte; 0: there is none. */
+size_t hr_utf8_length(const char *text, size_t size);
+
+/* Whether all of it is UTF-8. */
+bool hr_utf8_is_valid(const char *text, size_t size);
 
 #endif

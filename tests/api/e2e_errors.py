@@ -2,6 +2,7 @@
 import json
 import re
 
+from e2e_backup import hedgerow
 from e2e_farm import PADDOCK, Farm
 from harness import Service, expect, test
 from websocket import WebSocket
@@ -100,6 +101,25 @@ def a_refused_body_names_the_member_it_is_refused_for():
         status, _, body = farm.ask("PUT", "/v1/groups/%20/offsets", {"offsets": []}, farm.owner)
         expect((status, body["error"].get("field")), (400, "group"))
         check_members_are_known(farm, password)
+
+
+@test
+def a_text_that_is_not_utf8_is_refused_wherever_one_is_taken():
+    """It would be shown, and asked for, as another."""
+    with Farm() as farm:
+        headers = {**farm.owner, "Content-Type": "application/json"}
+        count = 0
+        for method, path, _ in operations(farm):
+            if method in ("GET", "DELETE"):
+                continue
+            status, _, body = farm.ask(method, path, b'{"name":"b\xff"}', headers)
+            expect((status, "UTF-8" in str(body)), (400, True), (method, path, body))
+            count += 1
+        expect(count > 20, True, count)
+        for words, typed in ((["sql", b"select '\xff'"], None),
+                             (["user", "add", "eve"], "a long enough \udcff one\n")):
+            told = hedgerow("--data", farm.data, *words, input=typed, errors="surrogateescape")
+            expect((told.returncode, "UTF-8" in told.stderr), (1, True), told)
 
 
 def check_members_are_known(farm, password):

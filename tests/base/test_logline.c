@@ -25,9 +25,10 @@ static void lines_have_time_level_event_and_pairs(void **state)
     capture lines = {0};
     hr_clock *clock = hr_clock_fake_new(1795161600123);
     hr_logline_redirect(keep_line, &lines, clock);
-    hr_logline(HR_LEVEL_WARN, "disk.full", "free_bytes=%d path=%s", 17, "a\nb\x1b[0m");
+    hr_logline(HR_LEVEL_WARN, "disk.full", "free_bytes=%d path=%s", 17,
+               "a\nb\x1b[0m \xc3\xa5\xff\xc3");
     assert_string_equal(lines.last, "2026-11-20T08:00:00.123Z warn disk.full "
-                                    "free_bytes=17 path=a?b?[0m");
+                                    "free_bytes=17 path=a?b?[0m \xc3\xa5??");
     hr_logline(HR_LEVEL_DEBUG, "too.quiet", "x=1");
     assert_int_equal(lines.count, 1);
     hr_logline_redirect(NULL, NULL, NULL);

@@ -182,6 +182,17 @@ static void formatted_decimals_read_back(void **state)
     assert_string_equal(text, "0");
 }
 
+static void text_is_utf8_or_not(void **state)
+{
+    (void)state;
+    assert_true(hr_utf8_is_valid("", 0));
+    assert_true(hr_utf8_is_valid("a\xc3\xa5\xe2\x82\xac\xf0\x9f\x90\x84", 10));
+    assert_false(hr_utf8_is_valid("a\xc3\xa5\xe2\x82\xac\xf0\x9f\x90\x84", 9));
+    assert_false(hr_utf8_is_valid("a\xff", 2));
+    assert_false(hr_utf8_is_valid("\xc0\x80", 2));
+    assert_int_equal(hr_utf8_length("\xed\xa0\x80", 3), 0);
+}
+
 int run_text_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +204,7 @@ int run_text_tests(void)
         cmocka_unit_test(text_that_is_no_number_is_refused),
         cmocka_unit_test(doubles_read_from_text_round_as_the_text_would),
         cmocka_unit_test(formatted_decimals_read_back),
+        cmocka_unit_test(text_is_utf8_or_not),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }
