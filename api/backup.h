@@ -12,11 +12,13 @@
 typedef struct backup_counts {
     uint64_t files;
     uint64_t bytes;
+    uint64_t unreadable; /* places that are zeros in it */
 } backup_counts;
 
 /* Write everything that data holds, as of some moment during the call, into the file path, which is
  * replaced only by a complete backup. HR_INVALID: path lies in data, where it would be part of the
- * next one. HR_GONE, HR_IO, HR_NO_SPACE: why says what and where. */
+ * next one. HR_CORRUPT: the disk cannot read all of it; what it can is in path.damaged, or why says
+ * that nothing is. HR_GONE, HR_IO, HR_NO_SPACE: why says what and where. */
 HR_MUST_USE hr_err backup_write(const char *data, const char *path, backup_counts *counts,
                                 hr_why *why);
 

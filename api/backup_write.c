@@ -30,6 +30,7 @@
 typedef struct writing {
     const char *data;
     char snapshot[PATH_ROOM + 8]; /* of the database whose turn it is */
+    const char *database;         /* its name */
     tar tar;
     backup_counts *counts;
     patience patience; /* with the journal */
@@ -68,10 +69,19 @@ static hr_err put_failed(writing *w, hr_err err)
                       errno != 0 ? strerror(errno) : hr_err_text(err));
 }
 
-/* What the disk cannot read of the journal becomes zeros, which the copy will tell as damage: a
- * backup is never needed more. NULL: it is an error. At least one byte, else as pread() says. */
-static ssize_t read_some(int fd, const char *member, patience *p, uint8_t *bytes, size_t size,
-                         uint64_t at)
+/* What the disk cannot read becomes zeros, which the copy will tell as damage: a backup is never
+ * needed more. */
+static void put_zeros(const writing *w, const char *name, void *bytes, size_t size, uint64_t at)
+{
+    memset(bytes, 0, size);
+    w->counts->unreadable++;
+    hr_logline(HR_LEVEL_ERROR, "backup.unreadable", "file=\"%s\" at=%llu bytes=%zu", name,
+               (unsigned long long)at, size);
+}
+
+/* p NULL: what cannot be read is an error. At least one byte, else as pread() says. */
+static ssize_t read_some(const writing *w, int fd, const char *member, patience *p, uint8_t *bytes,
+                         size_t size, uint64_t at)
 {
     uint32_t tries = 0;
     ssize_t got = pread(fd, bytes, size, (off_t)at);
@@ -83,9 +93,7 @@ static ssize_t read_some(int fd, const char *member, patience *p, uint8_t *bytes
     }
     size_t in_page = PAGE_BYTES - (size_t)(at % PAGE_BYTES);
     size = size < in_page ? size : in_page;
-    memset(bytes, 0, size);
-    hr_logline(HR_LEVEL_ERROR, "backup.unreadable", "file=%s at=%llu bytes=%zu", member,
-               (unsigned long long)at, size);
+    put_zeros(w, member, bytes, size, at);
     return (ssize_t)size;
 }
 
@@ -107,7 +115,7 @@ static hr_err add_fd(writing *w, const char *folder, const char *name, int fd, u
     }
     for (uint64_t at = 0; at < size;) {
         size_t wanted = size - at < sizeof bytes ? (size_t)(size - at) : sizeof bytes;
-        ssize_t got = read_some(fd, member, p, bytes, wanted, at);
+        ssize_t got = read_some(w, fd, member, p, bytes, wanted, at);
         if (got <= 0) {
             return got < 0 ? hr_why_errno(w->why, errno, "cannot read %s", member)
                            : hr_why_set(w->why, HR_GONE, "%s became shorter meanwhile", member);
@@ -154,6 +162,49 @@ static hr_err make_snapshot(const writing *w)
     return HR_OK;
 }
 
+/* While a database is copied, which is one at a time: SQLite's own way to read it, and for whom. */
+static sqlite3_io_methods patched_methods;
+static const sqlite3_io_methods *own_methods;
+static const writing *reader;
+
+/* SQLite gives up at the first page that the disk cannot read. */
+static int read_or_zeros(sqlite3_file *file, void *bytes, int size, sqlite3_int64 at)
+{
+    int code = own_methods->xRead(file, bytes, size, at);
+    if (code != SQLITE_IOERR_READ && code != SQLITE_IOERR_CORRUPTFS) {
+        return code;
+    }
+    put_zeros(reader, reader->database, bytes, (size_t)size, (uint64_t)at);
+    return SQLITE_OK;
+}
+
+static void read_what_can_be_read(const writing *w, sqlite3 *from)
+{
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(from, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK) {
+        own_methods = file->pMethods;
+        patched_methods = *own_methods;
+        patched_methods.xRead = read_or_zeros;
+        file->pMethods = &patched_methods;
+        reader = w;
+    }
+}
+
+/* Without the pages that say what the others are, nothing is left to copy. */
+static hr_err database_failed(const writing *w, const char *path, int code)
+{
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) {
+        return hr_why_set(w->why, HR_CORRUPT,
+                          "%s is damaged (%s), so there is no backup. Copy the data folder as it "
+                          "is (cp -a) to another disk before this one loses more, then restore the "
+                          "newest backup: hedgerow restore FILE --data NEWDIR",
+                          path, sqlite3_errstr(code));
+    }
+    return hr_why_set(w->why, code == SQLITE_FULL ? HR_NO_SPACE : HR_IO,
+                      "cannot copy the database %s to %s: %s", path, w->snapshot,
+                      sqlite3_errstr(code));
+}
+
 /* A database as of one moment, by SQLite's own means: its log beside it is counted in. */
 static hr_err add_database(writing *w, const char *folder, const char *name, const char *path)
 {
@@ -163,9 +214,11 @@ static hr_err add_database(writing *w, const char *folder, const char *name, con
     if (err != HR_OK) {
         return err;
     }
+    w->database = name;
     int code = sqlite3_open_v2(path, &from, SQLITE_OPEN_READONLY, NULL);
     if (code == SQLITE_OK) {
         sqlite3_busy_timeout(from, BUSY_TIMEOUT_MS);
+        read_what_can_be_read(w, from);
         code = sqlite3_open_v2(w->snapshot, &to, SQLITE_OPEN_READWRITE, NULL);
     }
     sqlite3_backup *copy = code == SQLITE_OK ? sqlite3_backup_init(to, "main", from, "main") : NULL;
@@ -180,9 +233,7 @@ static hr_err add_database(writing *w, const char *folder, const char *name, con
         code = sqlite3_errcode(to);
     }
     if (code != SQLITE_OK) {
-        err = hr_why_set(w->why, code == SQLITE_FULL ? HR_NO_SPACE : HR_IO,
-                         "cannot copy the database %s to %s: %s", path, w->snapshot,
-                         sqlite3_errstr(code));
+        err = database_failed(w, path, code);
     }
     sqlite3_close(to);
     sqlite3_close(from);
@@ -396,6 +447,7 @@ static bool is_within(const char *data, const char *path)
 hr_err backup_write(const char *data, const char *path, backup_counts *counts, hr_why *why)
 {
     char aside[PATH_ROOM];
+    char damaged[PATH_ROOM];
     if (strlen(data) >= API_DATA_PATH_MAX || strlen(path) >= API_DATA_PATH_MAX) {
         return hr_why_set(why, HR_TOO_BIG, "the path is too long");
     }
@@ -406,6 +458,7 @@ hr_err backup_write(const char *data, const char *path, backup_counts *counts, h
                           path);
     }
     snprintf(aside, sizeof aside, "%s.part", path);
+    snprintf(damaged, sizeof damaged, "%s.damaged", path);
     FILE *file = NULL;
     hr_err err = open_aside(aside, &file, why);
     if (err != HR_OK) {
@@ -415,12 +468,19 @@ hr_err backup_write(const char *data, const char *path, backup_counts *counts, h
     for (int i = 0; err == HR_GONE && i < TRIES_MAX; i++) {
         err = write_aside(data, aside, file, counts, why);
     }
-    if (err == HR_OK && rename(aside, path) != 0) {
+    const char *target = err == HR_OK && counts->unreadable > 0 ? damaged : path;
+    if (err == HR_OK && rename(aside, target) != 0) {
         err = hr_why_errno(why, errno, "cannot rename %s", aside);
     }
     if (err != HR_OK) {
         unlink(aside);
     }
     fclose(file); /* only now may another one begin; everything is written */
-    return err == HR_OK ? backup_sync_parent(path, why) : err;
+    err = err == HR_OK ? backup_sync_parent(target, why) : err;
+    return err != HR_OK || target == path
+               ? err
+               : hr_why_set(why, HR_CORRUPT,
+                            "the disk cannot read all of the folder (%llu places): %s holds the "
+                            "rest, and no older backup was replaced. Replace the disk or SD card",
+                            (unsigned long long)counts->unreadable, damaged);
 }
