@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #define BACKUP_FORMAT 1
+#define BACKUP_NOTE_NAME "last-backup"
 #define BACKUP_HEAD_NAME "HEDGEROW-BACKUP" /* the first member: "hedgerow-backup 1\n" */
 
 typedef struct backup_counts {
@@ -26,6 +27,10 @@ HR_MUST_USE hr_err backup_write(const char *data, const char *path, backup_count
  * every checksum is right. HR_EXISTS: there is something in it already. HR_CORRUPT. HR_TOO_NEW. */
 HR_MUST_USE hr_err backup_restore(const char *path, const char *data, backup_counts *counts,
                                   hr_why *why);
+
+/* Leave word that there is a whole one: the time of the file data/BACKUP_NOTE_NAME. A folder that
+ * cannot be written does without. */
+void backup_note(const char *data);
 
 /* What was renamed to path is there for good. */
 HR_MUST_USE hr_err backup_sync_parent(const char *path, hr_why *why);

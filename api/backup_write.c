@@ -40,8 +40,9 @@ typedef struct writing {
 /* What belongs to this run or this machine, is made anew at every start, or is half written. */
 static bool is_left_out(const char *folder, const char *name)
 {
-    static const char *const top[] = {"lock",        "FORMAT",     "local-token", "local-address",
-                                      "local-setup", "catalog.db", "accounts.db", NULL};
+    static const char *const top[] = {"lock",          "FORMAT",         "local-token",
+                                      "local-address", "local-setup",    "catalog.db",
+                                      "accounts.db",   BACKUP_NOTE_NAME, NULL};
     static const char *const broker[] = {"lock", "mosquitto.pid", "mosquitto.conf", "mosquitto.db",
                                          NULL};
     static const char *const none[] = {NULL};
@@ -483,4 +484,23 @@ hr_err backup_write(const char *data, const char *path, backup_counts *counts, h
                             "the disk cannot read all of the folder (%llu places): %s holds the "
                             "rest, and no older backup was replaced. Replace the disk or SD card",
                             (unsigned long long)counts->unreadable, damaged);
+}
+
+/* Root's note must be the service's own, as all of its folder; and a new file, since root must give
+ * away none that was there. */
+void backup_note(const char *data)
+{
+    char note[PATH_ROOM];
+    struct stat info;
+    snprintf(note, sizeof note, "%s/" BACKUP_NOTE_NAME, data);
+    unlink(note);
+    int fd = open(note, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        bool is_owned = stat(data, &info) == 0 &&
+                        (info.st_uid == geteuid() || fchown(fd, info.st_uid, info.st_gid) == 0);
+        if (!is_owned) {
+            unlink(note);
+        }
+        close(fd);
+    }
 }

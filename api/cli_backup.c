@@ -1,14 +1,20 @@
 /* api/cli_backup.c - hedgerow backup and hedgerow restore. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backup.h"
 #include "cli.h"
 
+#define PATH_SIZE 1400
+#define SLOTS 7 /* backups that a folder keeps */
+
 static const char backup_help[] =
     "usage: hedgerow [--data DIR] backup FILE\n"
+    "       hedgerow [--data DIR] backup FOLDER/\n"
     "\n"
     "Writes the whole data folder (fences, users, gateways, checkpoint, journal, history) into "
     "one\n"
@@ -17,6 +23,10 @@ static const char backup_help[] =
     "holds what lets people in: keep it as safe as the folder, and on another disk (not in the "
     "data\n"
     "folder, which is refused).\n"
+    "A FOLDER keeps the newest seven, hedgerow-1.tar to hedgerow-7.tar: the oldest is replaced. "
+    "What\n"
+    "the disk cannot read is left out, told, and replaces none: FILE.damaged holds the rest.\n"
+    "For a daily one that nobody has to think of, see hedgerow install.\n"
     "Get it back with: hedgerow restore FILE --data NEWDIR\n";
 
 static const char restore_help[] =
@@ -43,6 +53,37 @@ static void raise_file_limit(void)
     }
 }
 
+/* A folder's file that is not there yet, or the oldest. */
+static void choose_slot(const char *folder, char path[PATH_SIZE])
+{
+    struct timespec oldest = {0};
+    const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
+    for (int slot = 1; slot <= SLOTS; slot++) {
+        char candidate[PATH_SIZE];
+        struct stat info;
+        snprintf(candidate, sizeof candidate, "%.1300s%shedgerow-%d.tar", folder, slash, slot);
+        bool is_there = stat(candidate, &info) == 0;
+        bool is_taken =
+            !is_there || slot == 1 || info.st_mtim.tv_sec < oldest.tv_sec ||
+            (info.st_mtim.tv_sec == oldest.tv_sec && info.st_mtim.tv_nsec < oldest.tv_nsec);
+        if (is_taken) {
+            memcpy(path, candidate, sizeof candidate);
+        }
+        if (!is_there) {
+            return;
+        }
+        oldest = is_taken ? info.st_mtim : oldest;
+    }
+}
+
+/* With a slash at its end it must be one: a disk that is not there would else become a file. */
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    size_t size = strlen(path);
+    return (size > 0 && path[size - 1] == '/') || (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
 int cli_backup(const cli_globals *globals, int argc, char **argv)
 {
     backup_counts counts;
@@ -62,12 +103,18 @@ int cli_backup(const cli_globals *globals, int argc, char **argv)
                 globals->data);
         return CLI_FAILED;
     }
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s", argv[1]);
+    if (is_folder(argv[1])) {
+        choose_slot(argv[1], path);
+    }
     raise_file_limit();
-    hr_err err = backup_write(globals->data, argv[1], &counts, &why);
+    hr_err err = backup_write(globals->data, path, &counts, &why);
     if (err != HR_OK) {
         return tell("backup", err, &why);
     }
-    printf("%s: %llu files, %.1f MB\n", argv[1], (unsigned long long)counts.files,
+    backup_note(globals->data);
+    printf("%s: %llu files, %.1f MB\n", path, (unsigned long long)counts.files,
            (double)counts.bytes / 1e6);
     return CLI_OK;
 }

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "backup.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "cli.h"
@@ -26,15 +27,16 @@
 #define TEXT_MAX 512
 #define ANSWER_BYTES_MAX (1u << 20)
 #define ANSWER_TIMEOUT_S 10L
+#define BACKUP_AGE_S_MAX (7 * 86400)
 #define FREE_LITTLE_PCT 10
 #define FREE_NOTHING_BYTES ((uint64_t)64 << 20)
 
 static const char help[] =
     "usage: hedgerow [--data DIR] doctor [--json]\n"
     "\n"
-    "Looks at the data folder, the disk, the clock, the broker and the service, says what is "
-    "wrong\n"
-    "and what to do about it, and changes nothing. Exit code 1: something does not work.\n";
+    "Looks at the data folder, its backups, the disk, the clock, the broker and the service, says\n"
+    "what is wrong and what to do about it, and changes nothing. Exit code 1: something does not\n"
+    "work.\n";
 
 typedef enum level {
     GOOD,
@@ -200,6 +202,37 @@ static void check_databases(doctor *d)
     }
     if (is_well) {
         find(d, "databases", GOOD, "", "the fences and the accounts can be read");
+    }
+}
+
+/* How long ago that file of the folder was written; -1: it is not there. */
+static int64_t age_of(const doctor *d, const char *name)
+{
+    char path[API_DATA_PATH_MAX + 16];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", d->data, name);
+    if (stat(path, &info) != 0) {
+        return -1;
+    }
+    int64_t age_s = hr_clock_now_ms(hr_clock_real()) / 1000 - info.st_mtim.tv_sec;
+    return age_s > 0 ? age_s : 0;
+}
+
+/* A folder is given some days before somebody has to think of it. */
+static void check_backup(doctor *d)
+{
+    static const char advice[] =
+        "Let one be made every day, best on another disk: hedgerow install --backups FOLDER (or by "
+        "hand: hedgerow backup FILE). Fences and users are nowhere else, and SD cards die.";
+    int64_t age_s = age_of(d, BACKUP_NOTE_NAME);
+    if (age_s > BACKUP_AGE_S_MAX) {
+        find(d, "backup", WARN, advice, "the newest backup is %lld days old",
+             (long long)age_s / 86400);
+    } else if (age_s >= 0) {
+        find(d, "backup", GOOD, "", "there is a backup of the last %d days",
+             BACKUP_AGE_S_MAX / 86400);
+    } else if (age_of(d, "FORMAT") > BACKUP_AGE_S_MAX) {
+        find(d, "backup", WARN, advice, "there is no backup of this folder");
     }
 }
 
@@ -456,6 +489,7 @@ int cli_doctor(const cli_globals *globals, int argc, char **argv)
         check_format(d);
         check_journal(d);
         check_databases(d);
+        check_backup(d);
         check_disk(d);
         check_clock(d);
         check_service(d);

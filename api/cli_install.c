@@ -14,6 +14,7 @@
 
 #define PATH_MAX_BYTES 1024
 #define UNIT_BYTES_MAX 16384
+#define UNITS_MAX 3
 #define UNIT_PATH "/etc/systemd/system/hedgerow.service"
 #define EDGE_UNIT_PATH "/etc/systemd/system/hedgerow-edge.service"
 #define EDGE_CONFIG "/etc/hedgerow/edge.conf"
@@ -22,6 +23,7 @@
 
 static const char help[] =
     "usage: hedgerow [--data DIR] install [--edge] [--print] [--prefix PREFIX] [--unit FILE]\n"
+    "                                     [--backups FOLDER]\n"
     "\n"
     "Writes a systemd unit that starts the service at boot, starts it again whenever it ends or\n"
     "hangs, and lets it touch nothing but its data folder (" STATE_FOLDER "hedgerow, or DIR). The\n"
@@ -32,8 +34,15 @@ static const char help[] =
     "  --prefix PREFIX  the programs are in PREFIX/bin (else: beside this one)\n"
     "  --unit FILE      write it there (else " UNIT_PATH ",\n"
     "                   or " EDGE_UNIT_PATH ")\n"
+    "  --backups FOLDER a timer too, by which the newest seven daily backups are kept there, best\n"
+    "                   on another disk: hedgerow-backup.service and .timer beside the unit\n"
     "Further settings of the service go into /etc/default/hedgerow, as "
     "HEDGEROW_HTTP=0.0.0.0:8080.\n";
+
+typedef struct unit {
+    char path[PATH_MAX_BYTES];
+    hr_buf text;
+} unit;
 
 typedef struct plan {
     char program[PATH_MAX_BYTES]; /* hedgerowd */
@@ -42,6 +51,7 @@ typedef struct plan {
     char data[PATH_MAX_BYTES];
     char user[64];
     const char *unit;
+    const char *backups; /* a folder; NULL: none are made */
     bool is_edge;
     bool is_state; /* data is systemd's to make, for a user of its own */
     bool prints;
@@ -59,6 +69,19 @@ static bool is_plain_path(const char *path)
         climbs = climbs || ((dots == 1 || dots == 2) && (end == '/' || end == '\0'));
     }
     return path[0] == '/' && strspn(path, plain) == strlen(path) && !climbs;
+}
+
+/* What a unit sees nothing, or a folder of its own, of; NULL: it sees this path. */
+static const char *hidden_place(const char *path)
+{
+    static const char *const hidden[] = {"/home", "/root", "/tmp", "/var/tmp", NULL};
+    for (const char *const *place = hidden; *place != NULL; place++) {
+        size_t size = strlen(*place);
+        if (strncmp(path, *place, size) == 0 && (path[size] == '/' || path[size] == '\0')) {
+            return *place;
+        }
+    }
+    return NULL;
 }
 
 static bool find_programs(plan *p, const char *prefix)
@@ -99,17 +122,14 @@ static bool find_programs(plan *p, const char *prefix)
                 p->program);
         return false;
     }
-    static const char *const hidden[] = {"/home/", "/root/", "/tmp/", "/var/tmp/", NULL};
-    for (const char *const *place = hidden; *place != NULL; place++) {
-        if (strncmp(p->program, *place, strlen(*place)) == 0) {
-            fprintf(stderr,
-                    "hedgerow install: the unit cannot see %s (%s is hidden from services): copy "
-                    "the programs to /usr/local/bin and run that hedgerow\n",
-                    p->program, *place);
-            return p->prints;
-        }
+    const char *place = hidden_place(p->program);
+    if (place != NULL) {
+        fprintf(stderr,
+                "hedgerow install: the unit cannot see %s (%s is hidden from services): copy "
+                "the programs to /usr/local/bin and run that hedgerow\n",
+                p->program, place);
     }
-    return true;
+    return place == NULL || p->prints;
 }
 
 static bool find_data(plan *p, const cli_globals *globals)
@@ -148,6 +168,20 @@ static bool find_data(plan *p, const cli_globals *globals)
     }
     snprintf(p->user, sizeof p->user, "%s", owner->pw_name);
     return true;
+}
+
+static bool find_backups(const plan *p)
+{
+    struct stat info;
+    if (p->backups == NULL || (is_plain_path(p->backups) && hidden_place(p->backups) == NULL &&
+                               stat(p->backups, &info) == 0 && S_ISDIR(info.st_mode))) {
+        return true;
+    }
+    fprintf(stderr,
+            "hedgerow install: the backups need a folder that is there, a whole path without "
+            "blanks outside /home, /root and /tmp; \"%s\" is not\n",
+            p->backups);
+    return false;
 }
 
 /* What both may do: talk to the network, write their folder, ask the clock, nothing else.
@@ -227,6 +261,33 @@ static void write_unit(const plan *p, hr_buf *out)
     hr_buf_put_text(out, "\n[Install]\nWantedBy=multi-user.target\n");
 }
 
+/* By root, who alone may look into the folder of a user that systemd made up, and with root's
+ * rights to files: what SQLite makes beside a database must be given to its owner. */
+static void write_backup_unit(const plan *p, hr_buf *out)
+{
+    hr_buf_put_text(out, UNIT_MARK " --backups; hedgerow-backup.timer starts it.\n"
+                                   "[Unit]\nDescription=A backup of Hedgerow's data folder\n");
+    hr_buf_printf(out, "RequiresMountsFor=%s %s\n\n", p->data, p->backups);
+    hr_buf_printf(out, "[Service]\nType=oneshot\nExecStart=%.*s/hedgerow --data %s backup %s/\n",
+                  (int)(strrchr(p->program, '/') - p->program), p->program, p->data, p->backups);
+    hr_buf_printf(out, "ReadWritePaths=-%s %s\n", p->data, p->backups);
+    hr_buf_put_text(out, "Nice=19\nIOSchedulingClass=idle\nUMask=0077\nNoNewPrivileges=yes\n"
+                         "PrivateTmp=yes\nPrivateDevices=yes\nPrivateNetwork=yes\n"
+                         "ProtectSystem=strict\nProtectHome=yes\nProtectKernelTunables=yes\n"
+                         "ProtectKernelModules=yes\nProtectKernelLogs=yes\n"
+                         "ProtectControlGroups=yes\nProtectHostname=yes\nRestrictNamespaces=yes\n"
+                         "RestrictRealtime=yes\nRestrictSUIDSGID=yes\nLockPersonality=yes\n"
+                         "CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_CHOWN CAP_FOWNER\n"
+                         "SystemCallFilter=@system-service\nSystemCallArchitectures=native\n");
+}
+
+/* A gateway that was off at that hour does it when it is on again. */
+static const char backup_timer[] = UNIT_MARK " --backups\n"
+                                             "[Unit]\nDescription=Hedgerow's daily backup\n\n"
+                                             "[Timer]\nOnCalendar=daily\nRandomizedDelaySec=1h\n"
+                                             "Persistent=yes\n\n"
+                                             "[Install]\nWantedBy=timers.target\n";
+
 /* True unless there is a unit that somebody wrote by hand. */
 static bool may_replace(const char *path)
 {
@@ -252,28 +313,37 @@ static void install_manual(const plan *p)
     }
 }
 
-static int install(const plan *p, const hr_buf *unit)
+static bool write_file(const char *path, const hr_buf *text)
 {
     char aside[PATH_MAX_BYTES + 8];
-    if (!may_replace(p->unit)) {
+    if (!may_replace(path)) {
         fprintf(stderr,
                 "hedgerow install: %s is there and not made by this command, or may not be read; "
                 "look at it, and remove it if it is not needed\n",
-                p->unit);
-        return CLI_FAILED;
+                path);
+        return false;
     }
-    snprintf(aside, sizeof aside, "%.1000s.new", p->unit);
+    snprintf(aside, sizeof aside, "%.1000s.new", path);
     int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-    bool is_written = fd >= 0 && write(fd, unit->data, unit->size) == (ssize_t)unit->size &&
-                      fsync(fd) == 0 && rename(aside, p->unit) == 0;
+    bool is_written = fd >= 0 && write(fd, text->data, text->size) == (ssize_t)text->size &&
+                      fsync(fd) == 0 && rename(aside, path) == 0;
     int error = errno;
     if (fd >= 0) {
         close(fd);
     }
     if (!is_written) {
-        fprintf(stderr, "hedgerow install: cannot write %s: %s%s\n", p->unit, strerror(error),
+        fprintf(stderr, "hedgerow install: cannot write %s: %s%s\n", path, strerror(error),
                 error == EACCES || error == EPERM ? "; run it as root (sudo)" : "");
-        return CLI_FAILED;
+    }
+    return is_written;
+}
+
+static int install(const plan *p, const unit *units, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!write_file(units[i].path, &units[i].text)) {
+            return CLI_FAILED;
+        }
     }
     install_manual(p);
     if (p->is_edge) {
@@ -286,11 +356,60 @@ static int install(const plan *p, const hr_buf *unit)
     } else {
         printf("%s is written. Now start the service, and let it start at every boot:\n"
                "  systemctl daemon-reload\n"
-               "  systemctl enable --now hedgerow\n"
+               "  systemctl enable --now hedgerow%s\n"
                "Then look at it: hedgerow --data %s doctor\n",
-               p->unit, p->data);
+               p->unit, p->backups != NULL ? " hedgerow-backup.timer" : "", p->data);
     }
     return CLI_OK;
+}
+
+/* The unit, and what makes backups beside it. */
+static size_t write_units(const plan *p, unit units[UNITS_MAX])
+{
+    for (size_t i = 0; i < UNITS_MAX; i++) {
+        hr_buf_init(&units[i].text, UNIT_BYTES_MAX);
+    }
+    snprintf(units[0].path, PATH_MAX_BYTES, "%s", p->unit);
+    if (p->is_edge) {
+        write_edge_unit(p, &units[0].text);
+        return 1;
+    }
+    write_unit(p, &units[0].text);
+    if (p->backups == NULL) {
+        return 1;
+    }
+    const char *slash = strrchr(p->unit, '/');
+    int folder = slash != NULL ? (int)(slash - p->unit) + 1 : 0;
+    static const char *const names[] = {"hedgerow-backup.service", "hedgerow-backup.timer"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(units[1 + i].path, PATH_MAX_BYTES, "%.*s%s", folder, p->unit, names[i]);
+    }
+    write_backup_unit(p, &units[1].text);
+    hr_buf_put_text(&units[2].text, backup_timer);
+    return 3;
+}
+
+static int make_units(const plan *p)
+{
+    unit units[UNITS_MAX];
+    size_t count = write_units(p, units);
+    int code = CLI_OK;
+    for (size_t i = 0; i < count && code == CLI_OK; i++) {
+        const hr_buf *text = &units[i].text;
+        if (hr_buf_err(text) != HR_OK) {
+            fprintf(stderr, "hedgerow install: %s\n", hr_err_text(hr_buf_err(text)));
+            code = CLI_FAILED;
+        } else if (p->prints && fwrite(text->data, 1, text->size, stdout) != text->size) {
+            code = CLI_FAILED;
+        }
+    }
+    if (code == CLI_OK && !p->prints) {
+        code = install(p, units, count);
+    }
+    for (size_t i = 0; i < UNITS_MAX; i++) {
+        hr_buf_fini(&units[i].text);
+    }
+    return code;
 }
 
 int cli_install(const cli_globals *globals, int argc, char **argv)
@@ -298,9 +417,10 @@ int cli_install(const cli_globals *globals, int argc, char **argv)
     plan p = {.unit = NULL};
     const char *prefix = NULL;
     for (int i = 1; i < argc; i++) {
-        const char **place = strcmp(argv[i], "--prefix") == 0 ? &prefix
-                             : strcmp(argv[i], "--unit") == 0 ? &p.unit
-                                                              : NULL;
+        const char **place = strcmp(argv[i], "--prefix") == 0    ? &prefix
+                             : strcmp(argv[i], "--unit") == 0    ? &p.unit
+                             : strcmp(argv[i], "--backups") == 0 ? &p.backups
+                                                                 : NULL;
         if (strcmp(argv[i], "--help") == 0) {
             fputs(help, stdout);
             return CLI_OK;
@@ -316,25 +436,13 @@ int cli_install(const cli_globals *globals, int argc, char **argv)
             return CLI_USAGE;
         }
     }
+    if (p.is_edge && p.backups != NULL) {
+        fputs("hedgerow install: a gateway keeps nothing that a backup could bring back\n", stderr);
+        return CLI_USAGE;
+    }
     p.unit = p.unit != NULL ? p.unit : p.is_edge ? EDGE_UNIT_PATH : UNIT_PATH;
-    if (!find_programs(&p, prefix) || !find_data(&p, globals)) {
+    if (!find_programs(&p, prefix) || !find_data(&p, globals) || !find_backups(&p)) {
         return CLI_FAILED;
     }
-    hr_buf unit;
-    hr_buf_init(&unit, UNIT_BYTES_MAX);
-    if (p.is_edge) {
-        write_edge_unit(&p, &unit);
-    } else {
-        write_unit(&p, &unit);
-    }
-    int code = CLI_FAILED;
-    if (hr_buf_err(&unit) != HR_OK) {
-        fprintf(stderr, "hedgerow install: %s\n", hr_err_text(hr_buf_err(&unit)));
-    } else if (p.prints) {
-        code = fwrite(unit.data, 1, unit.size, stdout) == unit.size ? CLI_OK : CLI_FAILED;
-    } else {
-        code = install(&p, &unit);
-    }
-    hr_buf_fini(&unit);
-    return code;
+    return make_units(&p);
 }

@@ -36,7 +36,7 @@ static const cli_command subcommands[] = {
     {"backup", "write a whole data folder into one file", cli_backup, ""},
     {"restore", "make a data folder from a backup", cli_restore, "--data"},
     {"install", "start the service at boot, by systemd", cli_install,
-     "--edge --print --prefix --unit"},
+     "--backups --edge --print --prefix --unit"},
     {"join", "print which fences each fix of a CSV file lies in", cli_join,
      "--fences --on-error --close-rings"},
     {"replay", "print the events that the fixes of a CSV file make", cli_replay,

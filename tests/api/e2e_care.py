@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tarfile
 import tempfile
 
 import harness
@@ -57,6 +58,7 @@ def the_doctor_says_what_is_wrong_and_what_to_do():
         service.stop()
         found, is_well = findings("--data", service.data)
         expect((is_well, found["service"]["level"]), (False, "problem"))
+        check_backups_are_asked_for(service)
         with socket.socket() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             other.bind(("127.0.0.1", service.mqtt_port))
@@ -89,6 +91,30 @@ def the_doctor_says_what_is_wrong_and_what_to_do():
         expect(levels("--data", service.data)["format"], "problem")
         found = findings("--data", service.data + "-nowhere")[0]
         expect((list(found), found["folder"]["level"]), (["folder"], "problem"))
+
+
+def check_backups_are_asked_for(service):
+    folder = os.path.join(service.folder, "backups")
+    note = os.path.join(service.data, "last-backup")
+    expect("backup" in levels("--data", service.data), False, "a new folder is let alone")
+    os.utime(os.path.join(service.data, "FORMAT"), (0, 0))
+    expect(levels("--data", service.data)["backup"], "warning")
+    expect(hedgerow("--data", service.data, "backup", folder + "/").returncode, 1)
+    expect(os.path.exists(note) or os.path.exists(folder), False)
+    os.mkdir(folder)
+    if os.geteuid() == 0:
+        os.chown(service.data, 65534, -1)
+    for _ in range(8):
+        expect(hedgerow("--data", service.data, "backup", folder).returncode, 0)
+    made = {os.stat(os.path.join(folder, name)).st_mtime_ns: name for name in os.listdir(folder)}
+    expect([made[when] for when in sorted(made)],
+           ["hedgerow-%d.tar" % n for n in (2, 3, 4, 5, 6, 7, 1)], "the oldest is replaced")
+    with tarfile.open(os.path.join(folder, "hedgerow-1.tar")) as tar:
+        expect("last-backup" in tar.getnames(), False)
+    expect(os.stat(note).st_uid, os.stat(service.data).st_uid)
+    expect(levels("--data", service.data)["backup"], "ok")
+    os.utime(note, (0, 0))
+    expect(levels("--data", service.data)["backup"], "warning")
 
 
 def mosquitto():
@@ -208,13 +234,34 @@ def the_unit_is_hardened_and_systemd_finds_no_fault_with_it():
         expect(hedgerow("install", "--what").returncode, 2)
 
 
+def check_the_timer(prefix, unit):
+    backups = os.path.join(prefix, "backups")
+    words = ["install", "--prefix", prefix, "--unit", unit, "--backups", backups]
+    expect(hedgerow(*words).returncode, 1, "a disk that is not there")
+    os.mkdir(backups)
+    done = hedgerow(*words)
+    expect((done.returncode, done.stderr), (0, ""))
+    expect("enable --now hedgerow hedgerow-backup.timer\n" in done.stdout, True, done.stdout)
+    units = [os.path.join(prefix, "hedgerow-backup." + kind) for kind in ("service", "timer")]
+    with open(units[0]) as file:
+        line = "ExecStart=%s/bin/hedgerow --data /var/lib/hedgerow backup %s/\n"
+        expect(line % (prefix, backups) in file.read(), True)
+    if shutil.which("systemd-analyze"):
+        found = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True,
+                               text=True)
+        expect((found.returncode, found.stderr), (0, ""))
+    for bad in ("/tmp", "relative", "/home/me", "/var/lib/.."):
+        expect(hedgerow(*words[:-1], bad).returncode, 1, bad)
+    expect(hedgerow("install", "--edge", "--backups", backups).returncode, 2)
+
+
 @test
 def a_unit_is_written_but_never_over_somebodys_own():
     if os.geteuid() != 0:
         return  # every place that others may write to is hidden from services
     with tempfile.TemporaryDirectory(dir="/var/lib") as prefix:
         os.makedirs(os.path.join(prefix, "bin"))
-        for name in ("hedgerowd", "hedgerow-edge"):
+        for name in ("hedgerow", "hedgerowd", "hedgerow-edge"):
             shutil.copy(os.path.join(os.path.dirname(harness.PROGRAM), name),
                         os.path.join(prefix, "bin", name))
         unit = os.path.join(prefix, "hedgerow.service")
@@ -222,6 +269,7 @@ def a_unit_is_written_but_never_over_somebodys_own():
             done = hedgerow("install", "--prefix", prefix, "--unit", unit)
             expect((done.returncode, done.stderr), (0, ""))
             expect("systemctl enable --now hedgerow" in done.stdout, True)
+        check_the_timer(prefix, unit)
         done = hedgerow("install", "--edge", "--prefix", prefix, "--unit", unit + "-edge")
         expect((done.returncode, done.stderr), (0, ""))
         for page in ("man1/hedgerow.1", "man8/hedgerowd.8", "man8/hedgerow-edge.8"):
