@@ -143,15 +143,16 @@ static void read_forwarded(const char *list, api_request *request)
     }
 }
 
-/* A proxy on this machine says whom it asks for, but a client can make libwebsockets 4.1 overlook
- * the header that says so: the end of a header's name that begins a known one ("X: 1") is not seen,
- * and the next line goes with it. So where the service has been given a name or origin, as behind a
- * proxy it needs one, everybody on this machine may be the proxy. */
-static bool is_proxied(struct lws *wsi, const char *peer)
+/* A proxy says whom it asks for, but a client can make libwebsockets 4.1 overlook the header that
+ * says so, or the one that tells the length of its body: the end of a header's name that begins a
+ * known one ("X: 1") is not seen, and the next line goes with it. Nothing tells of it afterwards.
+ * So where the service has been given a name or origin, as behind a proxy it needs one, everybody
+ * may be the proxy. */
+static bool is_proxied(struct lws *wsi)
 {
     const api_server *server = lws_context_user(lws_get_context(wsi));
     return lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
-           (api_peer_is_loopback(peer) && api_has_names(server->context));
+           api_has_names(server->context);
 }
 
 const char *server_read_head(struct lws *wsi, api_request *request)
@@ -160,7 +161,7 @@ const char *server_read_head(struct lws *wsi, api_request *request)
      */
     char text[COOKIES_BYTES_MAX];
     const char *too_long = NULL;
-    request->is_proxied = is_proxied(wsi, request->peer);
+    request->is_proxied = is_proxied(wsi);
     if (!server_header(wsi, WSI_TOKEN_X_FORWARDED_FOR, text, API_HEADER_TEXT_MAX)) {
         too_long = "X-Forwarded-For";
     }

@@ -2,6 +2,7 @@
 import http.client
 import json
 import re
+import socket
 import subprocess
 import time
 
@@ -72,10 +73,27 @@ def the_one_time_link_makes_one_owner():
         expect(service.ask("POST", "/v1/login", {"code": code})[0], 401)
 
 
+def check_nobody_reads_the_next_ones_answer(service):
+    """A body whose length is hidden so would be a request, and its answer the next client's."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing, but tells an address of this machine
+        except OSError:
+            return  # which has no other than its own
+        here = probe.getsockname()[0]
+    hidden = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+    with socket.create_connection((here, service.port), timeout=60) as link:
+        head = "GET /v1/health HTTP/1.1\r\nHost: x\r\nA: 1\r\nContent-Length: %d\r\n\r\n"
+        link.sendall((head % len(hidden) + hidden).encode())
+        got = b"".join(iter(lambda: link.recv(65536), b""))
+    expect(got.count(b"HTTP/1.1 "), 1, got)
+
+
 @test
 def behind_a_proxy_the_link_is_always_needed():
     for flag, name in (("--hosts", "farm.example"), ("--origins", "https://farm.example")):
-        with Service(flag, name) as service:
+        with Service(flag, name, "--http", "0.0.0.0:0") as service:
+            check_nobody_reads_the_next_ones_answer(service)
             link = service.logged("service.setup", "link=")
             body = {"user": "owner", "password": PASSWORD}
             # The header in front hides the proxy's own from libwebsockets.
