@@ -8,7 +8,8 @@
 #include "base/id.h"
 #include "base/logline.h"
 
-hr_err accounts_check_rules(const char *user, const char *password, hr_why *why)
+/* For names and passwords; password NULL: none is set. */
+static hr_err check_rules(const char *user, const char *password, hr_why *why)
 {
     if (!hr_user_id_is_valid(user, strlen(user))) {
         hr_why_set(why, HR_INVALID,
@@ -31,8 +32,8 @@ hr_err accounts_check_rules(const char *user, const char *password, hr_why *why)
     return HR_OK;
 }
 
-hr_err accounts_hash_password(const char *password, char hash[ACCOUNTS_PASSWORD_HASH_MAX],
-                              hr_why *why)
+static hr_err hash_password(const char *password, char hash[ACCOUNTS_PASSWORD_HASH_MAX],
+                            hr_why *why)
 {
     _Static_assert(ACCOUNTS_PASSWORD_HASH_MAX >= crypto_pwhash_STRBYTES, "libsodium's text fits");
     if (crypto_pwhash_str(hash, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
@@ -78,7 +79,8 @@ static void note_row(sqlite3_stmt *row, void *context)
     *(bool *)context = true;
 }
 
-hr_err accounts_use_code(accounts *accounts, const char *code, hr_why *why)
+/* Is the code the one made last? Used up if so. Within a change. */
+static hr_err use_code(accounts *accounts, const char *code, hr_why *why)
 {
     uint8_t hash[ACCOUNTS_HASH_BYTES];
     bool right = false;
@@ -130,9 +132,9 @@ hr_err accounts_setup(accounts *accounts, const char *user, const char *password
         hr_why_reason(why, "setup.remote");
         return HR_DENIED;
     }
-    hr_err err = accounts_check_rules(user, password, why);
+    hr_err err = check_rules(user, password, why);
     if (err == HR_OK) {
-        err = accounts_hash_password(password, hash, why);
+        err = hash_password(password, hash, why);
     }
     if (err != HR_OK) {
         return err;
@@ -142,7 +144,7 @@ hr_err accounts_setup(accounts *accounts, const char *user, const char *password
     err = accounts_has_owner(accounts) ? hr_why_set(why, HR_EXISTS, "there is an owner already")
                                        : accounts_begin(accounts, why);
     if (err == HR_OK) {
-        err = code[0] != 0 ? accounts_use_code(accounts, code, why) : HR_OK;
+        err = code[0] != 0 ? use_code(accounts, code, why) : HR_OK;
         err = err == HR_OK ? put_user(accounts, user, hash, API_ROLE_OWNER, why) : err;
         err = accounts_end(accounts, err, why);
     }
@@ -182,7 +184,7 @@ hr_err accounts_login_by_code(accounts *accounts, const char *code, const char *
     }
     err = accounts_begin(accounts, why);
     if (err == HR_OK) {
-        err = accounts_use_code(accounts, code, why);
+        err = use_code(accounts, code, why);
         err = err == HR_OK ? accounts_add_session(accounts, user, session, why) : err;
         err = accounts_end(accounts, err, why);
     }
@@ -312,9 +314,9 @@ hr_err accounts_user_change(accounts *accounts, const char *user, const char *pa
                             api_role *role, hr_why *why)
 {
     char hash[ACCOUNTS_PASSWORD_HASH_MAX];
-    hr_err err = accounts_check_rules(user, password, why);
+    hr_err err = check_rules(user, password, why);
     if (err == HR_OK && password != NULL) {
-        err = accounts_hash_password(password, hash, why);
+        err = hash_password(password, hash, why);
     }
     if (err != HR_OK) {
         return err;
@@ -332,9 +334,9 @@ hr_err accounts_user_add(accounts *accounts, const char *user, const char *passw
     account_user stored;
     char hash[ACCOUNTS_PASSWORD_HASH_MAX];
     bool has_other_owner = false;
-    hr_err err = accounts_check_rules(user, password, why);
+    hr_err err = check_rules(user, password, why);
     if (err == HR_OK) {
-        err = accounts_hash_password(password, hash, why);
+        err = hash_password(password, hash, why);
     }
     if (err != HR_OK) {
         return err;

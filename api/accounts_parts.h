@@ -65,12 +65,4 @@ void accounts_make_secret(char secret[ACCOUNTS_SECRET_SIZE]);
 HR_MUST_USE hr_err accounts_add_session(accounts *accounts, const char *user,
                                         char session[ACCOUNTS_SECRET_SIZE], hr_why *why);
 
-/* Is the code the one made last? Used up if so. Within a change. */
-HR_MUST_USE hr_err accounts_use_code(accounts *accounts, const char *code, hr_why *why);
-
-/* The rules for names and passwords. */
-HR_MUST_USE hr_err accounts_check_rules(const char *user, const char *password, hr_why *why);
-HR_MUST_USE hr_err accounts_hash_password(const char *password,
-                                          char hash[ACCOUNTS_PASSWORD_HASH_MAX], hr_why *why);
-
 #endif

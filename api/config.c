@@ -130,7 +130,8 @@ static const char *nearest_key(const char *name, size_t size)
     return best;
 }
 
-hr_err api_address_parse(const char *text, api_address *address)
+/* "ADDR:PORT" with ADDR an IPv4 address, "localhost" or "[IPv6]". */
+static hr_err parse_address(const char *text, api_address *address)
 {
     const char *colon = strrchr(text, ':');
     if (colon == NULL || colon[1] == 0 || strlen(colon + 1) > 5) {
@@ -201,7 +202,7 @@ static hr_err key_set(api_config *config, const config_key *key, const char *tex
         memcpy(field, text, strlen(text));
         return HR_OK;
     case KEY_ADDRESS:
-        err = api_address_parse(text, (api_address *)(void *)field);
+        err = parse_address(text, (api_address *)(void *)field);
         return err == HR_OK
                    ? HR_OK
                    : hr_why_set(why, err, "%s: %s must look like 127.0.0.1:8080, not \"%s\"", where,

@@ -59,9 +59,6 @@ HR_MUST_USE hr_err api_config_load(api_config *config, int argc, char *const *ar
 HR_MUST_USE hr_err api_config_parse_file(api_config *config, const char *text, size_t size,
                                          const char *name, hr_why *why);
 
-/* "ADDR:PORT" with ADDR an IPv4 address, "localhost" or "[IPv6]". */
-HR_MUST_USE hr_err api_address_parse(const char *text, api_address *address);
-
 /* Flags and what they mean, for --help; static. */
 void api_config_print_help(void);
 

@@ -18,7 +18,6 @@ struct api_data_folder {
     char path[API_DATA_PATH_MAX];
     char id[API_DATA_ID_TEXT_SIZE];
     int lock_fd;
-    bool is_new;
 };
 
 /* A folder that a power cut may take back would take all that is in it. HR_EXISTS: it was there. */
@@ -142,7 +141,6 @@ static hr_err write_format(api_data_folder *folder, const char *path, hr_why *wh
     if (err == HR_OK && rename(aside, path) != 0) {
         err = hr_why_errno(why, errno, "cannot rename %s", aside);
     }
-    folder->is_new = true;
     return err == HR_OK ? hr_folder_sync(folder->path, why) : err;
 }
 
@@ -226,9 +224,4 @@ const char *api_data_folder_path(const api_data_folder *folder)
 const char *api_data_folder_id(const api_data_folder *folder)
 {
     return folder->id;
-}
-
-bool api_data_folder_is_new(const api_data_folder *folder)
-{
-    return folder->is_new;
 }

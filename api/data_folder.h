@@ -26,9 +26,6 @@ void api_data_folder_close(api_data_folder *folder);
 const char *api_data_folder_path(const api_data_folder *folder);
 const char *api_data_folder_id(const api_data_folder *folder);
 
-/* True when this open made the folder's format file. */
-bool api_data_folder_is_new(const api_data_folder *folder);
-
 /* DATA/name into text. HR_TOO_BIG: longer than API_DATA_PATH_MAX. */
 HR_MUST_USE hr_err api_data_folder_join(const api_data_folder *folder, const char *name,
                                         char text[API_DATA_PATH_MAX]);

@@ -275,9 +275,9 @@ static int on_message(live_hub *hub, live_client *client, const char *bytes, siz
     return 0;
 }
 
-/* lws would hang up without a word. */
-int live_refuse_upgrade(live_hub *hub, struct lws *wsi, int status, const char *code,
-                        const char *text)
+/* In HTTP, and the connection ends (-1): lws would hang up without a word. */
+static int refuse_upgrade(live_hub *hub, struct lws *wsi, int status, const char *code,
+                          const char *text)
 {
     hr_buf *out = &hub->server->scratch;
     api_request *request = &hub->request;
@@ -304,8 +304,8 @@ int live_refuse_upgrade(live_hub *hub, struct lws *wsi, int status, const char *
 
 int live_refuse_crowd(live_hub *hub, struct lws *wsi)
 {
-    return live_refuse_upgrade(hub, wsi, 503, "live.crowded",
-                               "there are too many WebSocket clients; try again later");
+    return refuse_upgrade(hub, wsi, 503, "live.crowded",
+                          "there are too many WebSocket clients; try again later");
 }
 
 static bool names_our_subprotocol(const char *list)
@@ -327,16 +327,16 @@ int live_confirm_upgrade(live_hub *hub, struct lws *wsi)
     char text[API_HEADER_TEXT_MAX];
     server_header(wsi, WSI_TOKEN_VERSION, text, sizeof text);
     if (strcmp(text, "13") != 0) {
-        return live_refuse_upgrade(hub, wsi, 426, "live.version",
-                                   "a WebSocket is spoken here as RFC 6455 has it, version 13");
+        return refuse_upgrade(hub, wsi, 426, "live.version",
+                              "a WebSocket is spoken here as RFC 6455 has it, version 13");
     }
     if (lws_hdr_total_length(wsi, WSI_TOKEN_KEY) <= 0) {
-        return live_refuse_upgrade(hub, wsi, 400, "live.key", "there is no Sec-WebSocket-Key");
+        return refuse_upgrade(hub, wsi, 400, "live.key", "there is no Sec-WebSocket-Key");
     }
     server_header(wsi, WSI_TOKEN_PROTOCOL, text, sizeof text);
     if (!names_our_subprotocol(text)) {
-        return live_refuse_upgrade(hub, wsi, 400, "live.subprotocol",
-                                   "Sec-WebSocket-Protocol must name " LIVE_SUBPROTOCOL);
+        return refuse_upgrade(hub, wsi, 400, "live.subprotocol",
+                              "Sec-WebSocket-Protocol must name " LIVE_SUBPROTOCOL);
     }
     return 0;
 }
@@ -366,27 +366,26 @@ static int admit_upgrade(live_hub *hub, struct lws *wsi, live_client *client)
     api_request_reset(request);
     lws_get_peer_simple(wsi, request->peer, sizeof request->peer);
     if (server_read_head(wsi, request) != NULL) {
-        return live_refuse_upgrade(hub, wsi, 431, "head.too_big", "a header is too long");
+        return refuse_upgrade(hub, wsi, 431, "head.too_big", "a header is too long");
     }
     server_header(wsi, WSI_TOKEN_GET_URI, path, sizeof path);
     if (strcmp(path, "/v1/live") != 0) {
-        return live_refuse_upgrade(hub, wsi, 404, "route.not_found",
-                                   "the WebSocket is at /v1/live");
+        return refuse_upgrade(hub, wsi, 404, "route.not_found", "the WebSocket is at /v1/live");
     }
     if (!api_host_is_allowed(context, request->host)) {
-        return live_refuse_upgrade(hub, wsi, 421, "host.unknown",
-                                   "this service does not go by that name");
+        return refuse_upgrade(hub, wsi, 421, "host.unknown",
+                              "this service does not go by that name");
     }
     if (request->origin[0] != 0 &&
         !api_origin_is_allowed(context, request->origin, request->host)) {
-        return live_refuse_upgrade(hub, wsi, 403, "origin.denied",
-                                   "pages of other origins are not let in");
+        return refuse_upgrade(hub, wsi, 403, "origin.denied",
+                              "pages of other origins are not let in");
     }
     read_token_parameter(wsi, request->bearer, sizeof request->bearer);
     api_identify(context, request);
     if (request->caller.role < API_ROLE_VIEWER) {
-        return live_refuse_upgrade(hub, wsi, 401, "auth.required",
-                                   "log in, or give a token as ?token= or Authorization: Bearer");
+        return refuse_upgrade(hub, wsi, 401, "auth.required",
+                              "log in, or give a token as ?token= or Authorization: Bearer");
     }
     if (hub->client_count >= LIVE_CLIENTS_MAX) {
         return live_refuse_crowd(hub, wsi);

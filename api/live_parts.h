@@ -100,10 +100,6 @@ struct live_hub {
 
 /* ---- live.c ---- */
 
-/* Answer an upgrade in HTTP and end the connection: returns -1. */
-int live_refuse_upgrade(live_hub *hub, struct lws *wsi, int status, const char *code,
-                        const char *text);
-
 /* Ask lws to tell when the client can take more. */
 void live_want_write(live_client *client);
 

@@ -269,20 +269,15 @@ void route_fence_restore(api_context *context, const api_request *request, api_a
     }
 }
 
-static bool is_true(const api_request *request, const char *name)
-{
-    const char *text = api_request_param(request, name);
-    return text != NULL && strcmp(text, "true") == 0;
-}
-
-/* Told in the one edit that change_fence() hands back. */
+/* Its parameters have been looked at. Told in the one edit that change_fence() hands back. */
 static geo_err edit_import(catalog_change *edits, const api_request *request, uint64_t expected,
                            catalog_edit *edit, geo_why *why)
 {
     uint32_t count = 0;
-    catalog_import_options options = {.close_rings = is_true(request, "close_rings"),
-                                      .replace_existing = is_true(request, "replace")};
+    catalog_import_options options = {0};
     (void)expected;
+    (void)api_param_truth(request, "close_rings", &options.close_rings, NULL);
+    (void)api_param_truth(request, "replace", &options.replace_existing, NULL);
     geo_err err =
         catalog_change_import(edits, request->body, request->body_size, &options, &count, why);
     *edit = (catalog_edit){.kind = CATALOG_CREATED, .revision = count};

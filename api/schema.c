@@ -230,7 +230,7 @@ const api_schema *api_schemas(size_t *count)
     return schemas;
 }
 
-const api_schema *api_schema_find(const char *name)
+static const api_schema *find_schema(const char *name)
 {
     for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++) {
         if (strcmp(schemas[i].name, name) == 0) {
@@ -242,13 +242,13 @@ const api_schema *api_schema_find(const char *name)
 
 bool api_schema_is_optional(const char *name)
 {
-    const api_schema *found = name != NULL ? api_schema_find(name) : NULL;
+    const api_schema *found = name != NULL ? find_schema(name) : NULL;
     return found == NULL || strncmp(found->json, OPTIONAL, sizeof OPTIONAL - 1) == 0;
 }
 
 const char *api_schema_stranger(const char *schema, const cJSON *object)
 {
-    const api_schema *found = schema != NULL ? api_schema_find(schema) : NULL;
+    const api_schema *found = schema != NULL ? find_schema(schema) : NULL;
     cJSON *root = found != NULL ? cJSON_Parse(found->json) : NULL;
     cJSON *known = cJSON_GetObjectItemCaseSensitive(root, "properties");
     const char *stranger = NULL;

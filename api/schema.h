@@ -14,9 +14,6 @@ typedef struct api_schema {
 /* All of them. Static. */
 const api_schema *api_schemas(size_t *count);
 
-/* NULL: there is none of that name. */
-const api_schema *api_schema_find(const char *name);
-
 /* Whether a body of that schema may be left out; so it is where there is no schema. */
 bool api_schema_is_optional(const char *name);
 

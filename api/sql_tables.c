@@ -315,6 +315,36 @@ static void result_scaled(sqlite3_context *result, int64_t value, bool is_known,
     }
 }
 
+static void store_double(uint8_t *to, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    hr_store_u64(to, bits);
+}
+
+/* SpatiaLite's form of a point: begin mark, little-endian, SRID, its box, class, the place. */
+static void result_point(sqlite3_context *result, int32_t lon_e7, int32_t lat_e7)
+{
+    enum {
+        POINT_BYTES = 60,
+        SRID_WGS84 = 4326,
+    };
+    uint8_t blob[POINT_BYTES] = {0};
+    double x = (double)lon_e7 / 1e7;
+    double y = (double)lat_e7 / 1e7;
+    blob[1] = 0x01;
+    hr_store_u32(blob + 2, SRID_WGS84);
+    for (int i = 0; i < 4; i++) {
+        store_double(blob + 6 + 8 * i, i % 2 == 0 ? x : y);
+    }
+    blob[38] = 0x7c;
+    hr_store_u32(blob + 39, 1);
+    store_double(blob + 43, x);
+    store_double(blob + 51, y);
+    blob[59] = 0xfe;
+    sqlite3_result_blob(result, blob, sizeof blob, SQLITE_TRANSIENT);
+}
+
 /* lon, lat, time, accuracy_m, speed_mps, heading_deg, battery_pct, geom: in every table of fixes */
 void sql_result_fix(sqlite3_context *result, const hr_fix *fix, int column)
 {
@@ -341,36 +371,6 @@ void sql_result_fix(sqlite3_context *result, const hr_fix *fix, int column)
         result_scaled(result, fix->battery_pct, fix->battery_pct != HR_FIX_U8_UNKNOWN, 1);
         break;
     default:
-        sql_result_point(result, fix->lon_e7, fix->lat_e7);
+        result_point(result, fix->lon_e7, fix->lat_e7);
     }
-}
-
-static void store_double(uint8_t *to, double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    hr_store_u64(to, bits);
-}
-
-/* SpatiaLite's form of a point: begin mark, little-endian, SRID, its box, class, the place. */
-void sql_result_point(sqlite3_context *result, int32_t lon_e7, int32_t lat_e7)
-{
-    enum {
-        POINT_BYTES = 60,
-        SRID_WGS84 = 4326,
-    };
-    uint8_t blob[POINT_BYTES] = {0};
-    double x = (double)lon_e7 / 1e7;
-    double y = (double)lat_e7 / 1e7;
-    blob[1] = 0x01;
-    hr_store_u32(blob + 2, SRID_WGS84);
-    for (int i = 0; i < 4; i++) {
-        store_double(blob + 6 + 8 * i, i % 2 == 0 ? x : y);
-    }
-    blob[38] = 0x7c;
-    hr_store_u32(blob + 39, 1);
-    store_double(blob + 43, x);
-    store_double(blob + 51, y);
-    blob[59] = 0xfe;
-    sqlite3_result_blob(result, blob, sizeof blob, SQLITE_TRANSIENT);
 }

@@ -60,9 +60,6 @@ struct sql_cursor {
 void sql_result_time(sqlite3_context *result, int64_t time_ms);
 void sql_result_fix(sqlite3_context *result, const hr_fix *fix, int column);
 
-/* A SpatiaLite point in SRID 4326. */
-void sql_result_point(sqlite3_context *result, int32_t lon_e7, int32_t lat_e7);
-
 extern const sql_table sql_table_device;
 extern const sql_table sql_table_inside;
 extern const sql_table sql_table_event;

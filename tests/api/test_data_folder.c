@@ -55,7 +55,6 @@ static void it_is_made_when_absent_and_keeps_its_id(void **state)
     api_data_folder *folder = NULL;
     hr_why why;
     assert_int_equal(open_folder(&folder, &why), HR_OK);
-    assert_true(api_data_folder_is_new(folder));
     char id[API_DATA_ID_TEXT_SIZE];
     memcpy(id, api_data_folder_id(folder), sizeof id);
     assert_int_equal(strlen(id), 16);
@@ -64,7 +63,6 @@ static void it_is_made_when_absent_and_keeps_its_id(void **state)
     assert_int_equal(info.st_mode & 0777, 0700);
     api_data_folder_close(folder);
     assert_int_equal(open_folder(&folder, &why), HR_OK);
-    assert_false(api_data_folder_is_new(folder));
     assert_string_equal(api_data_folder_id(folder), id);
     api_data_folder_close(folder);
 }
