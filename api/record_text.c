@@ -4,9 +4,8 @@
 #include <stdio.h>
 
 #include "base/event.h"
-#include "base/fix.h"
 #include "base/record.h"
-#include "wire/event_json.h"
+#include "event_text.h"
 
 static void put_known(hr_json *json, const char *name, int64_t value, bool is_known, unsigned scale)
 {
@@ -23,6 +22,20 @@ static void put_key(hr_json *json, uint64_t device)
     hr_json_key_text(json, "device_key", key);
 }
 
+void record_fix_write(hr_json *json, const hr_fix *fix)
+{
+    put_key(json, fix->device);
+    hr_json_key_time(json, "time", fix->time_ms);
+    put_known(json, "lon", fix->lon_e7, true, 7);
+    put_known(json, "lat", fix->lat_e7, true, 7);
+    put_known(json, "accuracy_m", fix->accuracy_dm, fix->accuracy_dm != HR_FIX_U16_UNKNOWN, 1);
+    put_known(json, "speed_mps", fix->speed_cm_s, fix->speed_cm_s != HR_FIX_U16_UNKNOWN, 2);
+    put_known(json, "heading_deg", fix->heading_cdeg, fix->heading_cdeg != HR_FIX_U16_UNKNOWN, 2);
+    put_known(json, "battery_pct", fix->battery_pct, fix->battery_pct != HR_FIX_U8_UNKNOWN, 0);
+    hr_json_key_bool(json, "backlog", (fix->flags & HR_FIX_BACKLOG) != 0);
+    hr_json_key_bool(json, "time_assigned", (fix->flags & HR_FIX_TIME_ASSIGNED) != 0);
+}
+
 static bool put_fix(hr_json *json, const uint8_t *bytes, size_t size)
 {
     hr_fix fix;
@@ -30,19 +43,11 @@ static bool put_fix(hr_json *json, const uint8_t *bytes, size_t size)
         return false;
     }
     hr_fix_load(bytes, &fix);
-    put_key(json, fix.device);
-    hr_json_key_time(json, "time", fix.time_ms);
-    put_known(json, "lon", fix.lon_e7, true, 7);
-    put_known(json, "lat", fix.lat_e7, true, 7);
-    put_known(json, "accuracy_m", fix.accuracy_dm, fix.accuracy_dm != HR_FIX_U16_UNKNOWN, 1);
-    put_known(json, "speed_mps", fix.speed_cm_s, fix.speed_cm_s != HR_FIX_U16_UNKNOWN, 2);
-    put_known(json, "heading_deg", fix.heading_cdeg, fix.heading_cdeg != HR_FIX_U16_UNKNOWN, 2);
-    put_known(json, "battery_pct", fix.battery_pct, fix.battery_pct != HR_FIX_U8_UNKNOWN, 0);
-    hr_json_key_bool(json, "backlog", (fix.flags & HR_FIX_BACKLOG) != 0);
+    record_fix_write(json, &fix);
     return true;
 }
 
-static bool put_name(hr_json *json, const uint8_t *bytes, size_t size)
+bool record_name_write(hr_json *json, const uint8_t *bytes, size_t size)
 {
     if (size <= 8) {
         return false;
@@ -53,23 +58,15 @@ static bool put_name(hr_json *json, const uint8_t *bytes, size_t size)
     return true;
 }
 
-static bool put_event(hr_json *json, const uint8_t *bytes, size_t size, int64_t offset)
+bool record_event_write(hr_json *json, const uint8_t *bytes, size_t size, int64_t offset)
 {
     hr_event event;
-    hr_buf text;
     if (hr_event_load(bytes, size, &event) != HR_OK) {
         return false;
     }
-    const event_json_frame frame = {.has_offset = true, .offset = offset, .has_source = true};
-    hr_buf_init(&text, 1u << 16);
-    event_json_write(&text, &event, &frame);
-    bool is_written = hr_buf_err(&text) == HR_OK;
-    if (is_written) {
-        hr_json_key(json, "event");
-        hr_json_raw(json, (const char *)text.data, text.size);
-    }
-    hr_buf_fini(&text);
-    return is_written;
+    hr_json_key(json, "event");
+    api_event_write(json, &event, offset);
+    return true;
 }
 
 /* Edits and acknowledgements are JSON, but a damaged or foreign one must not break the line. */
@@ -124,7 +121,7 @@ static bool put_u64(hr_json *json, const char *name, const uint8_t *bytes, size_
     return true;
 }
 
-static const char *type_text(uint8_t type)
+const char *record_type_text(uint8_t type)
 {
     static const char *const texts[] = {"unknown", "fix",  "rules",     "tick", "name",
                                         "event",   "edit", "alert_ack", "dead"};
@@ -142,9 +139,9 @@ static bool put_meaning(hr_json *json, uint8_t type, const uint8_t *bytes, size_
     case HR_RECORD_TICK:
         return put_u64(json, "ms", bytes, size);
     case HR_RECORD_NAME:
-        return put_name(json, bytes, size);
+        return record_name_write(json, bytes, size);
     case HR_RECORD_EVENT:
-        return put_event(json, bytes, size, offset);
+        return record_event_write(json, bytes, size, offset);
     case HR_RECORD_EDIT:
     case HR_RECORD_ALERT_ACK:
         return put_json_text(json, bytes, size);
@@ -163,7 +160,7 @@ void record_text_write(hr_json *json, const char *topic, uint16_t partition, con
     hr_json_key_u64(json, "partition", partition);
     hr_json_key_i64(json, "offset", offset);
     hr_json_key_i64(json, "append_ms", view->append_ms);
-    hr_json_key_text(json, "type", type_text(view->type));
+    hr_json_key_text(json, "type", record_type_text(view->type));
     if (!put_meaning(json, view->type, bytes, size, offset)) {
         hr_json_key_u64(json, "type_number", view->type);
         hr_json_key_hex(json, "hex", bytes, size);

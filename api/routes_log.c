@@ -14,6 +14,7 @@
 #include "log/group.h"
 #include "log/log.h"
 #include "notify/notify.h"
+#include "record_text.h"
 #include "routes.h"
 
 #define RECORDS_DEFAULT 100
@@ -82,35 +83,16 @@ static bool find_partition(log_store *log, const char *topic_name, const char *p
     return false;
 }
 
-static void put_known(hr_json *json, const char *name, int64_t value, bool is_known, unsigned scale)
-{
-    if (is_known) {
-        hr_json_key(json, name);
-        hr_json_decimal(json, value, scale);
-    }
-}
-
 /* The log knows devices by their keys; the name is the engine's. */
 static void put_fix(const api_context *context, hr_json *json, const uint8_t *bytes)
 {
     hr_fix fix;
     hr_fix_load(bytes, &fix);
-    char key[24];
     char id[HR_DEVICE_ID_MAX + 1];
-    snprintf(key, sizeof key, "%016llx", (unsigned long long)fix.device);
     if (context->engine != NULL && engine_device_name(context->engine, fix.device, id) == HR_OK) {
         hr_json_key_text(json, "device", id);
     }
-    hr_json_key_text(json, "device_key", key);
-    hr_json_key_time(json, "time", fix.time_ms);
-    put_known(json, "lon", fix.lon_e7, true, 7);
-    put_known(json, "lat", fix.lat_e7, true, 7);
-    put_known(json, "accuracy_m", fix.accuracy_dm, fix.accuracy_dm != HR_FIX_U16_UNKNOWN, 1);
-    put_known(json, "speed_mps", fix.speed_cm_s, fix.speed_cm_s != HR_FIX_U16_UNKNOWN, 2);
-    put_known(json, "heading_deg", fix.heading_cdeg, fix.heading_cdeg != HR_FIX_U16_UNKNOWN, 2);
-    put_known(json, "battery_pct", fix.battery_pct, fix.battery_pct != HR_FIX_U8_UNKNOWN, 0);
-    hr_json_key_bool(json, "backlog", (fix.flags & HR_FIX_BACKLOG) != 0);
-    hr_json_key_bool(json, "time_assigned", (fix.flags & HR_FIX_TIME_ASSIGNED) != 0);
+    record_fix_write(json, &fix);
 }
 
 static void put_dead(hr_json *json, const uint8_t *bytes, size_t size)
@@ -132,43 +114,23 @@ static void put_dead(hr_json *json, const uint8_t *bytes, size_t size)
     hr_json_key_hex(json, "hex", hr_cursor_take(&cursor, left), left);
 }
 
-static void put_event(hr_json *json, const uint8_t *bytes, size_t size, int64_t offset)
-{
-    hr_event event;
-    if (hr_event_load(bytes, size, &event) == HR_OK) {
-        hr_json_key(json, "event");
-        api_event_write(json, &event, offset);
-    }
-}
-
-static const char *type_text(uint8_t type)
-{
-    static const char *const texts[] = {"unknown", "fix",  "rules",     "tick", "name",
-                                        "event",   "edit", "alert_ack", "dead"};
-    return type < sizeof texts / sizeof texts[0] ? texts[type] : texts[0];
-}
-
 static void put_record(const api_context *context, hr_json *json, const log_view *view,
                        const uint8_t *bytes, size_t size, int64_t offset)
 {
     hr_json_open_object(json);
     hr_json_key_i64(json, "offset", offset);
     hr_json_key_i64(json, "append_ms", view->append_ms);
-    hr_json_key_text(json, "type", type_text(view->type));
+    hr_json_key_text(json, "type", record_type_text(view->type));
     if (view->type == HR_RECORD_FIX && size == HR_FIX_BYTES) {
         put_fix(context, json, bytes);
     } else if (view->type == HR_RECORD_RULES && size == HR_RULES_BYTES) {
         hr_json_key_u64(json, "version", hr_load_u64(bytes));
     } else if (view->type == HR_RECORD_TICK && size == HR_TICK_BYTES) {
         hr_json_key_i64(json, "ms", (int64_t)hr_load_u64(bytes));
-    } else if (view->type == HR_RECORD_NAME && size > 8) {
-        char key[24];
-        snprintf(key, sizeof key, "%016llx", (unsigned long long)hr_load_u64(bytes));
-        hr_json_key_text(json, "device_key", key);
-        hr_json_key(json, "device");
-        hr_json_text_sized(json, (const char *)bytes + 8, size - 8);
+    } else if (view->type == HR_RECORD_NAME) {
+        (void)record_name_write(json, bytes, size);
     } else if (view->type == HR_RECORD_EVENT) {
-        put_event(json, bytes, size, offset);
+        (void)record_event_write(json, bytes, size, offset);
     } else if (view->type == HR_RECORD_EDIT || view->type == HR_RECORD_ALERT_ACK) {
         hr_json_key(json, "what");
         api_edit_write(json, bytes, size, offset);
