@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "body.h"
 #include "routes.h"
+#include "sql_gate.h"
 #include "sql_tables.h"
 #include "sql_windows.h"
 
@@ -23,8 +23,6 @@
 #define PROGRESS_STEPS 50       /* of SQLite's machine, between looks at the clock */
 #define LOOK_NS INT64_C(200000) /* between looks at what costs more */
 #define VALUE_BYTES_MAX (4 << 20)
-#define WITH_NAMES_MAX 32 /* of a statement's own tables of which no column is read; 403 above */
-#define WITH_NAME_SIZE 64
 
 typedef struct statement_run {
     api_context *context;
@@ -35,148 +33,8 @@ typedef struct statement_run {
     int64_t looked_ns;
     int statm;              /* the process's memory as the system counts it; -1: cannot be told */
     const char *stopped_by; /* what limit it hit; NULL: none */
-    bool asks_itself;       /* this is our own question, not the statement */
-    bool is_running;        /* the statement is prepared, and may be read */
-    uint32_t with_count;
-    char with_names[WITH_NAMES_MAX][WITH_NAME_SIZE]; /* see note_with_name() */
+    sql_gate gate;
 } statement_run;
-
-/* ---- what may be read ---- */
-
-static bool is_any_of(const char *name, const char *const *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (sqlite3_stricmp(name, list[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Functions that read or write files, load code, or change tables. SpatiaLite disables most of
- * them itself; here none is left to that. And those of which one call, which nothing can stop,
- * makes as much as a number says: squares, points, digits. */
-static bool function_is_harmless(const char *name)
-{
-    static const char *const bad[] = {"load_extension",
-                                      "blobtofile",
-                                      "blobfromfile",
-                                      "eval",
-                                      "fts3_tokenizer",
-                                      "readfile",
-                                      "writefile",
-                                      "edit",
-                                      "zipfile",
-                                      "sqlar_compress",
-                                      "checkspatialmetadata",
-                                      "proj_setdatabasepath",
-                                      "sqlite_offset",
-                                      "geometryconstraints"};
-    static const char *const bad_starts[] = {
-        "import",   "export", "initspatial", "initfdo", "create",  "xb_",          "registe",
-        "unregist", "eleme",  "insert",      "update",  "drop",    "add",          "discard",
-        "recover",  "set",    "clone",       "disable", "enable",  "gpkg",         "wms_",
-        "rl2_",     "se_",    "topo",        "stored",  "sqlproc", "bufferoptions"};
-    static const char *const boundless[] = {"squaregrid",
-                                            "triangulargrid",
-                                            "hexagonalgrid",
-                                            "geohash",
-                                            "asx3d",
-                                            "segmentize",
-                                            "subdivide",
-                                            "line_interpolate_equidistant_points",
-                                            "lineinterpolateequidistantpoints"};
-    const char *bare = strncasecmp(name, "st_", 3) == 0 ? name + 3 : name;
-    if (is_any_of(name, bad, sizeof bad / sizeof bad[0]) ||
-        is_any_of(bare, boundless, sizeof boundless / sizeof boundless[0])) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof bad_starts / sizeof bad_starts[0]; i++) {
-        if (strncasecmp(name, bad_starts[i], strlen(bad_starts[i])) == 0) {
-            /* SetSRID only changes the value that it is given. */
-            return strcasecmp(name, "setsrid") == 0;
-        }
-    }
-    return true;
-}
-
-static bool table_is_public(const char *table, const char *schema)
-{
-    static const char *const functions[] = {"json_each", "json_tree"};
-    static const char *const shared[] = {"fence", "spatial_ref_sys", "spatial_ref_sys_aux"};
-    if (schema != NULL && sqlite3_stricmp(schema, "temp") == 0) {
-        return sql_tables_has(table);
-    }
-    return is_any_of(table, functions, 2) || is_any_of(table, shared, 3);
-}
-
-/* A table of which no column is read, as for count(*), may be one that the statement makes itself
- * (WITH). The authoriser is not told; so the name is noted, and is looked for before anything runs.
- * What runs, SpatiaLite's own statements too, names no others. */
-static int note_with_name(statement_run *run, const char *name)
-{
-    size_t size = strlen(name);
-    for (uint32_t i = 0; i < run->with_count; i++) {
-        if (sqlite3_stricmp(run->with_names[i], name) == 0) {
-            return SQLITE_OK;
-        }
-    }
-    if (run->is_running || run->with_count == WITH_NAMES_MAX || size >= WITH_NAME_SIZE) {
-        return SQLITE_DENY;
-    }
-    memcpy(run->with_names[run->with_count++], name, size + 1);
-    return SQLITE_OK;
-}
-
-/* Everything that is not named here is denied, whatever later versions of SQLite bring. */
-static int authorise(void *context, int action, const char *first, const char *second,
-                     const char *schema, const char *trigger)
-{
-    statement_run *run = context;
-    (void)trigger;
-    if (run->asks_itself) {
-        return SQLITE_OK;
-    }
-    switch (action) {
-    case SQLITE_SELECT:
-    case SQLITE_RECURSIVE:
-        return SQLITE_OK;
-    case SQLITE_READ:
-        if (first == NULL) {
-            return SQLITE_DENY;
-        }
-        /* For count(*), which reads no column, SQLite names the schema only if the statement did;
-         * a name without one is found in temp first. */
-        if (table_is_public(first, schema) || (schema == NULL && sql_tables_has(first))) {
-            return SQLITE_OK;
-        }
-        return schema == NULL && second != NULL && second[0] == '\0' ? note_with_name(run, first)
-                                                                     : SQLITE_DENY;
-    case SQLITE_FUNCTION:
-        return second != NULL && function_is_harmless(second) ? SQLITE_OK : SQLITE_DENY;
-    default:
-        return SQLITE_DENY;
-    }
-}
-
-/* Whether there is such a table, or may be, besides what a statement makes. */
-static bool is_there(statement_run *run, sqlite3 *db, const char *name)
-{
-    sqlite3_stmt *question = NULL;
-    run->asks_itself = true;
-    bool is_none = sqlite3_strnicmp(name, "sqlite_", 7) != 0 &&
-                   sqlite3_prepare_v2(db,
-                                      "SELECT 1 FROM (SELECT name FROM main.sqlite_schema"
-                                      " UNION ALL SELECT name FROM temp.sqlite_schema"
-                                      " UNION ALL SELECT name FROM pragma_module_list)"
-                                      " WHERE name = ? COLLATE NOCASE",
-                                      -1, &question, NULL) == SQLITE_OK &&
-                   sqlite3_bind_text(question, 1, name, -1, SQLITE_STATIC) == SQLITE_OK &&
-                   sqlite3_step(question) == SQLITE_DONE;
-    sqlite3_finalize(question);
-    run->asks_itself = false;
-    return !is_none;
-}
 
 /* ---- limits ---- */
 
@@ -371,18 +229,6 @@ static void answer_denied(api_answer *answer, const char *what)
                      what);
 }
 
-/* What stands behind count(*) must be the statement's own, or it is told how much there is. */
-static bool reads_only_its_own(statement_run *run, sqlite3 *db, api_answer *answer)
-{
-    for (uint32_t i = 0; i < run->with_count; i++) {
-        if (is_there(run, db, run->with_names[i])) {
-            answer_denied(answer, run->with_names[i]);
-            return false;
-        }
-    }
-    return true;
-}
-
 static void answer_failure(const statement_run *run, sqlite3 *db, int code, api_answer *answer)
 {
     if (run->stopped_by != NULL) {
@@ -441,7 +287,7 @@ static void run_statement(statement_run *run, sqlite3 *db, const char *sql, cons
 {
     sqlite3_stmt *statement = NULL;
     const char *rest = NULL;
-    sqlite3_set_authorizer(db, authorise, run);
+    sql_gate_set(&run->gate, db);
     sqlite3_progress_handler(db, PROGRESS_STEPS, on_progress, run);
     int code = sqlite3_prepare_v2(db, sql, -1, &statement, &rest);
     if (code == SQLITE_OK && statement == NULL) {
@@ -449,15 +295,19 @@ static void run_statement(statement_run *run, sqlite3 *db, const char *sql, cons
         return;
     }
     if (code == SQLITE_OK &&
-        (has_another(db, rest, answer) || !are_all(statement, values, answer) ||
-         !reads_only_its_own(run, db, answer))) {
+        (has_another(db, rest, answer) || !are_all(statement, values, answer))) {
         sqlite3_finalize(statement);
+        return;
+    }
+    const char *refused = code == SQLITE_OK ? sql_gate_close(&run->gate, db) : NULL;
+    if (refused != NULL) {
+        sqlite3_finalize(statement);
+        answer_denied(answer, refused);
         return;
     }
     if (code == SQLITE_OK && !sqlite3_stmt_readonly(statement)) {
         code = SQLITE_AUTH; /* the authoriser has said so already */
     }
-    run->is_running = true;
     code = code == SQLITE_OK ? bind_values(statement, values) : code;
     code = code == SQLITE_OK ? put_rows(statement, limit, answer) : code;
     if (code != SQLITE_DONE) {
