@@ -33,7 +33,7 @@ typedef struct writing {
     const char *database;         /* its name */
     tar tar;
     backup_counts *counts;
-    patience patience; /* with the journal */
+    patience patience; /* with the disk */
     hr_why *why;
 } writing;
 
@@ -80,16 +80,16 @@ static void put_zeros(const writing *w, const char *name, void *bytes, size_t si
                (unsigned long long)at, size);
 }
 
-/* p NULL: what cannot be read is an error. At least one byte, else as pread() says. */
-static ssize_t read_some(const writing *w, int fd, const char *member, patience *p, uint8_t *bytes,
-                         size_t size, uint64_t at)
+/* At least one byte, else as pread() says. */
+static ssize_t read_some(writing *w, int fd, const char *member, uint8_t *bytes, size_t size,
+                         uint64_t at)
 {
     uint32_t tries = 0;
     ssize_t got = pread(fd, bytes, size, (off_t)at);
-    while (got < 0 && p != NULL && patience_is_bad_place(errno) && patience_wait(p, ++tries)) {
+    while (got < 0 && patience_is_bad_place(errno) && patience_wait(&w->patience, ++tries)) {
         got = pread(fd, bytes, size, (off_t)at);
     }
-    if (got >= 0 || p == NULL || !patience_is_bad_place(errno)) {
+    if (got >= 0 || !patience_is_bad_place(errno)) {
         return got;
     }
     size_t in_page = PAGE_BYTES - (size_t)(at % PAGE_BYTES);
@@ -100,7 +100,7 @@ static ssize_t read_some(const writing *w, int fd, const char *member, patience 
 
 /* size bytes of fd as the member "folder/name" (folder may be NULL). */
 static hr_err add_fd(writing *w, const char *folder, const char *name, int fd, uint64_t size,
-                     uint32_t mode, patience *p)
+                     uint32_t mode)
 {
     char member[TAR_NAME_MAX * 2];
     uint8_t bytes[65536];
@@ -116,7 +116,7 @@ static hr_err add_fd(writing *w, const char *folder, const char *name, int fd, u
     }
     for (uint64_t at = 0; at < size;) {
         size_t wanted = size - at < sizeof bytes ? (size_t)(size - at) : sizeof bytes;
-        ssize_t got = read_some(w, fd, member, p, bytes, wanted, at);
+        ssize_t got = read_some(w, fd, member, bytes, wanted, at);
         if (got <= 0) {
             return got < 0 ? hr_why_errno(w->why, errno, "cannot read %s", member)
                            : hr_why_set(w->why, HR_GONE, "%s became shorter meanwhile", member);
@@ -144,7 +144,7 @@ static hr_err add_file(writing *w, const char *folder, const char *name, const c
     hr_err err =
         fstat(fd, &info) == 0 ? HR_OK : hr_why_errno(w->why, errno, "cannot look at %s", path);
     if (err == HR_OK && S_ISREG(info.st_mode)) {
-        err = add_fd(w, folder, name, fd, (uint64_t)info.st_size, info.st_mode & 0777, NULL);
+        err = add_fd(w, folder, name, fd, (uint64_t)info.st_size, info.st_mode & 0777);
     }
     close(fd);
     return err;
@@ -260,7 +260,16 @@ static hr_err add_one(writing *w, const char *folder, const char *name)
         return HR_OK;
     }
     bool is_database = size > 3 && strcmp(name + size - 3, ".db") == 0;
-    return is_database ? add_database(w, folder, name, path) : add_file(w, folder, name, path);
+    if (!is_database) {
+        return add_file(w, folder, name, path);
+    }
+    hr_err err = add_database(w, folder, name, path);
+    if (err == HR_CORRUPT && strcmp(name, "history.db") == 0) {
+        hr_logline(HR_LEVEL_ERROR, "backup.left_out", "file=history.db");
+        w->counts->unreadable++;
+        err = HR_OK; /* the service begins another one */
+    }
+    return err;
 }
 
 /* Every file of DATA/folder, or of DATA itself (NULL). */
@@ -326,7 +335,7 @@ static hr_err add_log_file(const log_archive_file *file, void *context)
 {
     writing *w = context;
     if (file->fd >= 0) {
-        return add_fd(w, "journal", file->name, file->fd, file->size, 0640, &w->patience);
+        return add_fd(w, "journal", file->name, file->fd, file->size, 0640);
     }
     char member[TAR_NAME_MAX * 2];
     snprintf(member, sizeof member, "journal/%s", file->name);

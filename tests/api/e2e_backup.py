@@ -126,10 +126,12 @@ def check_what_a_disk_cannot_read_is_left_out(farm, file, folder):
     program = os.path.join(os.path.dirname(harness.PROGRAM), "hedgerow")
     with open(file, "rb") as backup:
         whole = backup.read()
-    # One page; the one that says what the others are.
-    for when, said in (("20", "Replace the disk"), ("2", "Copy the data folder")):
+    # The page that says what the others are, without which there is no history; one page; that one.
+    for name, when, said in (("history", "3+", "Replace the disk"),
+                             ("catalog", "20", "Replace the disk"),
+                             ("catalog", "2", "Copy the data folder")):
         tracer = ["strace", "-o", os.path.join(folder, "trace"), "-P",
-                  os.path.join(farm.data, "catalog.db"), "-e", "trace=pread64", "-e",
+                  os.path.join(farm.data, name + ".db"), "-e", "trace=pread64", "-e",
                   "inject=pread64:error=EIO:when=" + when]
         done = subprocess.run([*tracer, program, "--data", farm.data, "backup", file],
                               capture_output=True, text=True, timeout=60, check=False)
