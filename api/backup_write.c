@@ -467,6 +467,11 @@ hr_err backup_write(const char *data, const char *path, backup_counts *counts, h
                           "it to another place, best on another disk",
                           path);
     }
+    /* A device or a pipe would be replaced, not written to. */
+    struct stat there;
+    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
+        return hr_why_set(why, HR_INVALID, "%s is no file that could be replaced", path);
+    }
     snprintf(aside, sizeof aside, "%s.part", path);
     snprintf(damaged, sizeof damaged, "%s.damaged", path);
     FILE *file = NULL;

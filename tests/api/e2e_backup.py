@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 import sqlite3
+import stat
 import subprocess
 import tarfile
 import tempfile
@@ -232,6 +233,10 @@ def a_backup_takes_what_else_lies_in_the_folder_but_never_a_backup():
             done = hedgerow("--data", service.data, "backup", file)
             expect((done.returncode, "another backup" in done.stderr), (1, True), done.stderr)
             expect(os.path.getsize(file + ".part"), 0)
+        pipe = os.path.join(folder, "pipe")
+        os.mkfifo(pipe)
+        done = hedgerow("--data", service.data, "backup", pipe)
+        expect((done.returncode, stat.S_ISFIFO(os.stat(pipe).st_mode)), (1, True), done.stderr)
         done = hedgerow("--data", service.data, "backup", file)
         expect((done.returncode, done.stderr), (0, ""))
         restored = os.path.join(folder, "restored")
