@@ -386,7 +386,11 @@ hr_err accounts_token_add(accounts *accounts, const char *user, const char *name
     accounts_hash_secret(token, hash);
     pthread_mutex_lock(&accounts->write_lock);
     hr_err err = HR_OK;
-    if (!look_up(accounts, user, &stored, &has_other_owner) || role > stored.user.role) {
+    if (!look_up(accounts, user, &stored, &has_other_owner)) {
+        err =
+            hr_why_set(why, HR_DENIED,
+                       "a token belongs to a user, and there is none named %s: log in first", user);
+    } else if (role > stored.user.role) {
         err = hr_why_set(why, HR_DENIED, "a token may not do more than its user");
     } else if (accounts->tables->token_count >= ACCOUNTS_TOKENS_MAX) {
         err = hr_why_set(why, HR_TOO_BIG, "there are %d tokens; remove some", ACCOUNTS_TOKENS_MAX);

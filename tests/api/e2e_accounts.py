@@ -1,6 +1,7 @@
 """tests/api/e2e_accounts.py - first steps, sessions, tokens, and the matrix of roles and routes."""
 import http.client
 import json
+import os
 import re
 import socket
 import subprocess
@@ -307,6 +308,10 @@ def every_route_demands_its_role():
 def a_token_ends_and_never_outgrows_its_user():
     with Service() as service:
         owner = set_up(service)
+        with open(os.path.join(service.data, "local-token")) as file:
+            local = {"Authorization": "Bearer " + file.read().strip()}
+        status, _, body = service.ask("POST", "/v1/tokens", {"name": "x", "role": "viewer"}, local)
+        expect((status, "log in first" in body["error"]["message"]), (403, True), body)
         expect(service.ask("POST", "/v1/users", {"user": "eve", "password": PASSWORD,
                                                  "role": "editor"}, owner)[0], 201)
         eve = {"Cookie": log_in(service, "eve", PASSWORD)}
