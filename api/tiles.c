@@ -31,7 +31,7 @@ hr_err api_tiles_open(const char *path, api_tiles **out, hr_why *why)
                            "SELECT tile_data FROM tiles WHERE zoom_level = ? AND tile_column = ? "
                            "AND tile_row = ?",
                            -1, &tiles->select, NULL) != SQLITE_OK) {
-        hr_err err = hr_why_set(why, HR_CORRUPT, "%s is not an MBTiles file: %s", path,
+        hr_err err = hr_why_set(why, HR_INVALID, "%s is not an MBTiles file: %s", path,
                                 sqlite3_errmsg(tiles->db));
         api_tiles_close(tiles);
         return err;

@@ -7,7 +7,7 @@
 /* Opaque. Threads: any (one reads at a time). */
 typedef struct api_tiles api_tiles;
 
-/* Open read-only. HR_NOT_FOUND: no such file. HR_CORRUPT: not an MBTiles file. */
+/* Open read-only. HR_NOT_FOUND: no such file. HR_INVALID: not an MBTiles file. */
 HR_MUST_USE hr_err api_tiles_open(const char *path, api_tiles **out, hr_why *why);
 void api_tiles_close(api_tiles *tiles);
 

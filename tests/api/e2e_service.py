@@ -52,6 +52,8 @@ def a_second_instance_and_a_taken_port_are_clear_errors():
         other = run("--htp", "x")
         expect(other.returncode, 2)
         expect("did you mean \"--http\"" in other.stderr, True, other.stderr)
+        other = run("--data", service.data + "2", "--http", "127.0.0.1:0", "--tiles", __file__)
+        expect((other.returncode, "restore" in other.stderr), (2, False), other.stderr)
         expect(run("--version").returncode, 0)
         expect("--no-demo" in run("--help").stdout, True)
 
