@@ -203,10 +203,28 @@ static int list(const task *task)
     return CLI_OK;
 }
 
+typedef struct search {
+    const task *task;
+    bool is_other; /* one of that name is of the other kind */
+} search;
+
+static void compare(const char *name, broker_role role, void *context)
+{
+    search *search = context;
+    search->is_other |= role != search->task->role && strcmp(name, search->task->name) == 0;
+}
+
+/* The wrong one of the two words must not lock somebody out. */
 static int remove_user(const task *task)
 {
     hr_why why = {""};
-    hr_err err = broker_user_remove(task->folder, task->name, &why);
+    search search = {.task = task};
+    hr_err err = broker_user_each(task->folder, compare, &search, &why);
+    if (err == HR_OK && search.is_other) {
+        err = hr_why_set(&why, HR_NOT_FOUND, "%s is no %s", task->name, task->command);
+    } else if (err == HR_OK) {
+        err = broker_user_remove(task->folder, task->name, &why);
+    }
     return err == HR_OK ? CLI_OK : fail(task, &why);
 }
 

@@ -404,7 +404,8 @@ int cli_log(const cli_globals *globals, int argc, char **argv)
     }
     bool is_list = strcmp(o.what, "list") == 0;
     bool is_verify = strcmp(o.what, "verify") == 0;
-    if (!is_list && !is_verify && strcmp(o.what, "tail") != 0 && strcmp(o.what, "dump") != 0) {
+    bool is_print = strcmp(o.what, "tail") == 0 || strcmp(o.what, "dump") == 0;
+    if (!is_print && ((!is_list && !is_verify) || o.target != NULL)) {
         fputs(help, stderr);
         return CLI_USAGE;
     }

@@ -157,6 +157,13 @@ def what_stands_in_the_way_is_said_in_words():
                           ("/dev/zero", "above a limit")):
             done = hedgerow("--data", service.data, "fence", "add", path)
             expect((done.returncode, why in done.stderr), (1, True), (path, done.stderr))
+        at = ("--data", service.data)
+        for words in (("log", "verify", "events"), ("log", "list", "events")):
+            expect(hedgerow(*at, *words).returncode, 2, words)
+        expect(hedgerow(*at, "gateway", "add", "barn").returncode, 0)
+        done = hedgerow(*at, "reader", "rm", "barn")
+        expect((done.returncode, "barn is no reader" in done.stderr), (1, True), done.stderr)
+        expect(hedgerow(*at, "gateway", "list").stdout, "barn\n")
         service.stop()
         for words in asking:
             done = hedgerow("--data", service.data, *words)
