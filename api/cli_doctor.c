@@ -174,7 +174,9 @@ static void check_journal(doctor *d)
              "the journal is damaged: %llu records are lost", (unsigned long long)lost);
     } else if (err != HR_OK) {
         find(d, "journal", BAD,
-             "hedgerow log verify tells what is damaged; a backup can be restored.",
+             err == HR_DENIED
+                 ? "Give the folder to the service's user (chown -R), if this is not another one."
+                 : "hedgerow log verify tells what is damaged; a backup can be restored.",
              "the journal cannot be opened: %s", why.text[0] != 0 ? why.text : hr_err_text(err));
     } else {
         find(d, "journal", GOOD, "", "the journal can be read");

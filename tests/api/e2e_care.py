@@ -202,6 +202,24 @@ def the_doctor_asks_the_kernel_whether_the_clock_is_right():
 
 
 @test
+def a_journal_of_another_user_is_not_called_damaged():
+    """As after a start with sudo, which makes files for root alone."""
+    with Service() as service:
+        service.stop()
+        path = os.path.join(service.data, "journal", "side-0")
+        done = subprocess.run(
+            ["strace", "-o", "/dev/null", "-P", path, "-e", "trace=openat", "-e",
+             "inject=openat:error=EACCES", os.path.join(os.path.dirname(harness.PROGRAM),
+                                                        "hedgerow"),
+             "--data", service.data, "doctor", "--json"],
+            capture_output=True, text=True, timeout=30, check=False)
+        if not done.stdout and "ptrace" in done.stderr:
+            return  # where this user may not trace
+        found = [f for f in json.loads(done.stdout)["findings"] if f["check"] == "journal"][0]
+        expect((found["level"], "chown -R" in found["do"]), ("problem", True), found)
+
+
+@test
 def the_unit_is_hardened_and_systemd_finds_no_fault_with_it():
     with tempfile.TemporaryDirectory() as folder:
         prefix = os.path.join(folder, "prefix")
