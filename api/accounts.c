@@ -5,9 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "accounts_parts.h"
 #include "base/logline.h"
+
+#define HASH_BYTES_MORE (1u << 20) /* than a hash is said to take */
 
 /* The hash of a password that was forgotten at once. Verified for names that nobody has, so that
  * they take as long as others. */
@@ -263,12 +266,23 @@ bool accounts_by_token(accounts *accounts, const char *token, api_caller *caller
     return known;
 }
 
+/* libsodium, which takes its memory like this, calls every password wrong where there is none. */
+static bool has_room_to_hash(void)
+{
+    size_t size = crypto_pwhash_MEMLIMIT_INTERACTIVE + HASH_BYTES_MORE;
+    void *room = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return room != MAP_FAILED && munmap(room, size) == 0;
+}
+
 hr_err accounts_check_password(accounts *accounts, const char *user, const char *password,
                                const char *peer, int *retry_after_s, hr_why *why)
 {
     *retry_after_s = throttle_wait_s(&accounts->throttle, user, peer);
     if (*retry_after_s > 0) {
         return hr_why_set(why, HR_TIMEOUT, "too many wrong passwords; wait %d s", *retry_after_s);
+    }
+    if (!has_room_to_hash()) {
+        return hr_why_set(why, HR_NO_MEMORY, "there is no memory just now to check a password");
     }
     char stored[ACCOUNTS_PASSWORD_HASH_MAX];
     memcpy(stored, dummy_hash, sizeof stored);

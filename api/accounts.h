@@ -48,7 +48,7 @@ HR_MUST_USE hr_err accounts_setup(accounts *accounts, const char *user, const ch
                                   const char *code, bool is_local, hr_why *why);
 
 /* A new session. BLOCKS. HR_DENIED: wrong. HR_TIMEOUT: too many failures, come back in
- * *retry_after_s. */
+ * *retry_after_s. HR_NO_MEMORY: it could not be checked. */
 HR_MUST_USE hr_err accounts_login(accounts *accounts, const char *user, const char *password,
                                   const char *peer, char session[ACCOUNTS_SECRET_SIZE],
                                   int *retry_after_s, hr_why *why);

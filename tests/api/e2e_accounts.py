@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import socket
 import subprocess
 import time
@@ -302,6 +303,22 @@ def every_route_demands_its_role():
         expect(count > 1500, True, count)
         for bad in ("Bearer", "Bearer x", "Bearer " + "x" * 5000, "Basic b3duZXI6"):
             expect(service.ask("GET", "/v1/me", headers={"Authorization": bad})[0], 401)
+
+
+@test
+def a_right_password_is_not_called_wrong_for_want_of_memory():
+    with Service() as service:
+        set_up(service)
+        pid = service.process.pid
+        with open("/proc/%d/statm" % pid) as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        limits = resource.prlimit(pid, resource.RLIMIT_AS, (now + (48 << 20), -1))
+        given = {"user": "owner", "password": PASSWORD}
+        for _ in range(8):  # nor does it lock anybody out
+            status, _, body = service.ask("POST", "/v1/login", given)
+            expect((status, "memory" in body["error"]["message"]), (503, True), body)
+        resource.prlimit(pid, resource.RLIMIT_AS, limits)
+        expect(service.ask("POST", "/v1/login", given)[0], 200)
 
 
 @test
