@@ -4,7 +4,7 @@ import { ApiError } from "./api.ts";
 import type { App } from "./app.ts";
 import { dropFence, explain, putFence, tell } from "./app.ts";
 import { begin, push, redo, undo } from "./history.ts";
-import { cornersOfSketch } from "./kept_draft.ts";
+import { cornersOfSketch, noteSaved, savedAs } from "./kept_draft.ts";
 import type { Shape, ShapeKind } from "./shape.ts";
 import { fromGeometry, toGeometry } from "./shape.ts";
 import type { Draft } from "./state.ts";
@@ -63,41 +63,37 @@ export function redoDraft(app: App): void {
   }
 }
 
-export function beginFence(app: App, kind: ShapeKind): void {
-  app.store.set({
-    tab: "map",
-    selection: null,
-    draft: {
-      key: Symbol(),
-      id: null,
-      etag: null,
-      kind,
-      history: null,
-      props: { name: "", intent: "keep-in" },
-      isAddingHole: false,
-      isUnsure: false,
-      isSaving: false,
-      error: null,
-      theirs: null,
-    },
-  });
-}
-
-function draftOf(fence: Fence, etag: string | null): Draft {
-  const shape = fromGeometry(fence.geometry, fence.properties);
+/** One that nothing has happened to yet. */
+function fresh(begun: Pick<Draft, "id" | "etag" | "kind" | "history" | "props">): Draft {
   return {
-    key: Symbol(),
-    id: fence.id,
-    etag,
-    kind: shape.kind,
-    history: begin(shape),
-    props: { ...fence.properties },
+    ...begun,
+    key: crypto.getRandomValues(new Uint32Array(2)).join(" "),
     isAddingHole: false,
     isUnsure: false,
     isSaving: false,
     error: null,
     theirs: null,
   };
+}
+
+export function beginFence(app: App, kind: ShapeKind): void {
+  app.store.set({
+    tab: "map",
+    selection: null,
+    draft: fresh({
+      id: null,
+      etag: null,
+      kind,
+      history: null,
+      props: { name: "", intent: "keep-in" },
+    }),
+  });
+}
+
+function draftOf(fence: Fence, etag: string | null): Draft {
+  const shape = fromGeometry(fence.geometry, fence.properties);
+  const props = { ...fence.properties };
+  return fresh({ id: fence.id, etag, kind: shape.kind, history: begin(shape), props });
 }
 
 let edits = 0;
@@ -155,9 +151,12 @@ async function make(app: App, draft: Draft): Promise<Answer<Fence>> {
     : app.api.request<Fence>("POST", "/v1/fences", featureOf(draft));
 }
 
-function replace(app: App, id: string, draft: Draft): Promise<Answer<Fence>> {
-  const { etag: ifMatch } = draft;
-  return app.api.request<Fence>("PUT", fencePath(id), featureOf(draft), { ifMatch });
+/** Only the state that was changed is replaced; where there is none, nothing is. */
+function send(app: App, draft: Draft): Promise<Answer<Fence>> {
+  const { id, etag: ifMatch } = draft;
+  return id === null || ifMatch === null
+    ? make(app, draft)
+    : app.api.request<Fence>("PUT", fencePath(id), featureOf(draft), { ifMatch });
 }
 
 /** Asks before something is given up that took work to draw; false: it is kept. */
@@ -172,6 +171,9 @@ export function mayDrop({ store, t }: App): boolean {
 function saved(app: App, sent: Draft, { body: fence, etag }: Answer<Fence>): void {
   const { draft } = app.store.state;
   putFence(app, fence);
+  if (sent.id === null) {
+    noteSaved(sent.key, fence.id);
+  }
   tell(app, app.t("fence.saved", { name: fence.properties.name }), "good");
   if (draft?.key !== sent.key) {
     return;
@@ -183,6 +185,11 @@ function saved(app: App, sent: Draft, { body: fence, etag }: Answer<Fence>): voi
   }
 }
 
+/** It has another state than the one that was changed, or is there again. */
+function isConflict(reason: unknown): boolean {
+  return reason instanceof ApiError && (reason.status === 412 || reason.code === "fence.exists");
+}
+
 /** True when it is saved. */
 export async function saveDraft(app: App): Promise<boolean> {
   const { draft } = app.store.state;
@@ -191,13 +198,17 @@ export async function saveDraft(app: App): Promise<boolean> {
   }
   changeDraft(app, { isSaving: true, error: null });
   try {
-    const { id } = draft;
-    saved(app, draft, id === null ? await make(app, draft) : await replace(app, id, draft));
+    const copy = draft.id === null ? savedAs(draft.key) : null;
+    if (copy !== null) {
+      await showTheirs(app, copy, draft.key);
+      return false;
+    }
+    saved(app, draft, await send(app, draft));
     return true;
   } catch (reason) {
     if (app.store.state.draft?.key !== draft.key) {
       tell(app, explain(app, reason), "bad");
-    } else if (reason instanceof ApiError && reason.status === 412 && draft.id !== null) {
+    } else if (draft.id !== null && isConflict(reason)) {
       await showTheirs(app, draft.id, draft.key);
     } else {
       refused(app, reason);
@@ -209,8 +220,9 @@ export async function saveDraft(app: App): Promise<boolean> {
 /** Why it is not saved, and what saving it again is to mean. */
 function refused(app: App, reason: unknown): void {
   const status = reason instanceof ApiError ? reason.status : -1;
-  const id = app.store.state.draft?.id ?? null;
-  if (status === 404 && id !== null) {
+  const { draft } = app.store.state;
+  if (status === 404 && draft) {
+    noteSaved(draft.key, null);
     changeDraft(app, { isSaving: false, etag: null, error: app.t("conflict.removed") });
     return;
   }
@@ -218,13 +230,13 @@ function refused(app: App, reason: unknown): void {
   changeDraft(app, { isSaving: false, error, ...(status === 0 ? { isUnsure: true } : {}) });
 }
 
-/** Somebody else has saved meanwhile: both are shown, and the person decides. */
-async function showTheirs(app: App, id: string, key: symbol): Promise<void> {
+/** Somebody else, or another tab, has saved meanwhile: both are shown, and the person decides. */
+async function showTheirs(app: App, id: string, key: string): Promise<void> {
   const isOpen = (): boolean => app.store.state.draft?.key === key;
   try {
     const { body: fence, etag } = await app.api.request<Fence>("GET", fencePath(id));
     if (isOpen()) {
-      changeDraft(app, { isSaving: false, theirs: { fence, etag } });
+      changeDraft(app, { id, isSaving: false, theirs: { fence, etag } });
     }
   } catch (reason) {
     if (isOpen()) {

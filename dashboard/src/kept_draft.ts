@@ -1,5 +1,5 @@
 // src/kept_draft.ts - a fence that is not saved yet outlives the page: a phone that was put away,
-// a session that ended, a reload. It is kept by this tab alone, for the same user and farm.
+// a session that ended, a reload. It is kept by this tab, for the same user and farm.
 import type { App } from "./app.ts";
 import { begin } from "./history.ts";
 import type { Shape } from "./shape.ts";
@@ -7,11 +7,13 @@ import type { Draft } from "./state.ts";
 import type { Position } from "./types.ts";
 
 const KEY = "hedgerow.draft";
+const SAVED_KEY = "hedgerow.saved";
+const SAVED_MAX = 50; // older ones are forgotten
 
 export interface KeptDraft {
   epoch: string;
   user: string;
-  draft: Pick<Draft, "id" | "etag" | "kind" | "props" | "isAddingHole" | "isUnsure">;
+  draft: Pick<Draft, "key" | "id" | "etag" | "kind" | "props" | "isAddingHole" | "isUnsure">;
   shape: Shape | null;
   /** Corners of the outline that was being drawn. */
   corners: Position[];
@@ -39,6 +41,32 @@ export function kept(epoch: string | null, user: string | undefined): KeptDraft 
   }
 }
 
+type Saved = [key: string, id: string];
+
+function allSaved(): Saved[] {
+  try {
+    return JSON.parse(localStorage.getItem(SAVED_KEY) ?? "[]") as Saved[];
+  } catch {
+    return [];
+  }
+}
+
+/** The fence that a draft has become, be it in another tab: a copy of a tab has what that kept. */
+export function savedAs(key: string): string | null {
+  return allSaved().find((saved) => saved[0] === key)?.[1] ?? null;
+}
+
+/** null: it is there no longer. */
+export function noteSaved(key: string, id: string | null): void {
+  const others = allSaved().filter((saved) => saved[0] !== key);
+  const all = id === null ? others : [...others, [key, id]].slice(-SAVED_MAX);
+  try {
+    localStorage.setItem(SAVED_KEY, JSON.stringify(all));
+  } catch {
+    // Then a copy does not know of it.
+  }
+}
+
 /** The corners that stand: a sketch also holds the one that the pointer still carries about. */
 export function cornersOfSketch(sketch: Shape | null): Position[] {
   const line =
@@ -55,7 +83,6 @@ export function cornersOfSketch(sketch: Shape | null): Position[] {
 export function draftOfKept({ draft, shape }: KeptDraft): Draft {
   return {
     ...draft,
-    key: Symbol(),
     history: shape ? begin(shape) : null,
     isSaving: false,
     error: null,
@@ -81,11 +108,11 @@ export function keepDrafts(app: App, resume: (corners: Position[]) => void): voi
       keep(null);
       return;
     }
-    const { id, etag, kind, props, isAddingHole, isUnsure } = draft;
+    const { key, id, etag, kind, props, isAddingHole, isUnsure } = draft;
     keep({
       epoch,
       user: me.user,
-      draft: { id, etag, kind, props, isAddingHole, isUnsure },
+      draft: { key, id, etag, kind, props, isAddingHole, isUnsure },
       shape: draft.history?.present ?? null,
       corners: sketch ? cornersOfSketch(sketch) : waiting,
     });

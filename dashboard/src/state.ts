@@ -23,8 +23,9 @@ export type Tab = "map" | "alerts" | "animals" | "windows" | "system";
 export type Phase = "starting" | "setup" | "login" | "in";
 
 export interface Draft {
-  /** Tells it from others: an answer to what it has asked may come when another one is open. */
-  key: symbol;
+  /** Tells it from others: an answer to what it has asked may come when another one is open. Kept
+   * with it, so that a copy of the tab knows what the other has saved. */
+  key: string;
   /** null: a new fence. */
   id: string | null;
   etag: string | null;

@@ -63,6 +63,34 @@ describe("a page that stays open", () => {
     });
   });
 
+  it("a copy of the tab does not save the same drawing a second time unasked", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.waitForSelector('[data-fence="north"]');
+      await drawSome(page);
+      await page.click("button:has-text('Finish')");
+      await page.fill(".fence-form label:has-text('Name') + input", "Drawn once");
+      const opened = page.context().waitForEvent("page");
+      await page.evaluate(() => void open(location.href));
+      const copy = await opened;
+      const save = ".fence-form button:text-is('Save')";
+      await copy.waitForSelector(`${save}:enabled`);
+      await page.bringToFront();
+      await page.click(save);
+      await page.waitForSelector('.fences strong:text-is("Drawn once")');
+      await copy.fill(".fence-form label:has-text('Name') + input", "Drawn twice");
+      await copy.click(save);
+      await copy.waitForSelector(".conflict:not([hidden]):has-text('Drawn once')");
+      const named = async () =>
+        (await farm.ask("GET", "/v1/fences")).features
+          .map(({ properties }) => properties.name)
+          .filter((name) => name.startsWith("Drawn"));
+      assert.deepEqual(await named(), ["Drawn once"]);
+      await copy.click("button:has-text('Save mine')");
+      await copy.waitForSelector(".fence-form", { state: "detached" });
+      assert.deepEqual(await named(), ["Drawn twice"]);
+    });
+  });
+
   it("an animal that the map does not show is as old in the list as it is, and found", async () => {
     await farm.publish(["cow-7", 0, 20, 20, { battery_pct: 80 }]);
     await withPage(farm, {}, async (page) => {

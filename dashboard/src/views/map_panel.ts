@@ -316,7 +316,7 @@ export function mapView(parts: Parts): HTMLElement {
     exchangePart(app),
   );
   const view = h("div", {}, look);
-  let shown: symbol | null = null;
+  let shown: string | null = null;
   const render = (): void => {
     const { draft } = app.store.state;
     const key = draft?.key ?? null;
