@@ -1,12 +1,14 @@
 // src/live.ts - the WebSocket: subscribes, resumes where it broke off, notices silence.
 import type { WindowRow } from "./windows.ts";
-import type { Acked, Box, Hello, HrEvent, LiveDevice } from "./types.ts";
+import type { Acked, Box, Farm, Health, Hello, HrEvent, LiveDevice } from "./types.ts";
 
 const SUBPROTOCOL = "hedgerow.v1";
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 8000;
 const PROBE_EVERY_MS = 4000;
 const SILENCE_MS_MAX = 7000; // after a question; a page in the background may ask once a minute
+/** What is asked again and again: nobody is told of its changes. The id of each is its place. */
+const PROBES = ["/v1/health", "/v1/farm"];
 
 export type LinkState = "connecting" | "live" | "lost";
 
@@ -30,7 +32,8 @@ export interface LiveHandlers {
   positions(devices: LiveDevice[]): void;
   counts(counts: [number, number, number][]): void;
   window(query: string, rows: readonly WindowRow[]): void;
-  probe(body: unknown): void;
+  health(health: Health): void;
+  farm(farm: Farm): void;
 }
 
 /** What of a WebSocket is used here; a test hands in its own. */
@@ -170,7 +173,11 @@ export class Live {
       this.#lost();
       return;
     }
-    this.#send({ id: 0, get: "/v1/health" });
+    this.#ask();
+  }
+
+  #ask(): void {
+    PROBES.forEach((get, id) => this.#send({ id, get }));
   }
 
   #drop(): void {
@@ -203,7 +210,7 @@ export class Live {
       subscribe: { events: {}, positions: this.#positions(), windows: this.#windows },
       resume: { epoch: this.#epoch, seq: this.#seq },
     });
-    this.#send({ id: 0, get: "/v1/health" });
+    this.#ask();
   }
 
   #receive(data: unknown): void {
@@ -256,7 +263,9 @@ export class Live {
     } else if (message.window) {
       to.window(message.window.query, message.window.rows);
     } else if (message.id === 0 && message.status === 200) {
-      to.probe(message.body);
+      to.health(message.body as Health);
+    } else if (message.id === 1 && message.status === 200) {
+      to.farm(message.body as Farm);
     }
     if (message.tick !== undefined) {
       this.#send({ seen: message.tick });

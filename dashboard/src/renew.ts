@@ -40,12 +40,14 @@ export function renewWhenOld(app: App, reload: () => void): void {
   };
   const ask = async (): Promise<void> => {
     newer = buildOf(await app.api.get<string>("/"));
-    store.set({ isOld: newer !== "" && newer !== own });
-    renew();
+    if (newer !== "" && newer !== own) {
+      store.set({ isOld: true });
+    }
   };
   for (const kind of ["pointerdown", "keydown", "wheel"]) {
     document.addEventListener(kind, touch, { capture: true, passive: true });
   }
+  store.on(["isOld"], renew);
   store.on(["link"], () => {
     if (store.state.link === "live") {
       void ask().catch(() => {});

@@ -111,7 +111,7 @@ export interface State {
   notice: Notice | null;
   /** On a phone: the map has the whole page. */
   isMapLarge: boolean;
-  /** Whether the gateway has a newer version of this page. */
+  /** Whether the gateway has a newer version of this page, or another map for it. */
   isOld: boolean;
 }
 

@@ -5,7 +5,7 @@ import { decodePositions } from "./decode.ts";
 import type { LiveHandlers } from "./live.ts";
 import { soon } from "./soon.ts";
 import { ALERTS_MAX, EVENTS_MAX, levelsOf, withAck, withEvent, withLoaded } from "./state.ts";
-import type { Alert, Device, Farm, Fence, Health, Hello, HrEvent } from "./types.ts";
+import type { Alert, Device, Fence, Hello, HrEvent } from "./types.ts";
 
 const RELOAD_WAIT_MS = 200;
 const LOAD_AGAIN_MS = 5000;
@@ -60,10 +60,6 @@ export async function loadDevices(app: App): Promise<void> {
   app.store.set({ devices, areDevicesKnown: true, herdVersion: app.herd.version });
 }
 
-export async function loadFarm(app: App): Promise<void> {
-  app.store.set({ farm: await app.api.get<Farm>("/v1/farm") });
-}
-
 // The last crossing of each pair, where it was an alarm: the animal is not back yet.
 const OUTSIDE = `select max(offset) as offset, id, kind, fence, fence_name, severity, device, time,
   lon, lat, cause, received from event
@@ -106,7 +102,6 @@ async function loadEvents(app: App): Promise<void> {
 }
 
 const LOADERS = {
-  farm: loadFarm,
   fences: loadFences,
   devices: loadDevices,
   events: loadEvents,
@@ -248,10 +243,19 @@ export function liveHandlers(getApp: () => App, onEvent: (event: HrEvent) => voi
       const { store } = getApp();
       store.set({ windows: new Map(store.state.windows).set(query, rows) });
     },
-    probe(body) {
-      const health = body as Health;
+    health(health) {
       getApp().clock.heard(health.time);
       set({ health });
+    },
+    farm(farm) {
+      const known = getApp().store.state.farm;
+      if (known && known.map_url !== farm.map_url) {
+        // Only a fresh page is allowed to draw pictures from the new place.
+        const { map_url, map_attribution } = known;
+        set({ farm: { ...farm, map_url, map_attribution }, isOld: true });
+      } else if (JSON.stringify(known) !== JSON.stringify(farm)) {
+        set({ farm });
+      }
     },
   };
 }

@@ -30,7 +30,8 @@ function rig(): { live: Live; wires: Wire[]; heard: string[]; say: (message: unk
     positions: note("positions"),
     counts: note("counts"),
     window: note("window"),
-    probe: note("probe"),
+    health: note("health"),
+    farm: note("farm"),
   };
   const live = new Live((_, events) => {
     const wire: Wire = { sent: [], events, isClosed: false };

@@ -12,7 +12,6 @@ import { liveHandlers, loadFences } from "../src/sync.ts";
 
 const HELLO = { epoch: "e", seq: 0, time: "2026-11-20T08:00:00.000Z" };
 const ANSWERS: Record<string, unknown> = {
-  "/v1/farm": { name: "Farm" },
   "/v1/fences": { features: [{ id: "north", properties: { revision: 1 } }], next: null },
   "/v1/devices": { devices: [], next: null },
   "/v1/alerts": { alerts: [] },
@@ -153,6 +152,21 @@ test("animals of another service's data do not stay on the map", () => {
   app.herd.putDevice({ device: "cow", lon: 16, lat: 59, time: HELLO.time });
   handlers.hello({ ...HELLO, epoch: "other" }, true);
   assert.equal(app.herd.count, 0);
+});
+
+test("the farm's new name is shown at once, its new map by a fresh page", async () => {
+  const { app } = page();
+  const { farm } = liveHandlers(() => app, () => {});
+  const first = { name: "", map_url: "", map_attribution: "", tiles: false };
+  farm(first);
+  farm({ ...first });
+  assert.equal(app.store.state.farm, first, "nothing is drawn anew that has not changed");
+  farm({ ...first, name: "Björkö" });
+  assert.equal(app.store.state.farm?.name, "Björkö");
+  assert.equal(app.store.state.isOld, false);
+  farm({ name: "Ön", map_url: "https://map/{z}/{x}/{y}", map_attribution: "M", tiles: true });
+  assert.deepEqual(app.store.state.farm, { ...first, name: "Ön", tiles: true });
+  assert.equal(app.store.state.isOld, true);
 });
 
 test("of thousands of fences those that have changed are drawn anew", async () => {

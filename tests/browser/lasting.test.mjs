@@ -77,6 +77,7 @@ describe("a page that stays open", () => {
       await page.bringToFront();
       await page.click(save);
       await page.waitForSelector('.fences strong:text-is("Drawn once")');
+      await copy.bringToFront();
       await copy.fill(".fence-form label:has-text('Name') + input", "Drawn twice");
       await copy.click(save);
       await copy.waitForSelector(".conflict:not([hidden]):has-text('Drawn once')");

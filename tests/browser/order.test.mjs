@@ -161,14 +161,22 @@ describe("the order of answers", () => {
     it("an old list does not come back; naming a farm that is not there yet keeps the rest", async () => {
       await farm.ask("PUT", "/v1/farm", { name: "Old", map_attribution: "Somebody" });
       const before = async (page) => {
-        page.farm = await hold(page, "**/v1/farm", 2);
+        const isLetGo = new Promise((resolve) => (page.letFarmGo = resolve));
+        await page.routeWebSocket("**/v1/live", (socket) => {
+          const service = socket.connectToServer();
+          service.onMessage(async (message) => {
+            if (String(message).includes("map_attribution")) {
+              await isLetGo;
+            }
+            socket.send(message);
+          });
+        });
         page.users = await hold(page, "**/v1/users", 1);
       };
       await withPage(farm, { path: "/#system", before }, async (page) => {
-        await page.farm.asked();
         await page.users.asked();
         await page.fill("[name=farm]", "New");
-        await page.farm.letGo();
+        page.letFarmGo();
         await page.waitForSelector("h1:text-is('Old')");
         await page.click("form:has([name=map-url]) button:has-text('Save')");
         await page.waitForSelector("h1:text-is('New')");

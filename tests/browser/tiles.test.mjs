@@ -107,6 +107,10 @@ describe("the map below", () => {
       // The refused address, and the page's policy about pictures of anybody else.
       const expects = /status of 400 .*\/v1\/farm|Content Security Policy/;
       await withPage(farm, { expects }, async (page) => {
+        const colleague = await page.context().newPage();
+        await colleague.goto(farm.url);
+        await colleague.waitForSelector('.status[data-link="live"]');
+        await page.bringToFront();
         await page.click('[data-tab="system"]');
         await page.fill("[name=farm]", "Björkö");
         await page.fill("[name=map-url]", "nonsense");
@@ -117,8 +121,12 @@ describe("the map below", () => {
         await page.fill("[name=map-url]", address);
         await page.click("form:has([name=map-url]) button:has-text('Save')");
         await page.waitForSelector("h1:text-is('Björkö')");
+        // Somebody else's page looks as it comes to the front, and every few seconds.
+        await colleague.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+        await colleague.waitForSelector("h1:text-is('Björkö')");
         await page.click('[data-tab="map"]');
-        await page.waitForSelector(".credit:text-is(\"<b>Somebody's</b> map\")");
+        await Promise.all([page, colleague].map((each) =>
+          each.waitForSelector(".credit:text-is(\"<b>Somebody's</b> map\")")));
         await until("tiles asked for", () => asked > 0);
         const load = (port) =>
           page.evaluate(

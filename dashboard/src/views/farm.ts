@@ -2,10 +2,8 @@
 import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
 import { field, h } from "../dom.ts";
-import { loadFarm } from "../sync.ts";
 import type { Farm } from "../types.ts";
 import { FARM_NAME_LENGTH_MAX } from "./entry.ts";
-import { whenShown } from "./shown.ts";
 
 const URL_LENGTH_MAX = 500;
 const CREDIT_LENGTH_MAX = 150;
@@ -52,19 +50,18 @@ export function farmPart(app: App): HTMLElement {
       const farm = { name: known, map_url, map_attribution };
       const touched = keys.filter((key) => members[key].value !== members[key].defaultValue);
       touched.forEach((key) => (farm[key] = members[key].value.trim()));
-      await app.api.put("/v1/farm", farm);
+      const saved = await app.api.put<Farm>("/v1/farm", farm);
       touched.forEach((key) => (members[key].defaultValue = members[key].value));
       if (farm.map_url !== map_url) {
         // Only a fresh page is allowed to draw pictures from the new place.
         location.reload();
         return;
       }
-      await loadFarm(app);
+      store.set({ farm: saved });
       tell(app, t("saved"), "good");
     });
   });
   store.on(["farm"], render);
-  whenShown(app, "system", () => loadFarm(app));
   render();
   return h("section", {}, h("h2", {}, t("farm.title")), form);
 }
