@@ -7,27 +7,44 @@ export type Shape =
   | { kind: "corridor"; line: Position[]; width_m: number };
 export type ShapeKind = Shape["kind"];
 
-const RADIUS_M = 6371008.8;
+// The ellipsoid of GPS, as the service measures: a sphere would be some tenths of a per cent off.
+const EQUATOR_M = 6378137;
+const FLATTENING = 1 / 298.257223563;
+const ECCENTRICITY_2 = FLATTENING * (2 - FLATTENING);
 const RAD = Math.PI / 180;
 const EDGE_M_MIN = 1;
 const CORNER_DEG_MIN = 5;
 
-/** Metres east and north of an origin; good to a millimetre for what a farm spans. */
+/** Metres of a degree to the east and of one to the north. */
+function degreeAt_m(lat: number): { east: number; north: number } {
+  const w = 1 - ECCENTRICITY_2 * Math.sin(lat * RAD) ** 2;
+  const across = (EQUATOR_M * RAD) / Math.sqrt(w);
+  return { east: across * Math.cos(lat * RAD), north: (across * (1 - ECCENTRICITY_2)) / w };
+}
+
+/** Metres east and north of an origin; areas are those of the ground. */
 function planeAt(origin: Position): (p: Position) => [number, number] {
-  const scale = Math.cos(origin[1] * RAD) * RAD * RADIUS_M;
   return ([lon, lat]) => {
     const dlon = ((((lon - origin[0] + 180) % 360) + 360) % 360) - 180;
-    return [dlon * scale, (lat - origin[1]) * RAD * RADIUS_M];
+    const dlat = lat - origin[1];
+    return [dlon * degreeAt_m(lat).east, dlat * degreeAt_m(origin[1] + dlat / 2).north];
   };
 }
 
+/** Lambert's formula: the angle between the two on a sphere, put right for the flattening. */
 export function distance_m(a: Position, b: Position): number {
-  const dlat = (b[1] - a[1]) * RAD;
-  const dlon = (b[0] - a[0]) * RAD;
-  const h =
-    Math.sin(dlat / 2) ** 2 +
-    Math.cos(a[1] * RAD) * Math.cos(b[1] * RAD) * Math.sin(dlon / 2) ** 2;
-  return 2 * RADIUS_M * Math.asin(Math.min(1, Math.sqrt(h)));
+  const [from, to] = [a, b].map(([, lat]) => Math.atan((1 - FLATTENING) * Math.tan(lat * RAD)));
+  const middle = (from! + to!) / 2;
+  const half = (to! - from!) / 2;
+  const across = Math.cos(from!) * Math.cos(to!) * Math.sin(((b[0] - a[0]) * RAD) / 2) ** 2;
+  const angle = 2 * Math.asin(Math.min(1, Math.sqrt(Math.sin(half) ** 2 + across)));
+  if (angle === 0) {
+    return 0;
+  }
+  const sin = Math.sin(angle);
+  const x = (angle - sin) * ((Math.sin(middle) * Math.cos(half)) / Math.cos(angle / 2)) ** 2;
+  const y = (angle + sin) * ((Math.cos(middle) * Math.sin(half)) / Math.sin(angle / 2)) ** 2;
+  return EQUATOR_M * (angle - (FLATTENING / 2) * (x + y));
 }
 
 export function length_m(line: readonly Position[]): number {
@@ -352,7 +369,7 @@ export function boxOf(shape: Shape): [number, number, number, number] {
         : shape.polygons.flat(2);
   const lons = positions.map((p) => p[0]);
   const lats = positions.map((p) => p[1]);
-  const dlat = reach_m / RADIUS_M / RAD;
+  const dlat = reach_m / EQUATOR_M / RAD;
   const dlon = dlat / Math.max(0.01, Math.cos((lats[0] ?? 0) * RAD));
   return [
     Math.min(...lons) - dlon,

@@ -5,6 +5,7 @@ import {
   area_m2,
   boundary_m,
   boxOf,
+  distance_m,
   findCrossing,
   fromGeometry,
   isHopeless,
@@ -15,10 +16,12 @@ import {
 import type { Shape } from "../src/shape.ts";
 import type { Position } from "../src/types.ts";
 
-const M = 1 / 111_194.93; // a metre of latitude in degrees
+// Metres of a degree at 59 degrees north, by the series that surveyors print in tables.
+const EAST_M = 57_475.28;
+const NORTH_M = 111_395.12;
 
 function at(east: number, north: number): Position {
-  return [16 + (east * M) / Math.cos((59 * Math.PI) / 180), 59 + north * M];
+  return [16 + east / EAST_M, 59 + north / NORTH_M];
 }
 function polygon(...rings: [number, number][][]): Shape {
   const closed = rings.map((ring) => [...ring, ring[0]!].map(([x, y]) => at(x, y)));
@@ -28,10 +31,13 @@ const SQUARE: [number, number][] = [[0, 0], [100, 0], [100, 100], [0, 100]];
 const HOLE: [number, number][] = [[20, 20], [40, 20], [40, 40], [20, 40]];
 
 function near(actual: number, wanted: number): void {
-  assert.ok(Math.abs(actual - wanted) < wanted * 1e-3, `${actual}, wanted ${wanted}`);
+  assert.ok(Math.abs(actual - wanted) < wanted * 2e-5, `${actual}, wanted ${wanted}`);
 }
 
 test("areas and boundaries are those of the ground, holes taken off", () => {
+  near(distance_m([0, 0], [0, 1]), 110_574.4);
+  near(distance_m([16, 59], [16.01, 59]), EAST_M / 100);
+  near(distance_m([16, 59.0001], [16, 59]), NORTH_M / 10_000);
   near(area_m2(polygon(SQUARE)), 10_000);
   near(area_m2(polygon(SQUARE, HOLE)), 9600);
   near(boundary_m(polygon(SQUARE, HOLE)), 480);
@@ -106,7 +112,7 @@ test("a fence over the date line is small, whole, and sent within 180 degrees", 
   const [west, , east] = boxOf(shape);
   assert.ok(east - west < 0.03, `${west} to ${east}`);
   assert.deepEqual(warningsOf(shape), []);
-  near(area_m2(shape), 2_364_500);
+  near(area_m2(shape), 2_357_003);
   assert.deepEqual(toGeometry(shape).geometry, { type: "Polygon", coordinates: [ring] });
 });
 
