@@ -1,6 +1,7 @@
 // src/main.ts - starts the page: who is there, what they may see, and the parts that show it.
 import { Api, ApiError } from "./api.ts";
 import type { App } from "./app.ts";
+import { explain } from "./app.ts";
 import { Clock } from "./clock.ts";
 import { formatter } from "./format.ts";
 import { Herd } from "./herd.ts";
@@ -58,7 +59,8 @@ async function enter(app: App, code: string): Promise<void> {
     try {
       await whoIsThere(app, code);
       return;
-    } catch {
+    } catch (reason) {
+      document.querySelector("main p")?.replaceChildren(explain(app, reason));
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }

@@ -74,7 +74,7 @@ describe("tracks", () => {
     await withPage(farm, {}, async (page) => {
       await openTrack(page);
       const files = {};
-      for (const kind of ["GPX", "CSV", "GEOJSON"]) {
+      for (const kind of ["GPX", "CSV", "GeoJSON"]) {
         const [download] = await Promise.all([
           page.waitForEvent("download"),
           page.click(`[data-selected="cow-1"] button:text-is("${kind}")`),
@@ -95,7 +95,7 @@ describe("tracks", () => {
       assert.match(head, /^device,time,lon,lat/);
       assert.equal(rows.length, 60);
       assert.ok(rows.every((row) => /^cow-1,20\d\d-[^,]+Z,16\.3\d+,59\.8\d+/.test(row)), rows[0]);
-      const line = JSON.parse(files.GEOJSON);
+      const line = JSON.parse(files.GeoJSON);
       const feature = line.features?.[0] ?? line;
       assert.equal(feature.geometry.type, "LineString");
       assert.equal(feature.geometry.coordinates.length, 60);

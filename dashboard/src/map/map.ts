@@ -23,6 +23,7 @@ import { Circle as CircleStyle, Fill, Stroke, Style, Text } from "ol/style.js";
 import type { Options as TextOptions } from "ol/style/Text.js";
 import type { App, MapPort } from "../app.ts";
 import { deviceName } from "../app.ts";
+import { h } from "../dom.ts";
 import { LEVEL_OK, mercatorX, mercatorY, nearX } from "../herd.ts";
 import { recall, remember } from "../remembered.ts";
 import { isDark } from "../settings.ts";
@@ -102,7 +103,14 @@ export class FarmMap implements MapPort {
       target: this.element,
       keyboardEventTarget: this.element,
       controls: [
-        new Zoom({ zoomInTipLabel: t("map.zoom_in"), zoomOutTipLabel: t("map.zoom_out"), ...zoom }),
+        new Zoom({
+          // Signs without a voice: the buttons are called what their tips say.
+          zoomInLabel: h("span", { "aria-hidden": "true" }, "+"),
+          zoomOutLabel: h("span", { "aria-hidden": "true" }, "–"),
+          zoomInTipLabel: t("map.zoom_in"),
+          zoomOutTipLabel: t("map.zoom_out"),
+          ...zoom,
+        }),
         new ScaleLine({ units: store.state.settings.units === "metric" ? "metric" : "imperial" }),
       ],
       interactions: defaultInteractions({

@@ -14,6 +14,7 @@ const COLORS: Record<Intent, string> = {
   "keep-out": "#d55e00",
   info: "#0072b2",
 };
+const INFO_AT_NIGHT = "#56b4e9";
 const DASHES: Record<Intent, number[] | undefined> = {
   "keep-in": undefined,
   "keep-out": [12, 7],
@@ -29,13 +30,9 @@ export function intentSign(intent: Intent): string {
   return SIGNS[intent];
 }
 
-export function intentColor(intent: Intent): string {
-  return COLORS[intent];
-}
-
-function colorOf(fence: Fence): string {
-  const own = fence.properties.color;
-  return own && SAFE_COLOR.test(own) ? own : COLORS[fence.properties.intent];
+function colorOf({ properties: { color, intent } }: Fence, isDark: boolean): string {
+  const isOwn = color && SAFE_COLOR.test(color);
+  return isOwn ? color : isDark && intent === "info" ? INFO_AT_NIGHT : COLORS[intent];
 }
 
 /** The width of a corridor on the ground, in pixels there. */
@@ -73,7 +70,7 @@ export function fenceStyle(
 ): Style[] {
   const fence = feature.get("fence") as Fence;
   const intent = fence.properties.intent;
-  const color = colorOf(fence);
+  const color = colorOf(fence, isDark);
   const halo = isDark ? "#101512" : "#ffffff";
   const label = new Text({
     text: `${SIGNS[intent]} ${isolated(labelOf(fence.properties.name))}`,

@@ -345,7 +345,22 @@ function conflictPart(app: App, changed: (run: () => void) => void): HTMLElement
   return box;
 }
 
-function endButtons(app: App, draft: Draft, changed: (run: () => void) => void): HTMLElement {
+function removeButton(app: App, id: string): HTMLElement {
+  const { t, store } = app;
+  const remove = (): void => {
+    const name = store.state.draft?.props.name ?? "";
+    if (confirm(t("fence.remove_sure", { name }))) {
+      void attempt(app, () => removeFence(app, id));
+    }
+  };
+  return h(
+    "div",
+    { class: "row" },
+    h("button", { type: "button", class: "danger", onclick: remove }, t("fence.remove")),
+  );
+}
+
+function endButtons(app: App, changed: (run: () => void) => void): HTMLElement {
   const { t, store } = app;
   const error = h("p", { class: "error", role: "alert" });
   const save = h("button", { class: "primary", disabled: true }, t("save"));
@@ -355,7 +370,6 @@ function endButtons(app: App, draft: Draft, changed: (run: () => void) => void):
     const shape = now?.history?.present;
     save.disabled = !shape || now.isSaving || now.theirs !== null || isHopeless(warningsOf(shape));
   });
-  const { id } = draft;
   const cancel = (): void => {
     if (mayDrop(app)) {
       store.set({ draft: null });
@@ -363,28 +377,9 @@ function endButtons(app: App, draft: Draft, changed: (run: () => void) => void):
   };
   return h(
     "div",
-    {},
+    { class: "ends" },
     error,
-    h(
-      "div",
-      { class: "row" },
-      save,
-      h("button", { type: "button", onclick: cancel }, t("cancel")),
-      id !== null &&
-        h(
-          "button",
-          {
-            type: "button",
-            class: "danger",
-            onclick: () => {
-              if (confirm(t("fence.remove_sure", { name: draft.props.name }))) {
-                void attempt(app, () => removeFence(app, id));
-              }
-            },
-          },
-          t("fence.remove"),
-        ),
-    ),
+    h("div", { class: "row" }, save, h("button", { type: "button", onclick: cancel }, t("cancel"))),
   );
 }
 
@@ -447,9 +442,9 @@ export function fenceForm(parts: Parts): HTMLElement {
     moreFields(app, first),
   );
   if (first.id !== null) {
-    form.append(versionsPart(app, first.id));
+    form.append(versionsPart(app, first.id), removeButton(app, first.id));
   }
-  form.append(endButtons(app, first, changed));
+  form.append(endButtons(app, changed));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (name.value.trim() === "") {

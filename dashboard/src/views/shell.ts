@@ -252,7 +252,7 @@ export function showShell(app: App): void {
     main,
     noticeLine(app),
   );
-  const seen = h("span", { role: "status" });
+  const seen = h("span", {});
   const newest = h("span", { class: "newest" });
   const home = h(
     "button",

@@ -10,7 +10,7 @@ import { stayList, staysOf } from "./stays.ts";
 
 const HOURS: readonly number[] = [1, 6, 24, 168];
 const PLAY_MS = 60;
-const FORMATS = ["gpx", "csv", "geojson"] as const;
+const FORMATS = ["GPX", "CSV", "GeoJSON"] as const;
 
 interface TrackLine {
   geometry: { type: string; coordinates: Position[] } | null;
@@ -137,7 +137,8 @@ export function trackPart(app: App, id: string): HTMLElement {
     store.set({ track: { device: id, points, at: points.length - 1, isHeat: false } });
     app.map.showTrack();
   };
-  const download = (kind: string): void => {
+  const download = (format: string): void => {
+    const kind = format.toLowerCase();
     const link = h("a", { href: `${path}?${range()}&format=${kind}`, download: `${id}.${kind}` });
     link.click();
   };
@@ -168,7 +169,7 @@ export function trackPart(app: App, id: string): HTMLElement {
     h(
       "div",
       { class: "row", role: "group", "aria-label": t("track.export") },
-      ...FORMATS.map((kind) => h("button", { onclick: () => download(kind) }, kind.toUpperCase())),
+      ...FORMATS.map((kind) => h("button", { onclick: () => download(kind) }, kind)),
     ),
   );
   return part;
