@@ -2,6 +2,7 @@
 // a session that ended, a reload. It is kept by this tab, for the same user and farm.
 import type { App } from "./app.ts";
 import { begin } from "./history.ts";
+import { keep, kept } from "./kept.ts";
 import type { Shape } from "./shape.ts";
 import type { Draft } from "./state.ts";
 import type { Position } from "./types.ts";
@@ -10,7 +11,8 @@ const KEY = "hedgerow.draft";
 const SAVED_KEY = "hedgerow.saved";
 const SAVED_MAX = 50; // older ones are forgotten
 
-export interface KeptDraft {
+/** Without its steps back, and without what the service said of it. */
+interface KeptDraft {
   epoch: string;
   user: string;
   draft: Pick<Draft, "key" | "id" | "etag" | "kind" | "props" | "isAddingHole" | "isUnsure">;
@@ -19,52 +21,22 @@ export interface KeptDraft {
   corners: Position[];
 }
 
-/** Without its steps back, and without what the service said of it. */
-export function keep(kept: KeptDraft | null): void {
-  try {
-    if (kept) {
-      sessionStorage.setItem(KEY, JSON.stringify(kept));
-    } else {
-      sessionStorage.removeItem(KEY);
-    }
-  } catch {
-    // A browser that keeps nothing, or a fence too large for it: then it is lost with the page.
-  }
-}
-
-export function kept(epoch: string | null, user: string | undefined): KeptDraft | null {
-  try {
-    const found = JSON.parse(sessionStorage.getItem(KEY) ?? "null") as KeptDraft | null;
-    return found && found.epoch === epoch && found.user === user ? found : null;
-  } catch {
-    return null;
-  }
+function keptFor(epoch: string | null, user: string | undefined): KeptDraft | null {
+  const found = kept<KeptDraft>("session", KEY);
+  return found && found.epoch === epoch && found.user === user ? found : null;
 }
 
 type Saved = [key: string, id: string];
 
-function allSaved(): Saved[] {
-  try {
-    return JSON.parse(localStorage.getItem(SAVED_KEY) ?? "[]") as Saved[];
-  } catch {
-    return [];
-  }
-}
-
 /** The fence that a draft has become, be it in another tab: a copy of a tab has what that kept. */
 export function savedAs(key: string): string | null {
-  return allSaved().find((saved) => saved[0] === key)?.[1] ?? null;
+  return kept<Saved[]>("local", SAVED_KEY)?.find((saved) => saved[0] === key)?.[1] ?? null;
 }
 
 /** null: it is there no longer. */
 export function noteSaved(key: string, id: string | null): void {
-  const others = allSaved().filter((saved) => saved[0] !== key);
-  const all = id === null ? others : [...others, [key, id]].slice(-SAVED_MAX);
-  try {
-    localStorage.setItem(SAVED_KEY, JSON.stringify(all));
-  } catch {
-    // Then a copy does not know of it.
-  }
+  const others = (kept<Saved[]>("local", SAVED_KEY) ?? []).filter((saved) => saved[0] !== key);
+  keep("local", SAVED_KEY, id === null ? others : [...others, [key, id]].slice(-SAVED_MAX));
 }
 
 /** The corners that stand: a sketch also holds the one that the pointer still carries about. */
@@ -80,7 +52,7 @@ export function cornersOfSketch(sketch: Shape | null): Position[] {
   return line.slice(0, -1).filter((corner, i, all) => !isSame(corner, all[i - 1]));
 }
 
-export function draftOfKept({ draft, shape }: KeptDraft): Draft {
+function draftOfKept({ draft, shape }: KeptDraft): Draft {
   return {
     ...draft,
     history: shape ? begin(shape) : null,
@@ -105,24 +77,25 @@ export function keepDrafts(app: App, resume: (corners: Position[]) => void): voi
       waiting = [];
     }
     if (!draft) {
-      keep(null);
+      keep("session", KEY, null);
       return;
     }
     const { key, id, etag, kind, props, isAddingHole, isUnsure } = draft;
-    keep({
+    const own: KeptDraft = {
       epoch,
       user: me.user,
       draft: { key, id, etag, kind, props, isAddingHole, isUnsure },
       shape: draft.history?.present ?? null,
       corners: sketch ? cornersOfSketch(sketch) : waiting,
-    });
+    };
+    keep("session", KEY, own);
   };
   const restore = (): void => {
     if (isRestored || !store.state.areFencesKnown) {
       return;
     }
     isRestored = true;
-    const found = kept(app.live.epoch, store.state.me?.user);
+    const found = keptFor(app.live.epoch, store.state.me?.user);
     if (!found || store.state.draft || store.state.me?.role === "viewer") {
       return;
     }

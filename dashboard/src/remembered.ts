@@ -1,4 +1,5 @@
 // src/remembered.ts - where one was on the map and what one had chosen, kept by this browser.
+import { keep, kept } from "./kept.ts";
 import type { Position } from "./types.ts";
 
 export interface Remembered {
@@ -18,22 +19,12 @@ function empty(epoch: string): Remembered {
 }
 
 export function recall(epoch: string | null): Remembered {
-  try {
-    const text = localStorage.getItem(KEY);
-    const kept = { ...empty(""), ...(text ? (JSON.parse(text) as Partial<Remembered>) : {}) };
-    return kept.epoch === epoch ? kept : empty(epoch ?? "");
-  } catch {
-    return empty(epoch ?? "");
-  }
+  const found = { ...empty(""), ...kept<Partial<Remembered>>("local", KEY) };
+  return found.epoch === epoch ? found : empty(epoch ?? "");
 }
 
 export function remember(epoch: string | null, patch: Partial<Remembered>): void {
-  if (epoch === null) {
-    return;
-  }
-  try {
-    localStorage.setItem(KEY, JSON.stringify({ ...recall(epoch), ...patch }));
-  } catch {
-    // A browser that keeps nothing begins with the whole farm.
+  if (epoch !== null) {
+    keep("local", KEY, { ...recall(epoch), ...patch });
   }
 }

@@ -1,6 +1,7 @@
 // src/renew.ts - a page stays open for months: once the gateway has another version of it, it says
 // so, and begins anew by itself where nobody is at work.
 import type { App } from "./app.ts";
+import { keep, kept } from "./kept.ts";
 
 const KEY = "hedgerow.renewed";
 const REST_MS = 5 * 60_000; // untouched for so long, nobody is at work
@@ -11,15 +12,12 @@ export function buildOf(html: string): string {
   return /name="build" content="(\w+)"/.exec(html)?.[1] ?? "";
 }
 
-/** False where a page has begun anew for this version already, and is the old one all the same. */
+/** False where a page has begun anew for this version already, and is the old one all the same; and
+ * where nobody can tell. */
 function isFirstTime(build: string): boolean {
-  try {
-    const isFirst = sessionStorage.getItem(KEY) !== build;
-    sessionStorage.setItem(KEY, build);
-    return isFirst;
-  } catch {
-    return false;
-  }
+  const isFirst = kept("session", KEY) !== build;
+  keep("session", KEY, build);
+  return isFirst && kept("session", KEY) === build;
 }
 
 /** A gateway that is renewed ends its connections: with each new one the page asks. */

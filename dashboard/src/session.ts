@@ -2,6 +2,7 @@
 // taken away. The page asks when something hints at it, and never just fails.
 import { ApiError } from "./api.ts";
 import type { App } from "./app.ts";
+import { keep, kept } from "./kept.ts";
 import type { Me } from "./types.ts";
 
 const KEY = "hedgerow.ended";
@@ -21,31 +22,15 @@ export async function signOut(app: App): Promise<void> {
 
 /** For the page that follows: it is to say that the session has ended, if it did so by itself. */
 export function noteEnd(): void {
-  note(!isLeaving);
+  keep("session", KEY, isLeaving ? null : true);
 }
 
 export function noteBegin(): void {
-  note(false);
-}
-
-function note(hasEnded: boolean): void {
-  try {
-    if (hasEnded) {
-      sessionStorage.setItem(KEY, "1");
-    } else {
-      sessionStorage.removeItem(KEY);
-    }
-  } catch {
-    // Then it is not said.
-  }
+  keep("session", KEY, null);
 }
 
 export function hasEnded(): boolean {
-  try {
-    return sessionStorage.getItem(KEY) !== null;
-  } catch {
-    return false;
-  }
+  return kept("session", KEY) !== null;
 }
 
 /** Asks once for many calls; what the answer changes is changed for the whole page. */

@@ -1,4 +1,5 @@
 // src/settings.ts - what one person wishes on one device: language, units, light or dark, sound.
+import { keep, kept } from "./kept.ts";
 
 export type Language = "en" | "sv" | "de";
 export interface Settings {
@@ -25,20 +26,11 @@ function defaults(): Settings {
 }
 
 export function loadSettings(): Settings {
-  try {
-    const text = localStorage.getItem(KEY);
-    return { ...defaults(), ...(text ? (JSON.parse(text) as Partial<Settings>) : {}) };
-  } catch {
-    return defaults();
-  }
+  return { ...defaults(), ...kept<Partial<Settings>>("local", KEY) };
 }
 
 export function saveSettings(settings: Settings): void {
-  try {
-    localStorage.setItem(KEY, JSON.stringify(settings));
-  } catch {
-    // A browser that keeps nothing still shows the page.
-  }
+  keep("local", KEY, settings);
 }
 
 export function applyTheme(settings: Settings): void {
