@@ -117,6 +117,24 @@ export function syncList<T>(
   giveFocus();
 }
 
+/** Names with their values, for a list of them. */
+export function terms(rows: readonly (readonly [name: string, value: string])[]): HTMLElement[] {
+  return rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)));
+}
+
+/** What is unfolded by who wants it. */
+export function folded(title: string, ...children: Child[]): HTMLDetailsElement {
+  return h("details", {}, h("summary", {}, title), ...children);
+}
+
+/** What a form does when it is sent, instead of what browsers do. */
+export function onSubmit(form: HTMLFormElement, run: () => void): void {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run();
+  });
+}
+
 let nextId = 0;
 
 /** A labelled control; the label is a real one, so that voices and big thumbs find it. */

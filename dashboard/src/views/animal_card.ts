@@ -1,7 +1,7 @@
 // src/views/animal_card.ts - one animal: where it is, how it is, which fences it is in, its track.
 import type { App } from "../app.ts";
 import { attempt, deviceName, fenceName, mayEdit, showAnimal, tell } from "../app.ts";
-import { field, fill, h, whileThere } from "../dom.ts";
+import { field, fill, folded, h, onSubmit, terms, whileThere } from "../dom.ts";
 import { newest } from "../newest.ts";
 import type { Device } from "../types.ts";
 import { trackPart } from "./track.ts";
@@ -34,11 +34,7 @@ function facts(app: App, device: Device, fences: string[]): HTMLElement {
   if (device.accuracy_m !== undefined) {
     rows.push([t("animal.accuracy"), `± ${format.length(device.accuracy_m)}`]);
   }
-  return h(
-    "dl",
-    {},
-    ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
-  );
+  return h("dl", {}, ...terms(rows));
 }
 
 function nameForm(app: App, id: string, device: Device): HTMLElement {
@@ -54,8 +50,7 @@ function nameForm(app: App, id: string, device: Device): HTMLElement {
     field(t("animal.groups"), groups, t("form.groups_hint")),
     h("button", { class: "primary" }, t("save")),
   );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     void attempt(app, async () => {
       // What was not touched stays as somebody else may have changed it meanwhile.
       const body = {
@@ -73,7 +68,7 @@ function nameForm(app: App, id: string, device: Device): HTMLElement {
       tell(app, t("saved"), "good");
     });
   });
-  return h("details", {}, h("summary", {}, t("animal.rename")), form);
+  return folded(t("animal.rename"), form);
 }
 
 export function animalCard(app: App, id: string): HTMLElement {

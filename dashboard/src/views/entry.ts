@@ -2,7 +2,7 @@
 import { ApiError } from "../api.ts";
 import type { App } from "../app.ts";
 import { explain } from "../app.ts";
-import { field, h } from "../dom.ts";
+import { field, h, onSubmit } from "../dom.ts";
 import { hasEnded, noteBegin } from "../session.ts";
 import type { Me } from "../types.ts";
 
@@ -88,8 +88,7 @@ export function showEntry(app: App, code: string): void {
     error,
     button,
   );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     if (entry.repeats && again.value !== password.value) {
       error.textContent = t("setup.differ");
       again.focus();

@@ -1,7 +1,7 @@
 // src/views/exchange.ts - fences out to a GeoJSON file, and in from one: all of it or nothing.
 import type { App } from "../app.ts";
 import { attempt, mayEdit, tell } from "../app.ts";
-import { h } from "../dom.ts";
+import { folded, h } from "../dom.ts";
 import { loadFences } from "../sync.ts";
 import { toggle } from "./settings_dialog.ts";
 
@@ -39,10 +39,8 @@ export function exchangePart(app: App): HTMLElement {
       file.value = "";
     });
   });
-  return h(
-    "details",
-    {},
-    h("summary", {}, t("exchange.title")),
+  return folded(
+    t("exchange.title"),
     h("a", { class: "button", href: "/v1/export/fences", download: "fences.geojson" }, t("export")),
     mayEdit(app) && h("h3", {}, t("import.title")),
     mayEdit(app) && toggle(t("import.replace"), false, (isOn) => (replaces = isOn)),

@@ -1,7 +1,7 @@
 // src/views/farm.ts - the farm's name, and an online map that the owner names.
 import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
-import { field, h } from "../dom.ts";
+import { field, h, onSubmit } from "../dom.ts";
 import type { Farm } from "../types.ts";
 import { FARM_NAME_LENGTH_MAX } from "./entry.ts";
 
@@ -42,8 +42,7 @@ export function farmPart(app: App): HTMLElement {
     }
     file.textContent = t(farm?.tiles ? "farm.has_file" : "farm.no_file");
   };
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     void attempt(app, async () => {
       // What was not touched stays as it is, be it known here yet or not.
       const { name: known, map_url, map_attribution } = await app.api.get<Farm>("/v1/farm");

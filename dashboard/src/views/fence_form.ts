@@ -1,7 +1,7 @@
 // src/views/fence_form.ts - the form beside a fence that is being drawn or changed.
 import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
-import { field, fill, h } from "../dom.ts";
+import { field, fill, folded, h, onSubmit } from "../dom.ts";
 import {
   changeDraft,
   changeProps,
@@ -283,10 +283,8 @@ function moreFields(app: App, draft: Draft): HTMLElement {
     changeProps(app, { expires_at: isTime ? time.toISOString() : null });
   });
   const dwell_min = props.dwell_s ? props.dwell_s / MINUTE_S : null;
-  return h(
-    "details",
-    {},
-    h("summary", {}, t("form.more")),
+  return folded(
+    t("form.more"),
     field(t("form.groups"), groups, t("form.groups_hint")),
     numberField(
       t("form.dwell"),
@@ -445,8 +443,7 @@ export function fenceForm(parts: Parts): HTMLElement {
     form.append(versionsPart(app, first.id), removeButton(app, first.id));
   }
   form.append(endButtons(app, changed));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     if (name.value.trim() === "") {
       tell(app, t("form.needs_name"), "bad");
       name.focus();

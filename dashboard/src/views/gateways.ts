@@ -3,7 +3,7 @@
 import { ApiError } from "../api.ts";
 import type { App } from "../app.ts";
 import { attempt } from "../app.ts";
-import { field, fill, h, syncList } from "../dom.ts";
+import { field, fill, folded, h, onSubmit, syncList, terms } from "../dom.ts";
 import { newest } from "../newest.ts";
 import { qrCode } from "../qr.ts";
 import { whenShown } from "./shown.ts";
@@ -119,7 +119,7 @@ function newcomer(app: App, made: NewGateway): HTMLElement {
     "div",
     { class: "card", "data-gateway-made": made.user },
     h("p", {}, t("gateways.once")),
-    h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    h("dl", {}, ...terms(rows)),
     qrPicture(t("gateways.qr"), addressOf(made)),
   );
 }
@@ -192,8 +192,7 @@ export function gatewaysPart(app: App): HTMLElement {
     field(t("gateways.what"), role),
     h("button", { class: "primary" }, t("add")),
   );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     void attempt(app, async () => {
       const body = { name: name.value.trim(), role: role.value };
       const made = await app.api.post<NewGateway>("/v1/gateways", body);
@@ -202,7 +201,7 @@ export function gatewaysPart(app: App): HTMLElement {
       await load();
     });
   });
-  const add = h("details", {}, h("summary", {}, t("steps.gateway")), form);
+  const add = folded(t("steps.gateway"), form);
   whenShown(app, "system", load);
   setInterval(() => {
     if (app.store.state.tab === "system" && app.store.state.link === "live") {

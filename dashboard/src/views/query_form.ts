@@ -2,7 +2,7 @@
 // time; made with examples, so that nobody begins with an empty page.
 import type { App } from "../app.ts";
 import { attempt, explain } from "../app.ts";
-import { field, h } from "../dom.ts";
+import { field, h, onSubmit } from "../dom.ts";
 import type { Key } from "../i18n.ts";
 import { selectOf } from "../windows.ts";
 
@@ -154,8 +154,7 @@ export function queryForm(app: App, made: (name: string) => Promise<void>): HTML
   );
   type.addEventListener("change", sizes);
   use(EMPTY);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     error.textContent = "";
     const condition = where.value.trim();
     const definition = {

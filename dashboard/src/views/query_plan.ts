@@ -1,7 +1,7 @@
 // src/views/query_plan.ts - how a standing query is answered, and how far it has come.
 import type { App } from "../app.ts";
 import { attempt } from "../app.ts";
-import { fill, h } from "../dom.ts";
+import { fill, folded, h, terms } from "../dom.ts";
 
 interface Progress {
   last?: {
@@ -25,7 +25,7 @@ export function queryPlan(app: App): PlanPart {
   const { t, format } = app;
   const plan = h("pre", { tabindex: 0, "aria-label": t("windows.explain") });
   const list = h("dl", { class: "progress" });
-  const element = h("details", {}, h("summary", {}, t("windows.explain")), list, plan);
+  const element = folded(t("windows.explain"), list, plan);
   let path = "";
   const show = ({ last, recent }: Progress): void => {
     const rows: [string, string][] = [];
@@ -43,7 +43,7 @@ export function queryPlan(app: App): PlanPart {
     if (last?.watermark) {
       rows.push([t("progress.watermark"), format.moment(last.watermark)]);
     }
-    fill(list, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+    fill(list, ...terms(rows));
   };
   const load = async (): Promise<void> => {
     const asked = path;

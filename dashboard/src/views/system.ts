@@ -1,7 +1,7 @@
 // src/views/system.ts - how the service is doing, and programs' tokens.
 import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
-import { field, fill, h } from "../dom.ts";
+import { field, fill, folded, h, onSubmit } from "../dom.ts";
 import { reasonsOf } from "../health.ts";
 import { newest } from "../newest.ts";
 import type { Role } from "../types.ts";
@@ -114,8 +114,7 @@ function tokensPart(app: App): HTMLElement {
     field(t("tokens.ends"), span),
     h("button", { class: "primary" }, t("add")),
   );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     void attempt(app, async () => {
       const endMs = app.clock.now() + Number(span.value) * DAY_MS;
       const expires_at = span.value === "" ? null : new Date(endMs).toISOString();
@@ -133,7 +132,7 @@ function tokensPart(app: App): HTMLElement {
     h("h2", {}, t("tokens.title")),
     list,
     fresh,
-    h("details", {}, h("summary", {}, t("tokens.add")), form),
+    folded(t("tokens.add"), form),
   );
 }
 
@@ -149,8 +148,7 @@ function passwordPart(app: App): HTMLElement {
     field(t("password.new"), fresh),
     h("button", { class: "primary" }, t("save")),
   );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     void attempt(app, async () => {
       const body = { old_password: old.value, password: fresh.value };
       await app.api.request("PATCH", "/v1/me", body);
@@ -158,7 +156,7 @@ function passwordPart(app: App): HTMLElement {
       tell(app, t("saved"), "good");
     });
   });
-  return h("details", {}, h("summary", {}, t("password.title")), form);
+  return folded(t("password.title"), form);
 }
 
 export function systemView({ app }: Parts): HTMLElement {

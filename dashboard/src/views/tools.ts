@@ -2,7 +2,7 @@
 import LineString from "ol/geom/LineString.js";
 import Draw from "ol/interaction/Draw.js";
 import { tell } from "../app.ts";
-import { h } from "../dom.ts";
+import { h, onSubmit } from "../dom.ts";
 import { shapeOf } from "../map/convert.ts";
 import { pointerStyle } from "../map/style.ts";
 import { length_m } from "../shape.ts";
@@ -134,8 +134,7 @@ export function goPart({ app, farm }: Parts): HTMLElement {
     input,
     h("button", {}, t("go.button")),
   );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     const place = readPlace(input.value);
     if (place) {
       farm.showPlace(place);

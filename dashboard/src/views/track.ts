@@ -1,7 +1,7 @@
 // src/views/track.ts - where an animal was: the line on the map, a slider through time, files.
 import type { App } from "../app.ts";
 import { attempt } from "../app.ts";
-import { field, h } from "../dom.ts";
+import { field, folded, h } from "../dom.ts";
 import { length_m } from "../shape.ts";
 import type { TrackPoint } from "../state.ts";
 import type { HrEvent, Position } from "../types.ts";
@@ -142,10 +142,8 @@ export function trackPart(app: App, id: string): HTMLElement {
     const link = h("a", { href: `${path}?${range()}&format=${kind}`, download: `${id}.${kind}` });
     link.click();
   };
-  const part = h(
-    "details",
-    {},
-    h("summary", {}, t("track.title")),
+  const part = folded(
+    t("track.title"),
     field(t("track.back"), hours),
     h(
       "div",

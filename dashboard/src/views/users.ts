@@ -2,7 +2,7 @@
 // password when they have forgotten theirs.
 import type { App } from "../app.ts";
 import { attempt, tell } from "../app.ts";
-import { field, fill, h } from "../dom.ts";
+import { field, fill, folded, h, onSubmit } from "../dom.ts";
 import { newest } from "../newest.ts";
 import type { Role } from "../types.ts";
 import { whenShown } from "./shown.ts";
@@ -58,8 +58,7 @@ function passwordPart(app: App, user: string): HTMLElement {
     t("users.password"),
   );
   const part = h("details", { class: "reset" }, summary, form);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     void attempt(app, async () => {
       await app.api.request("PATCH", pathOf(user), { password: fresh.value });
       form.reset();
@@ -114,8 +113,7 @@ export function usersPart(app: App): HTMLElement {
     field(t("users.role"), role),
     h("button", { class: "primary" }, t("add")),
   );
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  onSubmit(form, () => {
     const body = { user: name.value.trim(), password: password.value, role: role.value };
     void attempt(app, async () => {
       await app.api.post("/v1/users", body);
@@ -123,7 +121,7 @@ export function usersPart(app: App): HTMLElement {
       await load();
     });
   });
-  const add = h("details", {}, h("summary", {}, t("users.add")), form);
+  const add = folded(t("users.add"), form);
   whenShown(app, "system", load);
   return h("section", {}, h("h2", {}, t("users.title")), list, add);
 }

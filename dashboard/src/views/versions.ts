@@ -1,7 +1,7 @@
 // src/views/versions.ts - who changed a fence and when, and the way back to an older state.
 import type { App } from "../app.ts";
 import { attempt, putFence, tell } from "../app.ts";
-import { fill, h } from "../dom.ts";
+import { fill, folded, h } from "../dom.ts";
 import { fencePath } from "../draft.ts";
 import type { Key } from "../i18n.ts";
 import type { Fence } from "../types.ts";
@@ -25,7 +25,7 @@ const WORDS: Record<Version["what"], Key> = {
 export function versionsPart(app: App, id: string): HTMLElement {
   const { t, format } = app;
   const list = h("ol", { class: "items versions" });
-  const part = h("details", {}, h("summary", {}, t("versions.title")), list);
+  const part = folded(t("versions.title"), list);
   const restore = async (revision: number): Promise<void> => {
     const path = fencePath(id);
     const { etag } = await app.api.request<Fence>("GET", path);

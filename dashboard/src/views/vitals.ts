@@ -2,7 +2,7 @@
 // the last minutes as a line.
 import type { App } from "../app.ts";
 import { Chart } from "../charts.ts";
-import { fill, h } from "../dom.ts";
+import { fill, folded, h, terms } from "../dom.ts";
 import type { Key } from "../i18n.ts";
 import type { Sample } from "../metrics.ts";
 import { newest } from "../newest.ts";
@@ -51,8 +51,6 @@ export function vitalsPart(app: App): HTMLElement {
   const hint = h("p", { class: "hint" }, t("vitals.chart"));
   let before: { timeMs: number; fixes: number } | null = null;
   let points: { at: number; rate: number }[] = [];
-  const pairs = (rows: readonly (readonly [string, string])[]): HTMLElement[] =>
-    rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)));
   const draw = (): void => {
     const times = points.map(({ at }) => at);
     chart.show(times, [{ name: "", values: points.map(({ rate }) => rate) }]);
@@ -76,8 +74,8 @@ export function vitalsPart(app: App): HTMLElement {
         rows.push([t(key), text ? text(app, value) : format.number(value)]);
       }
     }
-    fill(tiles, ...pairs(rows));
-    fill(all, ...pairs(metric(samples).map(([name, value]) => [name, format.number(value)])));
+    fill(tiles, ...terms(rows));
+    fill(all, ...terms(metric(samples).map(([name, value]) => [name, format.number(value)])));
     draw();
   };
   const refresh = newest(
@@ -100,6 +98,6 @@ export function vitalsPart(app: App): HTMLElement {
     tiles,
     hint,
     chart.element,
-    h("details", {}, h("summary", {}, t("numbers.title")), all),
+    folded(t("numbers.title"), all),
   );
 }
