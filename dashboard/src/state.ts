@@ -318,13 +318,16 @@ export function outNow(state: Known, nowMs: number): HrEvent[] {
   });
 }
 
+/** What nobody has acknowledged yet. */
+export function openAlerts({ alerts }: Pick<State, "alerts">): Alert[] {
+  return alerts.filter((alert) => !alert.acked);
+}
+
 /** How urgent each animal is to look at: who is out now comes before whose alert is open. */
 export function levelsOf(state: Known & Pick<State, "alerts">, nowMs: number): Map<string, number> {
   const levels = new Map<string, number>();
-  for (const alert of state.alerts) {
-    if (!alert.acked) {
-      levels.set(alert.event.device, LEVEL_WARNING);
-    }
+  for (const { event } of openAlerts(state)) {
+    levels.set(event.device, LEVEL_WARNING);
   }
   for (const event of outNow(state, nowMs)) {
     levels.set(event.device, LEVEL_ALARM);

@@ -55,7 +55,6 @@ export class Crowds {
     this.#min = min;
   }
 
-
   add(x: number, y: number, count: number, level: number): void {
     const cell = cellOf(x, y, CELL_PX);
     let index = this.#cells.get(cell);

@@ -317,8 +317,7 @@ export class FarmMap implements MapPort {
     const { herd } = this.#app;
     const extent = createEmpty();
     for (const fence of fences.values()) {
-      const box = boxOf(fromGeometry(fence.geometry, fence.properties));
-      extend(extent, transformExtent(box, "EPSG:4326", "EPSG:3857"));
+      extend(extent, extentOf(fence));
     }
     if (fences.size === 0) {
       for (let slot = 0; slot < herd.count; slot++) {
@@ -410,8 +409,7 @@ export class FarmMap implements MapPort {
 
   showFence(fence: Fence): void {
     this.#isPlaced = true;
-    const box = boxOf(fromGeometry(fence.geometry, fence.properties));
-    this.#fit(transformExtent(box, "EPSG:4326", "EPSG:3857"), 19);
+    this.#fit(extentOf(fence), 19);
   }
 
   showOwnPosition(position: Position, accuracy_m: number): void {
@@ -430,8 +428,8 @@ export class FarmMap implements MapPort {
     this.#fitIfSeen();
   }
 
-  /** Animals in view that are well come last; ids, at most limit. */
-  inView(limit: number): string[] {
+  /** The ids of the animals in view; those that are well come last. */
+  inView(): string[] {
     const size = this.#sizeSeen();
     if (!size) {
       return [];
@@ -444,14 +442,15 @@ export class FarmMap implements MapPort {
       const x = herd.x[slot]!;
       const y = herd.y[slot]!;
       if (x >= x0 && x <= x1 && y >= y0 && y <= y1 && herd.hidden[slot] === 0) {
-        const into = herd.level[slot] === LEVEL_OK ? well : urgent;
-        if (into.length < limit) {
-          into.push(herd.ids[slot]!);
-        }
+        (herd.level[slot] === LEVEL_OK ? well : urgent).push(herd.ids[slot]!);
       }
     }
-    return [...urgent, ...well].slice(0, limit);
+    return [...urgent, ...well];
   }
+}
+
+function extentOf({ geometry, properties }: Fence): number[] {
+  return transformExtent(boxOf(fromGeometry(geometry, properties)), "EPSG:4326", "EPSG:3857");
 }
 
 /** A track on the map; over the date line it goes on. */

@@ -3,11 +3,12 @@ import type { App } from "../app.ts";
 import { attempt, deviceName, fenceName, matcher, mayEdit, showAnimal, tell } from "../app.ts";
 import { BATTERY_QUERY, loadBatteryDays } from "../battery.ts";
 import { h } from "../dom.ts";
-import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
 import { recall, remember } from "../remembered.ts";
 import { soon } from "../soon.ts";
 import type { Latest } from "../state.ts";
+import { LEVEL_SIGNS, levelWord } from "../words.ts";
 import { longList } from "./long_list.ts";
+import { searchInput } from "./search_input.ts";
 import type { Parts } from "./shell.ts";
 
 const REFRESH_MS = 3000;
@@ -150,12 +151,9 @@ function row(app: App, id: string): HTMLElement {
   const { t, format } = app;
   const { speed_mps } = latestOf(app, id);
   const level = levelOf(app, id);
-  const word =
-    level === LEVEL_ALARM ? t("level.alarm") : level === LEVEL_WARNING ? t("level.warning") : "";
-  const sign = level === LEVEL_ALARM ? "◆" : level === LEVEL_WARNING ? "▲" : "●";
   const open = (): void => void showAnimal(app, id);
   const parts = [
-    word,
+    levelWord(app, level),
     timeOf(app, id) > 0 ? format.age(app.clock.now() - timeOf(app, id)) : t("animal.never"),
     insideText(app, id),
     batteryText(app, id),
@@ -167,7 +165,7 @@ function row(app: App, id: string): HTMLElement {
     h(
       "button",
       { class: "item", onclick: open },
-      h("span", { class: `sign level-${level}`, "aria-hidden": "true" }, sign),
+      h("span", { class: `sign level-${level}`, "aria-hidden": "true" }, LEVEL_SIGNS[level]),
       h(
         "span",
         { class: "text" },
@@ -221,17 +219,6 @@ export function animalsView({ app }: Parts): HTMLElement {
   const list = longList("animals", stamp, (id) => row(app, id));
   const rank = ranking(app);
   const sum = h("p", { class: "hint", role: "status" });
-  const search = h("input", {
-    type: "search",
-    placeholder: t("search.hint"),
-    "aria-label": t("search.hint"),
-  });
-  search.addEventListener("input", () => store.set({ filter: search.value }));
-  store.on(["filter"], () => {
-    if (search.value !== store.state.filter) {
-      search.value = store.state.filter;
-    }
-  });
   const select = h(
     "select",
     { "aria-label": t("animals.order") },
@@ -274,7 +261,7 @@ export function animalsView({ app }: Parts): HTMLElement {
     "div",
     { class: "view" },
     h("h2", {}, t("tab.animals")),
-    search,
+    searchInput(app),
     h("div", { class: "row sum" }, sum, select),
     battery,
     none,

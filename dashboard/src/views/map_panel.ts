@@ -3,17 +3,18 @@ import type { App } from "../app.ts";
 import { attempt, deviceName, matcher, mayEdit, showAnimal } from "../app.ts";
 import { fill, h, syncList, whileThere } from "../dom.ts";
 import { beginFence, editFence } from "../draft.ts";
-import { LEVEL_ALARM, LEVEL_WARNING } from "../herd.ts";
 import { recall, remember } from "../remembered.ts";
 import { intentSign } from "../map/style.ts";
 import type { ShapeKind } from "../shape.ts";
 import { soon } from "../soon.ts";
 import type { Fence } from "../types.ts";
+import { levelWord } from "../words.ts";
 import { exchangePart } from "./exchange.ts";
 import { fenceForm } from "./fence_form.ts";
 import { firstSteps } from "./first_steps.ts";
 import { animalCard } from "./animal_card.ts";
 import { more } from "./more.ts";
+import { searchInput } from "./search_input.ts";
 import { goPart, measurePart, positionPart } from "./tools.ts";
 import type { Parts } from "./shell.ts";
 
@@ -30,17 +31,6 @@ const KINDS: readonly { kind: ShapeKind; sign: string }[] = [
 
 function searchPart(app: App): HTMLElement {
   const { t, store } = app;
-  const input = h("input", {
-    type: "search",
-    placeholder: t("search.hint"),
-    "aria-label": t("search.hint"),
-  });
-  input.addEventListener("input", () => store.set({ filter: input.value }));
-  store.on(["filter"], () => {
-    if (input.value !== store.state.filter) {
-      input.value = store.state.filter;
-    }
-  });
   const groups = h("select", { "aria-label": t("search.group") });
   groups.addEventListener("change", () => {
     store.set({ group: groups.value });
@@ -66,7 +56,7 @@ function searchPart(app: App): HTMLElement {
   };
   store.on(["devices"], render);
   render();
-  return h("div", { class: "search" }, input, groups);
+  return h("div", { class: "search" }, searchInput(app), groups);
 }
 
 function drawPart(app: App): HTMLElement {
@@ -170,9 +160,7 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
   const next = more(app, ROWS_STEP, () => render());
   const stateOf = (id: string): string => {
     const slot = herd.slot(id) ?? 0;
-    const level = herd.level[slot] ?? 0;
-    const word =
-      level === LEVEL_ALARM ? t("level.alarm") : level === LEVEL_WARNING ? t("level.warning") : "";
+    const word = levelWord(app, herd.level[slot] ?? 0);
     const age = format.age(app.clock.now() - (herd.timeMs[slot] ?? 0));
     return word === "" ? age : `${word} · ${age}`;
   };
@@ -185,7 +173,7 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
         {
           class: "item",
           onclick: () => {
-            if (farm.inView(Infinity).includes(id)) {
+            if (farm.inView().includes(id)) {
               store.set({ selection: { kind: "animal", id } });
             } else {
               void showAnimal(app, id);
@@ -206,7 +194,7 @@ function animalsPart({ app, farm }: Parts): HTMLElement {
     }
     // Who searches wants to find, wherever the animal is.
     const isSearch = store.state.filter.trim() !== "";
-    const candidates = isSearch ? [...store.state.devices.keys()] : farm.inView(Infinity);
+    const candidates = isSearch ? [...store.state.devices.keys()] : farm.inView();
     const isShown = matcher(app);
     const ids = candidates.filter((id) => isShown(id, store.state.devices.get(id)));
     none.hidden = ids.length > 0;

@@ -5,7 +5,7 @@ import { fill, h } from "../dom.ts";
 import { keepDrafts } from "../kept_draft.ts";
 import { Editor } from "../map/editor.ts";
 import { FarmMap } from "../map/map.ts";
-import { levelsOf } from "../state.ts";
+import { levelsOf, openAlerts } from "../state.ts";
 import type { Tab } from "../state.ts";
 import { alertsView } from "./alerts.ts";
 import { animalsView } from "./animals.ts";
@@ -108,7 +108,7 @@ function tabBar(app: App): HTMLElement {
     ),
   );
   const render = (): void => {
-    const open = store.state.alerts.filter((alert) => !alert.acked).length;
+    const open = openAlerts(store.state).length;
     count.textContent = open > OPEN_SHOWN_MAX ? `${OPEN_SHOWN_MAX}+` : String(open);
     count.setAttribute("aria-label", t("alerts.open", { n: open }));
     count.setAttribute("role", "img");
@@ -131,8 +131,8 @@ function topBar(app: App): HTMLElement {
   const { t, store } = app;
   const name = h("h1", {}, PRODUCT);
   const render = (): void => {
-    const { farm, alerts } = store.state;
-    const open = alerts.filter((alert) => !alert.acked).length;
+    const { farm } = store.state;
+    const open = openAlerts(store.state).length;
     name.textContent = farm?.name || PRODUCT;
     // What a tab among many others shows.
     document.title = [open > 0 ? `(${open})` : "", farm?.name, PRODUCT].filter(Boolean).join(" ");
