@@ -38,7 +38,7 @@ const WHOLE_BY_END: Readonly<Record<string, Key>> = {
   gone: "error.gone",
   locked: "error.busy",
   no_memory: "error.busy",
-  no_space: "health.disk_full",
+  no_space: "reason.disk.full",
   not_found: "error.gone",
   timeout: "error.busy",
 };
@@ -55,7 +55,7 @@ const FIELDS: Readonly<Record<string, Key>> = {
   intent: "form.intent",
   map_attribution: "farm.credit",
   map_url: "farm.map",
-  name: "form.name",
+  name: "name",
   password: "login.password",
   radius_m: "form.radius",
   role: "users.role",

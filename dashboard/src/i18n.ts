@@ -6,6 +6,11 @@ export type Key = keyof typeof english;
 export type Strings = Record<Key, string>;
 export type Translate = (key: Key, values?: Record<string, string | number>) => string;
 
+/** Whether there are words for something that the service names. */
+export function isKey(name: string): name is Key {
+  return Object.hasOwn(english, name);
+}
+
 const WAIT_MS_MAX = 10_000; // then English must do: until the words are there, nothing is shown
 
 export async function loadStrings(language: Language): Promise<Strings> {

@@ -2,7 +2,7 @@
 import type { App } from "./app.ts";
 import { deviceName, fenceName } from "./app.ts";
 import type { Line } from "./charts.ts";
-import type { Key } from "./i18n.ts";
+import { isKey } from "./i18n.ts";
 import { numberOf } from "./windows.ts";
 import type { WindowRow } from "./windows.ts";
 
@@ -18,49 +18,23 @@ export interface Query {
   };
 }
 
-const TITLES: Record<string, Key> = {
-  "crossings-10s": "query.crossings-10s",
-  "crossings-10m": "query.crossings-10m",
-  trending: "query.trending",
-  "animals-per-day": "query.animals-per-day",
-  "events-per-kind": "query.events-per-kind",
-  "battery-days": "query.battery-days",
-  "time-inside": "query.time-inside",
-  "speed-per-group": "query.speed-per-group",
-};
+/** The reader's word for what the service names, where there is one. */
+function wordFor({ t }: App, key: string, name: string): string {
+  return isKey(key) ? t(key) : name;
+}
 
-const COLUMNS: Record<string, Key> = {
-  animals: "column.animals",
-  battery: "column.battery",
-  count: "column.count",
-  crossings: "column.crossings",
-  device: "column.device",
-  device_group: "column.group",
-  events: "column.events",
-  fence: "column.fence",
-  fixes: "column.fixes",
-  inside_s: "column.inside",
-  kind: "column.kind",
-};
-
-const KINDS: Record<string, Key> = {
-  enter: "kind.enter",
-  exit: "kind.exit",
-  cross: "kind.cross",
-  dwell: "kind.dwell",
-  approach: "kind.approach",
-  stale: "kind.stale",
-};
+function titleOf(name: string): string {
+  return `query.${name}`;
+}
 
 /** A query of one's own is called what its maker calls it. */
 export function queryTitle(app: App, name: string): string {
-  const key = TITLES[name];
-  return key ? app.t(key) : name;
+  return wordFor(app, titleOf(name), name);
 }
 
 /** What the shipped ones say of themselves is in their title already. */
 export function queryAbout(query: Query): string {
-  return query.name in TITLES ? "" : (query.definition?.about ?? "");
+  return isKey(titleOf(query.name)) ? "" : (query.definition?.about ?? "");
 }
 
 const QUANTILE = /^quantile\(.*,\s*(0?\.\d+)\s*\)$/;
@@ -69,15 +43,14 @@ const QUANTILE = /^quantile\(.*,\s*(0?\.\d+)\s*\)$/;
 export function columnTitle(app: App, column: string, aggregate = ""): string {
   const part = Number(QUANTILE.exec(aggregate)?.[1] ?? NaN);
   if (!Number.isNaN(part)) {
-    return app.t("column.quantile", { n: app.format.number(part * 100) });
+    return app.t("quantile.below", { n: app.format.number(part * 100) });
   }
-  const key = COLUMNS[column];
-  return key ? app.t(key) : column;
+  return wordFor(app, `column.${column}`, column);
 }
 
 function partText(app: App, column: string | undefined, part: string | number | null): string {
   if (part === null) {
-    return column === "device_group" ? app.t("column.no_group") : "–";
+    return column === "device_group" ? app.t("group.none") : "–";
   }
   const text = String(part);
   switch (column) {
@@ -86,7 +59,7 @@ function partText(app: App, column: string | undefined, part: string | number | 
     case "device":
       return deviceName(app, text);
     case "kind":
-      return KINDS[text] ? app.t(KINDS[text]) : text;
+      return wordFor(app, `kind.${text}`, text);
     default:
       return text;
   }

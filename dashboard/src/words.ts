@@ -20,8 +20,8 @@ export const LEVEL_SIGNS: readonly string[] = ["●", "▲", "◆"];
 
 export function levelWord({ t }: App, level: number): string {
   return level === LEVEL_ALARM
-    ? t("level.alarm")
+    ? t("severity.alarm")
     : level === LEVEL_WARNING
-      ? t("level.warning")
+      ? t("severity.warning")
       : "";
 }

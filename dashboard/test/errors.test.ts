@@ -23,7 +23,7 @@ test("why the service is not well is told in the reader's words, with its own be
   for (const strings of LANGUAGES) {
     const t = translator(strings);
     const [reason, ...others] = reasonsOf([down, { ...down, message: "again" }], t, age);
-    assert.equal(reason?.text, strings["health.broker_down"].replace("{span}", "3 min"));
+    assert.equal(reason?.text, strings["reason.broker.down"].replace("{span}", "3 min"));
     assert.equal(reason?.original, message);
     assert.equal(others.length, 0, "one thing that two parts suffer from is told once");
   }
@@ -85,7 +85,7 @@ test("an error is worded by its reason, else its code, else the code's last word
     const password = { reason: "user.password", values: { min: 8, max: 128 } };
     assert.match(say(strings, 400, "user.invalid", password), /8.*128/);
     assert.equal(say(strings, 409, "user.exists", { field: "user" }), strings["error.exists"]);
-    assert.equal(say(strings, 507, "fence.no_space"), strings["health.disk_full"]);
+    assert.equal(say(strings, 507, "fence.no_space"), strings["reason.disk.full"]);
     assert.equal(say(strings, 404, "query.not_found"), strings["error.gone"]);
     assert.equal(say(strings, 503, "catalog.absent"), strings["error.starting"]);
     assert.equal(say(strings, 0, "offline"), strings["error.offline"]);

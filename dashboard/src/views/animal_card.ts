@@ -46,7 +46,7 @@ function nameForm(app: App, id: string, device: Device): HTMLElement {
   const form = h(
     "form",
     {},
-    field(t("animal.name"), name),
+    field(t("name"), name),
     field(t("animal.groups"), groups, t("form.groups_hint")),
     h("button", { class: "primary" }, t("save")),
   );

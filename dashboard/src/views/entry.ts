@@ -25,7 +25,7 @@ function entryOf(app: App, code: string): Entry {
     return {
       title: t("login.title"),
       text: hasEnded() ? t("login.ended") : "",
-      button: t("login.button"),
+      button: t("login.title"),
       repeats: false,
       submit: login,
     };

@@ -37,7 +37,7 @@ function row(app: App, event: HrEvent): HTMLElement {
     h(
       "button",
       { onclick: () => show(app, event) },
-      h("span", { role: "img", "aria-label": t("level.alarm") }, "◆"),
+      h("span", { role: "img", "aria-label": t("severity.alarm") }, "◆"),
       h("strong", {}, name),
       " ",
       h("span", { class: "what" }, text),

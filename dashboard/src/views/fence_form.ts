@@ -354,7 +354,7 @@ function removeButton(app: App, id: string): HTMLElement {
   return h(
     "div",
     { class: "row" },
-    h("button", { type: "button", class: "danger", onclick: remove }, t("fence.remove")),
+    h("button", { type: "button", class: "danger", onclick: remove }, t("remove")),
   );
 }
 
@@ -435,7 +435,7 @@ export function fenceForm(parts: Parts): HTMLElement {
     conflictPart(app, changed),
     livePart(app, changed),
     top,
-    field(t("form.name"), name),
+    field(t("name"), name),
     intentField(app, first),
     moreFields(app, first),
   );

@@ -111,7 +111,7 @@ function qrPicture(label: string, text: string): HTMLElement | null {
 function newcomer(app: App, made: NewGateway): HTMLElement {
   const { t } = app;
   const rows: [string, string][] = [
-    [t("gateways.name"), made.user],
+    [t("name"), made.user],
     [t("login.password"), made.password],
     [t("gateways.host"), `${made.host}:${made.port}${made.tls ? " (TLS)" : ""}`],
   ];
@@ -188,7 +188,7 @@ export function gatewaysPart(app: App): HTMLElement {
   const form = h(
     "form",
     {},
-    field(t("gateways.name"), name),
+    field(t("name"), name),
     field(t("gateways.what"), role),
     h("button", { class: "primary" }, t("add")),
   );

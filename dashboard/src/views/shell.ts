@@ -230,7 +230,7 @@ export function showShell(app: App): void {
     class: "map",
     id: "map",
     tabindex: 0,
-    "aria-label": t("map.title"),
+    "aria-label": t("tab.map"),
     "aria-describedby": "map-help",
   });
   const cross = h("div", { class: "cross", "aria-hidden": "true" });

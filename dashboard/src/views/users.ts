@@ -55,7 +55,7 @@ function passwordPart(app: App, user: string): HTMLElement {
   const summary = h(
     "summary",
     { "aria-label": t("users.password_of", { user }) },
-    t("users.password"),
+    t("password.new"),
   );
   const part = h("details", { class: "reset" }, summary, form);
   onSubmit(form, () => {

@@ -3,7 +3,6 @@ import type { App } from "../app.ts";
 import { attempt, putFence, tell } from "../app.ts";
 import { fill, folded, h } from "../dom.ts";
 import { fencePath } from "../draft.ts";
-import type { Key } from "../i18n.ts";
 import type { Fence } from "../types.ts";
 
 interface Version {
@@ -13,14 +12,6 @@ interface Version {
   time: string;
   area_ha?: number;
 }
-
-const WORDS: Record<Version["what"], Key> = {
-  created: "versions.created",
-  replaced: "versions.replaced",
-  patched: "versions.patched",
-  removed: "versions.removed",
-  restored: "versions.restored_word",
-};
 
 export function versionsPart(app: App, id: string): HTMLElement {
   const { t, format } = app;
@@ -49,7 +40,7 @@ export function versionsPart(app: App, id: string): HTMLElement {
           h(
             "span",
             { class: "text" },
-            h("strong", {}, t(WORDS[version.what])),
+            h("strong", {}, t(`version.${version.what}`)),
             h("small", {}, `${format.moment(version.time)} · ${version.who}`),
             version.area_ha !== undefined && h("small", {}, format.area(version.area_ha * 10_000)),
           ),

@@ -60,8 +60,8 @@ function barCard(app: App, key: Key, name: string): [HTMLElement, (bars: Bar[]) 
 export function windowCards(app: App): Cards {
   const { t, store } = app;
   const [now, showNow] = barCard(app, "windows.now", "now");
-  const [lately, showLately] = barCard(app, "windows.lately", "lately");
-  const [ever, showEver] = barCard(app, "windows.ever", "ever");
+  const [lately, showLately] = barCard(app, "query.crossings-10m", "lately");
+  const [ever, showEver] = barCard(app, "query.trending", "ever");
   const [inside, showInside] = barCard(app, "windows.inside", "inside");
   const minutes = new Chart(app.format);
   const minutesNone = h("p", { class: "hint" }, t("windows.soon"));
