@@ -99,7 +99,7 @@ describe("drawing", () => {
       await page.waitForSelector('[data-fence="yard"]');
       await page.focus('[data-draw="polygon"]');
       await page.keyboard.press("Enter");
-      await page.focus("#map");
+      await page.waitForSelector("#map:focus");
       const moves = [["ArrowLeft", 2], ["ArrowDown", 3], ["ArrowRight", 4], ["ArrowUp", 3]];
       for (const [key, times] of moves) {
         for (let i = 0; i < times; i++) {

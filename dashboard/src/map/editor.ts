@@ -121,6 +121,9 @@ export class Editor {
     // Last, because what comes later in the list sees an event first.
     this.#interactions.push(new Snap({ source: this.#farm.fences, pixelTolerance: SNAP_PX }));
     this.#interactions.forEach((interaction) => map.addInteraction(interaction));
+    if (this.isDrawing) {
+      this.#farm.element.focus({ preventScroll: true }); // where its keys are heard
+    }
   }
 
   #makeDraw(draft: Draft): Draw {
