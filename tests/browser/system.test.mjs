@@ -5,6 +5,12 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Farm, shot, square, until, withPage } from "./harness.mjs";
 
+const LOOKS_EVERY_MS = 5000;
+const install = (page) => page.clock.install();
+
+/** The page looks again now, and nobody waits for it. */
+const lookAgain = (page) => page.clock.fastForward(LOOKS_EVERY_MS);
+
 describe("system", () => {
   let farm;
   before(async () => {
@@ -15,12 +21,14 @@ describe("system", () => {
   after(() => farm.end());
 
   it("numbers of the service and its health stand there, and follow what happens", async () => {
-    await withPage(farm, {}, async (page) => {
+    await withPage(farm, { before: install }, async (page) => {
       await page.click('[data-tab="system"]');
       await page.waitForSelector("text=Everything is well");
       const sum = page.locator(".tiles div:has-text('Positions since the start') dd");
       await until("the first fix", async () => (await sum.textContent()) === "1");
       await farm.publish(["cow-1", 10, 1, 0], ["cow-1", 20, 2, 0]);
+      await farm.heardOf("cow-1", 20);
+      await lookAgain(page);
       await until("two more", async () => (await sum.textContent()) === "3");
       for (const name of ["Free on the disk", "waiting to be judged", "Restarts of the broker"]) {
         assert.equal(await page.locator(`.tiles div:has-text("${name}") dd`).count(), 1, name);
@@ -30,13 +38,16 @@ describe("system", () => {
   });
 
   it("a gateway says that it is there, what waits in its outbox, and that it is gone", async () => {
-    await withPage(farm, {}, async (page) => {
+    await withPage(farm, { before: install }, async (page) => {
       await page.click('[data-tab="system"]');
       const gate = page.locator('[data-gateway="gate"]');
       await gate.locator("text=/online · heard of .* ago · waiting in its outbox: \\d+/").waitFor();
       assert.equal(await gate.getAttribute("data-health"), "ok");
       await shot(page, "gateways");
       farm.edge.kill("SIGKILL");
+      await until("its last will", async () =>
+        (await farm.ask("GET", "/v1/gateways")).gateways.some(({ online }) => online === false));
+      await lookAgain(page);
       await gate.locator("text=connection lost").waitFor();
       await until("a warning", async () => (await gate.getAttribute("data-health")) === "warning");
     });
