@@ -148,3 +148,13 @@ export function field(label: string, control: HTMLElement, hint?: string): HTMLE
   }
   return h("div", { class: "field" }, ...children);
 }
+
+export function toggle(
+  label: string,
+  isOn: boolean,
+  change: (isOn: boolean) => void,
+): HTMLElement {
+  const box = h("input", { type: "checkbox", checked: isOn });
+  box.addEventListener("change", () => change(box.checked));
+  return h("label", { class: "toggle" }, box, h("span", {}, label));
+}

@@ -98,11 +98,6 @@ export class Live {
     return this.#epoch;
   }
 
-  /** The newest event that has arrived. */
-  get seq(): number {
-    return this.#seq;
-  }
-
   start(): void {
     if (!this.#isWanted) {
       this.#isWanted = true;

@@ -46,13 +46,12 @@ export async function loadFences(app: App): Promise<void> {
 
 export async function loadDevices(app: App): Promise<void> {
   const devices = new Map<string, Device>();
-  type Page = { devices: (Device & { device?: string })[]; next?: string | null };
+  type Page = { devices: Device[]; next?: string | null };
   await pages<Page>(app, "/v1/devices", (page) => {
     for (const device of page.devices) {
-      const id = device.id ?? device.device;
-      devices.set(id, { ...device, id });
-      if (device.lon !== undefined && device.lat !== undefined && device.time !== undefined) {
-        const { lon, lat, time } = device;
+      const { id, lon, lat, time } = device;
+      devices.set(id, device);
+      if (lon !== undefined && lat !== undefined && time !== undefined) {
         app.herd.putDevice({ ...device, device: id, lon, lat, time });
       }
     }

@@ -73,11 +73,11 @@ test("numbers of the service are summed over their labels", () => {
 test("a track's places have their times, and an empty one is none", () => {
   const properties = { times: ["2026-11-20T08:00:00Z", "2026-11-20T08:01:00Z"] };
   const coordinates: [number, number][] = [[16, 59], [16.1, 59]];
-  const geometry = { type: "LineString", coordinates };
+  const geometry = { coordinates };
   const points = readTrack({ geometry, properties });
   assert.equal(points.length, 2);
   assert.equal(points[1]!.timeMs - points[0]!.timeMs, 60_000);
-  assert.deepEqual(readTrack({ geometry: null }), []);
+  assert.deepEqual(readTrack({ geometry: { coordinates: [] }, properties: { times: [] } }), []);
 });
 
 test("stays are summed by fence, with what nobody has seen as their error", () => {

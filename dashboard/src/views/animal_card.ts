@@ -9,7 +9,7 @@ import { trackPart } from "./track.ts";
 const REFRESH_MS = 5000;
 
 interface Inside {
-  fences: (string | { fence: string })[];
+  fences: { fence: string }[];
 }
 
 function facts(app: App, device: Device, fences: string[]): HTMLElement {
@@ -83,7 +83,7 @@ export function animalCard(app: App, id: string): HTMLElement {
     return [device, await app.api.get<Inside>(`/v1/query/inside?device=${path}`)];
   };
   const load = newest(ask, ([device, { fences }]) => {
-    const names = fences.map((f) => fenceName(app, typeof f === "string" ? f : f.fence));
+    const names = fences.map(({ fence }) => fenceName(app, fence));
     title.textContent = device.name || id;
     fill(body, facts(app, device, names));
     if (more.firstChild === null && mayEdit(app)) {

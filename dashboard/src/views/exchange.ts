@@ -1,9 +1,8 @@
 // src/views/exchange.ts - fences out to a GeoJSON file, and in from one: all of it or nothing.
 import type { App } from "../app.ts";
 import { attempt, mayEdit, tell } from "../app.ts";
-import { folded, h } from "../dom.ts";
+import { folded, h, toggle } from "../dom.ts";
 import { loadFences } from "../sync.ts";
-import { toggle } from "./settings_dialog.ts";
 
 function readJson(app: App, text: string): unknown {
   try {

@@ -2,7 +2,7 @@
 import type { App } from "../app.ts";
 import { allowNotes } from "../announce.ts";
 import { attempt, changeSettings } from "../app.ts";
-import { field, h } from "../dom.ts";
+import { field, h, toggle } from "../dom.ts";
 import { signOut } from "../session.ts";
 import type { Language, Settings } from "../settings.ts";
 
@@ -24,16 +24,6 @@ function choice<V extends string>(
   );
   select.addEventListener("change", () => change(select.value as V));
   return select;
-}
-
-export function toggle(
-  label: string,
-  isOn: boolean,
-  change: (isOn: boolean) => void,
-): HTMLElement {
-  const box = h("input", { type: "checkbox", checked: isOn });
-  box.addEventListener("change", () => change(box.checked));
-  return h("label", { class: "toggle" }, box, h("span", {}, label));
 }
 
 export function settingsDialog(app: App): HTMLDialogElement {

@@ -1,35 +1,28 @@
 // src/views/track.ts - where an animal was: the line on the map, a slider through time, files.
 import type { App } from "../app.ts";
 import { attempt } from "../app.ts";
-import { field, folded, h } from "../dom.ts";
+import { field, folded, h, toggle } from "../dom.ts";
 import { length_m } from "../shape.ts";
 import type { TrackPoint } from "../state.ts";
 import type { HrEvent, Position } from "../types.ts";
-import { toggle } from "./settings_dialog.ts";
 import { stayList, staysOf } from "./stays.ts";
 
 const HOURS: readonly number[] = [1, 6, 24, 168];
 const PLAY_MS = 60;
 const FORMATS = ["GPX", "CSV", "GeoJSON"] as const;
 
-interface TrackLine {
-  geometry: { type: string; coordinates: Position[] } | null;
-  properties?: { times?: (string | number)[]; coordTimes?: (string | number)[] };
+/** A line, with the time of each place beside it. */
+interface TrackAnswer {
+  geometry: { coordinates: Position[] };
+  properties: { times: string[] };
 }
-type TrackAnswer = TrackLine | { features: TrackLine[] };
 
-/** The line of a track, with its times beside the coordinates. */
-export function readTrack(answer: TrackAnswer): TrackPoint[] {
-  const lines = "features" in answer ? answer.features : [answer];
-  return lines.flatMap((line) => {
-    const times = line.properties?.times ?? line.properties?.coordTimes ?? [];
-    const coordinates = line.geometry?.coordinates ?? [];
-    return coordinates.map(([lon, lat], i) => ({
-      lon,
-      lat,
-      timeMs: new Date(times[i] ?? NaN).getTime(),
-    }));
-  });
+export function readTrack({ geometry, properties: { times } }: TrackAnswer): TrackPoint[] {
+  return geometry.coordinates.map(([lon, lat], i) => ({
+    lon,
+    lat,
+    timeMs: Date.parse(times[i] ?? ""),
+  }));
 }
 
 function player(app: App, text: HTMLElement): HTMLElement {
