@@ -96,13 +96,14 @@ hr_err fixture_append(fixture *f, uint8_t topic, uint16_t partition, uint64_t va
 
 void fixture_commit(fixture *f, log_position end)
 {
-    while (log_durable(f->log) < end) {
+    log_position durable = log_durable(f->log);
+    while (durable < end) {
         hr_why why = {""};
         hr_err err = log_health(f->log, &why);
         if (err != HR_OK) {
             fail_msg("the log is not well: %s", why.text);
         }
-        log_wait(f->log, LOG_COMMITTED, log_durable(f->log), 1000);
+        durable = log_wait(f->log, LOG_COMMITTED, durable, 1000);
     }
 }
 

@@ -32,8 +32,9 @@ typedef struct specimen {
 /* Nothing is on its way: the next frame begins at the appended end. */
 static void settle(fixture *f)
 {
-    while (log_durable(f->log) < log_appended(f->log)) {
-        log_wait(f->log, LOG_COMMITTED, log_durable(f->log), 100);
+    log_position durable = log_durable(f->log);
+    while (durable < log_appended(f->log)) {
+        durable = log_wait(f->log, LOG_COMMITTED, durable, 100);
     }
 }
 

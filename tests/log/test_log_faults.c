@@ -594,8 +594,9 @@ static void fill_until_refused(fixture *f, uint64_t *value)
     }
     assert_int_equal(err, HR_NO_SPACE);
     /* What was appended becomes durable all the same. */
-    while (log_durable(f->log) < end) {
-        log_wait(f->log, LOG_COMMITTED, log_durable(f->log), 1000);
+    log_position durable = log_durable(f->log);
+    while (durable < end) {
+        durable = log_wait(f->log, LOG_COMMITTED, durable, 1000);
     }
 }
 

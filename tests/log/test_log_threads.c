@@ -59,8 +59,9 @@ static void *write_frames(void *argument)
         expect(w->s, log_appended(w->s->f.log) >= end, "the appended end is behind an append");
         value += count;
         if (i % 100 == 0) {
-            while (log_durable(w->s->f.log) < end) {
-                log_wait(w->s->f.log, LOG_COMMITTED, log_durable(w->s->f.log), 1000);
+            log_position durable = log_durable(w->s->f.log);
+            while (durable < end) {
+                durable = log_wait(w->s->f.log, LOG_COMMITTED, durable, 1000);
             }
         }
     }
@@ -150,9 +151,7 @@ static void readers_see_what_writers_wrote_in_order(void **state)
     for (uint32_t i = 0; i < WRITERS; i++) {
         pthread_join(threads[i], NULL);
     }
-    while (log_durable(s.f.log) < log_appended(s.f.log)) {
-        log_wait(s.f.log, LOG_COMMITTED, log_durable(s.f.log), 100);
-    }
+    fixture_commit(&s.f, log_appended(s.f.log));
     atomic_store(&s.is_over, true);
     for (uint32_t i = WRITERS; i < WRITERS + READERS + 1; i++) {
         pthread_join(threads[i], NULL);
