@@ -1,6 +1,7 @@
 """tests/api/e2e.py - hedgerowd as the outside sees it: started, asked, attacked, stopped.
 
-usage: e2e.py HEDGEROWD [TEST...]. Uses Python's own library only, on free ports of 127.0.0.1.
+usage: e2e.py HEDGEROWD [--part K/N | TEST...]. Uses Python's own library only, on free ports of
+127.0.0.1.
 """
 import sys
 

@@ -8,7 +8,7 @@ import time
 
 import harness
 from e2e_accounts import make_token, set_up
-from harness import PATIENCE_S, Service, expect, test
+from harness import PATIENCE_S, Service, expect, measured, test
 from websocket import Refused, WebSocket
 
 PASSWORD = "a long enough one"
@@ -481,7 +481,7 @@ def undici_gets_the_same():
         service.end()
 
 
-@test
+@measured
 def a_hundred_readers_hardly_notice_one_that_does_not_read():
     """./bench api has the figure; here it must not be bad, however busy the machine is."""
     if "san/" in harness.PROGRAM:  # too slow for what is measured

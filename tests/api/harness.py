@@ -163,28 +163,45 @@ def expect(actual, wanted, what=""):
                              (", wanted %r" % (wanted,))[:1000])
 
 
-def run_all(program, modules, names):
+def wanted_tests(modules, words):
+    """All, those that are named, or those of a part: every N-th for `--part K/N`, so that several
+    parts run at once and none is forgotten; those that measure, for `--part measured`."""
+    tests = list(dict.fromkeys(test for module in modules for test in vars(module).values()
+                               if getattr(test, "is_test", False)))
+    if words[:1] != ["--part"]:
+        return [test for test in tests if not words or test.__name__ in words]
+    if words[1] == "measured":
+        return [test for test in tests if test.is_measured]
+    part, parts = map(int, words[1].split("/"))
+    return [test for test in tests if not test.is_measured][part - 1::parts]
+
+
+def run_all(program, modules, words):
     global PROGRAM
     PROGRAM = program
-    failed = count = 0
-    for module in modules:
-        for name, test in list(vars(module).items()):
-            if not getattr(test, "is_test", False) or (names and name not in names):
-                continue
-            count += 1
-            started = time.monotonic()
-            try:
-                test()
-                print("ok      %s (%.2f s)" % (name, time.monotonic() - started))
-            except Exception:
-                failed += 1
-                print("FAILED  %s" % name)
-                traceback.print_exc(file=sys.stdout)
-            sys.stdout.flush()
-    print("%d end-to-end tests, %d failed" % (count, failed))
-    return 1 if failed or count == 0 else 0
+    failed = 0
+    tests = wanted_tests(modules, words)
+    for test in tests:
+        started = time.monotonic()
+        try:
+            test()
+            print("ok      %s (%.2f s)" % (test.__name__, time.monotonic() - started))
+        except Exception:
+            failed += 1
+            print("FAILED  %s" % test.__name__)
+            traceback.print_exc(file=sys.stdout)
+        sys.stdout.flush()
+    print("%d end-to-end tests, %d failed" % (len(tests), failed))
+    return 1 if failed or not tests else 0
 
 
 def test(function):
     function.is_test = True
+    function.is_measured = False
+    return function
+
+
+def measured(function):
+    """A test that compares times: nothing else runs beside it."""
+    test(function).is_measured = True
     return function
