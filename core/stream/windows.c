@@ -345,6 +345,10 @@ static hr_err tell_open_group(const stream_windows *windows, const windows_group
     for (int64_t end_ms = next_end(windows, group);
          err == HR_OK && telling->goes_on && end_ms <= last_ms;
          end_ms += windows->window.every_ms) {
+        /* Before a pane of a device that is years ahead lie millions of empty windows. */
+        uint32_t at = windows_pane_from(windows, group, end_ms - windows->window.size_ms);
+        int64_t first_ms = windows_pane_of(windows, group, at)->start_ms + windows->window.every_ms;
+        end_ms = end_ms < first_ms ? first_ms : end_ms;
         err = tell_window(windows, group, end_ms, telling);
     }
     return err;

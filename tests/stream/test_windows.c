@@ -268,6 +268,28 @@ static void clusters_of_running_totals_are_where_herds_are(void **state)
     stream_windows_free(windows);
 }
 
+/* As when one of two devices is a thousand years ahead: 30 billion seconds lie between them. */
+static void empty_windows_between_two_rows_cost_nothing(void **state)
+{
+    (void)state;
+    static const int64_t times_ms[] = {1000, INT64_C(365243) * 86400000};
+    const stream_window window = {.type = STREAM_HOPPING, .size_ms = 3000, .every_ms = 1000};
+    stream_windows *windows = NULL;
+    uint32_t told = 0;
+    assert_int_equal(stream_windows_new(&window, aggregates, 1, 7, &windows), HR_OK);
+    for (int i = 0; i < 2; i++) {
+        stream_value value = {.type = STREAM_WHOLE, .whole = i};
+        bool is_late;
+        assert_int_equal(
+            stream_windows_add(windows, (const uint8_t *)"", 0, times_ms[i], 0, &value, &is_late),
+            HR_OK);
+        assert_false(is_late);
+    }
+    assert_int_equal(stream_windows_open(windows, count_output, &told), HR_OK);
+    assert_int_equal(told, 3 + 3);
+    stream_windows_free(windows);
+}
+
 int run_windows_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +298,7 @@ int run_windows_tests(void)
         cmocka_unit_test(what_windows_hold_is_counted_and_given_back),
         cmocka_unit_test(open_windows_are_told_as_far_as_it_is_cheap),
         cmocka_unit_test(clusters_of_running_totals_are_where_herds_are),
+        cmocka_unit_test(empty_windows_between_two_rows_cost_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
