@@ -142,17 +142,17 @@ static void a_version_keeps_its_answers(void **state)
     world_fini(&w);
 }
 
-/* What the index takes after so many changes of the seed's hundred fences, a publication after each
- * few. */
-static size_t bytes_after(uint64_t seed, int change_count, int published_every)
+/* What the index takes after each of the seed's fences was changed so many times, a publication
+ * after each few changes. */
+static size_t bytes_after(uint64_t seed, uint32_t fences, uint32_t times, uint32_t published_every)
 {
     world w;
     geo_point center = {163725000, 598512000};
     world_init(&w, seed, center, 200000);
-    world_fill(&w, 100);
+    world_fill(&w, fences);
     geo_index *index = world_index(&w);
-    for (int change = 1; change <= change_count; change++) {
-        uint32_t id = (uint32_t)change % 100;
+    for (uint32_t change = 1; change <= times * fences; change++) {
+        uint32_t id = change % fences;
         assert_int_equal(geo_index_remove(index, id), GEO_OK);
         assert_int_equal(geo_index_put(index, id, w.areas[id]), GEO_OK);
         if (change % published_every == 0) {
@@ -165,14 +165,16 @@ static size_t bytes_after(uint64_t seed, int change_count, int published_every)
     return bytes;
 }
 
+/* HR_LONG=1: of a hundred fences instead of fifty. */
 static void memory_does_not_grow_under_changes(void **state)
 {
     (void)state;
     const uint64_t seed = shape_seed(__func__);
-    const size_t few = bytes_after(seed, 500, 1);
-    for (int published_every = 1; published_every <= 3000; published_every *= 10) {
-        const size_t many = bytes_after(seed, 3000, published_every);
-        print_message("%d changes a publication: %zu bytes, %zu\n", published_every, few, many);
+    const uint32_t fences = getenv("HR_LONG") != NULL ? 100 : 50;
+    const size_t few = bytes_after(seed, fences, 5, 1);
+    for (uint32_t published_every = 1; published_every <= 10 * fences; published_every *= 10) {
+        const size_t many = bytes_after(seed, fences, 30, published_every);
+        print_message("%u changes a publication: %zu bytes, %zu\n", published_every, few, many);
         assert_true(many <= few + few / 4);
     }
 }
