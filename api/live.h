@@ -13,6 +13,7 @@
 #define LIVE_LAGGARD_S 20                   /* nothing could be written for so long: it is ended */
 #define LIVE_RING_MAX 4096                  /* newest events kept as text for all clients */
 #define LIVE_RING_BYTES_MAX (8u << 20)
+#define LIVE_HZ_MIN 0.01
 #define LIVE_HZ_MAX 10
 #define LIVE_POSITIONS_MAX 12000 /* in one frame, 144 kB; more devices in view: counts */
 #define LIVE_UNSEEN_MAX 4        /* position frames ahead of a client's "seen" */

@@ -134,7 +134,9 @@ void live_positions_tick(live_hub *hub, int64_t now_ns);
 int live_positions_write(live_hub *hub, live_client *client);
 
 /* ---- live_windows.c ---- */
-/* As their twins above; what is wrong with a subscription, or NULL. */
+/* What is wrong with a list of names, or NULL. */
+const char *live_windows_complaint(const cJSON *windows);
+/* As their twins above, of such a list, or of null; which name no query has yet, or NULL. */
 const char *live_windows_subscribe(live_hub *hub, live_client *client, const cJSON *windows);
 void live_windows_tick(live_hub *hub, int64_t now_ns);
 int live_windows_write(live_hub *hub, live_client *client);

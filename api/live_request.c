@@ -268,10 +268,10 @@ static void handle_request(live_hub *hub, live_client *client, const live_object
 static bool read_degrees(const cJSON *item, int64_t max_e7, int32_t *value)
 {
     int64_t e7 = 0;
-    if (!cJSON_IsNumber(item) || hr_decimal_from_double(item->valuedouble, 7, &e7) != HR_OK) {
+    if (!cJSON_IsNumber(item) || hr_decimal_from_double(item->valuedouble, 7, &e7) != HR_OK ||
+        e7 > max_e7 || e7 < -max_e7) {
         return false;
     }
-    e7 = e7 > max_e7 ? max_e7 : e7 < -max_e7 ? -max_e7 : e7;
     *value = (int32_t)e7;
     return true;
 }
@@ -283,7 +283,7 @@ static bool read_bbox(const cJSON *bbox, live_view *view)
     int32_t south = 0;
     int32_t east = 0;
     int32_t north = 0;
-    if (cJSON_GetArraySize(bbox) != 4 ||
+    if (!cJSON_IsArray(bbox) || cJSON_GetArraySize(bbox) != 4 ||
         !read_degrees(cJSON_GetArrayItem(bbox, 0), GEO_LON_E7_MAX, &west) ||
         !read_degrees(cJSON_GetArrayItem(bbox, 1), GEO_LAT_E7_MAX, &south) ||
         !read_degrees(cJSON_GetArrayItem(bbox, 2), GEO_LON_E7_MAX, &east) ||
@@ -297,10 +297,16 @@ static bool read_bbox(const cJSON *bbox, live_view *view)
     return true;
 }
 
-static const char *subscribe_positions(live_client *client, const cJSON *positions)
+/* `null` or `false` */
+static bool is_off(const cJSON *item)
 {
-    live_view *view = &client->view;
-    if (cJSON_IsNull(positions) || cJSON_IsFalse(positions)) {
+    return cJSON_IsNull(item) || cJSON_IsFalse(item);
+}
+
+/* The view that is asked for; on a complaint it is as it was. */
+static const char *read_positions(const cJSON *positions, live_view *view)
+{
+    if (is_off(positions)) {
         view->is_wanted = false;
         return NULL;
     }
@@ -309,26 +315,25 @@ static const char *subscribe_positions(live_client *client, const cJSON *positio
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(positions, "format");
     const char *format_name = format == NULL ? "json" : cJSON_GetStringValue(format);
     double hz = max_hz == NULL ? 5 : cJSON_IsNumber(max_hz) ? max_hz->valuedouble : 0;
-    /* The view changes last, so that a complaint leaves it as it was. */
     if (!cJSON_IsObject(positions)) {
         return "positions must be an object or null";
     }
-    if (!(hz > 0)) {
-        return "max_hz must be a number above 0";
+    if (!(hz >= LIVE_HZ_MIN && hz <= LIVE_HZ_MAX)) {
+        return "positions.max_hz must be a number from 0.01 to 10";
     }
     if (format_name == NULL ||
         (strcmp(format_name, "json") != 0 && strcmp(format_name, "binary") != 0)) {
-        return "format must be json or binary";
+        return "positions.format must be json or binary";
     }
     if (bbox == NULL) {
         view->box_count = 1;
         view->boxes[0] =
             (geo_box){{-GEO_LON_E7_MAX, -GEO_LAT_E7_MAX}, {GEO_LON_E7_MAX, GEO_LAT_E7_MAX}};
     } else if (!read_bbox(bbox, view)) {
-        return "bbox must be [west, south, east, north] in degrees";
+        return "positions.bbox must be [west, south, east, north] in degrees, within 180 and 90, "
+               "south not above north";
     }
-    hz = hz < LIVE_HZ_MAX ? hz : LIVE_HZ_MAX;
-    view->period_ns = (int64_t)(1e9 / (hz > 0.01 ? hz : 0.01));
+    view->period_ns = (int64_t)(1e9 / hz);
     view->is_binary = strcmp(format_name, "binary") == 0;
     view->is_wanted = true;
     view->is_coarse = false;
@@ -337,21 +342,34 @@ static const char *subscribe_positions(live_client *client, const cJSON *positio
     return NULL;
 }
 
-/* A member that is not among those known would be obeyed by nobody; NULL if there is none. */
-static const char *complain_of_unknown(live_hub *hub, const cJSON *object, const char *where,
-                                       const char *const *known)
+/* Is the member's name also that of one before it? */
+static bool is_repeated(const cJSON *object, const cJSON *member)
 {
-    const cJSON *member = NULL;
-    cJSON_ArrayForEach(member, object)
-    {
+    const cJSON *before = object->child;
+    while (before != member && strcmp(before->string, member->string) != 0) {
+        before = before->next;
+    }
+    return before != member;
+}
+
+/* A member that is not among those known, or the second of a name, would be obeyed by nobody; NULL
+ * if there is none. */
+static const char *complain_of_strangers(live_hub *hub, const cJSON *object, const char *where,
+                                         const char *const *known)
+{
+    if (!cJSON_IsObject(object)) {
+        return NULL;
+    }
+    for (const cJSON *member = object->child; member != NULL; member = member->next) {
         size_t i = 0;
-        while (member->string != NULL && known[i] != NULL &&
-               strcmp(known[i], member->string) != 0) {
+        while (known[i] != NULL && strcmp(known[i], member->string) != 0) {
             i++;
         }
-        if (member->string != NULL && known[i] == NULL) {
-            snprintf(hub->complaint, sizeof hub->complaint, "%s knows no member \"%.64s\"", where,
-                     member->string);
+        bool is_twice = is_repeated(object, member);
+        if (known[i] == NULL || is_twice) {
+            snprintf(hub->complaint, sizeof hub->complaint, "%s %s \"%.64s\"%s", where,
+                     is_twice ? "has" : "knows no member", member->string,
+                     is_twice ? " twice" : "");
             return hub->complaint;
         }
     }
@@ -364,16 +382,67 @@ static const char *complain_of_members(live_hub *hub, const cJSON *what, const c
     static const char *const in_events[] = {NULL};
     static const char *const in_positions[] = {"bbox", "format", "max_hz", NULL};
     static const char *const in_resume[] = {"epoch", "seq", NULL};
-    const char *complaint = complain_of_unknown(hub, what, "subscribe", in_subscribe);
     const cJSON *events = cJSON_GetObjectItemCaseSensitive(what, "events");
     const cJSON *positions = cJSON_GetObjectItemCaseSensitive(what, "positions");
-    if (complaint == NULL && cJSON_IsObject(events)) {
-        complaint = complain_of_unknown(hub, events, "events", in_events);
+    const char *complaint = complain_of_strangers(hub, what, "subscribe", in_subscribe);
+    if (complaint == NULL) {
+        complaint = complain_of_strangers(hub, events, "events", in_events);
     }
-    if (complaint == NULL && cJSON_IsObject(positions)) {
-        complaint = complain_of_unknown(hub, positions, "positions", in_positions);
+    if (complaint == NULL) {
+        complaint = complain_of_strangers(hub, positions, "positions", in_positions);
     }
-    return complaint != NULL ? complaint : complain_of_unknown(hub, resume, "resume", in_resume);
+    return complaint != NULL ? complaint : complain_of_strangers(hub, resume, "resume", in_resume);
+}
+
+/* *after: the seq to resume behind, if there is a resume at all. */
+static const char *read_resume(const cJSON *resume, int64_t *after)
+{
+    const cJSON *seq = cJSON_GetObjectItemCaseSensitive(resume, "seq");
+    if (!cJSON_IsString(cJSON_GetObjectItemCaseSensitive(resume, "epoch")) ||
+        !cJSON_IsNumber(seq)) {
+        return "resume must be an object with epoch and seq";
+    }
+    double number = seq->valuedouble;
+    if (!(number >= -1 && number < 9e15 && number == floor(number))) {
+        return "resume.seq must be a whole number from -1 on";
+    }
+    *after = (int64_t)number;
+    return NULL;
+}
+
+/* All of it is read before any is done. */
+static const char *take_subscription(live_hub *hub, live_client *client, const cJSON *what,
+                                     const cJSON *resume)
+{
+    const cJSON *events = cJSON_GetObjectItemCaseSensitive(what, "events");
+    const cJSON *positions = cJSON_GetObjectItemCaseSensitive(what, "positions");
+    const cJSON *windows = cJSON_GetObjectItemCaseSensitive(what, "windows");
+    live_view view = client->view;
+    int64_t after = 0;
+    const char *complaint = complain_of_members(hub, what, resume);
+    if (complaint == NULL && resume != NULL) {
+        complaint = read_resume(resume, &after);
+    }
+    if (complaint == NULL && events != NULL && !cJSON_IsObject(events) && !is_off(events)) {
+        complaint = "events must be an object or null";
+    }
+    if (complaint == NULL && positions != NULL) {
+        complaint = read_positions(positions, &view);
+    }
+    if (complaint == NULL && windows != NULL && !is_off(windows)) {
+        complaint = live_windows_complaint(windows);
+    }
+    if (complaint != NULL) {
+        return complaint;
+    }
+    if (cJSON_IsObject(events) && (!client->wants_events || resume != NULL)) {
+        const cJSON *epoch = cJSON_GetObjectItemCaseSensitive(resume, "epoch");
+        live_events_subscribe(hub, client, cJSON_GetStringValue(epoch), after);
+    } else if (events != NULL && !cJSON_IsObject(events)) {
+        client->wants_events = false;
+    }
+    client->view = view;
+    return windows != NULL ? live_windows_subscribe(hub, client, windows) : NULL;
 }
 
 static const char *subscribe(live_hub *hub, live_client *client, const live_span *what,
@@ -382,79 +451,89 @@ static const char *subscribe(live_hub *hub, live_client *client, const live_span
     cJSON *json = cJSON_ParseWithLength(what->at, what->size);
     cJSON *from = resume != NULL ? cJSON_ParseWithLength(resume->at, resume->size) : NULL;
     const char *complaint = NULL;
-    const cJSON *events = cJSON_GetObjectItemCaseSensitive(json, "events");
-    const cJSON *positions = cJSON_GetObjectItemCaseSensitive(json, "positions");
-    const cJSON *windows = cJSON_GetObjectItemCaseSensitive(json, "windows");
-    const cJSON *seq = cJSON_GetObjectItemCaseSensitive(from, "seq");
-    const char *epoch = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(from, "epoch"));
-    if (!cJSON_IsObject(json) || (resume != NULL && (epoch == NULL || !cJSON_IsNumber(seq)))) {
+    if (!cJSON_IsObject(json) || (resume != NULL && from == NULL)) {
         complaint = "subscribe must be an object, resume one with epoch and seq";
-    } else if ((complaint = complain_of_members(hub, json, from)) != NULL) {
-        /* Nothing of it is done. */
-    } else if (cJSON_IsObject(events) && (!client->wants_events || resume != NULL)) {
-        double after = resume != NULL ? seq->valuedouble : 0;
-        bool is_sane = after >= -1 && after < 9e15 && after == floor(after);
-        if (is_sane) {
-            live_events_subscribe(hub, client, epoch, (int64_t)after);
-        } else {
-            complaint = "seq must be a whole number";
-        }
-    } else if (events != NULL && !cJSON_IsObject(events)) {
-        client->wants_events = false;
-    }
-    if (complaint == NULL && positions != NULL) {
-        complaint = subscribe_positions(client, positions);
-    }
-    if (complaint == NULL && windows != NULL) {
-        complaint = live_windows_subscribe(hub, client, windows);
+    } else {
+        complaint = take_subscription(hub, client, json, from);
     }
     cJSON_Delete(json);
     cJSON_Delete(from);
     return complaint;
 }
 
-static void handle_seen(live_client *client, const live_span *value)
+/* What is wrong with it, or NULL. */
+static const char *handle_seen(live_client *client, const live_span *value)
 {
-    int64_t tick = 0;
+    static const char *const complaint = "seen must be a tick: a whole number from 0 on";
+    int64_t tick_e6 = 0;
     live_view *view = &client->view;
-    if (hr_decimal_parse(value->at, value->size, 0, &tick) == HR_OK && tick >= 0 &&
-        (uint64_t)tick <= view->tick && (uint64_t)tick >= view->seen) {
-        view->tells_seen = true;
-        view->seen = (uint64_t)tick;
+    if (hr_decimal_parse(value->at, value->size, 6, &tick_e6) != HR_OK || tick_e6 < 0 ||
+        tick_e6 % 1000000 != 0) {
+        return complaint;
     }
+    uint64_t tick = (uint64_t)tick_e6 / 1000000;
+    if (tick <= view->tick && tick >= view->seen) {
+        view->tells_seen = true;
+        view->seen = tick;
+    }
+    return NULL;
 }
 
-/* The first member that no message has, or NULL. */
-static const live_span *unknown_member(const live_object *object)
+/* A message says one thing, and may say more about it. */
+static const char *const things[] = {"subscribe", "seen",  "get",    "post",
+                                     "put",       "patch", "delete", NULL};
+static const char *const additions[] = {"id", "body", "if_match", "resume", NULL};
+
+static bool is_among(const live_span *name, const char *const *names)
 {
-    static const char *const known[] = {"id",       "get",       "post",   "body",
-                                        "put",      "patch",     "delete", "seen",
-                                        "if_match", "subscribe", "resume", NULL};
+    size_t i = 0;
+    while (names[i] != NULL && !live_span_is(name, names[i])) {
+        i++;
+    }
+    return names[i] != NULL;
+}
+
+static const char *complain_of_member(live_hub *hub, const char *what, const live_span *name)
+{
+    int shown = name->size < NAME_SHOWN_MAX ? (int)name->size : NAME_SHOWN_MAX;
+    snprintf(hub->complaint, sizeof hub->complaint, "a message %s \"%.*s\"", what, shown, name->at);
+    return hub->complaint;
+}
+
+/* What of a message nobody would obey, or NULL. */
+static const char *complain_of_object(live_hub *hub, const live_object *object)
+{
+    const live_span *thing = NULL;
     for (size_t i = 0; i < object->count; i++) {
-        size_t k = 0;
-        while (known[k] != NULL && !live_span_is(&object->members[i].name, known[k])) {
-            k++;
+        const live_span *name = &object->members[i].name;
+        bool is_thing = is_among(name, things);
+        if (!is_thing && !is_among(name, additions)) {
+            return complain_of_member(hub, "knows no member", name);
         }
-        if (known[k] == NULL) {
-            return &object->members[i].name;
+        for (size_t k = 0; k < i; k++) {
+            if (object->members[k].name.size == name->size &&
+                memcmp(object->members[k].name.at, name->at, name->size) == 0) {
+                return complain_of_member(hub, "has twice the member", name);
+            }
         }
+        if (is_thing && thing != NULL) {
+            return complain_of_member(hub, "says one thing; too much is", name);
+        }
+        thing = is_thing ? name : thing;
     }
     return NULL;
 }
 
 /* With the id if there is one, so that whoever waits for the answer gets it. */
-static void complain_of_message(live_hub *hub, const live_span *id, const live_span *name,
+static void complain_of_message(live_hub *hub, const live_span *id, const char *complaint,
                                 hr_buf *out)
 {
-    int shown = name->size < NAME_SHOWN_MAX ? (int)name->size : NAME_SHOWN_MAX;
-    snprintf(hub->complaint, sizeof hub->complaint, "a message knows no member \"%.*s\"", shown,
-             name->at);
     if (id == NULL || id->size > ID_BYTES_MAX || !live_span_is_id(id)) {
-        put_complaint(hub, out, hub->complaint);
+        put_complaint(hub, out, complaint);
         return;
     }
     api_answer_reset(&hub->answer);
-    api_answer_error(&hub->answer, 400, "live.invalid", NULL, "%s", hub->complaint);
+    api_answer_error(&hub->answer, 400, "live.invalid", NULL, "%s", complaint);
     put_answer(out, *id, &hub->answer);
 }
 
@@ -470,17 +549,16 @@ static bool handle_object(live_hub *hub, live_client *client, live_span text, si
     const live_span *id = live_object_get(&object, "id");
     const live_span *what = live_object_get(&object, "subscribe");
     const live_span *seen = live_object_get(&object, "seen");
-    const live_span *unknown = unknown_member(&object);
-    if (unknown != NULL) {
-        complain_of_message(hub, id, unknown, out);
-    } else if (what != NULL) {
-        const char *complaint = subscribe(hub, client, what, live_object_get(&object, "resume"));
+    const char *complaint = complain_of_object(hub, &object);
+    if (complaint != NULL) {
+        complain_of_message(hub, id, complaint, out);
+    } else if (what != NULL || seen != NULL) {
+        complaint = what != NULL ? subscribe(hub, client, what, live_object_get(&object, "resume"))
+                                 : handle_seen(client, seen);
         if (complaint != NULL) {
             put_complaint(hub, out, complaint);
         }
         live_want_write(client);
-    } else if (seen != NULL) {
-        handle_seen(client, seen);
     } else if (id != NULL && id->size <= ID_BYTES_MAX && live_span_is_id(id)) {
         handle_request(hub, client, &object, *id, out);
     } else {

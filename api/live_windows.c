@@ -22,13 +22,8 @@ static const char *unknown_query(live_hub *hub, const live_windows *wanted)
     return NULL;
 }
 
-const char *live_windows_subscribe(live_hub *hub, live_client *client, const cJSON *windows)
+const char *live_windows_complaint(const cJSON *windows)
 {
-    live_windows *wanted = &client->windows;
-    if (cJSON_IsNull(windows) || cJSON_IsFalse(windows)) {
-        wanted->count = 0;
-        return NULL;
-    }
     int count = cJSON_GetArraySize(windows);
     if (!cJSON_IsArray(windows) || count > LIVE_WINDOWS_MAX) {
         return "windows must be a list of at most 8 names of queries";
@@ -41,7 +36,14 @@ const char *live_windows_subscribe(live_hub *hub, live_client *client, const cJS
             return "windows must be a list of at most 8 names of queries";
         }
     }
-    wanted->count = 0;
+    return NULL;
+}
+
+const char *live_windows_subscribe(live_hub *hub, live_client *client, const cJSON *windows)
+{
+    live_windows *wanted = &client->windows;
+    const cJSON *item = NULL;
+    wanted->count = 0; /* null and false have no items */
     cJSON_ArrayForEach(item, windows)
     {
         live_window *window = &wanted->list[wanted->count++];

@@ -392,7 +392,17 @@ def what_nobody_would_obey_is_named():
                 ({"subscribe": {"positions": {"bbx": [1, 2, 3, 4]}}}, "bbx"),
                 ({"subscribe": {"events": {}}, "resume": {"epoch": "x", "seq": 1, "a": 1}},
                  "\"a\""),
-                ({"subscribe": {"windows": ["no-such-query"]}}, "no-such-query")):
+                ({"subscribe": {"windows": ["no-such-query"]}}, "no-such-query"),
+                ({"subscribe": {"events": 1}}, "events"),
+                ({"subscribe": {"events": {}}, "resume": {"epoch": "x", "seq": 0.5}}, "seq"),
+                ({"subscribe": {"events": {}, "windows": [1]}}, "windows"),
+                *(({"subscribe": {"events": {}, "positions": {"max_hz": hz}}}, "max_hz")
+                  for hz in (10.5, 1e308, 0, -1, None)),
+                *(({"subscribe": {"events": {}, "positions": {"bbox": box}}}, "bbox")
+                  for box in ([0, 0, 200, 1], [0, -91, 1, 1], [0, 2, 1, 1], [0, 0, 1], [0] * 5,
+                              [0, 0, "1", 1], {"w": 0, "s": 0, "e": 1, "n": 1}, None)),
+                ({"seen": -1}, "seen"), ({"seen": "x"}, "seen"), ({"seen": 1.5}, "seen"),
+                ({"subscribe": {"events": {}}, "seen": 1}, "seen")):
             client.send(message)
             answer = client.receive()
             expect((answer["error"]["code"], name in answer["error"]["message"]),
@@ -406,9 +416,27 @@ def what_nobody_would_obey_is_named():
         answer = client.receive()
         expect((answer["id"], answer["status"], "boddy" in answer["body"]["error"]["message"]),
                ("x", 400, True))
+        for text, name in (('{"id":"x","delete":"/v1/fences/f","get":"/v1/health"}', "get"),
+                           ('{"id":"x","get":"/v1/health","get":"/v1/me"}', "get"),
+                           ('{"id":"x","get":"/v1/health","subscribe":{"events":{}}}', "subscr")):
+            client.send(text)
+            answer = client.receive()
+            expect((answer["id"], answer["status"], name in answer["body"]["error"]["message"]),
+                   ("x", 400, True), answer)
+        for text in ('{"subscribe":{"events":{},"events":{}}}',
+                     '{"subscribe":{"events":{},"positions":{"max_hz":5,"max_hz":5}}}'):
+            client.send(text)
+            expect("twice" in client.receive()["error"]["message"], True, text)
         service.command("events 1")
         client.send({"id": 2, "get": "/v1/health"})
         expect(client.receive()["id"], 2, "no event: none of it was done")
+        for positions in ({"bbox": [180, -90, -180.0, 90], "max_hz": 10}, {"max_hz": 5.0}, None,
+                          {"bbox": [16.0, 59.0, 16.2, 59.1], "format": "binary", "max_hz": 5}):
+            client.send([{"subscribe": {"positions": positions, "windows": None}}, {"seen": 0.0},
+                         {"id": 3, "get": "/v1/health"}])
+            while not isinstance(answer := client.receive(), list):
+                pass  # a frame of positions
+            expect([each["id"] for each in answer], [3], answer)
         service.end()
 
 
