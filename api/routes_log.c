@@ -16,6 +16,7 @@
 #include "notify/notify.h"
 #include "record_text.h"
 #include "routes.h"
+#include "schema.h"
 
 #define RECORDS_DEFAULT 100
 #define RECORDS_MAX 10000
@@ -285,6 +286,12 @@ static bool take_offset(api_context *context, const char *group, const cJSON *it
     int64_t number = 0;
     int64_t offset = 0;
     char text[16];
+    const char *stranger = api_schema_stranger("NewOffset", item);
+    if (stranger != NULL) {
+        api_answer_error(answer, 400, "body.field", stranger,
+                         "offsets know no \"%.64s\", or it is there twice", stranger);
+        return false;
+    }
     const char *name = api_body_text(item, "topic", LOG_TOPIC_NAME_MAX, NULL, answer);
     if (name == NULL || !api_body_number(item, "partition", 0, UINT16_MAX, -1, &number, answer) ||
         !api_body_number(item, "offset", 0, INT64_C(1) << 53, -1, &offset, answer)) {

@@ -217,8 +217,8 @@ static const api_schema schemas[] = {
     {"Offset", OBJECT("\"topic\",\"partition\",\"offset\"", TEXT("group") "," PLACE ","
         WHOLE("lag"))},
     {"Offsets", OBJECT("\"offsets\"", LIST("offsets", REF("Offset")))},
-    {"NewOffsets", OBJECT("\"offsets\"", LIST("offsets",
-        OBJECT("\"topic\",\"partition\",\"offset\"", PLACE)))},
+    {"NewOffset", OBJECT("\"topic\",\"partition\",\"offset\"", PLACE)},
+    {"NewOffsets", OBJECT("\"offsets\"", LIST("offsets", REF("NewOffset")))},
     {"Audit", OBJECT("\"audit\",\"next\"", LIST("audit", REF("Deed")) "," WHOLE("next"))},
     {"Nothing", OBJECT_OR_NONE("")},
 };

@@ -498,6 +498,9 @@ def a_group_keeps_its_place_and_nobody_moves_the_services_own():
             expect((status, body["error"]["field"]), (400, "offsets"), bad)
             body = farm.ask("GET", "/v1/groups/mine/offsets", headers=farm.viewer)[2]
             expect(body["offsets"], [dict(place, lag=0)], "a bad place changes no other")
+        status, _, body = farm.ask("PUT", "/v1/groups/mine/offsets",
+                                   {"offsets": [dict(place, ofset=0)]}, farm.editor)
+        expect((status, body["error"]["field"]), (400, "ofset"))
         for group in ("historian", "queries", "notify-mqtt", "webhook-barn", "hedgerow.x"):
             status, _, body = farm.ask("PUT", "/v1/groups/%s/offsets" % group,
                                        {"offsets": [place]}, farm.editor)
