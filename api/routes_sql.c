@@ -93,16 +93,17 @@ static int remove_boundless_buffer(sqlite3 *db)
                : code;
 }
 
-static int open_connection(api_context *context, const char *sql, sqlite3 **out)
+static int open_connection(api_context *context, const char *sql, sqlite3 **out, hr_why *why)
 {
     sqlite3 *db = NULL;
+    char *said = NULL;
     int code = sqlite3_open_v2(context->catalog_path, &db,
                                SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK) {
         code = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, NULL);
     }
     if (code == SQLITE_OK) {
-        code = sqlite3_load_extension(db, "mod_spatialite", NULL, NULL);
+        code = sqlite3_load_extension(db, "mod_spatialite", NULL, &said);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
@@ -126,8 +127,15 @@ static int open_connection(api_context *context, const char *sql, sqlite3 **out)
     if (code == SQLITE_OK) {
         code = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     }
+    if (code == SQLITE_OK) {
+        set_limits(db);
+    } else { /* not all that fails leaves its words with the connection */
+        bool is_told = db != NULL && sqlite3_errcode(db) != SQLITE_OK;
+        const char *text = is_told ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+        snprintf(why->text, sizeof why->text, "%s", said != NULL ? said : text);
+    }
+    sqlite3_free(said);
     *out = db;
-    set_limits(db);
     return code;
 }
 
@@ -338,14 +346,15 @@ void route_sql(api_context *context, const api_request *request, api_answer *ans
         .statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC),
     };
     sqlite3 *db = NULL;
-    int code = open_connection(context, sql, &db);
+    hr_why why = {.text = ""};
+    int code = open_connection(context, sql, &db, &why);
     run.resident_before = resident_bytes(&run);
     if (code == SQLITE_OK) {
         run_statement(&run, db, sql, cJSON_GetObjectItemCaseSensitive(body, "params"), limit,
                       answer);
     } else {
         api_answer_error(answer, 503, "sql.unavailable", NULL, "SQL is not available: %s",
-                         db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(code));
+                         why.text);
     }
     sqlite3_close(db);
     if (run.statm >= 0) {
