@@ -64,14 +64,12 @@ static void end(ingest *in)
     pthread_mutex_lock(&in->lock);
     mqtt_link *link = in->former.link;
     in->former.link = NULL;
-    in->is_released = true;
     pthread_mutex_unlock(&in->lock);
     mqtt_link_stop_for_good(link);
 }
 
-/* Behind what waits in the session comes the mark; a connection that is lost before is made again,
- * and asked again. Where there was no session, the new one need not wait for the end: Paho takes
- * two seconds to connect beside another connection. */
+/* Behind what waits in the session, if there was one, comes the mark; a connection that is lost
+ * before is made again, and asked again. */
 static void ask(ingest *in)
 {
     former *f = &in->former;
@@ -79,9 +77,16 @@ static void ask(ingest *in)
         (void)!mqtt_link_publish(f->link, MARK_TOPIC, &f->mark, sizeof f->mark, 1, false, NULL,
                                  NULL);
     } else {
-        end(in);
-        mqtt_link_release(in->link);
+        pthread_mutex_lock(&in->lock);
+        f->is_empty = true;
+        pthread_mutex_unlock(&in->lock);
     }
+}
+
+mqtt_link *former_or_new(const ingest *in)
+{
+    mqtt_link *link = in->former.link;
+    return link != NULL && mqtt_link_had_session(link) ? link : in->link;
 }
 
 void former_go_on(ingest *in)

@@ -21,11 +21,14 @@ typedef struct former {
     bool is_empty;   /* what waited has come */
 } former;
 
-/* mqtt: as for the intake's own link, which is held until this is done. */
+/* mqtt: as for the intake's own link, which is held until all that waited is taken. */
 HR_MUST_USE hr_err former_begin(struct ingest *in, const mqtt_options *mqtt, hr_why *why);
 
 /* Under the intake's lock: there is something for former_go_on() to do. */
 bool former_is_due(const struct ingest *in);
 void former_go_on(struct ingest *in);
+
+/* Under the intake's lock: by which link what is published now comes. */
+mqtt_link *former_or_new(const struct ingest *in);
 
 #endif

@@ -367,7 +367,7 @@ hr_err ingest_health(ingest *in, hr_why *why)
         return HR_NO_SPACE;
     }
     pthread_mutex_lock(&in->lock);
-    hr_err err = mqtt_link_health(in->is_released ? in->link : in->former.link, why);
+    hr_err err = mqtt_link_health(former_or_new(in), why);
     pthread_mutex_unlock(&in->lock);
     return err;
 }

@@ -65,7 +65,7 @@ struct ingest {
     log_position durable;
     bool is_stopping;
     bool is_up;            /* the link has been up */
-    bool is_released;      /* it connects, or has; until then former speaks for it */
+    bool is_released;      /* it subscribes, or has */
     hr_why trouble;        /* why the log cannot take more; empty: it can */
     int64_t dropped;       /* by the broker, as it said last; -1: nothing yet */
     int64_t dropped_since; /* of them, those of the last time that some were */

@@ -1,6 +1,7 @@
 /* test_mqtt_link.c - the connection to a broker, for what no other test of its users shows. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,12 +128,69 @@ static void two_of_one_name_leave_each_other_alone_more_and_more_and_say_so(void
     mqtt_link_stop(t.third);
 }
 
+static void count_message(void *context, const mqtt_message *message)
+{
+    (void)message;
+    atomic_fetch_add((atomic_int *)context, 1);
+}
+
+static bool is_connected(void *context)
+{
+    mqtt_link *link = context;
+    pthread_mutex_lock(&link->lock);
+    bool is_there = link->state == LINK_UP;
+    pthread_mutex_unlock(&link->lock);
+    return is_there;
+}
+
+static void note_done(void *context, hr_err err)
+{
+    atomic_store((atomic_int *)context, err == HR_OK ? 1 : -1);
+}
+
+static bool is_done(void *context)
+{
+    return atomic_load((atomic_int *)context) != 0;
+}
+
+/* Its connection is there at once: one that is made beside another takes Paho two seconds. */
+static void a_held_link_connects_and_hears_nothing_before_it_is_released(void **state)
+{
+    static const mqtt_subscription all = {"hedgerow/v1/fix/#", 1};
+    const one_broker *o = *state;
+    atomic_int heard = 0, done = 0;
+    mqtt_link *link = NULL;
+    mqtt_options options = {.addresses = o->address,
+                            .client_id = "test",
+                            .user = BROKER_SERVICE_USER,
+                            .password = broker_password(o->b),
+                            .subscriptions = &all,
+                            .subscription_count = 1,
+                            .is_held = true,
+                            .on_message = count_message,
+                            .context = &heard};
+    assert_int_equal(mqtt_link_start(&options, &link, NULL), HR_OK);
+    assert_true(support_until(is_connected, link));
+    assert_int_equal(
+        mqtt_link_publish(link, "hedgerow/v1/fix/barn", "1", 1, 1, false, note_done, &done), HR_OK);
+    assert_true(support_until(is_done, &done));
+    assert_int_not_equal(mqtt_link_health(link, NULL), HR_OK);
+    mqtt_link_release(link);
+    assert_true(support_until(is_up, link));
+    assert_int_equal(atomic_load(&heard), 0);
+    assert_int_equal(mqtt_link_publish(link, "hedgerow/v1/fix/barn", "2", 1, 1, false, NULL, NULL),
+                     HR_OK);
+    assert_true(support_until(is_done, &heard));
+    mqtt_link_stop(link);
+}
+
 #define WITH_BROKER(test) cmocka_unit_test_setup_teardown(test, start_broker, end_broker)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_BROKER(what_is_published_does_not_wait_for_company),
+        WITH_BROKER(a_held_link_connects_and_hears_nothing_before_it_is_released),
         WITH_BROKER(two_of_one_name_leave_each_other_alone_more_and_more_and_say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,7 @@ static void schedule_attempt(mqtt_link *link)
     link->attempts++;
     link->state = LINK_DOWN;
     link->is_subscribed = false;
+    link->must_subscribe = false;
     link->next_ns = now_ns() + pause_ms * NS_PER_MS;
     pthread_cond_broadcast(&link->changed);
 }
@@ -235,9 +236,13 @@ static void note_connected(mqtt_link *link, bool had_session)
     link->state = LINK_UP;
     link->had_session = had_session;
     link->up_ns = now_ns();
+    bool is_held = link->is_held;
+    link->must_subscribe = is_held;
     pthread_cond_broadcast(&link->changed);
     pthread_mutex_unlock(&link->lock);
-    subscribe(link);
+    if (!is_held) {
+        subscribe(link);
+    }
 }
 
 static void on_connected5(void *context, MQTTAsync_successData5 *data)
@@ -382,7 +387,12 @@ static void *run(void *context)
     mqtt_link *link = context;
     pthread_mutex_lock(&link->lock);
     while (!link->is_stopping) {
-        if (link->state != LINK_DOWN) {
+        if (link->must_subscribe && !link->is_held) {
+            link->must_subscribe = false;
+            pthread_mutex_unlock(&link->lock);
+            subscribe(link);
+            pthread_mutex_lock(&link->lock);
+        } else if (link->state != LINK_DOWN) {
             pthread_cond_wait(&link->changed, &link->lock);
         } else if (now_ns() < link->next_ns) {
             wait_until(link, link->next_ns);
@@ -483,7 +493,7 @@ static hr_err copy_options(mqtt_link *link, const mqtt_options *options, hr_why 
     }
     link->pause_max_ms = options->pause_max_ms > 0 ? options->pause_max_ms : PAUSE_MAX_DEFAULT_MS;
     link->keep_alive_s = options->keep_alive_s > 0 ? options->keep_alive_s : KEEP_ALIVE_DEFAULT_S;
-    link->next_ns = options->is_held ? INT64_MAX : 0;
+    link->is_held = options->is_held;
     link->on_message = options->on_message;
     link->on_state = options->on_state;
     link->context = options->context;
@@ -521,7 +531,7 @@ hr_err mqtt_link_start(const mqtt_options *options, mqtt_link **out, hr_why *why
 void mqtt_link_release(mqtt_link *link)
 {
     pthread_mutex_lock(&link->lock);
-    link->next_ns = 0;
+    link->is_held = false;
     pthread_cond_broadcast(&link->changed);
     pthread_mutex_unlock(&link->lock);
 }

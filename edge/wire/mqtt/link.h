@@ -48,7 +48,7 @@ typedef struct mqtt_options {
     const char *will_text;
     uint32_t pause_max_ms; /* between attempts; 0: 10 s */
     uint16_t keep_alive_s; /* a broker that says nothing for about twice this is gone; 0: 30 */
-    bool is_held;          /* do not connect before mqtt_link_release() */
+    bool is_held;          /* connect, but subscribe to nothing before mqtt_link_release() */
 
     /* On Paho's only receiving thread: decode and append, nothing else. A QoS 1 message is answered
      * after the call; while it blocks, the broker keeps what follows. */

@@ -43,6 +43,8 @@ struct mqtt_link {
     pthread_cond_t changed;
     link_state state; /* protected by lock, as all below */
     bool is_subscribed;
+    bool is_held;        /* until mqtt_link_release() */
+    bool must_subscribe; /* connected while it was held */
     bool had_session;
     bool is_stopping;
     bool is_parted;
