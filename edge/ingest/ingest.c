@@ -228,7 +228,7 @@ static hr_err make(const ingest_options *options, ingest **out, hr_why *why)
 /* At another broker it is for its owner to say who may use which name. */
 static bool is_our_broker(const ingest_options *options)
 {
-    return options->user != NULL && strcmp(options->user, BROKER_SERVICE_USER) == 0;
+    return options->user != NULL && strcmp(options->user, MQTT_SERVICE_USER) == 0;
 }
 
 static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/event.h"
+#include "base/logline.h"
 #include "base/record.h"
 #include "ingest/site.h"
 #include "ingest/support.h"
@@ -24,7 +25,7 @@ typedef struct stage {
     size_t wanted;
 } stage;
 
-static void start_notify(stage *st)
+static void start_notify_as(stage *st, const char *user, const char *password)
 {
     char address[64];
     hr_why why = {{0}};
@@ -32,11 +33,16 @@ static void start_notify(stage *st)
     notify_options options = {.log = st->s->log,
                               .clock = st->s->clock,
                               .addresses = address,
-                              .user = BROKER_SERVICE_USER,
-                              .password = broker_password(st->s->broker)};
+                              .user = user,
+                              .password = password};
     if (notify_start(&options, &st->n, &why) != HR_OK) {
         fail_msg("%s", why.text);
     }
+}
+
+static void start_notify(stage *st)
+{
+    start_notify_as(st, BROKER_SERVICE_USER, broker_password(st->s->broker));
 }
 
 static bool is_up(void *context)
@@ -401,12 +407,39 @@ static void a_broker_that_does_not_let_us_write_is_not_pressed(void **state)
     assert_in_range(took_ms, 500, SUPPORT_TIMEOUT_MS);
 }
 
+static void note_plain_name(const char *line, void *context)
+{
+    if (strstr(line, " as hedgerow-notify (") != NULL) {
+        atomic_store((atomic_bool *)context, true);
+    }
+}
+
+static bool is_noted(void *context)
+{
+    return atomic_load((atomic_bool *)context);
+}
+
+static void at_a_broker_of_others_the_name_of_the_session_has_no_key(void **state)
+{
+    stage *st = *state;
+    atomic_bool is_plain = false;
+    hr_logline_redirect(note_plain_name, &is_plain, hr_clock_real());
+    hr_logline_set_level(HR_LEVEL_DEBUG);
+    notify_stop(st->n);
+    start_notify_as(st, "barn", st->s->password);
+    bool is_met = support_until(is_noted, &is_plain);
+    hr_logline_set_level(HR_LEVEL_INFO);
+    hr_logline_redirect(NULL, NULL, NULL);
+    assert_true(is_met);
+}
+
 #define WITH_STAGE(test) cmocka_unit_test_setup_teardown(test, start_stage, end_stage)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STAGE(an_event_is_published_under_its_fence_and_kind),
+        WITH_STAGE(at_a_broker_of_others_the_name_of_the_session_has_no_key),
         WITH_STAGE(late_events_are_no_news),
         WITH_STAGE(a_stale_device_is_told_under_a_dash),
         WITH_STAGE(what_happened_while_the_service_was_down_is_told_after),
