@@ -1,5 +1,6 @@
 // test/parts.test.ts - undo, schedules, languages, numbers of the service, tracks.
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { formatter, labelOf } from "../src/format.ts";
 import { begin, push, redo, undo } from "../src/history.ts";
@@ -65,6 +66,21 @@ test("every language has every string, with the same places for values", () => {
   }
 });
 
+test("no string is kept that nothing shows", () => {
+  const names = readdirSync("src", { recursive: true, encoding: "utf8" });
+  const code = names
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => readFileSync(`src/${name}`, "utf8"))
+    .join("");
+  const whole = new Set(code.match(/"[\w.-]+"/g));
+  const made = (code.match(/`[a-z]+\.(?:\$\{[^}]*\}|[\w.-])+`/g) ?? []).map(
+    (text) => new RegExp(`^${text.slice(1, -1).replace(/\$\{[^}]*\}/g, "[\\w.-]+")}$`),
+  );
+  const isUsed = (key: string): boolean =>
+    whole.has(`"${key}"`) || made.some((pattern) => pattern.test(key));
+  assert.deepEqual(Object.keys(en).filter((key) => !isUsed(key)), []);
+});
+
 test("numbers of the service are summed over their labels", () => {
   const text = '# HELP x y\nx{a="1"} 2\nx{a="2"} 3\ny_bucket{le="1"} 9\ny_count 4\nbad line\n';
   assert.deepEqual(metric(parseMetrics(text)), [["x", 5], ["y_count", 4]]);
@@ -77,7 +93,7 @@ test("a track's places have their times, and an empty one is none", () => {
   const points = readTrack({ geometry, properties });
   assert.equal(points.length, 2);
   assert.equal(points[1]!.timeMs - points[0]!.timeMs, 60_000);
-  assert.deepEqual(readTrack({ geometry: { coordinates: [] }, properties: { times: [] } }), []);
+  assert.deepEqual(readTrack({ geometry: null, properties: { times: [] } }), []);
 });
 
 test("stays are summed by fence, with what nobody has seen as their error", () => {

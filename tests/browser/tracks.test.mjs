@@ -18,7 +18,7 @@ describe("tracks", () => {
       const isOut = i >= 30 && i < 40;
       return ["cow-1", nowS + (i - 60) * 60, isOut ? 300 : 10 * Math.cos(i), 10 * Math.sin(i)];
     });
-    await farm.publish(...walk);
+    await farm.publish(["cow-3", nowS - 7200, 500, 0], ...walk);
     await farm.heardOf("cow-1", walk.at(-1)[1]);
   });
   after(() => farm.end());
@@ -52,6 +52,17 @@ describe("tracks", () => {
         ),
       );
       await shot(page, "heat");
+    });
+  });
+
+  it("an animal that was not heard of in that time has no track, and no error", async () => {
+    await withPage(farm, {}, async (page) => {
+      await page.click('[data-tab="animals"]');
+      await page.click('[data-animal="cow-3"] button');
+      await page.click('[data-selected="cow-3"] summary:has-text("Track")');
+      await page.selectOption('[data-selected="cow-3"] select', "1");
+      await page.click("button:has-text('Show track')");
+      await page.waitForSelector("text=No positions in that time.");
     });
   });
 

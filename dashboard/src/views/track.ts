@@ -11,14 +11,14 @@ const HOURS: readonly number[] = [1, 6, 24, 168];
 const PLAY_MS = 60;
 const FORMATS = ["GPX", "CSV", "GeoJSON"] as const;
 
-/** A line, with the time of each place beside it. */
+/** A line, with the time of each place beside it; null: there is none. */
 interface TrackAnswer {
-  geometry: { coordinates: Position[] };
+  geometry: { coordinates: Position[] } | null;
   properties: { times: string[] };
 }
 
 export function readTrack({ geometry, properties: { times } }: TrackAnswer): TrackPoint[] {
-  return geometry.coordinates.map(([lon, lat], i) => ({
+  return (geometry?.coordinates ?? []).map(([lon, lat], i) => ({
     lon,
     lat,
     timeMs: Date.parse(times[i] ?? ""),
