@@ -46,7 +46,7 @@ const ROWS: readonly Row[] = [
 export function vitalsPart(app: App): HTMLElement {
   const { t, store, format } = app;
   const tiles = h("dl", { class: "tiles" });
-  const all = h("dl", {});
+  const all = h("dl", { class: "numbers" });
   const chart = new Chart(format);
   const hint = h("p", { class: "hint" }, t("vitals.chart"));
   let before: { timeMs: number; fixes: number } | null = null;
