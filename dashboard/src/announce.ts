@@ -1,5 +1,7 @@
-// src/announce.ts - tells of an alert by sound and by the browser, where a person has asked for it.
+// src/announce.ts - tells of an alarm to those who cannot see the page; and of alerts by sound and
+// by the browser, where a person has asked for it.
 import type { App } from "./app.ts";
+import { h } from "./dom.ts";
 import { eventText } from "./words.ts";
 import type { HrEvent } from "./types.ts";
 
@@ -64,10 +66,21 @@ async function note(body: string, tag: string): Promise<void> {
   }
 }
 
+let spoken: HTMLElement | null = null;
+
+/** Unseen; screen readers read what changes in it, wherever one is on the page. */
+export function spokenLine(): HTMLElement {
+  spoken = h("p", { class: "unseen", role: "alert" });
+  return spoken;
+}
+
 export function announce(app: App, event: HrEvent): void {
   const { settings } = app.store.state;
   if (event.severity === "info" || event.late) {
     return;
+  }
+  if (spoken && event.severity === "alarm") {
+    spoken.textContent = `${app.t("severity.alarm")}: ${eventText(app, event)}`;
   }
   if (settings.sound && event.severity === "alarm") {
     sound();

@@ -37,6 +37,9 @@ describe("alerts", () => {
       await shot(page, "map");
       await farm.publish(["cow-1", 60, 100, 0], ["cow-1", 100, 230, 10]);
       await page.waitForSelector('[data-escaped="cow-1"]');
+      // For those who do not see it.
+      const spoken = page.getByRole("alert").filter({ hasText: "Alarm: cow-1 left North paddock" });
+      await spoken.waitFor();
       await shot(page, "map-escaped");
       await page.click('[data-tab="alerts"]');
       const alert = page.locator("li.alert.alarm", { hasText: "cow-1 left North paddock" });

@@ -1,4 +1,5 @@
 // src/views/shell.ts - the frame of the page: what is wrong, tabs, the map, the panel beside it.
+import { spokenLine } from "../announce.ts";
 import type { App } from "../app.ts";
 import { matcher, mayEdit, tell } from "../app.ts";
 import { fill, h } from "../dom.ts";
@@ -246,7 +247,7 @@ export function showShell(app: App): void {
   document.body.classList.add("is-in");
   document.body.replaceChildren(
     topBar(app),
-    h("div", { class: "banners" }, staleBanner(app), oldBanner(app)),
+    h("div", { class: "banners" }, staleBanner(app), oldBanner(app), spokenLine()),
     escapedBar(app),
     tabBar(app),
     main,
