@@ -74,15 +74,24 @@ describe("editing", () => {
     await farm.ask("POST", "/v1/users", { user: "anna", password: PASSWORD, role: "editor" });
     await withPage(farm, {}, async (page) => {
       await open(page, "two");
-      await page.fill(".fence-form label:has-text('Name') + input", "Mine");
+      const name = page.locator(".fence-form label:has-text('Name') + input");
+      await name.fill("Mine");
       await withPage(farm, { as: "anna" }, async (other) => {
         await open(other, "two");
         await other.fill(".fence-form label:has-text('Name') + input", "Theirs");
         await other.click(".fence-form button:has-text('Save')");
         await other.waitForSelector('.fences strong:text-is("Theirs")');
       });
+      await page.click("summary:has-text('More: herds')");
+      await page.locator("label:has-text('Ends at')").scrollIntoViewIfNeeded();
       await page.click(".fence-form button:has-text('Save')");
       await page.waitForSelector(".conflict:has-text('anna'):has-text('Theirs')");
+      const panel = await page.locator("#panel").boundingBox();
+      assert.ok((await page.locator(".conflict").boundingBox()).y >= panel.y, "it is out of sight");
+      await name.fill(" ");
+      await page.click("button:has-text('Save mine over it')");
+      await page.waitForSelector(".notice:has-text('needs a name')");
+      await name.fill("Mine");
       await shot(page, "conflict");
       assert.equal((await farm.ask("GET", "/v1/fences/two")).properties.name, "Theirs");
       await page.click("button:has-text('Save mine over it')");

@@ -313,11 +313,21 @@ function moreFields(app: App, draft: Draft): HTMLElement {
 }
 
 /** Somebody else has saved the same fence: both are on the map, and here is the choice. */
-function conflictPart(app: App, changed: (run: () => void) => void): HTMLElement {
+function conflictPart(
+  app: App,
+  changed: (run: () => void) => void,
+  isNamed: () => boolean,
+): HTMLElement {
   const { t, format } = app;
   const box = h("div", { class: "conflict card", role: "alert", hidden: true });
+  const mine = (): void => {
+    if (isNamed()) {
+      void keepMine(app);
+    }
+  };
   changed(() => {
     const theirs = app.store.state.draft?.theirs ?? null;
+    const isNew = box.hidden && theirs !== null;
     box.hidden = theirs === null;
     if (!theirs) {
       box.replaceChildren();
@@ -335,10 +345,13 @@ function conflictPart(app: App, changed: (run: () => void) => void): HTMLElement
       h(
         "div",
         { class: "row" },
-        h("button", { type: "button", onclick: () => void keepMine(app) }, t("conflict.mine")),
+        h("button", { type: "button", onclick: mine }, t("conflict.mine")),
         h("button", { type: "button", onclick: () => takeTheirs(app) }, t("conflict.take")),
       ),
     );
+    if (isNew) {
+      box.scrollIntoView({ block: "nearest" }); // the button that was pressed is always in reach
+    }
   });
   return box;
 }
@@ -430,9 +443,17 @@ export function fenceForm(parts: Parts): HTMLElement {
     }
   };
   changed(renderTop);
+  const isNamed = (): boolean => {
+    const isThere = name.value.trim() !== "";
+    if (!isThere) {
+      tell(app, t("form.needs_name"), "bad");
+      name.focus();
+    }
+    return isThere;
+  };
   form.append(
     h("h2", {}, first.id === null ? t("fence.new") : t("fence.edit_named", { name: name.value })),
-    conflictPart(app, changed),
+    conflictPart(app, changed, isNamed),
     livePart(app, changed),
     top,
     field(t("name"), name),
@@ -444,12 +465,9 @@ export function fenceForm(parts: Parts): HTMLElement {
   }
   form.append(endButtons(app, changed));
   onSubmit(form, () => {
-    if (name.value.trim() === "") {
-      tell(app, t("form.needs_name"), "bad");
-      name.focus();
-      return;
+    if (isNamed()) {
+      void saveDraft(app);
     }
-    void saveDraft(app);
   });
   const end = store.on(["draft", "sketch"], () => {
     if (form.parentElement === null) {
