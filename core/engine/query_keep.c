@@ -181,7 +181,7 @@ static hr_err read_patiently(const char *path, patience *disk, hr_buf *bytes, hr
  * been started with the service just now: run_id. */
 static hr_err follow_switch(query_run *run, uint64_t edition, uint64_t run_id)
 {
-    if (run->spec->is_enabled && run->edition != edition) {
+    if (run->spec->is_enabled && (run->edition != edition || run->status == QUERY_STOPPED)) {
         return query_run_reset(run, run_id);
     }
     if (!run->spec->is_enabled && run->status == QUERY_RUNNING) {

@@ -274,6 +274,32 @@ static void a_checkpoint_of_the_version_before_is_taken_over(void **state)
     scene_end(&scene);
 }
 
+/* Killed between its start and the checkpoint of that, and then followed by this version. */
+static void a_start_that_the_checkpoint_before_does_not_know_is_one(void **state)
+{
+    (void)state;
+    scene scene;
+    char path[160];
+    char aside[160];
+    begin(&scene);
+    snprintf(path, sizeof path, "%s/checkpoint/queries.state", scene.farm.folder);
+    snprintf(aside, sizeof aside, "%s/checkpoint/stopped", scene.farm.folder);
+    (void)live(&scene, 20, 0);
+    assert_int_equal(engine_query_stop(scene.queries, "q", NULL), HR_OK);
+    engine_queries_stop(scene.queries);
+    write_older_version(&scene);
+    assert_int_equal(rename(path, aside), 0);
+    scene_open_queries(&scene);
+    assert_int_equal(engine_query_start(scene.queries, "q", NULL), HR_OK);
+    engine_queries_stop(scene.queries);
+    assert_int_equal(rename(aside, path), 0);
+    scene_open_queries(&scene);
+    int sent = live(&scene, 20, 0);
+    told q = told_of(&scene, "q");
+    assert_double_near(q.ended + q.open, sent, 0);
+    scene_end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_device_years_ahead_hurries_nobody),
         cmocka_unit_test(a_gateway_that_is_behind_for_a_while_drops_nothing),
         cmocka_unit_test(a_checkpoint_of_the_version_before_is_taken_over),
+        cmocka_unit_test(a_start_that_the_checkpoint_before_does_not_know_is_one),
     };
     return cmocka_run_group_tests_name("queries and clocks", tests, NULL, NULL);
 }
