@@ -19,11 +19,13 @@ static bool has_parts(const api_context *context, api_answer *answer)
     return api_has_catalog(context, answer) && api_has_engine(context, answer);
 }
 
-/* What people have said about a device joins what it has said itself. */
+/* What people have said about a device joins what it has said itself. One that was heard of just
+ * now is not in the catalogue yet. */
 static void put_entry(const api_context *context, hr_json *json, const char *id, uint64_t *revision)
 {
     catalog_text text;
     if (catalog_device_get(context->catalog, id, &text, NULL) != GEO_OK) {
+        hr_json_key_text(json, "id", id);
         return;
     }
     if (text.size > 2 && text.data[0] == '{' && text.data[text.size - 1] == '}') {

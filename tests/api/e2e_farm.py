@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import struct
 import subprocess
 import threading
@@ -430,6 +431,19 @@ def a_gateway_is_let_in_and_shut_out_over_the_api():
             harness.select_briefly()
         expect(publish() != 0, True, "shut out")
         expect(farm.ask("DELETE", "/v1/gateways/barn", headers=owner)[0], 404)
+
+
+@test
+def a_device_has_its_id_before_the_catalogue_has_been_told_of_it():
+    with Farm() as farm:
+        catalogue = sqlite3.connect(os.path.join(farm.data, "catalog.db"), isolation_level=None)
+        catalogue.execute("BEGIN IMMEDIATE")
+        farm.publish(("cow-1", 0, 16.005, 59.005))
+        found = farm.wait_for("/v1/devices", lambda body: body["devices"])["devices"]
+        alone = farm.ask("GET", "/v1/devices/cow-1", headers=farm.viewer)[2]
+        catalogue.execute("ROLLBACK")
+        catalogue.close()
+        expect([found[0].get("id"), alone.get("id")], ["cow-1", "cow-1"])
 
 
 @test
