@@ -1,6 +1,7 @@
 /* test_mqtt_link.c - the connection to a broker, for what no other test of its users shows. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,6 +185,71 @@ static void a_held_link_connects_and_hears_nothing_before_it_is_released(void **
     mqtt_link_stop(link);
 }
 
+/* Serve one connection until it ends, as a broker that answers all, or all but SUBSCRIBE. */
+static void serve(int connection, bool answers_all)
+{
+    enum {
+        CONNECT = 0x10,
+        SUBSCRIBE = 0x82,
+        PING = 0xc0
+    };
+    uint8_t head[2]; /* what the link says is shorter than a length of two bytes */
+    uint8_t rest[128];
+    while (recv(connection, head, 2, MSG_WAITALL) == 2 && head[1] < sizeof rest &&
+           (head[1] == 0 || recv(connection, rest, head[1], MSG_WAITALL) == head[1])) {
+        const uint8_t accepted[] = {0x20, 3, 0, 0, 0};
+        const uint8_t subscribed[] = {0x90, 4, rest[0], rest[1], 0, 1};
+        const uint8_t pong[] = {0xd0, 0};
+        if (head[0] == CONNECT) {
+            assert_int_equal(send(connection, accepted, sizeof accepted, MSG_NOSIGNAL), 5);
+        } else if (head[0] == PING) {
+            assert_int_equal(send(connection, pong, sizeof pong, MSG_NOSIGNAL), 2);
+        } else if (head[0] == SUBSCRIBE && answers_all) {
+            assert_int_equal(send(connection, subscribed, sizeof subscribed, MSG_NOSIGNAL), 6);
+        }
+    }
+    close(connection);
+}
+
+/* The first connection is served worse than the second. */
+static void *serve_twice(void *context)
+{
+    const int *listener = context;
+    for (int i = 0; i < 2; i++) {
+        int connection = accept(*listener, NULL, NULL);
+        assert_true(connection >= 0);
+        serve(connection, i > 0);
+    }
+    return NULL;
+}
+
+static void a_broker_that_never_answers_a_subscription_is_left_for_another_try(void **state)
+{
+    (void)state;
+    static const mqtt_subscription all = {"hedgerow/v1/fix/#", 1};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in place = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof place;
+    char address[64];
+    pthread_t server;
+    mqtt_link *link = NULL;
+    assert_int_equal(bind(listener, (struct sockaddr *)&place, size), 0);
+    assert_int_equal(listen(listener, 2), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&place, &size), 0);
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%u", ntohs(place.sin_port));
+    assert_int_equal(pthread_create(&server, NULL, serve_twice, &listener), 0);
+    mqtt_options options = {.addresses = address,
+                            .client_id = "test",
+                            .keep_alive_s = 1,
+                            .subscriptions = &all,
+                            .subscription_count = 1};
+    assert_int_equal(mqtt_link_start(&options, &link, NULL), HR_OK);
+    assert_true(support_until(is_up, link));
+    mqtt_link_stop(link);
+    pthread_join(server, NULL);
+    close(listener);
+}
+
 #define WITH_BROKER(test) cmocka_unit_test_setup_teardown(test, start_broker, end_broker)
 
 int main(void)
@@ -191,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_BROKER(what_is_published_does_not_wait_for_company),
         WITH_BROKER(a_held_link_connects_and_hears_nothing_before_it_is_released),
+        cmocka_unit_test(a_broker_that_never_answers_a_subscription_is_left_for_another_try),
         WITH_BROKER(two_of_one_name_leave_each_other_alone_more_and_more_and_say_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

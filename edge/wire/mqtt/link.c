@@ -235,7 +235,7 @@ static void note_connected(mqtt_link *link, bool had_session)
     pthread_mutex_lock(&link->lock);
     link->state = LINK_UP;
     link->had_session = had_session;
-    link->up_ns = now_ns();
+    link->up_ns = link->asked_ns = now_ns();
     bool is_held = link->is_held;
     link->must_subscribe = is_held;
     pthread_cond_broadcast(&link->changed);
@@ -289,10 +289,13 @@ static bool make_client(mqtt_link *link, int version)
     }
     pthread_mutex_unlock(&link->lock);
     if (link->client != NULL) {
-        MQTTAsync_destroy(&link->client);
+        MQTTAsync_destroy(&link->client); /* which fails what waits; the link is down already */
         link->client = NULL;
         mqtt_deliveries_end(link);
     }
+    pthread_mutex_lock(&link->lock);
+    link->state = LINK_CONNECTING;
+    pthread_mutex_unlock(&link->lock);
     link->version = version;
     if (MQTTAsync_createWithOptions(&link->client, link->uris[0], link->session_id,
                                     MQTTCLIENT_PERSISTENCE_NONE, NULL,
@@ -382,6 +385,20 @@ static void wait_until(mqtt_link *link, int64_t end_ns)
     pthread_cond_timedwait(&link->changed, &link->lock, &at);
 }
 
+/* A broker that answers a SUBSCRIBE no sooner than it would be gone without a word is gone, too:
+ * nothing else would end the wait, since its pings are answered. Under the lock. */
+static void await_subscribed(mqtt_link *link)
+{
+    int64_t end_ns = link->asked_ns + link->keep_alive_s * INT64_C(1000000000);
+    if (now_ns() < end_ns) {
+        wait_until(link, end_ns);
+        return;
+    }
+    pthread_mutex_unlock(&link->lock);
+    note_failure(link, "cannot subscribe at", 0, "no answer");
+    pthread_mutex_lock(&link->lock);
+}
+
 static void *run(void *context)
 {
     mqtt_link *link = context;
@@ -389,16 +406,18 @@ static void *run(void *context)
     while (!link->is_stopping) {
         if (link->must_subscribe && !link->is_held) {
             link->must_subscribe = false;
+            link->asked_ns = now_ns();
             pthread_mutex_unlock(&link->lock);
             subscribe(link);
             pthread_mutex_lock(&link->lock);
+        } else if (link->state == LINK_UP && !link->is_subscribed && !link->is_held) {
+            await_subscribed(link);
         } else if (link->state != LINK_DOWN) {
             pthread_cond_wait(&link->changed, &link->lock);
         } else if (now_ns() < link->next_ns) {
             wait_until(link, link->next_ns);
         } else {
             bool wants_older = link->wants_older;
-            link->state = LINK_CONNECTING;
             pthread_mutex_unlock(&link->lock);
             attempt(link, wants_older);
             pthread_mutex_lock(&link->lock);

@@ -52,6 +52,7 @@ struct mqtt_link {
     unsigned attempts; /* since the last session that lasted */
     int64_t next_ns;
     int64_t up_ns;           /* when the connection that is, or was last, was made */
+    int64_t asked_ns;        /* when the newest SUBSCRIBE was due */
     unsigned short_sessions; /* in a row, up to now */
     int64_t short_ns;        /* when there were last too many; 0: never */
     hr_random random;
