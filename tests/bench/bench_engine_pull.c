@@ -220,7 +220,7 @@ static double unscheduled_us(void)
     static int file = -1;
     char text[128] = {0};
     unsigned long long ran_ns;
-    unsigned long long waited_ns;
+    unsigned long long waited_ns = 0;
     if (file < 0) {
         file = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
     }

@@ -21,6 +21,13 @@
 #define LINES_MAX 20
 #define ALLOCATIONS 8 /* more than taking one fix makes */
 
+/* Paho forgets a SUBSCRIBE that was on its way when the gateway stopped. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libpaho-mqtt3as\n";
+}
+
 typedef struct post {
     char root[64];
     char pipe[96];
