@@ -55,15 +55,16 @@ static void more_work_than_there_is_time_for_is_shared_evenly(void **state)
 #define CPU_CLOCK 1000 /* the clock of thread t is this and t */
 #define SECOND INT64_C(1000000000)
 
-static struct farm *measured;
-static _Atomic int64_t used_ns[4]; /* processor time of each worker, as it is said to be */
+static struct farm *_Atomic measured; /* the keeper asks, too */
+static _Atomic int64_t used_ns[4];    /* processor time of each worker, as it is said to be */
 
 int __real_pthread_getcpuclockid(pthread_t thread, clockid_t *clock);
 int __wrap_pthread_getcpuclockid(pthread_t thread, clockid_t *clock);
 int __wrap_pthread_getcpuclockid(pthread_t thread, clockid_t *clock)
 {
-    for (uint32_t t = 0; measured != NULL && t < measured->engine->thread_count; t++) {
-        if (pthread_equal(thread, measured->engine->threads[t].handle)) {
+    const struct farm *farm = atomic_load(&measured);
+    for (uint32_t t = 0; farm != NULL && t < farm->engine->thread_count; t++) {
+        if (pthread_equal(thread, farm->engine->threads[t].handle)) {
             *clock = (clockid_t)(CPU_CLOCK + t);
             return 0;
         }
@@ -116,7 +117,7 @@ static void partitions_are_packed_by_the_time_that_they_took(void **state)
     clock_gettime(CLOCK_MONOTONIC, &start);
     int64_t now_ns = ((int64_t)start.tv_sec + 3600) * SECOND;
     spend(&farm, (double[]){1000, 1000}, (uint64_t[]){0, 0, 0, 0});
-    measured = &farm;
+    atomic_store(&measured, &farm);
     engine_packing_look(farm.engine, now_ns);
     assert_packed(&farm, now_ns += 10 * SECOND, together);
     /* Nine seconds of ten, of which a thread takes six: most of them were the first partition's. */
@@ -128,7 +129,7 @@ static void partitions_are_packed_by_the_time_that_they_took(void **state)
     /* A whole second is, when another has time: 0.75 each of 1.2, and the idle ones back. */
     spend(&farm, (double[]){0, 1}, (uint64_t[]){0, 14000, 6000, 0});
     assert_packed(&farm, now_ns += SECOND, relieved);
-    measured = NULL;
+    atomic_store(&measured, NULL);
     farm_end(&farm);
 }
 
