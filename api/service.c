@@ -493,6 +493,7 @@ static hr_err start_mqtt(api_service *service, hr_why *why)
         service->config.broker[0] != 0 ? use_broker(service, why) : start_broker(service, why);
     const char *user = said(service->broker_user);
     const char *password = said(service->broker_password);
+    const char *session_key = service->broker != NULL ? password : NULL;
     ingest_options in = {
         .log = service->context.log,
         .clock = service->context.clock,
@@ -501,6 +502,7 @@ static hr_err start_mqtt(api_service *service, hr_why *why)
         .addresses = service->broker_addresses,
         .user = user,
         .password = password,
+        .session_key = session_key,
         .ca_file = said(service->config.broker_ca),
         .cert_file = said(service->config.broker_cert),
         .key_file = said(service->config.broker_key),
@@ -516,6 +518,7 @@ static hr_err start_mqtt(api_service *service, hr_why *why)
         .addresses = service->broker_addresses,
         .user = user,
         .password = password,
+        .session_key = session_key,
         .ca_file = said(service->config.broker_ca),
         .cert_file = said(service->config.broker_cert),
         .key_file = said(service->config.broker_key),

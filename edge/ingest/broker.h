@@ -27,7 +27,7 @@
 #define BROKER_USERS_MAX 4096   /* HR_TOO_BIG above */
 #define BROKER_PASSWORD_SIZE 33 /* 32 characters and a terminator */
 
-/* The service's own user, as in mqtt/link.h; nobody may add it. */
+/* The service's own user; nobody may add it. */
 #define BROKER_SERVICE_USER "hedgerow"
 
 /* The name of its durable session, by which the broker keeps what comes while it is away. Behind it

@@ -225,12 +225,6 @@ static hr_err make(const ingest_options *options, ingest **out, hr_why *why)
     return HR_OK;
 }
 
-/* At another broker it is for its owner to say who may use which name. */
-static bool is_our_broker(const ingest_options *options)
-{
-    return options->user != NULL && strcmp(options->user, MQTT_SERVICE_USER) == 0;
-}
-
 static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)
 {
     static const mqtt_subscription subscriptions[] = {
@@ -241,7 +235,7 @@ static hr_err start_link(ingest *in, const ingest_options *options, hr_why *why)
     mqtt_options mqtt = {
         .addresses = options->addresses,
         .client_id = BROKER_SERVICE_CLIENT,
-        .client_key = is_our_broker(options) ? options->password : NULL,
+        .client_key = options->session_key,
         .user = options->user,
         .password = options->password,
         .ca_file = options->ca_file,

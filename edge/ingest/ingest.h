@@ -30,7 +30,9 @@ typedef struct ingest_options {
     const char *addresses; /* "tcp://host:1883,ssl://host:8883": tried in turn */
     const char *user;      /* NULL: none */
     const char *password;
-    const char *ca_file; /* NULL: the system's, for ssl:// */
+    const char *session_key; /* NULL but at a broker of our own: at another one it is for its owner
+                              * to say who may use which name, and to choose weak passwords */
+    const char *ca_file;     /* NULL: the system's, for ssl:// */
     const char *cert_file;
     const char *key_file;
     uint16_t keep_alive_s; /* a broker that says nothing for about twice this is gone; 0: 30 */

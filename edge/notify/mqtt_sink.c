@@ -342,11 +342,10 @@ static void make_metrics(mqtt_sink *n, hr_metrics *metrics)
 
 static hr_err start_made(mqtt_sink *n, const notify_options *options, hr_why *why)
 {
-    bool is_ours = options->user != NULL && strcmp(options->user, MQTT_SERVICE_USER) == 0;
     mqtt_options mqtt = {
         .addresses = options->addresses,
         .client_id = "hedgerow-notify",
-        .client_key = is_ours ? options->password : NULL,
+        .client_key = options->session_key,
         .user = options->user,
         .password = options->password,
         .ca_file = options->ca_file,

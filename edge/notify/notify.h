@@ -52,6 +52,7 @@ typedef struct notify_options {
     const char *addresses; /* as in ingest_options; NULL: nothing goes to a broker */
     const char *user;
     const char *password;
+    const char *session_key;
     const char *ca_file;
     const char *cert_file;
     const char *key_file;

@@ -218,7 +218,8 @@ static void start_service(bench *b)
                                 .clock = hr_clock_real(),
                                 .addresses = address,
                                 .user = BROKER_SERVICE_USER,
-                                .password = broker_password(b->broker)};
+                                .password = broker_password(b->broker),
+                                .session_key = broker_password(b->broker)};
     if (ingest_start(&ingest_of, &b->ingest, &why) != HR_OK) {
         die("ingest", why.text);
     }

@@ -23,7 +23,8 @@ class Broker:
         self.path = os.path.join(folder, "%d.conf" % port)
         self.process = None
         with open(self.path, "w") as file:
-            file.write("\n".join(["listener %d 127.0.0.1" % port, "user root", *lines, ""]))
+            file.write("\n".join(["listener %d 127.0.0.1" % port, "user root",
+                                  "log_dest file " + self.path + ".log", *lines, ""]))
 
     def __enter__(self):
         self.process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.path],
@@ -34,6 +35,10 @@ class Broker:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+
+    def has_met(self, client):
+        with open(self.path + ".log") as file:
+            return " as %s (" % client in file.read()
 
 
 def answers(port):
@@ -106,15 +111,18 @@ def a_foreign_broker_is_reached_by_tls_with_a_certificate_of_ours():
 def of_several_brokers_the_one_that_answers_is_taken():
     with tempfile.TemporaryDirectory(prefix="hr-e2e-") as folder:
         with open(os.path.join(folder, "pw"), "w") as file:
-            file.write("farm:s@cret,\n")
+            file.write("hedgerow:s@cret,\n")
         subprocess.run(["mosquitto_passwd", "-U", os.path.join(folder, "pw")], check=True)
         lines = ["allow_anonymous false", "password_file " + os.path.join(folder, "pw")]
         first, second = (Broker(folder, free_port(), *lines) for _ in range(2))
-        login = ["-u", "farm", "-P", "s@cret,"]
-        url = "mqtt://farm:s@cret,@127.0.0.1:%d,127.0.0.1:%d" % (first.port, second.port)
+        login = ["-u", "hedgerow", "-P", "s@cret,"]
+        url = "mqtt://hedgerow:s@cret,@127.0.0.1:%d,127.0.0.1:%d" % (first.port, second.port)
         with second:
             with Site("--broker", url) as site:
                 until(lambda: is_fine(site), "the second is taken")
+                # Its owner lets names in, and a key made of his password is not for its log.
+                expect([second.has_met(client) for client in ("hedgerow-ingest",
+                                                              "hedgerow-notify")], [True, True])
                 publish(second.port, *login)
                 until(lambda: fix_count(site) == 1, "a fix through the second")
                 # Its users are not ours to add.

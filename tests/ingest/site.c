@@ -56,6 +56,7 @@ void site_start_ingest_as(site *s, const char *password)
                               .addresses = address,
                               .user = BROKER_SERVICE_USER,
                               .password = password,
+                              .session_key = password,
                               .presence = s->presence,
                               .ticks_wanted = s->ticks_wanted};
     if (ingest_start(&options, &s->ingest, &why) != HR_OK) {

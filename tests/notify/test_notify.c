@@ -25,7 +25,8 @@ typedef struct stage {
     size_t wanted;
 } stage;
 
-static void start_notify_as(stage *st, const char *user, const char *password)
+static void start_notify_as(stage *st, const char *user, const char *password,
+                            const char *session_key)
 {
     char address[64];
     hr_why why = {{0}};
@@ -34,7 +35,8 @@ static void start_notify_as(stage *st, const char *user, const char *password)
                               .clock = st->s->clock,
                               .addresses = address,
                               .user = user,
-                              .password = password};
+                              .password = password,
+                              .session_key = session_key};
     if (notify_start(&options, &st->n, &why) != HR_OK) {
         fail_msg("%s", why.text);
     }
@@ -42,7 +44,8 @@ static void start_notify_as(stage *st, const char *user, const char *password)
 
 static void start_notify(stage *st)
 {
-    start_notify_as(st, BROKER_SERVICE_USER, broker_password(st->s->broker));
+    const char *password = broker_password(st->s->broker);
+    start_notify_as(st, BROKER_SERVICE_USER, password, password);
 }
 
 static bool is_up(void *context)
@@ -426,7 +429,7 @@ static void at_a_broker_of_others_the_name_of_the_session_has_no_key(void **stat
     hr_logline_redirect(note_plain_name, &is_plain, hr_clock_real());
     hr_logline_set_level(HR_LEVEL_DEBUG);
     notify_stop(st->n);
-    start_notify_as(st, "barn", st->s->password);
+    start_notify_as(st, "barn", st->s->password, NULL);
     bool is_met = support_until(is_noted, &is_plain);
     hr_logline_set_level(HR_LEVEL_INFO);
     hr_logline_redirect(NULL, NULL, NULL);

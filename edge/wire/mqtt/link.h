@@ -27,10 +27,6 @@ typedef struct mqtt_message {
     bool is_retained;
 } mqtt_message;
 
-/* Our user at a broker of our own, where names of sessions have a key. At another one it is for its
- * owner to say who may use which name; and he may have chosen a password that a key would tell. */
-#define MQTT_SERVICE_USER "hedgerow"
-
 typedef struct mqtt_subscription {
     const char *filter;
     int qos;
