@@ -21,16 +21,16 @@ static hr_err not_found(const char *name, hr_why *why)
 }
 
 /* A new run in the place of what was there. Takes the spec over. */
-static hr_err install(engine_queries *queries, query_spec *spec, uint64_t number, uint64_t edition,
+static hr_err install(engine_queries *queries, query_spec *spec, const catalog_stamp *stamp,
                       hr_why *why)
 {
     query_run *run = NULL;
     query_set_enter(queries);
-    hr_err err = query_run_new(spec, number, queries->next_run_id, queries->options.state_bytes_max,
-                               &run, why);
+    hr_err err = query_run_new(spec, (uint64_t)stamp->number, queries->next_run_id,
+                               queries->options.state_bytes_max, &run, why);
     if (err == HR_OK) {
         queries->next_run_id++;
-        run->edition = edition;
+        run->edition = stamp->revision;
         err = query_set_place(queries, run);
         if (err != HR_OK) {
             query_run_free(run);
@@ -41,21 +41,12 @@ static hr_err install(engine_queries *queries, query_spec *spec, uint64_t number
 }
 
 static hr_err store_document(engine_queries *queries, const query_spec *spec, bool is_new,
-                             int64_t *number, uint64_t *edition, hr_why *why)
+                             catalog_stamp *stamp, hr_why *why)
 {
-    catalog *catalog = queries->options.catalog;
     geo_why geo = {.text = ""};
-    catalog_text text;
     geo_err err =
-        catalog_document_put(catalog, QUERY_DOCUMENT_KIND, spec->name, spec->text,
-                             strlen(spec->text), is_new ? CATALOG_NONE : CATALOG_ANY, number, &geo);
-    if (err == GEO_OK) {
-        err = catalog_document_get(catalog, QUERY_DOCUMENT_KIND, spec->name, &text, &geo);
-    }
-    if (err == GEO_OK) {
-        *edition = text.revision;
-        catalog_text_fini(&text);
-    }
+        catalog_document_put(queries->options.catalog, QUERY_DOCUMENT_KIND, spec->name, spec->text,
+                             strlen(spec->text), is_new ? CATALOG_NONE : CATALOG_ANY, stamp, &geo);
     return from_geo(err, &geo, why);
 }
 
@@ -63,8 +54,7 @@ hr_err engine_query_put(engine_queries *queries, const char *text, size_t size, 
                         char name[HR_FENCE_ID_MAX + 1], engine_query_fault *fault)
 {
     query_spec *spec = NULL;
-    int64_t number = 0;
-    uint64_t edition = 0;
+    catalog_stamp stamp = {.number = 0};
     hr_err err = query_spec_parse(text, size, &spec, fault);
     if (err != HR_OK) {
         return err;
@@ -81,11 +71,11 @@ hr_err engine_query_put(engine_queries *queries, const char *text, size_t size, 
             hr_why_set(&fault->why, HR_TOO_BIG, "there are %d queries already", ENGINE_QUERIES_MAX);
     }
     if (err == HR_OK) {
-        err = store_document(queries, spec, is_new, &number, &edition, &fault->why);
+        err = store_document(queries, spec, is_new, &stamp, &fault->why);
     }
     if (err == HR_OK) {
         snprintf(name, HR_FENCE_ID_MAX + 1, "%s", spec->name);
-        err = install(queries, spec, (uint64_t)number, edition, &fault->why);
+        err = install(queries, spec, &stamp, &fault->why);
     } else {
         query_spec_free(spec);
     }
@@ -170,7 +160,7 @@ static hr_err switch_query(engine_queries *queries, const char *name, bool is_en
 {
     char *text = NULL;
     query_spec *spec = NULL;
-    uint64_t edition = 0;
+    catalog_stamp stamp = {.number = 0};
     engine_query_fault fault;
     pthread_mutex_lock(&queries->edit_lock);
     hr_err err = switched_text(queries, name, is_enabled, &text, why);
@@ -178,9 +168,9 @@ static hr_err switch_query(engine_queries *queries, const char *name, bool is_en
         err = query_spec_parse(text, strlen(text), &spec, &fault);
     }
     if (err == HR_OK) {
-        err = store_document(queries, spec, false, NULL, &edition, why);
+        err = store_document(queries, spec, false, &stamp, why);
         if (err == HR_OK) {
-            err = apply_switch(queries, spec, edition, why);
+            err = apply_switch(queries, spec, stamp.revision, why);
         } else {
             query_spec_free(spec);
         }

@@ -50,18 +50,19 @@ static geo_err expect(catalog_db *db, const char *kind, const char *name, uint64
 }
 
 static geo_err write_document(catalog_db *db, const char *kind, const char *name, const char *text,
-                              size_t size, int64_t *number, geo_why *why)
+                              size_t size, catalog_stamp *stamp, geo_why *why)
 {
     db_query query = db_begin(db, "INSERT INTO document(kind, name, revision, text) VALUES (?, ?,"
                                   " 1, ?) ON CONFLICT (kind, name) DO UPDATE SET"
                                   " revision = revision + 1, text = excluded.text"
-                                  " RETURNING number");
+                                  " RETURNING number, revision");
     db_text(&query, kind);
     db_text(&query, name);
     db_text_sized(&query, text, size);
     geo_err err = db_one(&query, why);
-    if (err == GEO_OK && number != NULL) {
-        *number = db_column_i64(&query, 0);
+    if (err == GEO_OK && stamp != NULL) {
+        stamp->number = db_column_i64(&query, 0);
+        stamp->revision = (uint64_t)db_column_i64(&query, 1);
     }
     return db_finish(&query, err, why);
 }
@@ -79,7 +80,7 @@ static geo_err end_transaction(catalog_db *db, geo_err err, geo_why *why)
 }
 
 geo_err catalog_document_put(catalog *store, const char *kind, const char *name, const char *text,
-                             size_t size, uint64_t expected, int64_t *number, geo_why *why)
+                             size_t size, uint64_t expected, catalog_stamp *stamp, geo_why *why)
 {
     geo_err err = check_name(kind, name, why);
     if (err != GEO_OK) {
@@ -93,7 +94,7 @@ geo_err catalog_document_put(catalog *store, const char *kind, const char *name,
     if (err == GEO_OK) {
         err = expect(db, kind, name, expected, why);
         if (err == GEO_OK) {
-            err = write_document(db, kind, name, text, size, number, why);
+            err = write_document(db, kind, name, text, size, stamp, why);
         }
         err = end_transaction(db, err, why);
     }

@@ -11,13 +11,18 @@
 #define CATALOG_DOCUMENT_BYTES_MAX 65536
 #define CATALOG_DOCUMENT_KIND_MAX 32
 
+typedef struct catalog_stamp {
+    int64_t number;
+    uint64_t revision; /* as it is now */
+} catalog_stamp;
+
 /* Create or replace, durable when it returns. expected is CATALOG_ANY, CATALOG_NONE or a revision
- * (catalog/change.h); a name is like a fence's id. Waits for an open change. *number (may be NULL)
- * is given once and survives replacing: no other document ever has it.
- * GEO_SYNTAX, GEO_INVALID, GEO_TOO_BIG, GEO_EXISTS, GEO_CONFLICT, GEO_NOT_FOUND. */
+ * (catalog/change.h); a name is like a fence's id. Waits for an open change. Of *stamp (may be
+ * NULL) the number is given once and survives replacing: no other document ever has it. GEO_SYNTAX,
+ * GEO_INVALID, GEO_TOO_BIG, GEO_EXISTS, GEO_CONFLICT, GEO_NOT_FOUND. */
 GEO_MUST_USE geo_err catalog_document_put(catalog *store, const char *kind, const char *name,
                                           const char *text, size_t size, uint64_t expected,
-                                          int64_t *number, geo_why *why);
+                                          catalog_stamp *stamp, geo_why *why);
 
 /* GEO_NOT_FOUND, GEO_CONFLICT. */
 GEO_MUST_USE geo_err catalog_document_remove(catalog *store, const char *kind, const char *name,

@@ -8,21 +8,23 @@
 #include "catalog/document.h"
 
 static geo_err put(fixture *kit, const char *name, const char *text, uint64_t expected,
-                   int64_t *number)
+                   catalog_stamp *stamp)
 {
-    return catalog_document_put(kit->store, "query", name, text, strlen(text), expected, number,
+    return catalog_document_put(kit->store, "query", name, text, strlen(text), expected, stamp,
                                 NULL);
 }
 
 static void a_document_keeps_its_text_and_its_number(void **state)
 {
     fixture *kit = *state;
-    int64_t first = 0;
-    int64_t again = 0;
-    int64_t other = 0;
+    catalog_stamp first = {0};
+    catalog_stamp again = {0};
+    catalog_stamp other = {0};
     assert_int_equal(put(kit, "busiest", "{\"from\": \"events\"}", CATALOG_NONE, &first), GEO_OK);
     assert_int_equal(put(kit, "busiest", "{ \"from\":1}", 1, &again), GEO_OK);
-    assert_int_equal(first, again);
+    assert_int_equal(first.number, again.number);
+    assert_int_equal(first.revision, 1);
+    assert_int_equal(again.revision, 2);
     fixture_close(kit);
     fixture_open(kit);
     catalog_text text = {0};
@@ -34,7 +36,7 @@ static void a_document_keeps_its_text_and_its_number(void **state)
                      GEO_NOT_FOUND);
     assert_int_equal(catalog_document_remove(kit->store, "query", "busiest", 2, NULL), GEO_OK);
     assert_int_equal(put(kit, "busiest", "{}", CATALOG_NONE, &other), GEO_OK);
-    assert_true(other > first);
+    assert_true(other.number > first.number);
     assert_int_equal(catalog_version(kit->store), 0);
 }
 
