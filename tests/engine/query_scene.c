@@ -59,6 +59,14 @@ void scene_must_put(scene *scene, const char *text)
     }
 }
 
+void scene_begin_with(scene *scene, uint64_t seed, const char *query)
+{
+    scene_begin(scene, seed);
+    scene_open_queries(scene);
+    scene_make_herd(scene);
+    scene_must_put(scene, query);
+}
+
 void scene_settle(scene *scene)
 {
     farm_settle(&scene->farm);

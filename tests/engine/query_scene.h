@@ -26,6 +26,9 @@ void scene_end(scene *scene);
 /* Three fences that overlap, and the names of the herd. */
 void scene_make_herd(scene *scene);
 
+/* A farm with a herd and a query. */
+void scene_begin_with(scene *scene, uint64_t seed, const char *query);
+
 hr_err scene_put(scene *scene, const char *text, engine_query_fault *fault);
 void scene_must_put(scene *scene, const char *text);
 

@@ -272,11 +272,8 @@ static void each_start_of_the_service_is_a_run_of_its_own(void **state)
     (void)state;
     scene scene;
     char status[16];
-    scene_begin(&scene, 1);
-    scene_open_queries(&scene);
-    scene_make_herd(&scene);
-    scene_must_put(&scene,
-                   "{\"name\":\"q\",\"from\":\"positions\",\"select\":{\"n\":\"count()\"}}");
+    scene_begin_with(&scene, 1,
+                     "{\"name\":\"q\",\"from\":\"positions\",\"select\":{\"n\":\"count()\"}}");
     scene_live_a_second(&scene);
     scene_settle(&scene);
     double id = member_of(&scene, "q", "id", status, sizeof status);
@@ -304,10 +301,8 @@ static void stop_and_start_outlast_a_restart(void **state)
     (void)state;
     scene scene;
     char status[16];
-    scene_begin(&scene, 1);
-    scene_open_queries(&scene);
-    scene_make_herd(&scene);
-    scene_must_put(&scene, "{\"name\":\"q\",\"from\":\"events\",\"select\":{\"n\":\"count()\"}}");
+    scene_begin_with(&scene, 1,
+                     "{\"name\":\"q\",\"from\":\"events\",\"select\":{\"n\":\"count()\"}}");
     double id = member_of(&scene, "q", "id", status, sizeof status);
     double run = member_of(&scene, "q", "runId", status, sizeof status);
     assert_int_equal(engine_query_stop(scene.queries, "q", NULL), HR_OK);
@@ -341,11 +336,9 @@ static void stop_and_start_outlast_a_kill(void **state)
         char status[16];
         char path[160];
         char before[160];
-        scene_begin(&scene, 1);
-        scene_open_queries(&scene);
-        scene_make_herd(&scene);
-        scene_must_put(&scene, "{\"name\":\"q\",\"from\":\"positions\","
-                               "\"select\":{\"n\":\"count()\"}}");
+        scene_begin_with(&scene, 1,
+                         "{\"name\":\"q\",\"from\":\"positions\","
+                         "\"select\":{\"n\":\"count()\"}}");
         scene_live_a_second(&scene);
         scene_settle(&scene);
         double rows = member_of(&scene, "q", "rows_in", status, sizeof status);
@@ -501,11 +494,9 @@ static void silent_partitions_are_ended_by_ticks(void **state)
     (void)state;
     scene scene;
     hr_buf rows;
-    scene_begin(&scene, 1);
-    scene_open_queries(&scene);
-    scene_make_herd(&scene);
-    scene_must_put(&scene, "{\"name\":\"q\",\"from\":\"positions\",\"window\":{\"type\":"
-                           "\"tumbling\",\"size\":\"10s\"},\"select\":{\"n\":\"count()\"}}");
+    scene_begin_with(&scene, 1,
+                     "{\"name\":\"q\",\"from\":\"positions\",\"window\":{\"type\":"
+                     "\"tumbling\",\"size\":\"10s\"},\"select\":{\"n\":\"count()\"}}");
     int64_t now_ms = hr_clock_now_ms(scene.farm.clock);
     scene_settle(&scene);
     assert_false(engine_queries_want_tick(scene.queries, now_ms));
@@ -534,11 +525,9 @@ static void a_backlog_does_not_advance_the_watermark(void **state)
     (void)state;
     scene scene;
     char status[16];
-    scene_begin(&scene, 1);
-    scene_open_queries(&scene);
-    scene_make_herd(&scene);
-    scene_must_put(&scene, "{\"name\":\"q\",\"from\":\"positions\",\"window\":{\"type\":"
-                           "\"tumbling\",\"size\":\"10s\"},\"select\":{\"n\":\"count()\"}}");
+    scene_begin_with(&scene, 1,
+                     "{\"name\":\"q\",\"from\":\"positions\",\"window\":{\"type\":"
+                     "\"tumbling\",\"size\":\"10s\"},\"select\":{\"n\":\"count()\"}}");
     int64_t start_ms = hr_clock_now_ms(scene.farm.clock);
     static const struct {
         int64_t after_ms;

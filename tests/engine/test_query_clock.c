@@ -53,11 +53,9 @@ static told told_of(scene *scene, const char *name)
 
 static void begin(scene *scene)
 {
-    scene_begin(scene, 1);
-    scene_open_queries(scene);
-    scene_make_herd(scene);
-    scene_must_put(scene, "{\"name\":\"q\",\"from\":\"positions\",\"window\":{\"type\":"
-                          "\"tumbling\",\"size\":\"10s\"},\"select\":{\"n\":\"count()\"}}");
+    scene_begin_with(scene, 1,
+                     "{\"name\":\"q\",\"from\":\"positions\",\"window\":{\"type\":"
+                     "\"tumbling\",\"size\":\"10s\"},\"select\":{\"n\":\"count()\"}}");
     scene_must_put(scene,
                    "{\"name\":\"hop\",\"from\":\"positions\",\"window\":{\"type\":\"hopping\","
                    "\"size\":\"20s\",\"every\":\"10s\"},\"select\":{\"n\":\"count()\"}}");

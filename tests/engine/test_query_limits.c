@@ -275,10 +275,7 @@ static void a_restart_keeps_the_others_whatever_a_query_holds(void **state)
     double before;
     double after;
     hr_why why;
-    scene_begin(&scene, 6);
-    scene_open_queries(&scene);
-    scene_make_herd(&scene);
-    scene_must_put(&scene, "{\"name\":\"good\"," POSITIONS "\"group_by\":[\"device\"]}");
+    scene_begin_with(&scene, 6, "{\"name\":\"good\"," POSITIONS "\"group_by\":[\"device\"]}");
     for (size_t i = 0; i < WILD; i++) {
         char text[512];
         snprintf(text, sizeof text,
