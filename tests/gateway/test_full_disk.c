@@ -260,7 +260,7 @@ typedef struct server {
     pid_t pid;
 } server;
 
-#define UPLINK_TOPIC "v3/farm/devices/cow-21/up"
+#define UPLINK_TOPIC "v3/farm@ttn/devices/cow-21/up"
 
 static bool has_given_uplink(void *context)
 {
