@@ -88,7 +88,8 @@ static bool is_text(const uint8_t *bytes, size_t size)
     return size > 0;
 }
 
-static bool put_dead(hr_json *json, const uint8_t *bytes, size_t size)
+bool record_dead_write(hr_json *json, const char *topic_name, const uint8_t *bytes, size_t size,
+                       const uint8_t **payload, size_t *payload_size)
 {
     hr_cursor cursor = hr_cursor_of(bytes, size);
     size_t topic_size = hr_cursor_u16(&cursor);
@@ -98,17 +99,27 @@ static bool put_dead(hr_json *json, const uint8_t *bytes, size_t size)
     if (topic == NULL || reason == NULL) {
         return false;
     }
-    size_t left = hr_cursor_left(&cursor);
-    hr_json_key(json, "mqtt_topic");
+    hr_json_key(json, topic_name);
     hr_json_text_sized(json, (const char *)topic, topic_size);
     hr_json_key(json, "reason");
     hr_json_text_sized(json, (const char *)reason, reason_size);
-    const uint8_t *payload = hr_cursor_take(&cursor, left);
-    if (is_text(payload, left)) {
-        hr_json_key(json, "text");
-        hr_json_text_sized(json, (const char *)payload, left);
+    *payload_size = hr_cursor_left(&cursor);
+    *payload = hr_cursor_take(&cursor, *payload_size);
+    return true;
+}
+
+static bool put_dead(hr_json *json, const uint8_t *bytes, size_t size)
+{
+    const uint8_t *payload;
+    size_t payload_size;
+    if (!record_dead_write(json, "mqtt_topic", bytes, size, &payload, &payload_size)) {
+        return false;
     }
-    hr_json_key_hex(json, "hex", payload, left);
+    if (is_text(payload, payload_size)) {
+        hr_json_key(json, "text");
+        hr_json_text_sized(json, (const char *)payload, payload_size);
+    }
+    hr_json_key_hex(json, "hex", payload, payload_size);
     return true;
 }
 

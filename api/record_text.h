@@ -18,6 +18,11 @@ bool record_name_write(hr_json *json, const uint8_t *bytes, size_t size);
 /* "event":{...}, out of a record of the type event. False: it is none. */
 bool record_event_write(hr_json *json, const uint8_t *bytes, size_t size, int64_t offset);
 
+/* Topic, under that name, and reason, out of a record of the type dead, and where its payload lies.
+ * False: it is none. */
+bool record_dead_write(hr_json *json, const char *topic_name, const uint8_t *bytes, size_t size,
+                       const uint8_t **payload, size_t *payload_size);
+
 /* Write one record of a view as an object: topic, partition, offset, append_ms, type, and what the
  * type makes of the bytes. Bytes that are not as their type says, and unknown types, come out as
  * hexadecimal digits. */

@@ -98,21 +98,12 @@ static void put_fix(const api_context *context, hr_json *json, const uint8_t *by
 
 static void put_dead(hr_json *json, const uint8_t *bytes, size_t size)
 {
-    hr_cursor cursor = hr_cursor_of(bytes, size);
-    size_t topic_size = hr_cursor_u16(&cursor);
-    const uint8_t *topic = hr_cursor_take(&cursor, topic_size);
-    size_t reason_size = hr_cursor_u16(&cursor);
-    const uint8_t *reason = hr_cursor_take(&cursor, reason_size);
-    if (topic == NULL || reason == NULL) {
-        return;
+    const uint8_t *payload;
+    size_t payload_size;
+    if (record_dead_write(json, "topic", bytes, size, &payload, &payload_size)) {
+        hr_json_key_i64(json, "payload_bytes", (int64_t)payload_size);
+        hr_json_key_hex(json, "hex", payload, payload_size);
     }
-    hr_json_key(json, "topic");
-    hr_json_text_sized(json, (const char *)topic, topic_size);
-    hr_json_key(json, "reason");
-    hr_json_text_sized(json, (const char *)reason, reason_size);
-    size_t left = hr_cursor_left(&cursor);
-    hr_json_key_i64(json, "payload_bytes", (int64_t)left);
-    hr_json_key_hex(json, "hex", hr_cursor_take(&cursor, left), left);
 }
 
 static void put_record(const api_context *context, hr_json *json, const log_view *view,
